@@ -1,0 +1,1 @@
+"""blurax: learn a learning rule. Bidirectional learned update rules (BLUR) in JAX."""

@@ -1,0 +1,48 @@
+"""σ: the non-linearities φ, and their derivatives for the states that carry a gradient."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax.spec import Activation
+
+
+def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
+    """φ(z)."""
+    match activation:
+        case Activation.TANH:
+            return jnp.tanh(z)
+        case Activation.RELU:
+            return jax.nn.relu(z)
+        case Activation.SIGMOID:
+            return jax.nn.sigmoid(z)
+        case Activation.LINEAR:
+            return z
+        case Activation.RELU_TANH:
+            return jax.nn.relu(jnp.tanh(z))
+
+
+def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
+    """φ'(z); at the kink of a relu the derivative from the left, 0."""
+    match activation:
+        case Activation.TANH:
+            return 1 - jnp.tanh(z) ** 2
+        case Activation.RELU:
+            return (z > 0).astype(z.dtype)
+        case Activation.SIGMOID:
+            s = jax.nn.sigmoid(z)
+            return s * (1 - s)
+        case Activation.LINEAR:
+            return jnp.ones_like(z)
+        case Activation.RELU_TANH:
+            return jnp.where(z > 0, 1 - jnp.tanh(z) ** 2, jnp.zeros_like(z))
+
+
+def activate(
+    z: Float[Array, "k b n"], activation: Activation, derivative: bool = False
+) -> Float[Array, "k b n"]:
+    """σ: φ on every state, but φ' on state 2 where `derivative` is set (sec. 3.1)."""
+    a = phi(z, activation)
+    if not derivative:
+        return a
+    return jnp.concatenate([a[:1], phi_prime(z[1:2], activation), a[2:]])

@@ -1,0 +1,151 @@
+"""The inner loop: one step of learning, and many of them. No loss and no gradient lives here.
+
+Paper, section 3.2: neurons are zeroed and read the input; forward sweep; feedback; backward sweep;
+synapse update.
+"""
+
+import enum
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from blurax.genome import Genome
+from blurax.network import (
+    NetworkState,
+    Neurons,
+    Synapses,
+    backward_sweep,
+    feedback,
+    forward_sweep,
+    resting,
+    update_synapses,
+)
+from blurax.spec import Source
+
+
+class StepInfo(eqx.Module):
+    """What one inner step looked like; observed only, it feeds back into nothing."""
+
+    prediction: Float[Array, "b classes"]
+    """State 1 of the last layer after the forward sweep, before any feedback."""
+    neurons: Neurons
+    """All states at the end of the step."""
+
+
+def step(
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "b features"],
+    y: Float[Array, "b classes"],
+    index: Int[Array, ""] | int = 0,
+) -> tuple[NetworkState, StepInfo]:
+    """One inner step: forward, feedback, backward, update.
+
+    Args:
+        x: the inputs of a batch.
+        y: its labels, +1 for the right class and -1 for the others.
+        index: the number of this step, from 0; feedback comes where it divides by
+            `rule.feedback.every`.
+    """
+    rule = genome.rule
+    predicted = forward_sweep(genome, state.synapses, resting(state, rule, x))
+    synapses = _unsupervised(genome, state.synapses, predicted)
+
+    def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
+        told = feedback(rule, predicted, y)
+        neurons = backward_sweep(genome, synapses, told)
+        lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
+        return update_synapses(genome.synapse, rule, synapses, lower, neurons), neurons
+
+    if rule.feedback.every == 1:
+        synapses, neurons = supervised(synapses)
+    else:
+        heard = index % rule.feedback.every == 0
+        synapses, neurons = jax.lax.cond(heard, supervised, lambda s: (s, predicted), synapses)
+    kept = neurons if rule.keep_neurons else None
+    return NetworkState(synapses, kept), StepInfo(predicted[-1][0], neurons)
+
+
+def _unsupervised(
+    genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons
+) -> tuple[Synapses, ...]:
+    """The synapse update after the forward sweep, where the rule has one (release)."""
+    if genome.forward_synapse is None:
+        return synapses
+    return update_synapses(genome.forward_synapse, genome.rule, synapses, neurons, neurons)
+
+
+def predict(
+    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+) -> Float[Array, "q classes"]:
+    """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned."""
+    at_rest = NetworkState(state.synapses, neurons=None)
+    return forward_sweep(genome, state.synapses, resting(at_rest, genome.rule, x))[-1][0]
+
+
+class Remat(enum.StrEnum):
+    """What a gradient through `unroll` keeps of each step, and what it computes again."""
+
+    NONE = "none"
+    """Keep everything: fastest, memory grows with all activations of all steps."""
+    STEP = "step"
+    """Keep the state before each step; compute each step once more."""
+    SQRT = "sqrt"
+    """Keep the state before every √n-th step: about 2√n states, each step computed twice more."""
+
+
+Observer = Callable[[NetworkState, StepInfo], Any]
+
+
+def nothing(state: NetworkState, info: StepInfo) -> None:
+    """The observer that sees nothing."""
+
+
+def unroll(
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "steps b features"],
+    y: Float[Array, "steps b classes"],
+    observe: Observer = nothing,
+    remat: Remat = Remat.STEP,
+) -> tuple[NetworkState, Any]:
+    """Many inner steps in one `lax.scan`: compile time does not grow with their number.
+
+    Args:
+        x: the inputs of each step's batch.
+        y: their labels, +1 or -1.
+        observe: called with the state and info after each step.
+        remat: what a gradient through the unroll keeps.
+
+    Returns:
+        The state after the last step, and what `observe` returned, stacked over steps.
+    """
+
+    def body(state: NetworkState, batch: tuple[Array, Array, Array]) -> tuple[NetworkState, Any]:
+        index, x, y = batch
+        state, info = step(genome, state, x, y, index)
+        return state, observe(state, info)
+
+    steps = x.shape[0]
+    batches = (jnp.arange(steps), x, y)
+    if remat is Remat.NONE:
+        return jax.lax.scan(body, state, batches)
+    once = jax.checkpoint(body, prevent_cse=False)  # pyright: ignore[reportArgumentType]
+    if remat is Remat.STEP:
+        return jax.lax.scan(once, state, batches)
+    chunk = _divisor_near_root(steps)
+    chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), batches)
+    many = jax.checkpoint(lambda s, b: jax.lax.scan(once, s, b), prevent_cse=False)
+    state, seen = jax.lax.scan(many, state, chunks)
+    return state, jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), seen)
+
+
+def _divisor_near_root(steps: int) -> int:
+    """The divisor of `steps` nearest to its square root, the smaller one in doubt."""
+    divisors = [d for d in range(1, steps + 1) if steps % d == 0]
+    return min(divisors, key=lambda d: abs(math.log(d) - math.log(steps) / 2))

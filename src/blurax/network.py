@@ -1,0 +1,228 @@
+"""A network of layers: its synapses, and the sweeps of (5), (6) and (7) over the layers.
+
+A `Network` is only a shape. What its neurons and synapses do is the genome's business, so the same
+genome runs in any network, and the same network runs any genome.
+"""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from blurax import rules, stabilise
+from blurax.activations import activate
+from blurax.errors import require
+from blurax.genome import Genome, SynapseGenes, at_layer
+from blurax.spec import InitScale, Oja, Rule, Saturation, Signal, Symmetry
+
+Neurons = tuple[Float[Array, "k b _"], ...]
+"""The states of all layers, `[k, batch, n]` each, input layer first."""
+
+
+class Synapses(eqx.Module):
+    """The synapses between two layers."""
+
+    forward: Float[Array, "channels i1 j"]
+    """w_ij, from the lower layer (and its bias unit, the last row) to the upper."""
+    backward: Float[Array, "channels j i"] | None
+    """w_ji, from the upper layer to the lower; None where it is w_ij transposed."""
+
+
+class NetworkState(eqx.Module):
+    """What changes while a network learns."""
+
+    synapses: tuple[Synapses, ...]
+    neurons: Neurons | None
+    """The neurons' states after the last inner step; None where each step zeroes them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A fully connected network: the sizes of its layers, input and output among them.
+
+    Raises:
+        BluraxError: for fewer than two layers or a size that is not a whole number >= 1.
+    """
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in self.sizes)
+        require(
+            isinstance(self.sizes, tuple) and len(self.sizes) >= 2 and whole,
+            f"Network.sizes is {self.sizes!r}; "
+            "it takes a tuple of two or more whole numbers >= 1, such as (64, 32, 10).",
+        )
+
+    @property
+    def synapse_count(self) -> int:
+        """The number of forward synapses, biases included."""
+        return sum((i + 1) * j for i, j in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def init(self, key: PRNGKeyArray, rule: Rule, batch: int) -> NetworkState:
+        """A newborn network: normal synapses, and neurons at 0 where the rule keeps them.
+
+        Args:
+            batch: the number of examples in each inner step; only kept neurons depend on it.
+
+        Raises:
+            BluraxError: if the rule is for another number of layers, or its feedback for more
+                than one output.
+        """
+        self.check(rule)
+        layers = list(zip(self.sizes, self.sizes[1:], strict=False))
+        keys = jax.random.split(key, 2 * len(layers)).reshape(len(layers), 2)
+        symmetric = rule.symmetry is Symmetry.SYMMETRIC
+        synapses = tuple(
+            Synapses(_normal(up, rule, i + 1, j), None if symmetric else _normal(down, rule, j, i))
+            for (i, j), (up, down) in zip(layers, keys, strict=True)
+        )
+        neurons = tuple(jnp.zeros((rule.states, batch, n), float) for n in self.sizes)
+        return NetworkState(synapses, neurons if rule.keep_neurons else None)
+
+    def check(self, rule: Rule) -> None:
+        """Raise `BluraxError` if a genome for `rule` cannot run in this network."""
+        synapse_layers = len(self.sizes) - 1
+        require(
+            rule.layers in (None, synapse_layers),
+            f"The genome has genes for {rule.layers} synapse layers of their own, "
+            f"but the network {self.sizes} has {synapse_layers}.",
+        )
+        require(
+            rule.feedback.signal is not Signal.CROSS_ENTROPY or self.sizes[-1] >= 2,
+            f"The feedback is softmax cross-entropy, but the network {self.sizes} has 1 output.",
+        )
+
+
+def _normal(key: PRNGKeyArray, rule: Rule, inputs: int, outputs: int) -> Array:
+    std = rule.init.std / (inputs**0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
+    return std * jax.random.normal(key, (rule.synapse_channels, inputs, outputs), float)
+
+
+def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> Neurons:
+    """The neurons at the start of an inner step: zeroed or kept, the input in state 1 below."""
+    x = x.astype(state.synapses[0].forward.dtype)
+    k, batch = rule.states, x.shape[0]
+    below = jnp.zeros((k, *x.shape), x.dtype).at[0].set(x)
+    if state.neurons is not None:
+        return (below, *state.neurons[1:])
+    upper = (s.forward.shape[2] for s in state.synapses)
+    return (below, *(jnp.zeros((k, batch, n), x.dtype) for n in upper))
+
+
+def forward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons) -> Neurons:
+    """(5), layer by layer upwards."""
+    rule, layers = genome.rule, list(neurons)
+    for l, between in enumerate(synapses):
+        genes = at_layer(genome.neuron, rule, l)
+        w_ij = _effective(between.forward, rule)
+        z = rules.forward(layers[l], layers[l + 1], w_ij, genes.nu, genes.f, genes.eta)
+        z = _normalised(z, genes.forward_scale, genes.forward_shift)
+        phi = rule.sigma.last if l == len(synapses) - 1 else rule.sigma.forward
+        layers[l + 1] = activate(z, phi, rule.sigma.derivative)
+    return tuple(layers)
+
+
+def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons) -> Neurons:
+    """(6), layer by layer downwards; the first layer is never updated."""
+    rule, layers = genome.rule, list(neurons)
+    for l in reversed(range(1, len(synapses))):
+        genes = at_layer(genome.neuron, rule, l)
+        w_ji = _effective(backward_synapses(synapses[l]), rule)
+        z = rules.backward(
+            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, genes.eta, rule.backward
+        )
+        z = _normalised(z, genes.backward_scale, genes.backward_shift)
+        layers[l] = activate(z, rule.sigma.backward)
+    return tuple(layers)
+
+
+def update_synapses(
+    genes: SynapseGenes,
+    rule: Rule,
+    synapses: tuple[Synapses, ...],
+    lower: Neurons,
+    upper: Neurons,
+) -> tuple[Synapses, ...]:
+    """(7), all synapses at once.
+
+    Args:
+        genes: `genome.synapse`, or `genome.forward_synapse` after the forward sweep.
+        lower: the neurons that act as the lower layer of each pair.
+        upper: the neurons that act as the upper layer of each pair.
+    """
+    updated = []
+    for l, between in enumerate(synapses):
+        own, a_i, a_j = at_layer(genes, rule, l), lower[l], upper[l + 1]
+        up = _updated(rules.with_bias(a_i), a_j, between.forward, own, rule)
+        down = between.backward
+        if down is not None:
+            down = _updated(a_j, a_i, down, own, rule)
+        updated.append(Synapses(up, down))
+    return tuple(updated)
+
+
+def _updated(a_i: Array, a_j: Array, w_ij: Array, genes: SynapseGenes, rule: Rule) -> Array:
+    """(7) for one matrix of synapses, then what App. B adds to it."""
+    g, stable, batch = genes, rule.stabilise, rule.update.batch
+    new = rules.synapse(a_i, a_j, w_ij, g.nu_tilde, g.mu_tilde, g.f_tilde, g.eta_tilde, batch)
+    if stable.oja is Oja.MULTIPLIER:
+        new += stabilise.oja_multiplier(w_ij, _present(g.oja))
+    elif stable.oja is Oja.FULL:
+        products = rules.hebbian(a_i, a_j, g.nu_tilde, g.mu_tilde, batch)
+        new += stabilise.oja_full(w_ij, products, g.f_tilde, g.eta_tilde)
+    if stable.saturation is Saturation.TANH:
+        return stabilise.saturate(new, _present(g.saturation))
+    if stable.saturation is Saturation.EXPONENTIAL:
+        return stabilise.saturate_exponentially(w_ij, new, _present(g.saturation))
+    return new
+
+
+def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
+    """w_ji: numbers of their own, or the forward ones transposed, without the bias unit's."""
+    if between.backward is not None:
+        return between.backward
+    return jnp.swapaxes(between.forward[:, :-1], 1, 2)
+
+
+def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neurons:
+    """State 1 of the last layer keeps the prediction, state 2 is told; the others are cleared.
+
+    Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below hears the
+    gradient with respect to the argument of σ.
+
+    Args:
+        y: the labels, +1 for the right class and -1 for the others.
+    """
+    *below, last = neurons
+    y = y.astype(last.dtype)
+    if rule.states == 1:
+        return (*below, y[None])
+    match rule.feedback.signal:
+        case Signal.LABEL:
+            told = y
+        case Signal.SQUARED_ERROR:
+            told = last[0] - y
+        case Signal.CROSS_ENTROPY:
+            told = jax.nn.softmax(last[0]) - (y > 0)
+    if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
+        told = told * last[1]
+    rest = jnp.zeros_like(last[2:])
+    return (*below, jnp.concatenate([last[:1], told[None], rest]))
+
+
+def _effective(w: Array, rule: Rule) -> Array:
+    return stabilise.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+
+
+def _normalised(z: Array, scale: Array | None, shift: Array | None) -> Array:
+    if scale is None or shift is None:
+        return z
+    return stabilise.normalise_activations(z, scale, shift)
+
+
+def _present(gene: Array | None) -> Array:
+    assert gene is not None, "The genome lacks a gene that its own rule calls for."
+    return gene

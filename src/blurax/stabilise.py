@@ -1,0 +1,66 @@
+"""What keeps long learning stable: section 3.4 and appendix B. Pure functions of arrays.
+
+Shapes as in `rules.py`: activations `[k, batch, n]`, synapses `[channels, from, to]`.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax.rules import Scalar
+
+ACTIVATION_EPSILON = 1e-5
+"""Added to the variance over the batch."""
+SYNAPSE_EPSILON = 1e-9
+"""Added to the squared length of a synapse vector."""
+
+
+def normalise_activations(
+    z: Float[Array, "k b n"], scale: Float[Array, " k"], shift: Float[Array, " k"]
+) -> Float[Array, "k b n"]:
+    """Each state of each neuron to mean 0, variance 1 over the batch, then scale and shift.
+
+    The learnable scale and shift are one number a state, for a genome knows no neuron apart from
+    another (sec. 3.4).
+    """
+    centred = z - jnp.mean(z, axis=1, keepdims=True)
+    variance = jnp.mean(centred**2, axis=1, keepdims=True)
+    unit = centred / jnp.sqrt(variance + ACTIVATION_EPSILON)
+    return scale[:, None, None] * unit + shift[:, None, None]
+
+
+def normalise_synapses(w: Float[Array, "channels i j"]) -> Float[Array, "channels i j"]:
+    """w_ij / sqrt(Σ_i' w_i'j²): the synapses into a neuron as a unit vector (App. B)."""
+    return w / jnp.sqrt(jnp.sum(w**2, axis=1, keepdims=True) + SYNAPSE_EPSILON)
+
+
+def oja_multiplier(w: Float[Array, "channels i j"], m: Scalar) -> Float[Array, "channels i j"]:
+    """-m w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B)."""
+    return -m * w * jnp.sum(w**2, axis=1, keepdims=True)
+
+
+def oja_full(
+    w: Float[Array, "channels i j"],
+    products: Float[Array, "channels i j"],
+    f_tilde: Scalar,
+    eta_tilde: Scalar,
+) -> Float[Array, "channels i j"]:
+    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - η~ w_ij^c Σ_r w_rj^c h_rj^c.
+
+    Args:
+        products: h_rj^c = Σ_{e,d} a_r^e ν~^{ec} μ~^{cd} a_j^d, `rules.hebbian` of this update.
+    """
+    first = -(f_tilde - 1) * w * jnp.sum(w**2, axis=1, keepdims=True)
+    second = -eta_tilde * w * jnp.sum(w * products, axis=1, keepdims=True)
+    return first + second
+
+
+def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "channels i j"]:
+    """α tanh(w / α): a synapse never leaves (-|α|, |α|)."""
+    return alpha * jnp.tanh(w / alpha)
+
+
+def saturate_exponentially(
+    w: Float[Array, "channels i j"], updated: Float[Array, "channels i j"], s: Scalar
+) -> Float[Array, "channels i j"]:
+    """W + (updated - w) exp(-|s| |w|): the larger a synapse, the less it moves (release)."""
+    return w + (updated - w) * jnp.exp(-jnp.abs(s) * jnp.abs(w))
