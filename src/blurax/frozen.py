@@ -2,6 +2,8 @@
 
 import dataclasses
 import enum
+import types
+import typing
 from typing import Any
 
 from blurax.errors import BluraxError, require
@@ -14,40 +16,47 @@ def check_types(spec: Any) -> None:
         BluraxError: naming the field, the value it got and what it takes.
     """
     for field in dataclasses.fields(spec):
-        value, kind = getattr(spec, field.name), field.type
-        name = f"{type(spec).__name__}.{field.name}"
-        if isinstance(kind, type) and issubclass(kind, enum.Enum):
-            takes = ", ".join(f"{kind.__name__}.{choice.name}" for choice in kind)
-            require(isinstance(value, kind), f"{name} is {value!r}; it takes one of {takes}.")
-        elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            require(isinstance(value, kind), f"{name} is {value!r}; it takes a {kind.__name__}.")
+        value, name = getattr(spec, field.name), f"{type(spec).__name__}.{field.name}"
+        require(_fits(value, field.type), f"{name} is {value!r}; it takes {_takes(field.type)}.")
+        if dataclasses.is_dataclass(value):
             check_types(value)
-        else:
-            _check_scalar(name, value, kind)
 
 
-def _check_scalar(name: str, value: object, kind: object) -> None:
-    if kind is bool:
-        accepted, takes = isinstance(value, bool), "True or False"
-    else:
-        number = isinstance(value, int) and not isinstance(value, bool)
-        if kind is float:
-            accepted, takes = number or isinstance(value, float), "a number"
-        elif kind is int:
-            accepted, takes = number, "a whole number"
-        else:
-            accepted, takes = number or value is None, "a whole number or None"
-    if not accepted:
-        raise BluraxError(f"{name} is {value!r}; it takes {takes}.")
+def _fits(value: object, kind: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        item = typing.get_args(kind)[0]
+        return isinstance(value, tuple) and all(_fits(v, item) for v in value)
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(kind))
+    if kind is float:
+        kind = (int, float)
+    is_number = kind is int or kind == (int, float)
+    return isinstance(value, kind) and not (is_number and isinstance(value, bool))
 
 
-def to_json(spec: Any) -> dict[str, Any]:
+def _takes(kind: Any) -> str:
+    """What a field of this type takes, in words."""
+    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+    if kind in words:
+        return words[kind]
+    if kind is types.NoneType:
+        return "None"
+    if typing.get_origin(kind) is tuple:
+        return f"a tuple, each item {_takes(typing.get_args(kind)[0])}"
+    if isinstance(kind, types.UnionType):
+        return " or ".join(_takes(option) for option in typing.get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return f"one of {', '.join(f'{kind.__name__}.{choice.name}' for choice in kind)}"
+    return f"a {kind.__name__}"
+
+
+def to_json(spec: Any) -> Any:
     """A frozen spec as plain JSON values; `from_json` is its inverse."""
-    return {
-        field.name: to_json(value) if dataclasses.is_dataclass(value) else value
-        for field in dataclasses.fields(spec)
-        for value in [getattr(spec, field.name)]
-    }
+    if dataclasses.is_dataclass(spec):
+        return {f.name: to_json(getattr(spec, f.name)) for f in dataclasses.fields(spec)}
+    if isinstance(spec, tuple):
+        return [to_json(item) for item in spec]
+    return spec.value if isinstance(spec, enum.Enum) else spec
 
 
 def from_json(kind: type, values: Any, where: str = "") -> Any:
@@ -63,7 +72,7 @@ def from_json(kind: type, values: Any, where: str = "") -> Any:
     missing = sorted(set(fields) - set(values))
     require(not strange, f"{where} has no field {', '.join(strange)}.")
     require(not missing, f"{where} lacks the field {', '.join(missing)}.")
-    return kind(**{n: _parse(fields[n], v, f"{where}.{n}") for n, v in values.items()})
+    return kind(**{name: _parse(fields[name], v, f"{where}.{name}") for name, v in values.items()})
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
@@ -71,6 +80,9 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         return from_json(kind, value, where)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         choices = [choice.value for choice in kind]
-        require(value in choices, f"{where} is {value!r}; it takes one of {', '.join(choices)}.")
+        if value not in choices:
+            raise BluraxError(f"{where} is {value!r}; it takes one of {', '.join(choices)}.")
         return kind(value)
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_parse(typing.get_args(kind)[0], item, where) for item in value)
     return value

@@ -126,6 +126,12 @@ def backprop(rule: Rule, learning_rate: float) -> Genome:
     return _for_each_layer(one, jax.random.key(0), rule)
 
 
+def perturb(key: PRNGKeyArray, genome: Genome, std: float) -> Genome:
+    """The genome with normal noise of standard deviation `std` added to every number."""
+    vector, restore = ravel_pytree(genome)
+    return restore(vector + std * jax.random.normal(key, vector.shape, vector.dtype))
+
+
 def _for_each_layer(one: Callable[[PRNGKeyArray], Genome], key: PRNGKeyArray, rule: Rule) -> Genome:
     if rule.layers is None:
         return one(key)

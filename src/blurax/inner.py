@@ -113,6 +113,7 @@ def unroll(
     y: Float[Array, "steps b classes"],
     observe: Observer = nothing,
     remat: Remat = Remat.STEP,
+    first: int | Int[Array, ""] = 0,
 ) -> tuple[NetworkState, Any]:
     """Many inner steps in one `lax.scan`: compile time does not grow with their number.
 
@@ -121,6 +122,7 @@ def unroll(
         y: their labels, +1 or -1.
         observe: called with the state and info after each step.
         remat: what a gradient through the unroll keeps.
+        first: the number of the first step, where an earlier unroll is continued.
 
     Returns:
         The state after the last step, and what `observe` returned, stacked over steps.
@@ -132,7 +134,7 @@ def unroll(
         return state, observe(state, info)
 
     steps = x.shape[0]
-    batches = (jnp.arange(steps), x, y)
+    batches = (first + jnp.arange(steps), x, y)
     if remat is Remat.NONE:
         return jax.lax.scan(body, state, batches)
     once = jax.checkpoint(body, prevent_cse=False)  # pyright: ignore[reportArgumentType]

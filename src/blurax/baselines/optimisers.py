@@ -1,0 +1,85 @@
+"""SGD, momentum and Adam through optax on the multi-layer perceptron of a `Network`'s sizes."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from blurax.network import Network
+from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.teach import Curve, accuracy, cross_entropy
+
+OPTIMISERS: dict[str, Callable[[Array], optax.GradientTransformation]] = {
+    "sgd": lambda rate: optax.sgd(rate),
+    "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
+    "adam": lambda rate: optax.adam(rate),
+}
+"""The optimisers by name, each made from a learning rate."""
+
+Weights = list[tuple[Float[Array, "i j"], Float[Array, " j"]]]
+
+
+def init(key: PRNGKeyArray, network: Network) -> Weights:
+    """He-normal weights and zero biases, the usual start of a ReLU network."""
+    layers = list(zip(network.sizes, network.sizes[1:], strict=False))
+    keys = jax.random.split(key, len(layers))
+    return [
+        (jax.random.normal(key, (i, j), float) * (2 / i) ** 0.5, jnp.zeros(j, float))
+        for key, (i, j) in zip(keys, layers, strict=True)
+    ]
+
+
+def apply(weights: Weights, x: Float[Array, "b features"]) -> Float[Array, "b classes"]:
+    """The logits of a ReLU network."""
+    *hidden, (w_last, b_last) = weights
+    for w, b in hidden:
+        x = jax.nn.relu(x @ w + b)
+    return x @ w_last + b_last
+
+
+@eqx.filter_jit
+def descend(
+    optimiser: str,
+    rates: Float[Array, " rates"],
+    network: Network,
+    task: Task,
+    keys: PRNGKeyArray,
+    spec: EpisodeSpec,
+    split: Split,
+) -> Curve:
+    """Train a network for every learning rate and seed by softmax cross-entropy.
+
+    Args:
+        optimiser: a name in `OPTIMISERS`.
+        rates: the learning rates.
+        keys: `[seeds]`; each gives initial weights and an episode of its own.
+
+    Returns:
+        Curves with leading axes `[rates, seeds]`; after a step that is not finite, accuracy is 0.
+    """
+
+    def one(rate: Array, key: PRNGKeyArray) -> Curve:
+        born, drawn = jax.random.split(key)
+        episode = task.sample(drawn, spec, split)
+        transform = OPTIMISERS[optimiser](rate)
+        weights = init(born, network)
+
+        def loss(weights: Weights, x: Array, y: Array) -> Array:
+            return cross_entropy(apply(weights, x), y)
+
+        def body(carry: tuple, batch: tuple[Array, Array]) -> tuple[tuple, Curve]:
+            weights, state = carry
+            updates, state = transform.update(jax.grad(loss)(weights, *batch), state, weights)
+            weights = jax.tree.map(jnp.add, weights, updates)
+            prediction = apply(weights, episode.query_x)
+            finite = jnp.all(jnp.isfinite(prediction))
+            right = jnp.where(finite, accuracy(prediction, episode.query_y), 0.0)
+            return (weights, state), Curve(right, cross_entropy(prediction, episode.query_y))
+
+        start = (weights, transform.init(weights))
+        return jax.lax.scan(body, start, (episode.x, episode.y))[1]
+
+    return jax.vmap(lambda rate: jax.vmap(lambda key: one(rate, key))(keys))(rates)

@@ -1,0 +1,22 @@
+"""Files: whole-or-not-at-all writes, genome files and checkpoints.
+
+Genomes and checkpoints are safetensors files with a checksummed JSON header (`sealed`): reading
+one runs no code, and every damage ends in a `BluraxError` of one sentence.
+"""
+
+from blurax.io.atomic import append_lines, truncate_lines, write_bytes, write_json, write_text
+from blurax.io.checkpoint import load_checkpoint, save_checkpoint
+from blurax.io.genome_file import Provenance, load_genome, save_genome
+
+__all__ = [
+    "Provenance",
+    "append_lines",
+    "load_checkpoint",
+    "load_genome",
+    "save_checkpoint",
+    "save_genome",
+    "truncate_lines",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
