@@ -142,6 +142,25 @@ def check_fit(network: Network, task: Task) -> None:
     )
 
 
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """The sizes of hidden layers from their short form: 256-128, or 0 for none.
+
+    Raises:
+        BluraxError: if it is not such a text.
+    """
+    parts = text.split("-")
+    require(
+        all(part.isdecimal() for part in parts),
+        f"The hidden layers {text!r} are no sizes; write 32 or 256-128, say, or 0 for none.",
+    )
+    sizes = tuple(int(part) for part in parts)
+    require(
+        sizes == (0,) or 0 not in sizes,
+        f"The hidden layers {text!r} hold a layer of size 0; write 0 alone for no hidden layer.",
+    )
+    return () if sizes == (0,) else sizes
+
+
 def network_for(task: Task, hidden: tuple[int, ...]) -> Network:
     """The network with these hidden layers that fits a task."""
     return Network((task.features, *hidden, task.classes))

@@ -9,7 +9,7 @@ from blurax.outer.objective import Objective
 from blurax.outer.problem import Problem
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get
-from blurax.teach import network_for
+from blurax.teach import network_for, parse_hidden
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +22,9 @@ class MetaTrain:
 
     tasks: tuple[str, ...] = ("digits",)
     """The tasks to learn from, by name."""
-    hidden: tuple[int, ...] = (32,)
-    """The sizes of the hidden layers of the networks that learn."""
+    hidden: tuple[str, ...] = ("32",)
+    """The hidden layers of the networks that learn, such as 32 or 256-128; every task meets each.
+    Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule."""
     start: Start = Start.RANDOM
@@ -54,13 +55,19 @@ class MetaTrain:
             require(value >= 1, f"MetaTrain.{name} is {value}; it takes a whole number >= 1.")
         require(self.seed >= 0, f"MetaTrain.seed is {self.seed}; it takes a whole number >= 0.")
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
+        require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
+        for hidden in self.hidden:
+            parse_hidden(hidden)
 
     def trainer(self) -> Gradient:
         """The trainer this configuration describes, with its tasks' data loaded."""
         tasks: tuple[Task, ...] = tuple(get(name) for name in self.tasks)
         problem = Problem(
             tasks,
-            tuple(network_for(task, self.hidden) for task in tasks),
+            tuple(
+                tuple(network_for(task, parse_hidden(hidden)) for hidden in self.hidden)
+                for task in tasks
+            ),
             self.rule,
             self.episode,
             self.objective,

@@ -99,7 +99,7 @@ class Gradient(eqx.Module):
             loss, gradient = jax.value_and_grad(self.problem.loss)(
                 state.genomes, jax.random.fold_in(key, index)
             )
-            norm = optax.global_norm(gradient)
+            norm = optax.tree.norm(gradient)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
             updates, optimiser = self._optax().update(gradient, state.optimiser)
             stepped = jax.tree.map(jnp.add, state.genomes, updates)
@@ -113,7 +113,7 @@ class Gradient(eqx.Module):
         """The current genomes, every leaf with a leading axis `members`."""
         return state.genomes
 
-    def validate(self, state: GradientState, key: PRNGKeyArray) -> Float[Array, "members tasks"]:
+    def validate(self, state: GradientState, key: PRNGKeyArray) -> Float[Array, "members pairs"]:
         """The accuracy of each member; all of them meet the same episodes."""
         return jax.vmap(lambda g: self.problem.validate(g, key, self.episodes))(state.genomes)
 

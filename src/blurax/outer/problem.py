@@ -18,8 +18,8 @@ class Problem(eqx.Module):
     """Meta-learning as an optimisation problem over genomes: a loss, and a score held apart."""
 
     tasks: tuple[Task, ...]
-    networks: tuple[Network, ...] = eqx.field(static=True)
-    """One network for each task."""
+    networks: tuple[tuple[Network, ...], ...] = eqx.field(static=True)
+    """For each task the networks that learn it."""
     rule: Rule = eqx.field(static=True)
     episode: EpisodeSpec = eqx.field(static=True)
     objective: Objective = eqx.field(static=True)
@@ -27,26 +27,24 @@ class Problem(eqx.Module):
     def __check_init__(self) -> None:
         require(len(self.tasks) > 0, "Problem.tasks is empty; a genome needs a task to learn from.")
         require(
-            len(self.tasks) == len(self.networks),
-            f"Problem.tasks has {len(self.tasks)} tasks but Problem.networks has "
-            f"{len(self.networks)} networks; give one network for each task.",
+            len(self.tasks) == len(self.networks) and all(self.networks),
+            f"Problem.tasks has {len(self.tasks)} tasks, but Problem.networks is {self.networks}; "
+            "give one or more networks for each task.",
         )
-        for network, task in zip(self.networks, self.tasks, strict=True):
+        for task, network in self._pairs():
             check_fit(network, task)
             network.check(self.rule)
 
     def loss(self, genome: Genome, key: PRNGKeyArray) -> Float[Array, ""]:
-        """The mean over the tasks of the query loss after a fresh training episode each."""
+        """The mean query loss over all tasks and networks, after a fresh training episode each."""
         losses = [
-            episode_loss(
-                genome, network, task, self.episode, self.objective, jax.random.fold_in(key, t)
-            )
-            for t, (task, network) in enumerate(zip(self.tasks, self.networks, strict=True))
+            episode_loss(genome, network, task, self.episode, self.objective, key)
+            for (task, network), key in self._keyed(key)
         ]
         return jnp.mean(jnp.stack(losses))
 
-    def validate(self, genome: Genome, key: PRNGKeyArray, episodes: int) -> Float[Array, " tasks"]:
-        """The accuracy after the last step on each task's validation examples.
+    def validate(self, genome: Genome, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
+        """The validation accuracy after the last step for each task and network, in that order.
 
         A network whose prediction is not finite scores 0.
 
@@ -54,18 +52,19 @@ class Problem(eqx.Module):
             episodes: births and support draws to average over.
         """
 
-        def one(key: PRNGKeyArray) -> Float[Array, " tasks"]:
+        def one(key: PRNGKeyArray) -> Float[Array, " pairs"]:
             scores = [
-                final_accuracy(
-                    genome,
-                    network,
-                    task,
-                    jax.random.fold_in(key, t),
-                    self.episode,
-                    Split.VALIDATE,
-                )
-                for t, (task, network) in enumerate(zip(self.tasks, self.networks, strict=True))
+                final_accuracy(genome, network, task, key, self.episode, Split.VALIDATE)
+                for (task, network), key in self._keyed(key)
             ]
             return jnp.stack(scores)
 
         return jnp.mean(jax.vmap(one)(jax.random.split(key, episodes)), axis=0)
+
+    def _pairs(self) -> list[tuple[Task, Network]]:
+        each = zip(self.tasks, self.networks, strict=True)
+        return [(task, network) for task, networks in each for network in networks]
+
+    def _keyed(self, key: PRNGKeyArray) -> list[tuple[tuple[Task, Network], PRNGKeyArray]]:
+        """The pairs, each with a key of its own."""
+        return [(pair, jax.random.fold_in(key, p)) for p, pair in enumerate(self._pairs())]

@@ -1,6 +1,6 @@
 """The protocol of a meta-trainer: two pure functions."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
@@ -11,14 +11,15 @@ from blurax.genome import Genome
 class MetaInfo(eqx.Module):
     """What a meta-step looked like; observed only."""
 
-    loss: Float[Array, " members"]
+    loss: Float[Array, "*members"]
     """The meta-objective of each member before the step."""
-    gradient_norm: Float[Array, " members"]
+    gradient_norm: Float[Array, "*members"]
     """The length of each member's gradient estimate before clipping."""
-    diverged: Bool[Array, " members"]
+    diverged: Bool[Array, "*members"]
     """Members whose loss or gradient was not finite; they were left as they were."""
 
 
+@runtime_checkable
 class MetaTrainer(Protocol):
     """A way to find genomes.
 
@@ -38,6 +39,6 @@ class MetaTrainer(Protocol):
         """The current candidates, every leaf with a leading axis `members`."""
         ...
 
-    def validate(self, state: Any, key: PRNGKeyArray) -> Float[Array, "members tasks"]:
-        """The accuracy of each candidate on each task's validation examples."""
+    def validate(self, state: Any, key: PRNGKeyArray) -> Float[Array, "members pairs"]:
+        """The accuracy of each candidate on the validation examples of each task and network."""
         ...

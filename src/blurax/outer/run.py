@@ -22,7 +22,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import io
 from blurax.errors import BluraxError, require
@@ -30,6 +30,7 @@ from blurax.frozen import from_json, to_json
 from blurax.genome import Genome, template
 from blurax.outer.config import MetaTrain
 from blurax.outer.protocol import MetaInfo, MetaTrainer
+from blurax.spec import Rule
 
 
 class RunState(eqx.Module):
@@ -39,7 +40,7 @@ class RunState(eqx.Module):
     best: Genome
     """The genome with the best validation score so far."""
     best_score: Float[Array, ""]
-    """Its accuracy, the mean over the tasks; -1 before the first validation."""
+    """Its accuracy, the mean over tasks and networks; -1 before the first validation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,15 +67,17 @@ class Result:
     directory: Path
     genome: Genome
     score: float
-    """Accuracy on the validation examples after the last inner step, the mean over the tasks."""
+    """Validation accuracy after the last inner step, the mean over tasks and networks."""
 
 
 def start(config: MetaTrain, directory: Path) -> None:
     """Make a new run directory; `advance` does the work.
 
     Raises:
-        BluraxError: if the directory already holds a run.
+        BluraxError: if the directory already holds a run, or the configuration cannot be run: an
+            unknown task, say. Nothing is written then.
     """
+    config.trainer()
     require(
         not (directory / "config.json").exists(),
         f"{directory} already holds a run; resume it, or name another directory.",
@@ -116,16 +119,16 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
         BluraxError: if the directory holds no run, or none of its checkpoints can be read.
     """
     config, header = read_config(directory)
-    run = _Programs(config)
-    state, first = run.restore(directory)
+    trainer, key = config.trainer(), jax.random.key(config.seed)
+    state, first = _restore(directory, trainer, config, key)
     _drop_lines(directory / "metrics.jsonl", first)
     lines: list[dict[str, Any]] = []
     for step in range(first, config.meta_steps):
-        state, info = run.step(run.trainer, state, jnp.asarray(step, jnp.int32))
+        state, info = _step(trainer, state, key, jnp.asarray(step, jnp.int32))
         lines.append(_step_line(step + 1, info))
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
-            state, scores = run.validate(run.trainer, state)
+            state, scores = _validate(trainer, state, key)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             _save(directory, step + 1, state, lines, config, header)
             lines = []
@@ -134,54 +137,54 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
     return Result(directory, state.best, float(state.best_score))
 
 
-class _Programs:
-    """The three compiled programs of a run: its start, one meta-step, one validation."""
+@eqx.filter_jit
+def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunState:
+    blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), template(rule))
+    state = trainer.init(jax.random.fold_in(key, 0))
+    return RunState(state, blank, jnp.full((), -1.0, float))
 
-    def __init__(self, config: MetaTrain) -> None:
-        self.trainer: MetaTrainer = config.trainer()
-        seed = config.seed
 
-        def initial(trainer: MetaTrainer) -> RunState:
-            state = trainer.init(jax.random.fold_in(jax.random.key(seed), 0))
-            blank = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), template(config.rule))
-            return RunState(state, blank, jnp.full((), -1.0, float))
+@eqx.filter_jit
+def _step(
+    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: Int[Array, ""]
+) -> tuple[RunState, MetaInfo]:
+    drawn = jax.random.fold_in(jax.random.fold_in(key, 1), number)
+    moved, info = trainer.step(state.trainer, drawn)
+    return RunState(moved, state.best, state.best_score), info
 
-        def step(
-            trainer: MetaTrainer, state: RunState, number: Int[Array, ""]
-        ) -> tuple[RunState, MetaInfo]:
-            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), number)
-            moved, info = trainer.step(state.trainer, key)
-            return RunState(moved, state.best, state.best_score), info
 
-        def validate(
-            trainer: MetaTrainer, state: RunState
-        ) -> tuple[RunState, Float[Array, "members tasks"]]:
-            # The same episodes every time, so that scores of different steps can be compared.
-            key = jax.random.fold_in(jax.random.key(seed), 2)
-            scores = trainer.validate(state.trainer, key)
-            means = jnp.mean(scores, axis=1)
-            winner = jnp.argmax(means)
-            better = means[winner] > state.best_score
-            candidate = jax.tree.map(lambda leaf: leaf[winner], trainer.genomes(state.trainer))
-            best, best_score = jax.tree.map(
-                lambda new, old: jnp.where(better, new, old),
-                (candidate, means[winner]),
-                (state.best, state.best_score),
-            )
-            return RunState(state.trainer, best, best_score), scores
+@eqx.filter_jit
+def _validate(
+    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray
+) -> tuple[RunState, Float[Array, "members pairs"]]:
+    """Score all candidates, always on the same episodes, and keep the best genome ever seen."""
+    scores = trainer.validate(state.trainer, jax.random.fold_in(key, 2))
+    means = jnp.mean(scores, axis=1)
+    winner = jnp.argmax(means)
+    better = means[winner] > state.best_score
+    candidate = jax.tree.map(lambda leaf: leaf[winner], trainer.genomes(state.trainer))
+    best, best_score = jax.tree.map(
+        lambda new, old: jnp.where(better, new, old),
+        (candidate, means[winner]),
+        (state.best, state.best_score),
+    )
+    return RunState(state.trainer, best, best_score), scores
 
-        self.initial = eqx.filter_jit(initial)
-        self.step = eqx.filter_jit(step)
-        self.validate = eqx.filter_jit(validate)
 
-    def restore(self, directory: Path) -> tuple[RunState, int]:
-        """The newest checkpoint, or the start, and the number of meta-steps behind it."""
-        like = eqx.filter_eval_shape(self.initial, self.trainer)
-        found = io.load_checkpoint(directory / "checkpoints", like)
-        if found is None:
-            return self.initial(self.trainer), 0
-        step, state, _ = found
-        return state, step
+def _restore(
+    directory: Path, trainer: MetaTrainer, config: MetaTrain, key: PRNGKeyArray
+) -> tuple[RunState, int]:
+    """The newest checkpoint, or the start, and the number of meta-steps behind it."""
+    like = eqx.filter_eval_shape(_first_state, trainer, config.rule, key)
+    found = io.load_checkpoint(directory / "checkpoints", like)
+    if found is None:
+        return _first_state(trainer, config.rule, key), 0
+    step, state, meta = found
+    require(
+        meta == to_json(config),
+        f"{directory} holds checkpoints of another configuration than its config.json.",
+    )
+    return state, step
 
 
 def _step_line(step: int, info: MetaInfo) -> dict[str, Any]:
@@ -219,7 +222,7 @@ def _save(
         config=header["config"],
     )
     io.save_genome(directory / "best.safetensors", state.best, provenance)
-    io.save_checkpoint(directory / "checkpoints", step, state, {})
+    io.save_checkpoint(directory / "checkpoints", step, state, to_json(config))
 
 
 def _drop_lines(metrics: Path, step: int) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -59,6 +59,7 @@ class Episode(eqx.Module):
     query_y: Float[Array, "q classes"]
 
 
+@runtime_checkable
 class Task(Protocol):
     """Anything that draws episodes; `sample` is pure and runs inside jit and vmap."""
 

@@ -1,0 +1,1 @@
+"""Analysis: reads genomes and result files, prints tables and draws pictures."""

@@ -1,0 +1,127 @@
+"""Learners side by side: a table for the terminal, curves for a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from blurax.analysis import style
+from blurax.baselines import Comparison
+from blurax.errors import require
+
+EDGE = "†"
+FOOTNOTE = (
+    f"{EDGE} the tuned learning rate stood at the edge of the grid: a wider grid might do better"
+)
+
+
+def comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
+    """The test accuracy of each learner at each budget, in per cent, mean ± std over the seeds.
+
+    The best mean of each column is bold; a tuned learning rate stands below its accuracy.
+
+    Raises:
+        BluraxError: if there is nothing to compare, or if the budgets differ.
+    """
+    budgets = shared_budgets(comparisons)
+    at_edge = any(any(c.at_edge) for c in comparisons)
+    table = Table(
+        title=Text(title, "bold"),
+        title_justify="left",
+        caption=Text(FOOTNOTE, "dim") if at_edge else None,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        pad_edge=False,
+    )
+    table.add_column("steps")
+    for budget in budgets:
+        table.add_column(f"{budget:,}", justify="right", no_wrap=True)
+    for comparison in comparisons:
+        table.add_row(_name(comparison), *(_cell(b, comparison, comparisons) for b in budgets))
+    return table
+
+
+def shared_budgets(comparisons: Sequence[Comparison]) -> tuple[int, ...]:
+    """The budgets of all learners.
+
+    Raises:
+        BluraxError: if there is no learner, or if the budgets differ.
+    """
+    require(len(comparisons) > 0, "There is nothing to compare: no learner was measured.")
+    budgets = comparisons[0].budgets
+    require(
+        all(c.budgets == budgets for c in comparisons),
+        "The learners were measured at different step budgets; measure them at the same ones.",
+    )
+    return budgets
+
+
+def is_learned(comparison: Comparison) -> bool:
+    """Whether a learner is a genome, which has no learning rate to tune."""
+    return not comparison.rates
+
+
+def spread(comparison: Comparison, budget: int) -> float:
+    """The standard deviation over the seeds; 0 for a single seed, which shows none."""
+    seeds = len(comparison.accuracy[comparison.budgets.index(budget)])
+    return comparison.std(budget) if seeds > 1 else 0.0
+
+
+def percent(mean: float, std: float | None = None) -> str:
+    """An accuracy in per cent, such as 89.4 or 89.4 ± 0.7."""
+    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"
+
+
+def _name(comparison: Comparison) -> Text:
+    if is_learned(comparison):
+        return Text(comparison.learner, "bold")
+    return Text.assemble(comparison.learner, ("\n  learning rate", "dim"))
+
+
+def _cell(budget: int, comparison: Comparison, all_of_them: Sequence[Comparison]) -> Text:
+    place = comparison.budgets.index(budget)
+    mean = comparison.mean(budget)
+    several = len(comparison.accuracy[place]) > 1
+    best = mean == max(c.mean(budget) for c in all_of_them)
+    number = percent(mean, spread(comparison, budget) if several else None)
+    text = Text(number, "bold" if best else "")
+    if comparison.rates:
+        edge = EDGE if comparison.at_edge[place : place + 1] == (True,) else ""
+        text.append(f"\n{comparison.rates[place]:.2g}{edge}", "not bold dim")
+    return text
+
+
+def draw_comparison(axes: Axes, comparisons: Sequence[Comparison], legend: bool = True) -> None:
+    """Accuracy against steps; an error bar is one standard deviation over the seeds.
+
+    Raises:
+        BluraxError: if there is nothing to compare, or if the budgets differ.
+    """
+    budgets = shared_budgets(comparisons)
+    style.tidy(axes, "steps", "test accuracy (%)")
+    looks = iter(zip(style.PALETTE, style.MARKERS, strict=True))
+    for place, comparison in enumerate(comparisons):
+        learned = is_learned(comparison)
+        colour, marker = (style.EMPHASIS, "o") if learned else next(looks, (style.QUIET, "."))
+        # Side by side, so that the error bars of learners alike can be told apart.
+        shift = 1.035 ** (place - (len(comparisons) - 1) / 2)
+        axes.errorbar(
+            np.asarray(budgets) * shift,
+            [100 * comparison.mean(b) for b in budgets],
+            [100 * spread(comparison, b) for b in budgets],
+            color=colour,
+            marker=marker,
+            markersize=9 if learned else 6,
+            linewidth=style.BOLD if learned else style.THIN,
+            elinewidth=style.THIN,
+            capsize=3,
+            zorder=4 if learned else 3,
+            label=comparison.learner,
+        )
+    style.log_steps(axes, budgets)
+    if legend:
+        axes.legend(loc="lower right", fontsize=style.SMALL, framealpha=0.85, edgecolor="white")

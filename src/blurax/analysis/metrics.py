@@ -1,0 +1,92 @@
+"""The log of a meta-training run, `metrics.jsonl`, as arrays."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from blurax.errors import BluraxError, require
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """What a run logged; a number that was not finite is NaN."""
+
+    steps: Int[np.ndarray, " steps"]
+    """The numbers of the meta-steps, from 1."""
+    loss: Float[np.ndarray, "steps members"]
+    """The query loss of each member."""
+    diverged: Int[np.ndarray, " steps"]
+    """How many members' loss or gradient was not finite."""
+    validated: Int[np.ndarray, " validations"]
+    """The meta-steps that ended with a validation."""
+    accuracy: Float[np.ndarray, "validations members pairs"]
+    """Of each member on each pair of a task and a network."""
+
+    @property
+    def scores(self) -> Float[np.ndarray, "validations members"]:
+        """The mean accuracy over tasks and networks."""
+        return self.accuracy.mean(axis=2)
+
+    @property
+    def kept(self) -> int | None:
+        """The index of the member whose genome the run kept; None before the first validation."""
+        if not self.scores.size:
+            return None
+        return int(np.argmax(np.nan_to_num(self.scores, nan=-1.0))) % self.scores.shape[1]
+
+
+def read_metrics(directory: Path) -> Metrics:
+    """Read the log of a run, which may still be going on.
+
+    A half-written last line is passed over, as it is when a run is resumed.
+
+    Raises:
+        BluraxError: if there is no log, or one that is damaged.
+    """
+    path = directory / "metrics.jsonl"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BluraxError(
+            f"{directory} has no metrics.jsonl: it holds no run, or one before its first "
+            "validation."
+        ) from error
+    except OSError as error:
+        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return _collect(path, [_line(path, n, text) for n, text in enumerate(data.split(b"\n")[:-1])])
+
+
+def _line(path: Path, number: int, text: bytes) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        line = None
+    if not (isinstance(line, dict) and ("loss" in line or "accuracy" in line)):
+        raise BluraxError(f"{path} is damaged in line {number + 1}; resume the run to mend it.")
+    return line
+
+
+def _collect(path: Path, lines: list[dict[str, Any]]) -> Metrics:
+    steps = [line for line in lines if "loss" in line]
+    validations = [line for line in lines if "accuracy" in line]
+    require(len(steps) > 0, f"{path} holds no meta-step yet.")
+    try:
+        loss = np.array([line["loss"] for line in steps], float)
+        shape = (0, loss.shape[1], 1)
+        accuracy = np.array([line["accuracy"] for line in validations], float)
+        metrics = Metrics(
+            np.array([line["step"] for line in steps], int),
+            loss,
+            np.array([line["diverged"] for line in steps], int),
+            np.array([line["step"] for line in validations], int),
+            accuracy if validations else accuracy.reshape(shape),
+        )
+        fits = metrics.accuracy.shape[1:2] == loss.shape[1:] and metrics.accuracy.shape[2] > 0
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise BluraxError(f"{path} is not the log of a run.") from error
+    require(fits, f"{path} is not the log of a run: its members differ from line to line.")
+    return metrics

@@ -1,0 +1,82 @@
+"""A rule in a few words, for people who choose between genomes."""
+
+from blurax.spec import (
+    Channels,
+    InitScale,
+    Normalise,
+    Oja,
+    Reduction,
+    Rule,
+    Saturation,
+    Signal,
+    Source,
+    Symmetry,
+)
+
+
+def rule_words(rule: Rule) -> dict[str, str]:
+    """The rule in a few words, by what they are about."""
+    return {
+        "neurons": _neuron_words(rule),
+        "synapses": _synapse_words(rule),
+        "σ": _sigma_words(rule),
+        "stabilised by": _stabiliser_words(rule),
+        "update": _update_words(rule),
+    }
+
+
+def _neuron_words(rule: Rule) -> str:
+    states = f"{rule.states} state" + "s" * (rule.states > 1)
+    kept = ", kept from step to step" if rule.keep_neurons else ""
+    return f"{states}{kept}, {rule.backward.value} backward sweep"
+
+
+def _synapse_words(rule: Rule) -> str:
+    back = "symmetric" if rule.symmetry is Symmetry.SYMMETRIC else "asymmetric"
+    held = (
+        "one number for each state"
+        if rule.channels is Channels.MULTI
+        else "one number for all states"
+    )
+    fan_in = " / √inputs" if rule.init.scale is InitScale.FAN_IN else ""
+    return f"{back}, {held}, born normal with std {rule.init.std:g}{fan_in}"
+
+
+def _sigma_words(rule: Rule) -> str:
+    sigma = rule.sigma
+    derivative = "; its derivative for state 2" if sigma.derivative else ""
+    return (
+        f"{sigma.forward.value} forward{derivative}, {sigma.backward.value} backward, "
+        f"{sigma.last.value} in the last layer"
+    )
+
+
+def _stabiliser_words(rule: Rule) -> str:
+    stabilise, words = rule.stabilise, []
+    if stabilise.normalise is Normalise.BOTH:
+        words.append("normalisation of both sweeps")
+    elif stabilise.normalise is not Normalise.NONE:
+        words.append(f"normalisation of the {stabilise.normalise.value} sweep")
+    if stabilise.normalise_synapses:
+        words.append("normalised synapses")
+    if stabilise.oja is not Oja.NONE:
+        words.append(f"Oja's term ({stabilise.oja.value})")
+    if stabilise.saturation is not Saturation.NONE:
+        words.append(f"saturation ({stabilise.saturation.value})")
+    return ", ".join(words) or "nothing"
+
+
+def _update_words(rule: Rule) -> str:
+    update, feedback = rule.update, rule.feedback
+    batch = "mean" if update.batch is Reduction.MEAN else "sum"
+    source = " from the forward sweep" if update.source is Source.FORWARD_SWEEP else ""
+    after = ", also after the forward sweep" if update.after_forward else ""
+    every = "" if feedback.every == 1 else f" every {feedback.every} steps"
+    return f"{batch} over the batch{source}{after}; told the {_TOLD[feedback.signal]}{every}"
+
+
+_TOLD = {
+    Signal.LABEL: "label",
+    Signal.SQUARED_ERROR: "gradient of the squared error",
+    Signal.CROSS_ENTROPY: "gradient of the cross-entropy",
+}

@@ -1,0 +1,88 @@
+"""The library in a few calls: meta-train a rule, load a genome, let it teach a network."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+from blurax import io
+from blurax.analysis.run_view import draw_run
+from blurax.errors import require
+from blurax.genome import Genome
+from blurax.network import Network, NetworkState
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.teach import Curve, teach
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What a network learned."""
+
+    state: NetworkState
+    """The network after the last step."""
+    curve: Curve
+    """Accuracy and loss on the query after each step."""
+
+
+def learn(
+    genome: Genome,
+    network: Network,
+    task: Task,
+    *,
+    steps: int = 100,
+    batch: int = 128,
+    key: int | PRNGKeyArray = 0,
+    split: Split = Split.TEST,
+) -> Lesson:
+    """Let a genome teach a newborn network; no gradient and no loss is used.
+
+    Args:
+        key: a seed, a key, or `[seeds]` keys for as many networks side by side.
+        split: whose examples the curve is measured on; the default never saw meta-training.
+
+    Raises:
+        BluraxError: if genome, network and task do not fit each other.
+    """
+    spec = EpisodeSpec(steps=steps, batch=batch)
+    keys = jax.random.key(key) if isinstance(key, int) else key
+    return Lesson(*teach(genome, network, task, keys, spec, split))
+
+
+def load(path: str | os.PathLike[str]) -> Genome:
+    """Read a genome file; it is checked wholly and runs no code.
+
+    Raises:
+        BluraxError: if it is missing, damaged or no genome file.
+    """
+    return io.load_genome(path)[0]
+
+
+def meta_train(
+    config: MetaTrain,
+    directory: str | os.PathLike[str],
+    watch: run.Watch = lambda progress: None,
+) -> run.Result:
+    """Learn a rule in a new run directory, or go on with the run that the directory holds.
+
+    Args:
+        config: of the run; a run that is continued must have been started with the same.
+        watch: called after each meta-step.
+
+    Raises:
+        BluraxError: if the directory holds a run of another configuration.
+    """
+    directory = Path(directory)
+    if (directory / "config.json").exists():
+        require(
+            run.read_config(directory)[0] == config,
+            f"{directory} holds a run of another configuration; name another directory.",
+        )
+    else:
+        run.start(config, directory)
+    result = run.advance(directory, watch)
+    draw_run(directory)
+    return result

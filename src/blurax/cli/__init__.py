@@ -1,0 +1,5 @@
+"""The command `blurax`."""
+
+from blurax.cli.main import main
+
+__all__ = ["main"]

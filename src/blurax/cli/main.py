@@ -1,0 +1,178 @@
+"""The commands, their arguments, and how a mistake is told."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import tyro
+from rich.console import Console
+
+from blurax import io, teach
+from blurax.analysis.curve_view import curve_table, draw_curve
+from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.analysis.run_view import draw_run
+from blurax.cli.demo import run_demo
+from blurax.cli.progress import RunProgress
+from blurax.errors import BluraxError, require
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.tasks import EpisodeSpec, get
+
+app = tyro.extras.SubcommandApp()
+
+
+@app.command(name="demo")
+def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
+    """Learn a rule on handwritten digits, then see what it can teach that it never met.
+
+    About three minutes on two cores. Interrupted, it goes on where it was.
+
+    Args:
+        directory: Where the run and its results go.
+        seeds: Newborn networks to average over in each comparison.
+        redo: Start anew, and forget what the directory holds of an earlier demo.
+    """
+    run_demo(Console(), directory, seeds, redo)
+
+
+@app.command(name="meta-train")
+def meta_train(
+    config: Annotated[MetaTrain, tyro.conf.arg(name="")],
+    directory: Path | None = None,
+    resume: Path | None = None,
+) -> None:
+    """Learn a rule by gradient through the unrolled inner loop.
+
+    Args:
+        config: The configuration of the run.
+        directory: Where the run goes; the default is a new folder under runs/.
+        resume: Go on with the run in this directory, with the configuration it was started with.
+    """
+    console = Console()
+    if resume is not None:
+        alone = config == MetaTrain() and directory is None
+        require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
+        directory = resume
+    else:
+        directory = directory or _new_directory(config)
+        run.start(config, directory)
+    total = run.read_config(directory)[0].meta_steps
+    console.print(f"Run directory: {directory} ({total} meta-steps)")
+    command = f"blurax meta-train --resume {directory}"
+    with _resumable(command), RunProgress(console, "meta-training") as progress:
+        result = run.advance(directory, progress)
+    picture = draw_run(directory)
+    console.print(
+        f"Best validation accuracy {100 * result.score:.1f} % after the last inner step.\n"
+        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
+    )
+
+
+@app.command(name="train")
+def train(
+    genome: tyro.conf.Positional[Path],
+    task: str = "digits",
+    hidden: str = "128",
+    steps: int = 100,
+    batch: int = 128,
+    seeds: int = 5,
+    seed: int = 0,
+    directory: Path | None = None,
+) -> None:
+    """Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.
+
+    Args:
+        genome: A genome file.
+        task: The task, by name.
+        hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
+        steps: Inner steps.
+        batch: Examples in each step.
+        seeds: Networks side by side, each with a birth and batches of its own.
+        seed: Of the births and batches.
+        directory: Where curve.json and curve.png go; the default is the genome's folder.
+    """
+    console, out = Console(), directory or genome.parent
+    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    learned, _ = io.load_genome(genome)
+    data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
+    network = teach.network_for(data, teach.parse_hidden(hidden))
+    keys = jax.random.split(jax.random.key(seed), seeds)
+    title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
+    with console.status(title):
+        _, curve = teach.teach(learned, network, data, keys, spec)
+    accuracy = jnp.asarray(curve.accuracy)
+    io.write_json(
+        out / "curve.json",
+        {
+            "genome": str(genome),
+            "task": task,
+            "sizes": list(network.sizes),
+            "batch": batch,
+            "seed": seed,
+            "accuracy": accuracy.tolist(),
+        },
+    )
+    draw_curve(accuracy, out / "curve.png", title)
+    console.print(title, curve_table(accuracy))
+    console.print(f"Curve: {out / 'curve.json'}\nPicture: {out / 'curve.png'}")
+
+
+@app.command(name="show")
+def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
+    """Draw a genome's matrices and gates in the terminal and as a picture.
+
+    Args:
+        genome: A genome file.
+        png: Where the picture goes; the default is beside the genome file.
+    """
+    console = Console()
+    learned, provenance = io.load_genome(genome)
+    console.print(genome_panel(learned, provenance))
+    picture = png or genome.with_suffix(".png")
+    draw_genome(learned, picture, genome.name)
+    console.print(f"Picture: {picture}")
+
+
+@contextlib.contextmanager
+def _resumable(command: str) -> Iterator[None]:
+    """Say how to go on when Ctrl-C stops a run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Stopped; go on with: {command}", file=sys.stderr)
+        raise
+
+
+def _new_directory(config: MetaTrain) -> Path:
+    """The first of runs/TASKS-1, runs/TASKS-2, ... that does not exist."""
+    stem, number = "+".join(config.tasks), 1
+    while (found := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return found
+
+
+def _use_compilation_cache() -> None:
+    """Keep compiled programs between runs, so that the second start is quick."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "blurax" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 2 for a mistake, 130 for Ctrl-C."""
+    _use_compilation_cache()
+    try:
+        app.cli(prog="blurax", args=args, config=(tyro.conf.EnumChoicesFromValues,))
+    except BluraxError as error:
+        print(f"blurax: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0

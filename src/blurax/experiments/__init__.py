@@ -1,0 +1,1 @@
+"""Experiments: they compute and write result files; `analysis` draws them."""

@@ -1,0 +1,161 @@
+"""The demo: learn a rule on handwritten digits, then see what it can teach that it never met."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from blurax import io, teach
+from blurax.baselines import BUDGETS, OPTIMISERS, Comparison, compare_optimiser, measure_genome
+from blurax.errors import BluraxError
+from blurax.frozen import check_types, from_json, to_json
+from blurax.genome import Genome
+from blurax.outer.config import MetaTrain
+from blurax.outer.gradient import Adam, Schedule
+from blurax.spec import (
+    Activation,
+    Init,
+    InitScale,
+    Normalise,
+    Reduction,
+    Rule,
+    Sigma,
+    Stabilise,
+    Update,
+)
+from blurax.tasks import EpisodeSpec, Split, get
+
+LEARNER = "blur (learned)"
+RESULT = "demo.json"
+
+RULE = Rule(
+    states=2,
+    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
+    stabilise=Stabilise(normalise=Normalise.BOTH, normalise_synapses=True),
+    update=Update(batch=Reduction.MEAN),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""The variant the demo learns: both sweeps and the synapses normalised, a mean over the batch."""
+
+CONFIG = MetaTrain(
+    tasks=("digits",),
+    hidden=("32", "32-16"),
+    rule=RULE,
+    episode=EpisodeSpec(steps=10, batch=128, query=128),
+    adam=Adam(learning_rate=1.5e-2, schedule=Schedule.COSINE),
+    population=4,
+    meta_steps=800,
+    validate_every=50,
+)
+"""How the demo's genome is learned, from random numbers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arena:
+    """A task and a network in which learners are compared."""
+
+    title: str
+    task: str
+    hidden: str
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+ARENAS = (
+    Arena("digits, the network it was learned on", "digits", "32"),
+    Arena("digits, a larger network", "digits", "128-64"),
+    Arena("breast cancer: other data, other network", "breast-cancer", "64"),
+    Arena("wine: other data, other network", "wine", "64-32"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ArenaResult:
+    """What all learners reached in one arena."""
+
+    arena: Arena
+    comparisons: tuple[Comparison, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoResult:
+    """All the demo measured; every accuracy is of test examples that nothing was chosen on."""
+
+    validation: float
+    """The accuracy by which the genome was chosen, on validation examples."""
+    arenas: tuple[ArenaResult, ...]
+    long_arena: Arena
+    long_run: tuple[tuple[float, ...], ...]
+    """`[seeds][steps]`: the accuracy after each step of a lesson ten times as long as any other."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+Say = Callable[[str], None]
+
+
+def measure(
+    genome: Genome,
+    validation: float,
+    *,
+    seeds: int = 5,
+    long_steps: int = 1000,
+    budgets: tuple[int, ...] = BUDGETS,
+    say: Say = lambda text: None,
+) -> DemoResult:
+    """Compare a genome with tuned optimisers in every arena, and let it run long in the first.
+
+    Args:
+        validation: the accuracy by which the genome was chosen.
+        say: told what is being measured.
+    """
+    arenas = []
+    for number, arena in enumerate(ARENAS):
+        say(arena.title)
+        task = get(arena.task)
+        network = teach.network_for(task, teach.parse_hidden(arena.hidden))
+        key = jax.random.fold_in(jax.random.key(2021), number)
+        learned = measure_genome(
+            genome, network, task, key, seeds=seeds, budgets=budgets, learner=LEARNER
+        )
+        tuned = [
+            compare_optimiser(name, network, task, key, seeds=seeds, budgets=budgets)
+            for name in OPTIMISERS
+        ]
+        arenas.append(ArenaResult(arena, (learned, *tuned)))
+    say(f"{long_steps} steps, to see whether it keeps what it learned")
+    return DemoResult(validation, tuple(arenas), ARENAS[1], _long_run(genome, seeds, long_steps))
+
+
+def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
+    task = get(ARENAS[1].task)
+    network = teach.network_for(task, teach.parse_hidden(ARENAS[1].hidden))
+    keys = jax.random.split(jax.random.key(1000), seeds)
+    _, curve = teach.teach(genome, network, task, keys, EpisodeSpec(steps=steps), Split.TEST)
+    return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())
+
+
+def write(directory: Path, result: DemoResult) -> None:
+    """Write the result beside the run it belongs to."""
+    io.write_json(directory / RESULT, to_json(result))
+
+
+def read(directory: Path) -> DemoResult:
+    """Read what `write` wrote.
+
+    Raises:
+        BluraxError: if there is no such file, or not such a one.
+    """
+    path = directory / RESULT
+    try:
+        return from_json(DemoResult, json.loads(path.read_text()))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BluraxError(f"{path} is not the result of a demo.") from error

@@ -1,0 +1,104 @@
+"""One compile a run, none after the first call; programs and memory that do not grow."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from blurax import genome as genomes
+from blurax.inner import Remat
+from blurax.network import Network
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.outer.objective import Objective, episode_loss
+from blurax.spec import Rule
+from blurax.tasks import EpisodeSpec, get
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+
+
+class Compilations:
+    """Counts what XLA compiles."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, event: str, duration: float, **_: object) -> None:
+        self.count += event == COMPILED
+
+
+@pytest.fixture
+def compilations():
+    counter = Compilations()
+    jax.monitoring.register_event_duration_secs_listener(counter)
+    yield counter
+    jax.monitoring.unregister_event_duration_listener(counter)
+
+
+def test_nothing_compiles_after_the_first_steps(tmp_path, compilations):
+    config = MetaTrain(
+        hidden=("4",),
+        episode=EpisodeSpec(2, 8, 8),
+        population=2,
+        meta_steps=9,
+        validate_every=3,
+        validation_episodes=1,
+    )
+    run.start(config, tmp_path)
+    seen = []
+    run.advance(tmp_path, lambda progress: seen.append(compilations.count))
+    assert seen[0] > 0  # the counter counts
+    # step 3 validates for the first time; after that, nothing is left to compile
+    assert seen[2:] == [seen[2]] * 7
+    assert seen[1] == seen[0]
+
+
+def gradient_of(steps: int, remat: Remat):
+    task, rule = get("digits"), Rule(states=3)
+    network, spec = Network((64, 100, 10)), EpisodeSpec(steps, 32, 32)
+    genome = genomes.random(jax.random.key(0), rule)
+
+    def loss(genome, key):
+        return episode_loss(genome, network, task, spec, Objective(remat=remat), key)
+
+    return jax.grad(loss), genome
+
+
+def equations(jaxpr) -> int:
+    """All equations of a program, those of the programs inside it included."""
+    total = 0
+    for equation in jaxpr.eqns:
+        total += 1
+        for inner in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns")
+        ):
+            inner = getattr(inner, "jaxpr", inner)
+            total += equations(inner) if hasattr(inner, "eqns") else 0
+    return total
+
+
+@pytest.mark.parametrize("remat", Remat)
+def test_the_program_does_not_grow_with_the_unroll(remat):
+    sizes = []
+    for steps in (10, 100):
+        gradient, genome = gradient_of(steps, remat)
+        sizes.append(equations(jax.make_jaxpr(gradient)(genome, jax.random.key(1)).jaxpr))
+    assert sizes[0] > 100
+    assert sizes[1] == sizes[0]
+
+
+def temporary_bytes(steps: int, remat: Remat) -> int:
+    gradient, genome = gradient_of(steps, remat)
+    compiled = jax.jit(gradient).lower(genome, jax.random.key(1)).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+
+def test_rematerialisation_bounds_the_memory_of_the_gradient():
+    none, step, sqrt = (temporary_bytes(100, remat) for remat in Remat)
+    number = jnp.zeros(()).itemsize
+    synapses = 3 * (65 * 100 + 100 * 64 + 101 * 10 + 10 * 100) * number
+    episode = 100 * 32 * (64 + 10) * number
+    # Remat.STEP keeps the synapses before each step; the few more are one step's work.
+    assert 100 * synapses < step < 115 * synapses + 3 * episode
+    assert none > 2 * step
+    # Remat.SQRT keeps 10 + 10 of them.
+    assert sqrt < 35 * synapses + 3 * episode
