@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import jax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key
 
 from blurax import io
 from blurax.analysis.run_view import draw_run
@@ -35,7 +35,7 @@ def learn(
     *,
     steps: int = 100,
     batch: int = 128,
-    key: int | PRNGKeyArray = 0,
+    key: int | Key[Array, "*seeds"] = 0,
     split: Split = Split.TEST,
 ) -> Lesson:
     """Let a genome teach a newborn network; no gradient and no loss is used.

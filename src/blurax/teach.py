@@ -5,7 +5,7 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.errors import require
 from blurax.genome import Genome
@@ -43,7 +43,7 @@ def teach(
     genome: Genome,
     network: Network,
     task: Task,
-    key: PRNGKeyArray,
+    key: Key[Array, "*seeds"],
     spec: EpisodeSpec,
     split: Split = Split.TEST,
 ) -> tuple[NetworkState, Curve]:
@@ -76,7 +76,9 @@ def teach(
 
 
 @eqx.filter_jit
-def _newborn(network: Network, genome: Genome, keys: PRNGKeyArray, batch: int) -> NetworkState:
+def _newborn(
+    network: Network, genome: Genome, keys: Key[Array, " seeds"], batch: int
+) -> NetworkState:
     def one(key: PRNGKeyArray) -> NetworkState:
         return network.init(jax.random.fold_in(key, 0), genome.rule, batch)
 
@@ -89,7 +91,7 @@ def _lesson(
     network: Network,
     task: Task,
     states: NetworkState,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " seeds"],
     first: Int[Array, ""],
     spec: EpisodeSpec,
     split: Split,

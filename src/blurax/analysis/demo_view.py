@@ -66,7 +66,7 @@ def _draw_arenas(canvas: style.SubFigure, result: DemoResult) -> None:
             continue
         arena = result.arenas[number].arena
         draw_comparison(axes, result.arenas[number].comparisons, legend=False)
-        axes.set_title(name(arena), loc="left", fontsize=style.SMALL)
+        axes.set_title(name(arena), loc="left", fontsize=style.SMALL, parse_math=False)
         axes.set_xlabel("steps" if number >= len(result.arenas) - columns else "")
         axes.set_ylabel("test accuracy (%)" if number % columns == 0 else "")
     style.heading(canvas, "It teaches networks (mean and standard deviation over the seeds)")

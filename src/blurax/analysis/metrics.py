@@ -76,17 +76,18 @@ def _collect(path: Path, lines: list[dict[str, Any]]) -> Metrics:
     require(len(steps) > 0, f"{path} holds no meta-step yet.")
     try:
         loss = np.array([line["loss"] for line in steps], float)
-        shape = (0, loss.shape[1], 1)
         accuracy = np.array([line["accuracy"] for line in validations], float)
-        metrics = Metrics(
-            np.array([line["step"] for line in steps], int),
-            loss,
-            np.array([line["diverged"] for line in steps], int),
-            np.array([line["step"] for line in validations], int),
-            accuracy if validations else accuracy.reshape(shape),
-        )
-        fits = metrics.accuracy.shape[1:2] == loss.shape[1:] and metrics.accuracy.shape[2] > 0
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        diverged = np.array([line["diverged"] for line in steps], int)
+        numbers = np.array([line["step"] for line in steps], int)
+        validated = np.array([line["step"] for line in validations], int)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BluraxError(f"{path} is not the log of a run.") from error
-    require(fits, f"{path} is not the log of a run: its members differ from line to line.")
-    return metrics
+    if not validations:
+        accuracy = np.zeros((0, *loss.shape[1:], 1))
+    shapes = [array.ndim for array in (loss, accuracy, diverged, numbers, validated)]
+    require(shapes == [2, 3, 1, 1, 1], f"{path} is not the log of a run.")
+    require(
+        accuracy.shape[1:2] == loss.shape[1:] and 0 not in (*loss.shape, *accuracy.shape[1:]),
+        f"{path} is not the log of a run: its members differ from line to line.",
+    )
+    return Metrics(numbers, loss, diverged, validated, accuracy)

@@ -29,7 +29,7 @@ PALETTE = (BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """Okabe and Ito's colours, told apart by colour-blind people too; without yellow, which is pale."""
 
 EMPHASIS = VERMILLION
-"""The colour of what a picture is about; nothing else has it."""
+"""The colour of what a picture is about; no other curve has it."""
 
 MARKERS = ("s", "^", "D", "v", "P", "X")
 """One for each colour of the palette, so that no curve depends on its colour alone."""
@@ -92,9 +92,11 @@ def tidy(axes: Axes, x_label: str = "", y_label: str = "") -> None:
 
 
 def heading(canvas: Canvas, text: str, size: int = TEXT, weight: str = "bold") -> None:
-    """A line above a picture or a part of it, from the left."""
+    """A line above a picture or a part of it, from the left; a $ in it is a plain $."""
     left = MARGIN / canvas.bbox.width
-    canvas.suptitle(text, x=left, ha="left", fontsize=size, fontweight=weight, color=INK)
+    canvas.suptitle(
+        text, x=left, ha="left", fontsize=size, fontweight=weight, color=INK, parse_math=False
+    )
 
 
 def whole_steps(axes: Axes, steps: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from blurax.baselines.optimisers import OPTIMISERS, descend
 from blurax.errors import require
@@ -122,5 +122,5 @@ def measure_genome(
     )
 
 
-def _test_keys(key: PRNGKeyArray, seeds: int) -> PRNGKeyArray:
+def _test_keys(key: PRNGKeyArray, seeds: int) -> Key[Array, " seeds"]:
     return jax.random.split(jax.random.fold_in(key, 0), seeds)

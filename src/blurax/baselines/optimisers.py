@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
@@ -46,7 +46,7 @@ def descend(
     rates: Float[Array, " rates"],
     network: Network,
     task: Task,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " seeds"],
     spec: EpisodeSpec,
     split: Split,
 ) -> Curve:

@@ -1,0 +1,192 @@
+"""The equations of the paper as loops over single numbers: no array algebra, nothing of blurax.
+
+Only `Rule` is shared, for it is the name of what is to be computed. Every function follows the
+printed equation letter by letter; `[c, b, i]` is state c of neuron i in example b, `[c, i, j]`
+channel c of the synapse from i to j.
+"""
+
+import math
+
+import numpy as np
+
+from blurax.spec import Activation, Backward, Oja, Reduction, Saturation
+
+
+def at(w, c, i, j):
+    """w_ij^c; a synapse with a single channel serves every state."""
+    return float(w[c if len(w) > 1 else 0, i, j])
+
+
+def a_with_bias(a, c, b, i):
+    """a_i^c, where the unit after the last neuron is the bias, 1 in every state."""
+    return 1.0 if i == a.shape[2] else float(a[c, b, i])
+
+
+def forward(a_i, a_j, w_ij, nu, f, eta):
+    """f a_j^c + η Σ_{i in I(j), d} w_ij^c ν^{cd} a_i^d, equation (5) before σ."""
+    z, k = np.zeros(a_j.shape), len(a_j)
+    for c, b, j in np.ndindex(*a_j.shape):
+        total = 0.0
+        for i in range(a_i.shape[2] + 1):
+            for d in range(k):
+                total += at(w_ij, c, i, j) * nu[c, d] * a_with_bias(a_i, d, b, i)
+        z[c, b, j] = f * a_j[c, b, j] + eta * total
+    return z
+
+
+def backward(a_i, a_j, w_ji, mu, f, eta, how):
+    """f a_i^c + η Σ_{j in J(i), d} w_ji^c μ^{cd} a_j^d, equation (6) before σ, and Fig. 9."""
+    z, k = np.zeros(a_i.shape), len(a_i)
+    for c, b, i in np.ndindex(*a_i.shape):
+        total = 0.0
+        for j in range(a_j.shape[2]):
+            for d in range(k):
+                total += at(w_ji, c, j, i) * mu[c, d] * a_j[d, b, j]
+        kept = f * a_i[c, b, i]
+        if how is Backward.ADDITIVE:
+            z[c, b, i] = kept + eta * total
+        elif how is Backward.MULTIPLICATIVE or c > 0:
+            z[c, b, i] = kept * eta * total
+        else:
+            z[c, b, i] = kept
+    return z
+
+
+def product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction):
+    """Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d of one synapse, over the batch; a_i may be the bias."""
+    k, batch = len(a_j), a_j.shape[1]
+    total = 0.0
+    for b in range(batch):
+        for e in range(k):
+            for d in range(k):
+                pre = a_with_bias(a_i, e, b, i) * nu_tilde[e, c]
+                total += pre * mu_tilde[c, d] * a_with_bias(a_j, d, b, j)
+    return total / batch if reduction is Reduction.MEAN else total
+
+
+def synapse(a_i, a_j, w_ij, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction):
+    """f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, equation (7)."""
+    new = np.zeros(w_ij.shape)
+    for c, i, j in np.ndindex(*w_ij.shape):
+        heard = product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction)
+        new[c, i, j] = f_tilde * w_ij[c, i, j] + eta_tilde * heard
+    return new
+
+
+def oja_multiplier(w, m):
+    """-m w_ij^c Σ_r (w_rj^c)², the first term of (8)."""
+    out = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        out[c, i, j] = -m * w[c, i, j] * sum(w[c, r, j] ** 2 for r in range(w.shape[1]))
+    return out
+
+
+def oja_full(a_i, a_j, w, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction):
+    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - η~ w_ij^c Σ_r w_rj^c Σ_{e,d} a_r^e ν~^{ec} ..."""
+    out, (channels, n_i, n_j) = np.zeros(w.shape), w.shape
+    for c, j in np.ndindex(channels, n_j):
+        first, second = 0.0, 0.0
+        for r in range(n_i):
+            first += w[c, r, j] ** 2
+            heard = product(a_i, a_j, nu_tilde, mu_tilde, c, r, j, reduction)
+            second += w[c, r, j] * heard
+        for i in range(n_i):
+            out[c, i, j] = -(f_tilde - 1) * w[c, i, j] * first - eta_tilde * w[c, i, j] * second
+    return out
+
+
+def normalise_activations(z, scale, shift):
+    """Mean 0 and variance 1 over the batch for each state of each neuron, scaled and shifted."""
+    out, batch = np.zeros(z.shape), z.shape[1]
+    for c, b, n in np.ndindex(*z.shape):
+        mean = sum(z[c, r, n] for r in range(batch)) / batch
+        variance = sum((z[c, r, n] - mean) ** 2 for r in range(batch)) / batch
+        out[c, b, n] = scale[c] * (z[c, b, n] - mean) / math.sqrt(variance + 1e-5) + shift[c]
+    return out
+
+
+def normalise_synapses(w):
+    """w_ij / sqrt(Σ_i' w_i'j²)."""
+    out = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        squares = sum(w[c, r, j] ** 2 for r in range(w.shape[1]))
+        out[c, i, j] = w[c, i, j] / math.sqrt(squares + 1e-9)
+    return out
+
+
+def saturate(w, alpha):
+    """α tanh(w / α)."""
+    out = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        out[c, i, j] = alpha * math.tanh(w[c, i, j] / alpha)
+    return out
+
+
+def saturate_exponentially(w, updated, s):
+    """The change of w, times exp(-|s| |w|)."""
+    out = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        change = updated[c, i, j] - w[c, i, j]
+        out[c, i, j] = w[c, i, j] + change * math.exp(-abs(s) * abs(w[c, i, j]))
+    return out
+
+
+def phi(z, activation):
+    """φ(z) of one number."""
+    if activation is Activation.TANH:
+        return math.tanh(z)
+    if activation is Activation.RELU:
+        return max(z, 0.0)
+    if activation is Activation.SIGMOID:
+        return 1 / (1 + math.exp(-z))
+    if activation is Activation.RELU_TANH:
+        return max(math.tanh(z), 0.0)
+    return z
+
+
+def phi_prime(z, activation):
+    """φ'(z) of one number."""
+    if activation is Activation.TANH:
+        return 1 / math.cosh(z) ** 2
+    if activation is Activation.RELU:
+        return 1.0 if z > 0 else 0.0
+    if activation is Activation.SIGMOID:
+        return math.exp(-z) / (1 + math.exp(-z)) ** 2
+    if activation is Activation.RELU_TANH:
+        return 1 / math.cosh(z) ** 2 if z > 0 else 0.0
+    return 1.0
+
+
+def sigma(z, activation, derivative=False):
+    """σ: φ on every state, φ' on state 2 where the gradient is to flow."""
+    out = np.zeros(z.shape)
+    for c, b, n in np.ndindex(*z.shape):
+        own = phi_prime if derivative and c == 1 else phi
+        out[c, b, n] = own(z[c, b, n], activation)
+    return out
+
+
+def transposed(w_ij):
+    """w_ji of symmetric synapses; nothing runs back to the bias unit, the last row."""
+    channels, with_bias, n_j = w_ij.shape
+    w_ji = np.zeros((channels, n_j, with_bias - 1))
+    for c, j, i in np.ndindex(*w_ji.shape):
+        w_ji[c, j, i] = w_ij[c, i, j]
+    return w_ji
+
+
+def updated(genes, rule, a_i, a_j, w):
+    """One matrix of synapses after (7), with what appendix B adds to it."""
+    pair = genes.nu_tilde, genes.mu_tilde
+    gates = genes.f_tilde, genes.eta_tilde
+    reduction = rule.update.batch
+    new = synapse(a_i, a_j, w, *pair, *gates, reduction)
+    if rule.stabilise.oja is Oja.MULTIPLIER:
+        new = new + oja_multiplier(w, genes.oja)
+    if rule.stabilise.oja is Oja.FULL:
+        new = new + oja_full(a_i, a_j, w, *pair, *gates, reduction)
+    if rule.stabilise.saturation is Saturation.TANH:
+        new = saturate(new, genes.saturation)
+    if rule.stabilise.saturation is Saturation.EXPONENTIAL:
+        new = saturate_exponentially(w, new, genes.saturation)
+    return new

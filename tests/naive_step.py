@@ -1,0 +1,125 @@
+"""A whole inner step as loops over single numbers, written from section 3.2 of the paper alone."""
+
+import dataclasses
+import math
+from types import SimpleNamespace
+
+import numpy as np
+
+import naive
+from blurax.spec import Normalise, Signal, Source, Symmetry
+
+
+@dataclasses.dataclass
+class Net:
+    """Synapses upwards and downwards (None: symmetric) and kept neurons (None: zeroed)."""
+
+    up: list[np.ndarray]
+    down: list[np.ndarray] | None
+    neurons: list[np.ndarray] | None
+
+
+def net_of(state, rule):
+    """The naive copy of a `NetworkState`."""
+    symmetric = rule.symmetry is Symmetry.SYMMETRIC
+    return Net(
+        [np.array(s.forward) for s in state.synapses],
+        None if symmetric else [np.array(s.backward) for s in state.synapses],
+        [np.array(a) for a in state.neurons] if rule.keep_neurons else None,
+    )
+
+
+def genes_at(genes, rule, l):
+    """The genes of synapse layer l as numbers, by their names."""
+    named = {name: value for name, value in vars(genes).items() if value is not None}
+    own = {name: np.asarray(v) if rule.layers is None else v[l] for name, v in named.items()}
+    return SimpleNamespace(**{name: np.array(value) for name, value in own.items()})
+
+
+def resting(net, rule, x):
+    """Neurons zeroed or kept; the input in state 1 of the first layer, 0 in its others."""
+    sizes = [w.shape[1] - 1 for w in net.up] + [net.up[-1].shape[2]]
+    layers = [np.zeros((rule.states, len(x), n)) for n in sizes]
+    if net.neurons is not None:
+        layers[1:] = [a.copy() for a in net.neurons[1:]]
+    for b, i in np.ndindex(*x.shape):
+        layers[0][0, b, i] = x[b, i]
+    return layers
+
+
+def forward_sweep(genome, net, layers):
+    """(5), layer by layer upwards."""
+    rule, layers = genome.rule, list(layers)
+    for l, w in enumerate(net.up):
+        g = genes_at(genome.neuron, rule, l)
+        w = naive.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+        z = naive.forward(layers[l], layers[l + 1], w, g.nu, g.f, g.eta)
+        if rule.stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH):
+            z = naive.normalise_activations(z, g.forward_scale, g.forward_shift)
+        last = l == len(net.up) - 1
+        phi = rule.sigma.last if last else rule.sigma.forward
+        layers[l + 1] = naive.sigma(z, phi, rule.sigma.derivative)
+    return layers
+
+
+def backward_sweep(genome, net, layers):
+    """(6), layer by layer downwards; neither the first layer nor the last is updated."""
+    rule, layers = genome.rule, list(layers)
+    for l in range(len(net.up) - 1, 0, -1):
+        g = genes_at(genome.neuron, rule, l)
+        w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
+        w = naive.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+        z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward)
+        if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
+            z = naive.normalise_activations(z, g.backward_scale, g.backward_shift)
+        layers[l] = naive.sigma(z, rule.sigma.backward)
+    return layers
+
+
+def told(rule, last, y, b, j):
+    """What neuron j of the last layer is told about example b."""
+    signal = rule.feedback.signal
+    if signal is Signal.LABEL:
+        return y[b, j]
+    gradient = last[0, b, j] - y[b, j]
+    if signal is Signal.CROSS_ENTROPY:
+        whole = sum(math.exp(last[0, b, r]) for r in range(last.shape[2]))
+        gradient = math.exp(last[0, b, j]) / whole - (1.0 if y[b, j] > 0 else 0.0)
+    # The argument of σ hears the gradient through φ', which σ left in state 2.
+    return gradient * last[1, b, j] if rule.sigma.derivative else gradient
+
+
+def feedback(rule, layers, y):
+    """State 1 keeps the prediction, state 2 is told, the others are 0; one state is told itself."""
+    last = layers[-1]
+    new = np.zeros(last.shape)
+    for b, j in np.ndindex(*y.shape):
+        new[0, b, j] = last[0, b, j]
+        new[min(1, rule.states - 1), b, j] = told(rule, last, y, b, j)
+    return [*layers[:-1], new]
+
+
+def update(genes, rule, net, lower, upper):
+    """(7) for all synapses at once, upwards and downwards."""
+    up, down = [], []
+    for l, w in enumerate(net.up):
+        g = genes_at(genes, rule, l)
+        up.append(naive.updated(g, rule, lower[l], upper[l + 1], w))
+        if net.down is not None:
+            down.append(naive.updated(g, rule, upper[l + 1], lower[l], net.down[l]))
+    return Net(up, None if net.down is None else down, net.neurons)
+
+
+def step(genome, net, x, y, index):
+    """One inner step: the new network, the prediction, and the neurons at its end."""
+    rule = genome.rule
+    predicted = forward_sweep(genome, net, resting(net, rule, x))
+    if rule.update.after_forward:
+        net = update(genome.forward_synapse, rule, net, predicted, predicted)
+    neurons = predicted
+    if index % rule.feedback.every == 0:
+        neurons = backward_sweep(genome, net, feedback(rule, predicted, y))
+        lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
+        net = update(genome.synapse, rule, net, lower, neurons)
+    kept = neurons if rule.keep_neurons else None
+    return Net(net.up, net.down, kept), predicted[-1][0], neurons

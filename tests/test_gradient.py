@@ -1,0 +1,209 @@
+"""The gradient trainer: it descends, its members are independent, a divergence harms nobody."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.errors import BluraxError
+from blurax.network import Network
+from blurax.outer.config import MetaTrain
+from blurax.outer.gradient import Adam, Schedule, Start
+from blurax.outer.objective import Loss, Objective, When, episode_loss, prediction_loss
+from blurax.outer.problem import Problem
+from blurax.outer.protocol import MetaTrainer
+from blurax.spec import Reduction, Rule, Update
+from blurax.tasks import EpisodeSpec, Split, get
+from blurax.teach import final_accuracy
+
+CONFIG = MetaTrain(
+    tasks=("iris",),
+    hidden=("4",),
+    rule=Rule(update=Update(batch=Reduction.MEAN)),
+    episode=EpisodeSpec(3, 16, 16),
+    adam=Adam(1e-2),
+    population=3,
+    meta_steps=30,
+    validation_episodes=2,
+)
+
+
+def change(**fields) -> MetaTrain:
+    return dataclasses.replace(CONFIG, **fields)
+
+
+def trained(config: MetaTrain):
+    """A trainer's state after a few steps, and the losses on the way."""
+    trainer = config.trainer()
+    state, losses = trainer.init(jax.random.key(0)), []
+    step = eqx.filter_jit(trainer.step)
+    for number in range(config.meta_steps):
+        state, info = step(state, jax.random.fold_in(jax.random.key(1), number))
+        losses.append(info.loss)
+    return state, np.stack(losses)
+
+
+@pytest.mark.parametrize("when", When)
+@pytest.mark.parametrize("loss", Loss)
+def test_it_descends(when, loss):
+    _, losses = trained(change(objective=Objective(loss, when), meta_steps=60))
+    early, late = losses[:10].mean(0), losses[-10:].mean(0)
+    assert (late < early).sum() >= 2  # one unlucky random start may stay where it is
+    assert late.min() < early.min()
+
+
+def test_it_follows_the_protocol():
+    assert isinstance(CONFIG.trainer(), MetaTrainer)
+
+
+def test_a_member_does_not_depend_on_how_many_there_are():
+    few, _ = trained(change(population=2, meta_steps=4))
+    many, _ = trained(change(population=5, meta_steps=4))
+    for one, other in zip(jax.tree.leaves(few), jax.tree.leaves(many), strict=True):
+        np.testing.assert_allclose(one, other[:2], rtol=1e-9)
+
+
+def test_first_step_is_adam_on_the_clipped_gradient():
+    """Against the gradient of the loss itself: Adam's first step is the rate times its sign."""
+    trainer = change(population=1).trainer()
+    state, key = trainer.init(jax.random.key(0)), jax.random.key(1)
+    moved, info = eqx.filter_jit(trainer.step)(state, key)
+    genome = jax.tree.map(lambda leaf: leaf[0], state.genomes)
+    gradient = eqx.filter_jit(jax.grad(trainer.problem.loss))(genome, jax.random.fold_in(key, 0))
+    flat = np.asarray(genomes.flatten(gradient))
+    np.testing.assert_allclose(info.gradient_norm[0], np.linalg.norm(flat))
+    change_made = genomes.flatten(
+        jax.tree.map(lambda a, b: (a - b)[0], moved.genomes, state.genomes)
+    )
+    large = np.abs(flat) > 1e-4
+    np.testing.assert_allclose(change_made[large], -1e-2 * np.sign(flat[large]), rtol=1e-3)
+
+
+def test_a_member_that_diverges_stays_where_it_was_and_is_counted():
+    trainer = CONFIG.trainer()
+    state = trainer.init(jax.random.key(0))
+    wild = eqx.tree_at(
+        lambda s: s.genomes.synapse.eta_tilde,
+        state,
+        state.genomes.synapse.eta_tilde.at[1].set(jnp.inf),
+    )
+    moved, info = eqx.filter_jit(trainer.step)(wild, jax.random.key(1))
+    assert info.diverged.tolist() == [False, True, False]
+    for before, after in zip(jax.tree.leaves(wild), jax.tree.leaves(moved), strict=True):
+        np.testing.assert_array_equal(before[1], after[1])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(moved.genomes))
+    assert not np.array_equal(wild.genomes.neuron.nu[0], moved.genomes.neuron.nu[0])
+    assert eqx.filter_jit(trainer.validate)(wild, jax.random.key(2))[1, 0] == 0
+
+
+def test_start_from_back_propagation():
+    trainer = change(start=Start.BACKPROP, start_rate=0.3).trainer()
+    found = trainer.init(jax.random.key(0)).genomes
+    exact = genomes.backprop(CONFIG.rule, 0.3)
+    for name, leaf in genomes.leaves(found).items():
+        np.testing.assert_allclose(leaf, np.stack([genomes.leaves(exact)[name]] * 3), atol=0.1)
+    assert not np.allclose(found.neuron.nu[0], found.neuron.nu[1])
+
+
+def test_cosine_schedule_ends_a_hundredth_of_its_start():
+    gradient = jnp.ones(1)
+
+    def size_of_step(adam: Adam, step: int) -> float:
+        transform = adam.transformation(meta_steps=50)
+        state = transform.init(gradient)
+        for _ in range(step):
+            _, state = transform.update(gradient, state)
+        return float(-transform.update(gradient, state)[0][0])
+
+    cosine, constant = Adam(0.1, schedule=Schedule.COSINE), Adam(0.1)
+    assert size_of_step(cosine, 0) == pytest.approx(0.1, rel=1e-4)
+    assert size_of_step(cosine, 50) == pytest.approx(0.001, rel=1e-4)
+    assert size_of_step(constant, 50) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_clip_bounds_the_gradient_by_its_norm():
+    transform = Adam(1.0, clip=5.0).transformation(1)
+    gradient = jnp.asarray([30.0, 40.0])
+    _, state = transform.update(gradient, transform.init(gradient))
+    np.testing.assert_allclose(jax.tree.leaves(state)[1], 0.1 * np.array([3.0, 4.0]))
+
+
+def test_prediction_losses_by_hand():
+    prediction, y = jnp.asarray([[1.0, -1.0], [0.0, 3.0]]), jnp.asarray([[1.0, -1.0], [1.0, -1.0]])
+    assert prediction_loss(prediction, y, Loss.SQUARED_ERROR) == pytest.approx((0 + 0 + 1 + 16) / 4)
+    by_hand = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(3))) / 2
+    assert prediction_loss(prediction, y, Loss.CROSS_ENTROPY) == pytest.approx(by_hand)
+
+
+def test_mean_objective_is_the_mean_of_shorter_lessons():
+    """A query after each step of one lesson: the last-step losses of its first 1, 2, 3 steps."""
+    task, network = get("iris"), Network((4, 3, 3))
+    genome, key = genomes.random(jax.random.key(3), CONFIG.rule), jax.random.key(4)
+    fixed = EpisodeSpec(3, 16, 16, fixed_batch=True)  # so that shorter lessons see the same batch
+    one_loss = eqx.filter_jit(episode_loss)
+    last = [
+        one_loss(genome, network, task, dataclasses.replace(fixed, steps=n), Objective(), key)
+        for n in (1, 2, 3)
+    ]
+    mean = one_loss(genome, network, task, fixed, Objective(when=When.MEAN), key)
+    assert mean == pytest.approx(float(np.mean(last)))
+
+
+def test_a_problem_averages_over_its_tasks_and_networks():
+    config = change(tasks=("iris", "wine"), hidden=("3", "2-2"))
+    problem, key = config.trainer().problem, jax.random.key(5)
+    genome = genomes.random(jax.random.key(6), config.rule)
+    nets = [Network((4, 3, 3)), Network((4, 2, 2, 3)), Network((13, 3, 3)), Network((13, 2, 2, 3))]
+    assert [n for networks in problem.networks for n in networks] == nets
+    tasks = [problem.tasks[0]] * 2 + [problem.tasks[1]] * 2
+    one_loss = eqx.filter_jit(episode_loss)
+    losses = [
+        one_loss(genome, net, task, config.episode, Objective(), jax.random.fold_in(key, p))
+        for p, (task, net) in enumerate(zip(tasks, nets, strict=True))
+    ]
+    assert eqx.filter_jit(problem.loss)(genome, key) == pytest.approx(float(np.mean(losses)))
+    drawn = jax.random.split(key, 2)
+    scores = eqx.filter_jit(problem.validate)(genome, key, 2)
+    by_hand = [
+        eqx.filter_jit(final_accuracy)(genome, nets[3], tasks[3], jax.random.fold_in(k, 3), config.episode,
+                       Split.VALIDATE)
+        for k in drawn
+    ]  # fmt: skip
+    assert scores[3] == pytest.approx(float(np.mean(by_hand)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"population": 0}, "MetaTrain.population is 0"),
+        ({"meta_steps": -1}, "MetaTrain.meta_steps is -1"),
+        ({"tasks": ()}, "MetaTrain.tasks is empty"),
+        ({"hidden": ()}, "MetaTrain.hidden is empty"),
+        ({"hidden": ("x",)}, "The hidden layers 'x'"),
+        ({"seed": -1}, "MetaTrain.seed is -1"),
+        ({"seed": 1.5}, "MetaTrain.seed is 1.5; it takes a whole number"),
+        ({"start": "random"}, "MetaTrain.start is 'random'; it takes one of Start.RANDOM"),
+    ],
+)
+def test_bad_configurations_are_refused(fields, message):
+    # the configuration's own check speaks, not the type checks that tests switch on
+    from unchecked import unchecked
+
+    config = unchecked("blurax.outer.config")
+    with pytest.raises(BluraxError, match=message):
+        config.MetaTrain(**fields)
+
+
+def test_bad_optimisers_and_problems_are_refused():
+    with pytest.raises(BluraxError, match=r"Adam.learning_rate is 0.0; it takes a number above 0"):
+        Adam(0.0)
+    with pytest.raises(BluraxError, match="There is no task 'nothing'"):
+        change(tasks=("nothing",)).trainer()
+    with pytest.raises(BluraxError, match="genes for 3 synapse layers"):
+        change(rule=Rule(layers=3)).trainer()
+    with pytest.raises(BluraxError, match=r"Problem.tasks is empty"):
+        Problem((), (), Rule(), EpisodeSpec(), Objective())

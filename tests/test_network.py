@@ -1,0 +1,98 @@
+"""A network's birth, and what it refuses."""
+
+import math
+from functools import partial
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax.errors import BluraxError
+from blurax.network import Network, NetworkState
+from blurax.spec import Channels, Feedback, Init, InitScale, Rule, Signal, Symmetry
+from closeness import assert_close
+from unchecked import unchecked
+from variants import BATCH, LAYERS, SIZES, TABLE, jit, newborn
+
+WIDE = Network((80, 90, 70))
+
+
+@partial(jit, static_argnums=(0, 1))
+def born_of(network: Network, rule: Rule, key: jax.Array) -> NetworkState:
+    return network.init(key, rule, BATCH)
+
+
+def born(network: Network, rule: Rule, seed: int = 0) -> NetworkState:
+    return born_of(network, rule, jax.random.key(seed))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_shapes_are_those_of_the_rule(name: str):
+    rule = TABLE[name]
+    shapes = jax.tree.map(jnp.shape, newborn(rule))
+    pairs = list(pairwise(SIZES))
+    channels = 1 if rule.channels is Channels.SINGLE else rule.states
+    assert [s.forward for s in shapes.synapses] == [(channels, i + 1, j) for i, j in pairs]
+    symmetric = rule.symmetry is Symmetry.SYMMETRIC
+    down = [None if symmetric else (channels, j, i) for i, j in pairs]
+    assert [s.backward for s in shapes.synapses] == down
+    neurons = tuple((rule.states, BATCH, n) for n in SIZES)
+    assert shapes.neurons == (neurons if rule.keep_neurons else None)
+
+
+@pytest.mark.parametrize("scale", InitScale)
+def test_synapses_start_normal_with_the_deviation_asked_for(scale: InitScale):
+    state = born(WIDE, Rule(init=Init(0.3, scale)))
+    for between in state.synapses:
+        for w in (between.forward, between.backward):
+            inputs = w.shape[1] if scale is InitScale.FAN_IN else 1
+            unit = w * math.sqrt(inputs) / 0.3
+            # 12,000 numbers and more: five standard errors of the mean and of the deviation.
+            assert abs(unit.mean()) < 5 / math.sqrt(unit.size)
+            assert abs(unit.std() - 1) < 5 / math.sqrt(2 * unit.size)
+
+
+def test_no_two_synapses_start_alike():
+    leaves = jax.tree.leaves(born(Network((6, 6, 6)), Rule(states=3)))
+    numbers = np.concatenate([np.ravel(leaf) for leaf in leaves])
+    assert len(np.unique(numbers)) == len(numbers)
+
+
+def test_a_birth_depends_on_the_key_alone():
+    network, rule = Network(SIZES), Rule()
+    assert_close(born(network, rule), born(network, rule), tolerance=0.0)
+    other = born(network, rule, seed=1)
+    assert (other.synapses[0].forward != born(network, rule).synapses[0].forward).all()
+
+
+def test_kept_neurons_start_at_zero():
+    kept = born(Network(SIZES), Rule(keep_neurons=True)).neurons
+    assert not any(a.any() for a in kept)
+
+
+def test_synapses_are_counted_with_their_biases():
+    assert Network((2, 20, 2)).synapse_count == 3 * 20 + 21 * 2
+
+
+NO_SIZES = [(), (3,), (3, 0), (3, -1, 2), (3, 2.0), (3, True), (3, "2"), [3, 2]]
+
+
+@pytest.mark.parametrize("sizes", NO_SIZES)
+def test_sizes_that_are_no_network_are_refused(sizes: object):
+    with pytest.raises(BluraxError, match=r"Network\.sizes"):
+        unchecked("blurax.network").Network(sizes)
+
+
+def test_a_genome_for_another_depth_is_refused():
+    with pytest.raises(BluraxError, match=f"{LAYERS + 1} synapse layers"):
+        Network(SIZES).check(Rule(layers=LAYERS + 1))
+    Network(SIZES).check(Rule(layers=LAYERS))
+
+
+def test_cross_entropy_with_one_output_is_refused():
+    rule = Rule(feedback=Feedback(Signal.CROSS_ENTROPY))
+    with pytest.raises(BluraxError, match="cross-entropy"):
+        Network((3, 1)).init(jax.random.key(0), rule, BATCH)
+    Network((3, 1)).check(Rule(feedback=Feedback(Signal.SQUARED_ERROR)))

@@ -1,0 +1,87 @@
+"""Section 3.4 and appendix B, each on its own, against loops over single numbers."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import naive
+from blurax import rules, stabilise
+from blurax.spec import Reduction
+from closeness import assert_close
+
+rng = np.random.default_rng(5)
+W = rng.normal(size=(3, 4, 5))
+UPDATED = rng.normal(size=(3, 4, 5))
+
+
+def numbers(*values: float) -> list:
+    return [jnp.asarray(value) for value in values]
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3])
+def test_activations_are_normalised_over_the_batch(spread: float):
+    # With a small spread the ε under the root counts.
+    z = 2.0 + spread * rng.normal(size=(3, 6, 4))
+    scale, shift = rng.normal(size=3), rng.normal(size=3)
+    got = stabilise.normalise_activations(*numbers(z, scale, shift))
+    # The mean takes digits from a small spread: 2 / 1e-3 rounding errors.
+    assert_close(got, naive.normalise_activations(z, scale, shift))
+
+
+def test_normalised_activations_have_mean_shift_and_deviation_scale():
+    z = jnp.asarray(7.0 + 30.0 * rng.normal(size=(2, 50, 3)))
+    got = stabilise.normalise_activations(z, jnp.asarray([2.0, -0.5]), jnp.asarray([1.0, 4.0]))
+    assert_close(got.mean(axis=1), np.array([[1.0] * 3, [4.0] * 3]), tolerance=1e-12)
+    assert_close(got.std(axis=1), np.array([[2.0] * 3, [0.5] * 3]), tolerance=1e-7)
+
+
+def test_a_batch_without_variance_is_normalised_to_the_shift():
+    z = jnp.full((2, 4, 3), 0.25)
+    got = stabilise.normalise_activations(z, jnp.asarray([3.0, 3.0]), jnp.asarray([0.5, -1.0]))
+    assert_close(got, jnp.asarray([0.5, -1.0])[:, None, None] * jnp.ones((2, 4, 3)))
+
+
+@pytest.mark.parametrize("length", [1.0, 1e-4])
+def test_synapses_are_normalised_over_the_lower_layer(length: float):
+    # Short synapse vectors show the ε under the root.
+    got = stabilise.normalise_synapses(jnp.asarray(length * W))
+    assert_close(got, naive.normalise_synapses(length * W))
+
+
+def test_normalised_synapses_are_unit_vectors():
+    lengths = jnp.sum(stabilise.normalise_synapses(jnp.asarray(W)) ** 2, axis=1)
+    assert_close(lengths, np.ones((3, 5)), tolerance=1e-8)
+
+
+def test_oja_multiplier_is_the_first_term_of_equation_8():
+    got = stabilise.oja_multiplier(*numbers(W, 0.3))
+    assert_close(got, naive.oja_multiplier(W, 0.3))
+
+
+@pytest.mark.parametrize("batch", Reduction)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_oja_full_is_equation_8(channels: int, batch: Reduction):
+    a_i, a_j = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 2, 5))
+    pair = rng.normal(size=(3, channels)), rng.normal(size=(channels, 3))
+    products = rules.hebbian(*numbers(a_i, a_j, *pair), batch)
+    got = stabilise.oja_full(jnp.asarray(W[:channels]), products, *numbers(0.6, -0.2))
+    assert_close(got, naive.oja_full(a_i, a_j, W[:channels], *pair, 0.6, -0.2, batch))
+
+
+@pytest.mark.parametrize("alpha", [0.5, -2.0])
+def test_saturation_is_a_bounded_tanh(alpha: float):
+    got = stabilise.saturate(*numbers(100 * W, alpha))
+    assert_close(got, naive.saturate(100 * W, alpha))
+    assert jnp.abs(got).max() <= abs(alpha)
+
+
+@pytest.mark.parametrize("s", [0.8, -0.8])
+def test_exponential_saturation_damps_the_change(s: float):
+    got = stabilise.saturate_exponentially(*numbers(W, UPDATED, s))
+    assert_close(got, naive.saturate_exponentially(W, UPDATED, s))
+    assert (jnp.abs(got - W) < jnp.abs(UPDATED - W)).all()
+
+
+def test_the_constants_are_the_documented_ones():
+    assert stabilise.ACTIVATION_EPSILON == 1e-5
+    assert stabilise.SYNAPSE_EPSILON == 1e-9

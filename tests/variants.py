@@ -1,0 +1,174 @@
+"""One table of rules that covers every choice of `blurax.spec`, and small networks to run them.
+
+A new choice in `spec.py` needs a line here; `test_spec.py` fails until it has one.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from blurax import genome
+from blurax.genome import Genome
+from blurax.inner import StepInfo, unroll
+from blurax.network import Network, NetworkState
+from blurax.spec import (
+    Activation,
+    Backward,
+    Channels,
+    Feedback,
+    Init,
+    InitScale,
+    Normalise,
+    Oja,
+    Reduction,
+    Rule,
+    Saturation,
+    Sigma,
+    Signal,
+    Source,
+    Stabilise,
+    Symmetry,
+    Update,
+)
+
+SIZES = (2, 5, 4, 3)
+"""No two neighbours alike, so that no transposed matrix fits."""
+LAYERS = len(SIZES) - 1
+BATCH, STEPS = 4, 3
+
+TANH, RELU, SIGMOID, LINEAR, RELU_TANH = Activation
+ADDITIVE, MULTIPLICATIVE, STATE_2 = Backward
+SINGLE, SYMMETRIC = Channels.SINGLE, Symmetry.SYMMETRIC
+MEAN, BEFORE = Reduction.MEAN, Source.FORWARD_SWEEP
+SMOOTH = Sigma(TANH, TANH, TANH)
+
+TABLE = {
+    "default": Rule(),
+    "smooth": Rule(sigma=SMOOTH),
+    "sigmoid-sigmoid": Rule(states=3, sigma=Sigma(SIGMOID, SIGMOID, SIGMOID)),
+    "relu-linear": Rule(sigma=Sigma(RELU, LINEAR, RELU)),
+    "linear-relu": Rule(states=3, sigma=Sigma(LINEAR, RELU, RELU_TANH)),
+    "one-state": Rule(states=1),
+    "one-state-multiplicative": Rule(
+        states=1, backward=MULTIPLICATIVE, channels=SINGLE, sigma=SMOOTH, update=Update(MEAN)
+    ),
+    "multiplicative": Rule(states=3, backward=MULTIPLICATIVE, sigma=SMOOTH),
+    "multiplicative-state-2": Rule(states=4, backward=STATE_2, sigma=SMOOTH),
+    "symmetric": Rule(states=3, symmetry=SYMMETRIC, sigma=SMOOTH),
+    "single": Rule(states=3, channels=SINGLE, sigma=SMOOTH),
+    "symmetric-single": Rule(states=4, symmetry=SYMMETRIC, channels=SINGLE, sigma=SMOOTH),
+    "backprop": Rule.backprop(),
+    "backprop-squared": Rule.backprop(SIGMOID, TANH, Signal.SQUARED_ERROR),
+    "backprop-relu": Rule.backprop(RELU, RELU_TANH),
+    "derivative-asymmetric": Rule(
+        states=4,
+        backward=STATE_2,
+        sigma=Sigma(RELU_TANH, LINEAR, SIGMOID, derivative=True),
+        feedback=Feedback(Signal.SQUARED_ERROR),
+    ),
+    "squared-error": Rule(sigma=SMOOTH, feedback=Feedback(Signal.SQUARED_ERROR)),
+    "cross-entropy": Rule(
+        states=3, sigma=Sigma(TANH, TANH, LINEAR), feedback=Feedback(Signal.CROSS_ENTROPY)
+    ),
+    "per-layer": Rule(
+        states=4,
+        layers=LAYERS,
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.BOTH, Oja.MULTIPLIER, saturation=Saturation.TANH),
+        update=Update(after_forward=True),
+    ),
+    "keep-neurons": Rule(keep_neurons=True, sigma=SMOOTH),
+    "keep-neurons-every-2": Rule(
+        states=4, keep_neurons=True, sigma=SMOOTH, feedback=Feedback(every=2)
+    ),
+    "after-forward": Rule(states=3, sigma=SMOOTH, update=Update(after_forward=True)),
+    "after-forward-every-3": Rule(
+        symmetry=SYMMETRIC,
+        sigma=SMOOTH,
+        update=Update(MEAN, after_forward=True),
+        feedback=Feedback(every=3),
+    ),
+    "forward-source": Rule(states=3, sigma=SMOOTH, update=Update(source=BEFORE)),
+    "mean": Rule(sigma=SMOOTH, update=Update(MEAN), init=Init(1.0, InitScale.FAN_IN)),
+    "normalise-forward": Rule(sigma=SMOOTH, stabilise=Stabilise(Normalise.FORWARD)),
+    "normalise-backward": Rule(states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BACKWARD)),
+    "normalise-derivative": Rule(
+        backward=STATE_2,
+        sigma=Sigma(TANH, LINEAR, TANH, derivative=True),
+        stabilise=Stabilise(Normalise.BOTH),
+    ),
+    "oja": Rule(sigma=SMOOTH, stabilise=Stabilise(oja=Oja.MULTIPLIER)),
+    "oja-full": Rule(states=3, sigma=SMOOTH, stabilise=Stabilise(oja=Oja.FULL)),
+    "normalise-synapses": Rule(sigma=SMOOTH, stabilise=Stabilise(normalise_synapses=True)),
+    "saturation": Rule(
+        channels=SINGLE, sigma=SMOOTH, stabilise=Stabilise(saturation=Saturation.TANH)
+    ),
+    "saturation-exponential": Rule(
+        sigma=SMOOTH, stabilise=Stabilise(saturation=Saturation.EXPONENTIAL)
+    ),
+    "five-states": Rule(states=5, stabilise=Stabilise(Normalise.BOTH, Oja.FULL)),
+    "everything": Rule(
+        states=5,
+        layers=LAYERS,
+        keep_neurons=True,
+        sigma=Sigma(SIGMOID, TANH, SIGMOID, derivative=True),
+        stabilise=Stabilise(Normalise.BOTH, Oja.FULL, True, Saturation.EXPONENTIAL),
+        update=Update(MEAN, BEFORE, after_forward=True),
+        feedback=Feedback(Signal.CROSS_ENTROPY, every=2),
+        init=Init(0.7, InitScale.FAN_IN),
+    ),
+}
+
+
+def lively(rule: Rule) -> Genome:
+    """A genome no number of which is near 0 or 1, so that none can be left out unnoticed.
+
+    The seed is one with which no rule of the table falls silent (relus) or saturates.
+    """
+    rng = np.random.default_rng(18)
+
+    def numbers(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        sign = rng.choice([-1.0, 1.0], leaf.shape)
+        return jnp.asarray(sign * rng.uniform(0.3, 0.9, leaf.shape))
+
+    return jax.tree.map(numbers, genome.template(rule))
+
+
+def labels(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """+1 for a random class and -1 for the others."""
+    return 2.0 * np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])] - 1.0
+
+
+def newborn(rule: Rule) -> NetworkState:
+    """A network for `rule`; kept neurons start at random, as after a step before."""
+    rng, key = np.random.default_rng(1), jax.random.key(0)
+    shapes = jax.eval_shape(lambda key: Network(SIZES).init(key, rule, BATCH), key)
+    return jax.tree.map(lambda leaf: jnp.asarray(0.5 * rng.normal(size=leaf.shape)), shapes)
+
+
+def batches(steps: int = STEPS) -> tuple[jax.Array, jax.Array]:
+    """The inputs and labels of some inner steps."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(steps, BATCH, SIZES[0])), labels(rng, steps, BATCH, SIZES[-1])
+    return jnp.asarray(x), jnp.asarray(y)
+
+
+def everything(state: NetworkState, info: StepInfo) -> tuple[NetworkState, StepInfo]:
+    """The observer that sees all."""
+    return state, info
+
+
+jit = partial(
+    jax.jit,
+    compiler_options={
+        "xla_backend_optimization_level": 0,
+        "xla_llvm_disable_expensive_passes": True,
+        "xla_cpu_use_fusion_emitters": False,
+    },
+)
+"""`jax.jit` for functions that run briefly: compiling takes the tests longer than running."""
+
+run = jit(partial(unroll, observe=everything))
+"""Some inner steps; compiled once for each rule, however many tests use it."""
