@@ -95,7 +95,7 @@ def test_a_member_that_diverges_stays_where_it_was_and_is_counted():
     assert info.diverged.tolist() == [False, True, False]
     for before, after in zip(jax.tree.leaves(wild), jax.tree.leaves(moved), strict=True):
         np.testing.assert_array_equal(before[1], after[1])
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(moved.genomes))
+    assert all(np.isfinite(leaf[jnp.array([0, 2])]).all() for leaf in jax.tree.leaves(moved))
     assert not np.array_equal(wild.genomes.neuron.nu[0], moved.genomes.neuron.nu[0])
     assert eqx.filter_jit(trainer.validate)(wild, jax.random.key(2))[1, 0] == 0
 
@@ -168,11 +168,11 @@ def test_a_problem_averages_over_its_tasks_and_networks():
     assert eqx.filter_jit(problem.loss)(genome, key) == pytest.approx(float(np.mean(losses)))
     drawn = jax.random.split(key, 2)
     scores = eqx.filter_jit(problem.validate)(genome, key, 2)
+    final = eqx.filter_jit(final_accuracy)
     by_hand = [
-        eqx.filter_jit(final_accuracy)(genome, nets[3], tasks[3], jax.random.fold_in(k, 3), config.episode,
-                       Split.VALIDATE)
+        final(genome, nets[3], tasks[3], jax.random.fold_in(k, 3), config.episode, Split.VALIDATE)
         for k in drawn
-    ]  # fmt: skip
+    ]
     assert scores[3] == pytest.approx(float(np.mean(by_hand)))
 
 

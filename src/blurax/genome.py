@@ -5,6 +5,7 @@ gives CMA-ES its vector. It carries the `Rule` its numbers are meant for as stat
 the two cannot be mixed up.
 """
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -82,10 +83,12 @@ def random(key: PRNGKeyArray, rule: Rule) -> Genome:
 
     def one(key: PRNGKeyArray) -> Genome:
         k, channels = rule.states, rule.synapse_channels
-        pair = [(k, channels), (channels, k)]
+        square, wide, tall = (k, k), (k, channels), (channels, k)
+        numbers = jax.random.normal(key, (6, k * k), float)  # one draw: each compiles for long
+        shapes = [square, square, wide, tall, wide, tall]
         draws = [
-            jax.random.normal(jax.random.fold_in(key, name), shape, float)
-            for name, shape in enumerate([(k, k), (k, k), *pair, *pair])
+            row[: math.prod(shape)].reshape(shape)
+            for row, shape in zip(numbers, shapes, strict=True)
         ]
         eta_tilde = -1e-3 if rule.update.batch is Reduction.SUM else -1e-1
         return _assemble(rule, eta_tilde, *draws)

@@ -5,6 +5,8 @@ genome runs in any network, and the same network runs any genome.
 """
 
 import dataclasses
+import itertools
+import math
 
 import equinox as eqx
 import jax
@@ -73,12 +75,13 @@ class Network:
         """
         self.check(rule)
         layers = list(zip(self.sizes, self.sizes[1:], strict=False))
-        keys = jax.random.split(key, 2 * len(layers)).reshape(len(layers), 2)
-        symmetric = rule.symmetry is Symmetry.SYMMETRIC
-        synapses = tuple(
-            Synapses(_normal(up, rule, i + 1, j), None if symmetric else _normal(down, rule, j, i))
-            for (i, j), (up, down) in zip(layers, keys, strict=True)
-        )
+        shapes = [(rule.synapse_channels, i + 1, j) for i, j in layers]
+        up = _normal(key, rule, shapes)
+        down: list[Array | None] = [None] * len(layers)
+        if rule.symmetry is Symmetry.ASYMMETRIC:
+            shapes = [(rule.synapse_channels, j, i) for i, j in layers]
+            down = [*_normal(jax.random.fold_in(key, 1), rule, shapes)]
+        synapses = tuple(Synapses(w_ij, w_ji) for w_ij, w_ji in zip(up, down, strict=True))
         neurons = tuple(jnp.zeros((rule.states, batch, n), float) for n in self.sizes)
         return NetworkState(synapses, neurons if rule.keep_neurons else None)
 
@@ -96,9 +99,17 @@ class Network:
         )
 
 
-def _normal(key: PRNGKeyArray, rule: Rule, inputs: int, outputs: int) -> Array:
-    std = rule.init.std / (inputs**0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
-    return std * jax.random.normal(key, (rule.synapse_channels, inputs, outputs), float)
+def _normal(key: PRNGKeyArray, rule: Rule, shapes: list[tuple[int, int, int]]) -> list[Array]:
+    """Normal synapses of these shapes, from one draw: each draw takes XLA a second to compile."""
+    sizes = [math.prod(shape) for shape in shapes]
+    numbers = jax.random.normal(key, (sum(sizes),), float)
+    pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
+    return [
+        rule.init.std
+        / (shape[1] ** 0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
+        * piece.reshape(shape)
+        for shape, piece in zip(shapes, pieces, strict=True)
+    ]
 
 
 def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> Neurons:

@@ -20,9 +20,10 @@ CHUNK = 100
 class Curve(eqx.Module):
     """What the query said after each inner step."""
 
-    accuracy: Float[Array, "*seeds steps"]
-    loss: Float[Array, "*seeds steps"]
-    """Softmax cross-entropy of state 1 of the last layer."""
+    accuracy: Float[Array, "..."]
+    """`[steps]`, with leading axes for seeds or whatever else runs side by side."""
+    loss: Float[Array, "..."]
+    """Softmax cross-entropy of state 1 of the last layer, of the same shape."""
 
 
 def accuracy(

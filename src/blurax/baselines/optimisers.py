@@ -1,5 +1,6 @@
 """SGD, momentum and Adam through optax on the multi-layer perceptron of a `Network`'s sizes."""
 
+import itertools
 from collections.abc import Callable
 
 import equinox as eqx
@@ -19,16 +20,17 @@ OPTIMISERS: dict[str, Callable[[Array], optax.GradientTransformation]] = {
 }
 """The optimisers by name, each made from a learning rate."""
 
-Weights = list[tuple[Float[Array, "i j"], Float[Array, " j"]]]
+Weights = list[tuple[Float[Array, "_ _"], Float[Array, " _"]]]
 
 
 def init(key: PRNGKeyArray, network: Network) -> Weights:
     """He-normal weights and zero biases, the usual start of a ReLU network."""
     layers = list(zip(network.sizes, network.sizes[1:], strict=False))
-    keys = jax.random.split(key, len(layers))
+    ends = list(itertools.accumulate(i * j for i, j in layers))
+    numbers = jnp.split(jax.random.normal(key, (ends[-1],), float), ends[:-1])
     return [
-        (jax.random.normal(key, (i, j), float) * (2 / i) ** 0.5, jnp.zeros(j, float))
-        for key, (i, j) in zip(keys, layers, strict=True)
+        (piece.reshape(i, j) * (2 / i) ** 0.5, jnp.zeros(j, float))
+        for piece, (i, j) in zip(numbers, layers, strict=True)
     ]
 
 

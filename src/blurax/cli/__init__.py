@@ -1,5 +1,5 @@
 """The command `blurax`."""
 
-from blurax.cli.main import main
+from blurax.cli.commands import main
 
 __all__ = ["main"]

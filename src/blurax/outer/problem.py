@@ -14,6 +14,11 @@ from blurax.tasks import EpisodeSpec, Split, Task
 from blurax.teach import check_fit, final_accuracy
 
 
+def _check_episode(task: Task, episode: EpisodeSpec) -> None:
+    """Draw an episode without computing it, so that a task too small for it says so now."""
+    jax.eval_shape(lambda key: task.sample(key, episode, Split.TRAIN), jax.random.key(0))
+
+
 class Problem(eqx.Module):
     """Meta-learning as an optimisation problem over genomes: a loss, and a score held apart."""
 
@@ -34,6 +39,7 @@ class Problem(eqx.Module):
         for task, network in self._pairs():
             check_fit(network, task)
             network.check(self.rule)
+            _check_episode(task, self.episode)
 
     def loss(self, genome: Genome, key: PRNGKeyArray) -> Float[Array, ""]:
         """The mean query loss over all tasks and networks, after a fresh training episode each."""

@@ -1,0 +1,183 @@
+"""The command line: it does the main job, and a mistake is one sentence and exit status 2."""
+
+import json
+
+import numpy as np
+import pytest
+
+import blurax.cli.commands as cli
+from blurax import genome as genomes
+from blurax import io
+from blurax.cli.demo import run_demo
+from blurax.experiments import demo
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.spec import Rule
+from blurax.tasks import EpisodeSpec
+
+TINY = [
+    *("--tasks", "iris", "--hidden", "3", "2-2", "--population", "2", "--meta-steps", "4"),
+    *("--validate-every", "2", "--validation-episodes", "1", "--episode.steps", "2"),
+    *("--episode.batch", "8", "--episode.query", "8", "--rule.update.batch", "mean"),
+]
+
+
+@pytest.fixture(autouse=True)
+def away_from_home(tmp_path, monkeypatch):
+    """Default directories and the compilation cache land in a temporary folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
+
+
+@pytest.fixture
+def genome_file(tmp_path):
+    provenance = io.Provenance("0.1.0", "2026-01-31", 0, ("iris",), 0, None, {})
+    path = tmp_path / "exact.safetensors"
+    io.save_genome(path, genomes.backprop(Rule.backprop(), 0.3), provenance)
+    return path
+
+
+def test_meta_train_train_and_show(tmp_path, capsys):
+    assert cli.main(["meta-train", *TINY]) == 0
+    directory = tmp_path / "runs" / "iris-1"
+    assert {p.name for p in directory.iterdir()} == {
+        "config.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "best.safetensors",
+        "run.png",
+    }
+    config, _ = run.read_config(directory)
+    assert config.hidden == ("3", "2-2")
+    assert config.episode == EpisodeSpec(2, 8, 8)
+    best = directory / "best.safetensors"
+    assert "best.safetensors" in capsys.readouterr().out
+
+    assert cli.main(["meta-train", "--resume", str(directory)]) == 0
+    assert cli.main(["train", str(best), "--task", "wine", "--hidden", "4-3", "--steps", "3"]) == 0
+    curve = json.loads((directory / "curve.json").read_text())
+    assert curve["sizes"] == [13, 4, 3, 3]
+    assert np.shape(curve["accuracy"]) == (5, 3)
+    assert (directory / "curve.png").stat().st_size > 5_000
+
+    assert cli.main(["show", str(best)]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("ν", "μ", "ν~", "μ~", "η"))
+    assert (directory / "best.png").stat().st_size > 5_000
+
+
+def test_a_second_run_gets_a_directory_of_its_own(tmp_path):
+    config = MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
+    run.start(config, tmp_path / "runs" / "iris-1")
+    assert cli._new_directory(config).name == "iris-2"
+
+
+MISTAKES = {
+    "task": (["train", "GENOME", "--task", "digitz"], "did you mean digits?"),
+    "hidden": (["train", "GENOME", "--hidden", "3,4"], "The hidden layers '3,4'"),
+    "steps": (["train", "GENOME", "--steps", "0"], "EpisodeSpec.steps is 0"),
+    "seeds": (["train", "GENOME", "--seeds", "0"], "--seeds is 0"),
+    "no genome": (["show", "nothing.safetensors"], "nothing.safetensors"),
+    "no run": (["meta-train", "--resume", "nowhere"], "nowhere holds no run"),
+    "resume and more": (["meta-train", *TINY, "--resume", "x"], "goes with no other option"),
+    "meta-train task": (["meta-train", "--tasks", "mnits"], "There is no task 'mnits'"),
+    "layers": (["meta-train", "--rule.layers", "3"], "genes for 3 synapse layers"),
+    "query": (["meta-train", "--tasks", "iris"], "90 training examples; a query batch of 128"),
+    "demo seeds": (["demo", "--seeds", "1"], "--seeds is 1"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_sentence_and_status_2(name, genome_file, tmp_path, capsys):
+    words, message = MISTAKES[name]
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main([str(genome_file) if w == "GENOME" else w for w in words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert error.startswith("blurax: ")
+    assert "\n" not in error
+    assert sorted(tmp_path.rglob("*")) == before  # nothing half-written
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "x", "--bogus"], "--bogus"),
+        (["meta-train", "--rule.states", "0"], "Rule.states is 0"),
+        (["meta-train", "--rule.backward", "sideways"], "sideways"),
+        (["meta-train", "--population", "many"], "many"),
+    ],
+)
+def test_an_option_that_cannot_be_parsed_is_status_2(words, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_genomes_are_told(tmp_path, genome_file, capsys):
+    whole = genome_file.read_bytes()
+    newer = whole.replace(b'\\"format\\":1', b'\\"format\\":2')
+    for name, content in {
+        "cut": whole[:-9],
+        "text": b"hello",
+        "empty": b"",
+        "newer": newer,
+    }.items():
+        assert newer != whole
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(content)
+        assert cli.main(["show", str(path)]) == 2
+        error = capsys.readouterr().err.strip()
+        assert error.startswith("blurax: ")
+        assert path.name in error
+        assert "\n" not in error
+
+
+def test_ctrl_c_is_status_130_and_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(directory, watch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "advance", interrupted)
+    assert cli.main(["meta-train", *TINY]) == 130
+    assert "blurax meta-train --resume runs/iris-1" in capsys.readouterr().err
+
+
+def test_the_demo_small(tmp_path, monkeypatch):
+    """The demo's own path from end to end, on its smallest settings."""
+    from rich.console import Console
+
+    small = MetaTrain(
+        tasks=("iris",),
+        hidden=("3",),
+        rule=demo.RULE,
+        episode=EpisodeSpec(2, 8, 8),
+        population=2,
+        meta_steps=2,
+        validate_every=1,
+        validation_episodes=1,
+    )
+    arenas = (demo.Arena("a", "iris", "3"), demo.Arena("b", "wine", "2-2"))
+    measure = demo.measure
+    monkeypatch.setattr(demo, "CONFIG", small)
+    monkeypatch.setattr(demo, "ARENAS", arenas)
+    monkeypatch.setattr(
+        demo, "measure", lambda *a, **k: measure(*a, **k, budgets=(1, 3), long_steps=8)
+    )
+    console = Console(width=100, file=(tmp_path / "out.txt").open("w"))
+    directory = tmp_path / "demo"
+    run_demo(console, directory, seeds=2, redo=False)
+    result = demo.read(directory)
+    assert [a.arena for a in result.arenas] == list(arenas)
+    assert [c.learner for c in result.arenas[0].comparisons] == [
+        demo.LEARNER, "sgd", "momentum", "adam",
+    ]  # fmt: skip
+    assert np.shape(result.long_run) == (2, 8)
+    assert (directory / "demo.png").stat().st_size > 10_000
+    first = (directory / "best.safetensors").read_bytes()
+    run_demo(console, directory, seeds=2, redo=True)
+    assert io.load_genome(directory / "best.safetensors")[0].rule == demo.RULE
+    assert len(first) == len((directory / "best.safetensors").read_bytes())
