@@ -160,10 +160,11 @@ def test_the_demo_small(tmp_path, monkeypatch):
         validate_every=1,
         validation_episodes=1,
     )
-    arenas = (demo.Arena("a", "iris", "3"), demo.Arena("b", "wine", "2-2"))
+    arenas = (demo.Arena("a", "iris", "3"),)
     measure = demo.measure
     monkeypatch.setattr(demo, "CONFIG", small)
     monkeypatch.setattr(demo, "ARENAS", arenas)
+    monkeypatch.setattr(demo, "LONG_ARENA", arenas[0])
     monkeypatch.setattr(
         demo, "measure", lambda *a, **k: measure(*a, **k, budgets=(1, 3), long_steps=8)
     )

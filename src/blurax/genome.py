@@ -7,7 +7,7 @@ the two cannot be mixed up.
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -152,7 +152,10 @@ def _assemble(
     forward_mu_tilde: Array,
 ) -> Genome:
     """Put matrices together with the gates and stabilisers that the rule calls for."""
-    stabilise, one = rule.stabilise, jnp.ones((), float)
+    stabilise = rule.stabilise
+
+    def one() -> Array:
+        return jnp.ones((), float)  # each a buffer of its own, so that a genome can be donated
 
     def norm(*sweeps: Normalise) -> tuple[Array | None, Array | None]:
         if stabilise.normalise not in (*sweeps, Normalise.BOTH):
@@ -163,13 +166,13 @@ def _assemble(
         return SynapseGenes(
             nu_tilde,
             mu_tilde,
-            f_tilde=one,
+            f_tilde=one(),
             eta_tilde=jnp.full((), eta_tilde, float),
             oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
-            saturation=None if stabilise.saturation is Saturation.NONE else one,
+            saturation=None if stabilise.saturation is Saturation.NONE else one(),
         )
 
-    neuron = NeuronGenes(nu, mu, one, one, *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
+    neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
     after_forward = rule.update.after_forward
     return Genome(
         neuron=neuron,
@@ -206,18 +209,19 @@ def unflatten(vector: Float[Array, " size"], rule: Rule) -> Genome:
     return restore(vector.astype(flat.dtype))
 
 
-def leaves(genome: Genome) -> dict[str, Array]:
+def leaves(genome: Genome) -> dict[str, Any]:
     """The arrays of a genome (or of its `template`) by their path, such as `neuron.nu`."""
     with_paths = jax.tree_util.tree_flatten_with_path(genome)[0]
     return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
 
 
 def canonical(genome: Genome) -> Genome:
-    """The genome with its redundancies removed: two genomes that act alike look alike.
+    """The genome with its exact symmetries removed, so that two genomes can be compared.
 
-    Exact symmetries only: η scales ν and μ together and becomes 1; η~ and the length and sign of
+    Removed are these: η scales ν and μ together and becomes 1; η~ and the length and sign of
     each column of ν~ go into μ~; states beyond the second are interchangeable (the first two are
-    not: they meet input, prediction and label) and are sorted by what they hear from state 1.
+    not: they meet input, prediction and label) and are sorted by what they hear from state 1;
+    the sign of α and s means nothing.
     With a genome for each layer the states are sorted by the first layer's.
     """
     n = genome.neuron
@@ -242,10 +246,13 @@ def _canonical_synapse(genes: SynapseGenes) -> SynapseGenes:
     sign = jnp.sign(jnp.take_along_axis(genes.nu_tilde, largest, axis=-2))
     scale = jnp.where(length > 0, length * sign, 1.0)
     mu_tilde = genes.mu_tilde * jnp.swapaxes(scale, -1, -2) * genes.eta_tilde[..., None, None]
-    return eqx.tree_at(
-        lambda g: (g.nu_tilde, g.mu_tilde, g.eta_tilde),
-        genes,
-        (genes.nu_tilde / scale, mu_tilde, jnp.ones_like(genes.eta_tilde)),
+    return SynapseGenes(
+        genes.nu_tilde / scale,
+        mu_tilde,
+        genes.f_tilde,
+        jnp.ones_like(genes.eta_tilde),
+        genes.oja,
+        None if genes.saturation is None else jnp.abs(genes.saturation),
     )
 
 

@@ -14,8 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from blurax.errors import require
 from blurax.genome import Genome
 from blurax.network import (
+    Network,
     NetworkState,
     Neurons,
     Synapses,
@@ -25,7 +27,7 @@ from blurax.network import (
     resting,
     update_synapses,
 )
-from blurax.spec import Source
+from blurax.spec import Rule, Source, Symmetry
 
 
 class StepInfo(eqx.Module):
@@ -51,8 +53,12 @@ def step(
         y: its labels, +1 for the right class and -1 for the others.
         index: the number of this step, from 0; feedback comes where it divides by
             `rule.feedback.every`.
+
+    Raises:
+        BluraxError: if genome, state and batch do not fit each other.
     """
     rule = genome.rule
+    _check(rule, state, x, y)
     predicted = forward_sweep(genome, state.synapses, resting(state, rule, x))
     synapses = _unsupervised(genome, state.synapses, predicted)
 
@@ -80,6 +86,33 @@ def _unsupervised(
     return update_synapses(genome.forward_synapse, genome.rule, synapses, neurons, neurons)
 
 
+def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
+    """Refuse what would otherwise broadcast into a wrong result; costs nothing once compiled."""
+    sizes, between = state.sizes, state.synapses[0]
+    Network(sizes).check(rule)
+    channels, batch = between.forward.shape[0], x.shape[0]
+    require(
+        channels == rule.synapse_channels,
+        f"The state has synapses of {channels} channels, but the genome takes "
+        f"{rule.synapse_channels}.",
+    )
+    require(
+        (between.backward is None) == (rule.symmetry is Symmetry.SYMMETRIC),
+        f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
+    )
+    require(
+        x.shape[1:] == sizes[:1] and y.shape == (batch, sizes[-1]),
+        f"x has shape {x.shape} and y {y.shape}; the network {sizes} takes "
+        f"[batch, {sizes[0]}] and [batch, {sizes[-1]}].",
+    )
+    kept = batch if state.neurons is None else state.neurons[0].shape[1]
+    require(kept == batch, f"x has {batch} examples, but the state keeps neurons for {kept}.")
+    require(
+        (state.neurons is not None) == rule.keep_neurons,
+        f"Rule.keep_neurons is {rule.keep_neurons}, but the state was not born so.",
+    )
+
+
 def predict(
     genome: Genome, state: NetworkState, x: Float[Array, "q features"]
 ) -> Float[Array, "q classes"]:
@@ -96,7 +129,8 @@ class Remat(enum.StrEnum):
     STEP = "step"
     """Keep the state before each step; compute each step once more."""
     SQRT = "sqrt"
-    """Keep the state before every √n-th step: about 2√n states, each step computed twice more."""
+    """Keep the state before every √n-th step: about 2√n states, each step computed twice more.
+    The distance is the divisor of n nearest to √n: for a prime n nothing is gained."""
 
 
 Observer = Callable[[NetworkState, StepInfo], Any]
@@ -134,6 +168,7 @@ def unroll(
         return state, observe(state, info)
 
     steps = x.shape[0]
+    require(steps >= 1, "x holds no step; an unroll takes at least one.")
     batches = (first + jnp.arange(steps), x, y)
     if remat is Remat.NONE:
         return jax.lax.scan(body, state, batches)

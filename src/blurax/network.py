@@ -39,6 +39,14 @@ class NetworkState(eqx.Module):
     neurons: Neurons | None
     """The neurons' states after the last inner step; None where each step zeroes them."""
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the layers, input and output among them."""
+        return (
+            self.synapses[0].forward.shape[1] - 1,
+            *(between.forward.shape[2] for between in self.synapses),
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -51,9 +59,10 @@ class Network:
     sizes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in self.sizes)
+        sizes = self.sizes if isinstance(self.sizes, tuple) else ()
+        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes)
         require(
-            isinstance(self.sizes, tuple) and len(self.sizes) >= 2 and whole,
+            len(sizes) >= 2 and whole,
             f"Network.sizes is {self.sizes!r}; "
             "it takes a tuple of two or more whole numbers >= 1, such as (64, 32, 10).",
         )

@@ -9,10 +9,11 @@ authors' partial code.
 
 import dataclasses
 import enum
-import math
 
 from blurax.errors import require
 from blurax.frozen import check_types
+
+LARGEST_STD = 1e6
 
 
 class Backward(enum.StrEnum):
@@ -247,8 +248,8 @@ def _check_ranges(rule: Rule) -> None:
         f"Feedback.every is {rule.feedback.every}; feedback on every n-th step needs n >= 1.",
     )
     require(
-        math.isfinite(rule.init.std) and rule.init.std >= 0,
-        f"Init.std is {rule.init.std}; a standard deviation is a finite number, 0 or more.",
+        0 <= rule.init.std <= LARGEST_STD,
+        f"Init.std is {rule.init.std}; it takes a number from 0 to {LARGEST_STD:g}.",
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -72,6 +73,9 @@ ARENAS = (
     Arena("wine: other data, other network", "wine", "64-32"),
 )
 
+LONG_ARENA = ARENAS[1]
+"""Where the learned rule runs ten times longer, to see whether it keeps what it learned."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ArenaResult:
@@ -111,33 +115,47 @@ def measure(
     budgets: tuple[int, ...] = BUDGETS,
     say: Say = lambda text: None,
 ) -> DemoResult:
-    """Compare a genome with tuned optimisers in every arena, and let it run long in the first.
+    """Compare a genome with tuned optimisers in every arena, and let it run long in one.
 
     Args:
         validation: the accuracy by which the genome was chosen.
         say: told what is being measured.
     """
-    arenas = []
-    for number, arena in enumerate(ARENAS):
-        say(arena.title)
-        task = get(arena.task)
-        network = teach.network_for(task, teach.parse_hidden(arena.hidden))
-        key = jax.random.fold_in(jax.random.key(2021), number)
-        learned = measure_genome(
-            genome, network, task, key, seeds=seeds, budgets=budgets, learner=LEARNER
-        )
-        tuned = [
-            compare_optimiser(name, network, task, key, seeds=seeds, budgets=budgets)
-            for name in OPTIMISERS
+    # Most of this is compilation, which keeps one core busy; two threads use two.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        long_run = pool.submit(_long_run, genome, seeds, long_steps)
+        jobs = [
+            [
+                pool.submit(_compare, learner, genome, number, arena, seeds, budgets)
+                for learner in (LEARNER, *OPTIMISERS)
+            ]
+            for number, arena in enumerate(ARENAS)
         ]
-        arenas.append(ArenaResult(arena, (learned, *tuned)))
-    say(f"{long_steps} steps, to see whether it keeps what it learned")
-    return DemoResult(validation, tuple(arenas), ARENAS[1], _long_run(genome, seeds, long_steps))
+        arenas = []
+        for arena, found in zip(ARENAS, jobs, strict=True):
+            say(arena.title)
+            arenas.append(ArenaResult(arena, tuple(job.result() for job in found)))
+        say(f"{long_steps} steps, to see whether it keeps what it learned")
+        return DemoResult(validation, tuple(arenas), LONG_ARENA, long_run.result())
+
+
+def _compare(
+    learner: str, genome: Genome, number: int, arena: Arena, seeds: int, budgets: tuple[int, ...]
+) -> Comparison:
+    """One learner in one arena; all learners of an arena share its key."""
+    task = get(arena.task)
+    network = teach.network_for(task, teach.parse_hidden(arena.hidden))
+    key = jax.random.fold_in(jax.random.key(2021), number)
+    if learner == LEARNER:
+        return measure_genome(
+            genome, network, task, key, seeds=seeds, budgets=budgets, learner=learner
+        )
+    return compare_optimiser(learner, network, task, key, seeds=seeds, budgets=budgets)
 
 
 def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
-    task = get(ARENAS[1].task)
-    network = teach.network_for(task, teach.parse_hidden(ARENAS[1].hidden))
+    task = get(LONG_ARENA.task)
+    network = teach.network_for(task, teach.parse_hidden(LONG_ARENA.hidden))
     keys = jax.random.split(jax.random.key(1000), seeds)
     _, curve = teach.teach(genome, network, task, keys, EpisodeSpec(steps=steps), Split.TEST)
     return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())

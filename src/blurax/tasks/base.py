@@ -113,7 +113,7 @@ class ArrayTask(eqx.Module):
                 f"Task {self.name} has {validate} training examples; a query batch of "
                 f"{spec.query} leaves none to learn from.",
             )
-            shuffled = jax.random.permutation(pick, validate)
+            shuffled = _orders(pick, 1, validate)[0]
             query, pool = shuffled[: spec.query], shuffled[spec.query :]
         elif split is Split.VALIDATE:
             query, pool = jnp.arange(validate, test), jnp.arange(validate)
@@ -130,9 +130,18 @@ def _epochs(key: PRNGKeyArray, pool: int, spec: EpisodeSpec) -> Int[Array, "step
     """Batches of indices below `pool`, in passes that each see every example once."""
     steps = 1 if spec.fixed_batch else spec.steps
     passes = -(-steps * spec.batch // pool)
-    order = jax.vmap(lambda key: jax.random.permutation(key, pool))(jax.random.split(key, passes))
-    batches = order.reshape(-1)[: steps * spec.batch].reshape(steps, spec.batch)
+    batches = (
+        _orders(key, passes, pool).reshape(-1)[: steps * spec.batch].reshape(steps, spec.batch)
+    )
     return jnp.broadcast_to(batches, (spec.steps, spec.batch))
+
+
+def _orders(key: PRNGKeyArray, passes: int, n: int) -> Int[Array, "passes n"]:
+    """Random orders of n examples: the ranks of one draw of 32 bits each.
+
+    It compiles in half the time of `jax.random.permutation`; a tie keeps both examples.
+    """
+    return jnp.argsort(jax.random.bits(key, (passes, n)), axis=-1)
 
 
 def signed_one_hot(labels: Int[Array, "..."], classes: int) -> Float[Array, "... classes"]:
