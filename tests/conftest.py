@@ -1,8 +1,13 @@
 """All tests compute in float64, unless one asks for the fixture `float32`."""
 
+import os
 from collections.abc import Iterator
 
+# Compiling takes the tests longer than running: programs are small and run once.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+
 import jax
+import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
@@ -14,3 +19,12 @@ def float32() -> Iterator[None]:
     jax.config.update("jax_enable_x64", False)
     yield
     jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture
+def unchecked():
+    """As for a user: without the type checker of the tests, which would speak first."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
