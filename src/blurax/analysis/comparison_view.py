@@ -34,10 +34,11 @@ def comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
         caption=Text(FOOTNOTE, "dim") if at_edge else None,
         caption_justify="left",
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         header_style="dim",
         pad_edge=False,
     )
-    table.add_column("steps")
+    table.add_column("steps", no_wrap=True)
     for budget in budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
     for comparison in comparisons:
@@ -72,14 +73,14 @@ def spread(comparison: Comparison, budget: int) -> float:
 
 
 def percent(mean: float, std: float | None = None) -> str:
-    """An accuracy in per cent, such as 89.4 or 89.4 ± 0.7."""
-    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"
+    """An accuracy in per cent, such as 89.4 or 89.4±0.7: six of them fit into 80 columns."""
+    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f}±{100 * std:.1f}"
 
 
 def _name(comparison: Comparison) -> Text:
     if is_learned(comparison):
         return Text(comparison.learner, "bold")
-    return Text.assemble(comparison.learner, ("\n  learning rate", "dim"))
+    return Text.assemble(comparison.learner, ("\n  at rate", "dim"))
 
 
 def _cell(budget: int, comparison: Comparison, all_of_them: Sequence[Comparison]) -> Text:

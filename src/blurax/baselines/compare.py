@@ -15,7 +15,7 @@ from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
 from blurax.teach import teach
 
-BUDGETS = (10, 20, 50, 100)
+BUDGETS = (2, 5, 10, 20, 50, 100)
 """Inner steps after which learners are compared."""
 
 RATES = tuple(float(rate) for rate in np.logspace(-4, 1, 16))
