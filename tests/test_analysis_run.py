@@ -16,6 +16,7 @@ from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.spec import Rule
+from blurax.tasks import EpisodeSpec
 from variants import lively
 
 Line = dict[str, Any]
@@ -33,7 +34,10 @@ def _lines(members: int = 3, steps: int = 40, every: int = 10, pairs: int = 2) -
 
 
 def _run(directory: Path, lines: list[Line], rule: Rule | None = None) -> Path:
-    config = MetaTrain(tasks=("digits", "wine"), rule=rule or Rule(), meta_steps=40)
+    episode = EpisodeSpec(query=64)
+    config = MetaTrain(
+        tasks=("digits", "wine"), rule=rule or Rule(), episode=episode, meta_steps=40
+    )
     run.start(config, directory)
     io.append_lines(directory / "metrics.jsonl", lines)
     provenance = io.Provenance("0.1.0", "2024-01-31", 0, config.tasks, 40, 0.9, {})

@@ -95,7 +95,8 @@ def temporary_bytes(steps: int, remat: Remat) -> int:
 def test_rematerialisation_bounds_the_memory_of_the_gradient():
     none, step, sqrt = (temporary_bytes(100, remat) for remat in Remat)
     number = jnp.zeros(()).itemsize
-    synapses = 3 * (65 * 100 + 100 * 64 + 101 * 10 + 10 * 100) * number
+    # all but the backward synapses of the first layer, which nobody reads
+    synapses = 3 * (65 * 100 + 101 * 10 + 10 * 100) * number
     episode = 100 * 32 * (64 + 10) * number
     # Remat.STEP keeps the synapses before each step; the few more are one step's work.
     assert 100 * synapses < step < 115 * synapses + 3 * episode

@@ -1,1 +1,29 @@
 """blurax: learn a learning rule. Bidirectional learned update rules (BLUR) in JAX."""
+
+from blurax.api import Lesson, learn, load, meta_train
+from blurax.errors import BluraxError
+from blurax.genome import Genome, backprop, random
+from blurax.io import Provenance, save_genome
+from blurax.network import Network
+from blurax.outer.config import MetaTrain
+from blurax.spec import Rule
+from blurax.tasks import from_arrays
+from blurax.tasks import get as task
+
+__all__ = [
+    "BluraxError",
+    "Genome",
+    "Lesson",
+    "MetaTrain",
+    "Network",
+    "Provenance",
+    "Rule",
+    "backprop",
+    "from_arrays",
+    "learn",
+    "load",
+    "meta_train",
+    "random",
+    "save_genome",
+    "task",
+]

@@ -24,6 +24,8 @@ from blurax.outer.config import MetaTrain
 from blurax.tasks import EpisodeSpec, get
 
 app = tyro.extras.SubcommandApp()
+STYLE = (tyro.conf.EnumChoicesFromValues,)
+"""How arguments are written: choices by their values, such as `random`."""
 
 
 @app.command(name="demo")
@@ -169,7 +171,7 @@ def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for a mistake, 130 for Ctrl-C."""
     _use_compilation_cache()
     try:
-        app.cli(prog="blurax", args=args, config=(tyro.conf.EnumChoicesFromValues,))
+        app.cli(prog="blurax", args=args, config=STYLE)
     except BluraxError as error:
         print(f"blurax: {error}", file=sys.stderr)
         return 2

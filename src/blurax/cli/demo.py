@@ -30,16 +30,17 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     if not (directory / "config.json").exists():
         run.start(demo.CONFIG, directory)
     console.print(
-        "1. A learning rule is learned from random numbers, on scikit-learn's handwritten digits.\n"
-        f"   Everything goes to {directory}; stop with Ctrl-C, go on with the same command."
+        "1. A learning rule is learned from random numbers, on handwritten digits.\n"
+        f"   Everything goes to {directory}; stop with Ctrl-C, the same command goes on."
     )
     with RunProgress(console, "meta-training") as progress:
         result = run.advance(directory, progress)
     draw_run(directory)
     console.print(genome_panel(*io.load_genome(directory / "best.safetensors")))
     console.print(
-        "2. It teaches networks, next to SGD, momentum and Adam, whose learning rates are tuned\n"
-        f"   for each number of steps. Accuracy on test images in %, mean ± spread, {seeds} seeds."
+        "2. It teaches networks, next to SGD, momentum and Adam, whose learning rates\n"
+        "   are tuned for each number of steps. Accuracy on test examples in %: mean\n"
+        f"   and standard deviation over {seeds} seeds."
     )
     with console.status("measuring") as status:
         measured = demo.measure(

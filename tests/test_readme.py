@@ -1,0 +1,67 @@
+"""What the README shows works."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+import blurax
+import blurax.cli.commands as cli
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def test_the_python_runs(tmp_path, capsys):
+    (code,) = blocks("python")
+    (tmp_path / "readme.py").write_text(code)
+    names = runpy.run_path(str(tmp_path / "readme.py"))
+    assert float(capsys.readouterr().out) > 0.8
+    assert names["lesson"].curve.accuracy[-1] > 0.8
+
+
+def test_the_commands_parse(monkeypatch):
+    commands = [line for line in blocks("sh")[2].splitlines() if line]
+    assert len(commands) == 5
+    called = []
+    for name in ("io", "run", "_new_directory"):
+        monkeypatch.setattr(cli, name, _Recorder(called))
+    for command in commands[:-1]:
+        words = shlex.split(command)
+        assert words[0] == "blurax"
+        with pytest.raises(_ReachedError):
+            cli.app.cli(prog="blurax", args=words[1:], config=cli.STYLE)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(shlex.split(commands[-1])[1:])
+    assert caught.value.code == 0
+
+
+class _ReachedError(Exception):
+    """The command was parsed and began its work."""
+
+
+class _Recorder:
+    def __init__(self, called: list) -> None:
+        self.called = called
+
+    def __call__(self, *_: object) -> None:
+        raise _ReachedError
+
+    def __getattr__(self, name: str) -> "_Recorder":
+        return self
+
+
+def test_links_lead_somewhere():
+    root = Path(__file__).parent.parent
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) >= 6
+    assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_every_public_name_is_documented():
+    assert [name for name in blurax.__all__ if not getattr(blurax, name).__doc__] == []
