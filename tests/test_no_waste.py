@@ -20,10 +20,10 @@ class Compilations:
     """Counts what XLA compiles."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count, self.listening = 0, True
 
     def __call__(self, event: str, duration: float, **_: object) -> None:
-        self.count += event == COMPILED
+        self.count += self.listening and event == COMPILED
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def compilations():
     counter = Compilations()
     jax.monitoring.register_event_duration_secs_listener(counter)
     yield counter
-    jax.monitoring.unregister_event_duration_listener(counter)
+    counter.listening = False  # not every supported JAX can unregister a listener
 
 
 def test_nothing_compiles_after_the_first_steps(tmp_path, compilations):
@@ -95,11 +95,11 @@ def temporary_bytes(steps: int, remat: Remat) -> int:
 def test_rematerialisation_bounds_the_memory_of_the_gradient():
     none, step, sqrt = (temporary_bytes(100, remat) for remat in Remat)
     number = jnp.zeros(()).itemsize
-    # all but the backward synapses of the first layer, which nobody reads
-    synapses = 3 * (65 * 100 + 101 * 10 + 10 * 100) * number
+    unread = 3 * 64 * 100 * number  # the first layer's backward synapses; newer JAX drops them
+    synapses = 3 * (65 * 100 + 101 * 10 + 10 * 100) * number + unread
     episode = 100 * 32 * (64 + 10) * number
     # Remat.STEP keeps the synapses before each step; the few more are one step's work.
-    assert 100 * synapses < step < 115 * synapses + 3 * episode
+    assert 100 * (synapses - unread) < step < 115 * synapses + 3 * episode
     assert none > 2 * step
     # Remat.SQRT keeps 10 + 10 of them.
     assert sqrt < 35 * synapses + 3 * episode
