@@ -26,7 +26,7 @@ def test_the_python_runs(tmp_path, capsys):
 
 
 def test_the_commands_parse(monkeypatch):
-    commands = [line for line in blocks("sh")[2].splitlines() if line]
+    commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
     assert len(commands) == 5
     called = []
     for name in ("io", "run", "_new_directory"):

@@ -118,6 +118,8 @@ HOLED[3, 1] = np.nan
         (GOOD_X, GOOD_LABELS * 0, "a single class"),
         (GOOD_X, GOOD_LABELS * 99, "labels go up to 99 with 20 examples"),
         (GOOD_X[:6], GOOD_LABELS[:6], "a split takes at least 10"),
+        (GOOD_X, GOOD_LABELS + 1, "no example has label 0"),
+        (GOOD_X, GOOD_LABELS * 2, "no example has label 1"),
     ],
 )
 def test_bad_arrays_are_refused_in_one_sentence(x, labels, message):

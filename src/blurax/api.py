@@ -47,6 +47,16 @@ def learn(
     Raises:
         BluraxError: if genome, network and task do not fit each other.
     """
+    for name, value, kind in (
+        ("genome", genome, Genome),
+        ("network", network, Network),
+        ("task", task, Task),
+        ("split", split, Split),
+    ):
+        require(
+            isinstance(value, kind),
+            f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}.",
+        )
     spec = EpisodeSpec(steps=steps, batch=batch)
     keys = jax.random.key(key) if isinstance(key, int) else key
     return Lesson(*teach(genome, network, task, keys, spec, split))

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +41,8 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
         seeds: Newborn networks to average over in each comparison.
         redo: Start anew, and forget what the directory holds of an earlier demo.
     """
-    run_demo(Console(), directory, seeds, redo)
+    with _resumable(f"blurax demo --directory {directory}"):
+        run_demo(Console(), directory, seeds, redo)
 
 
 @app.command(name="meta-train")
@@ -90,7 +93,7 @@ def train(
 
     Args:
         genome: A genome file.
-        task: The task, by name.
+        task: The task, by name: digits, wine, breast-cancer or iris.
         hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
         steps: Inner steps.
         batch: Examples in each step.
@@ -170,6 +173,8 @@ def _use_compilation_cache() -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for a mistake, 130 for Ctrl-C."""
     _use_compilation_cache()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         app.cli(prog="blurax", args=args, config=STYLE)
     except BluraxError as error:

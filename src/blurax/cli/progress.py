@@ -27,6 +27,8 @@ class RunProgress:
 
     def __enter__(self) -> "RunProgress":
         self._bar.start()
+        if not self._console.is_terminal:
+            self._console.print(f"{self._what}: compiling, then a line for each validation")
         return self
 
     def __exit__(
@@ -40,14 +42,16 @@ class RunProgress:
     def __call__(self, progress: Progress) -> None:
         """Show one meta-step."""
         score = "-" if progress.score < 0 else f"{100 * progress.score:.1f} %"
+        state = f"loss {progress.loss:.3f}, best validation accuracy {score}"
+        if progress.idle:
+            state += f", {progress.idle} of {progress.members} members have no gradient"
         self._bar.update(
             self._task,
             completed=progress.step,
             total=progress.meta_steps,
-            state=f"loss {progress.loss:.3f}, best validation accuracy {score}",
+            state=state,
         )
         if progress.validated and not self._console.is_terminal:
             self._console.print(
-                f"{self._what}: step {progress.step} of {progress.meta_steps}, "
-                f"loss {progress.loss:.3f}, best validation accuracy {score}"
+                f"{self._what}: step {progress.step} of {progress.meta_steps}, {state}"
             )

@@ -53,6 +53,9 @@ class Progress:
     """The lowest loss among the members at this step."""
     score: float
     """The best validation accuracy so far, -1 before the first."""
+    idle: int
+    """Members without any gradient at this step: their networks are dead, and stay so."""
+    members: int
     validated: bool
     """Whether this step ended with a validation and a checkpoint."""
 
@@ -133,7 +136,17 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
             _save(directory, step + 1, state, lines, config, header)
             lines = []
         best_loss = float(np.nanmin(np.append(info.loss, np.inf)))
-        watch(Progress(step + 1, config.meta_steps, best_loss, float(state.best_score), due))
+        watch(
+            Progress(
+                step + 1,
+                config.meta_steps,
+                best_loss,
+                float(state.best_score),
+                idle=int(np.sum(np.asarray(info.gradient_norm) == 0)),
+                members=len(info.loss),
+                validated=due,
+            )
+        )
     return Result(directory, state.best, float(state.best_score))
 
 

@@ -105,6 +105,7 @@ class ArrayTask(eqx.Module):
         Raises:
             BluraxError: if the split has too few examples for the query.
         """
+        require(isinstance(split, Split), f"split is {split!r}; it takes one of {list(Split)}.")
         pick, order = jax.random.split(key)
         validate, test = self.bounds
         if split is Split.TRAIN:
@@ -197,7 +198,8 @@ def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     require(bad == 0, f"{where} x holds {bad} values that are NaN or infinite; remove them first.")
     require(
         np.issubdtype(labels.dtype, np.integer),
-        f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ...",
+        f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ..., "
+        "which numpy.unique(labels, return_inverse=True)[1] gives.",
     )
     low, high = int(labels.min()), int(labels.max())
     require(low >= 0, f"{where} labels start at {low}; they take whole numbers 0, 1, 2, ...")
@@ -205,5 +207,11 @@ def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     require(
         high < len(labels),
         f"{where} labels go up to {high} with {len(labels)} examples; number the classes 0, 1, ...",
+    )
+    absent = np.flatnonzero(np.bincount(labels) == 0)
+    require(
+        len(absent) == 0,
+        f"{where} no example has label {absent[0] if len(absent) else ''}; "
+        "number the classes 0, 1, 2, ... without a gap (numpy.unique can do it).",
     )
     require(len(x) >= 10, f"{where} x has {len(x)} examples; a split takes at least 10.")

@@ -1,0 +1,61 @@
+"""The few calls of the public API: what they take and what they give."""
+
+import jax
+import numpy as np
+import pytest
+
+import blurax
+from blurax.errors import BluraxError
+from blurax.tasks import EpisodeSpec
+
+GENOME = blurax.backprop(blurax.Rule.backprop(), 0.3)
+NETWORK = blurax.Network((4, 5, 3))
+
+
+def test_learn_is_repeatable_and_a_seed_is_a_key():
+    one = blurax.learn(GENOME, NETWORK, blurax.task("iris"), steps=3, batch=8, key=7)
+    two = blurax.learn(
+        GENOME, NETWORK, blurax.task("iris"), steps=3, batch=8, key=jax.random.key(7)
+    )
+    np.testing.assert_array_equal(one.curve.loss, two.curve.loss)
+    assert one.curve.loss.shape == (3,)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"genome": "best.safetensors"}, "genome is of type str; it takes a Genome"),
+        ({"network": (4, 5, 3)}, "network is of type tuple; it takes a Network"),
+        ({"task": "iris"}, "task is of type str; it takes a Task"),
+        ({"split": "tset"}, "split is of type str; it takes a Split"),
+        ({"network": blurax.Network((5, 3))}, "has 5 inputs and 3 outputs"),
+        ({"steps": 0}, "EpisodeSpec.steps is 0"),
+    ],
+)
+def test_what_does_not_belong_is_told(changes, message):
+    wanted = {"genome": GENOME, "network": NETWORK, "task": blurax.task("iris"), **changes}
+    with pytest.raises(BluraxError, match=message):
+        blurax.learn(**wanted)
+
+
+def test_meta_train_makes_a_run_goes_on_with_it_and_refuses_another(tmp_path):
+    config = blurax.MetaTrain(
+        tasks=("iris",),
+        hidden=("3",),
+        episode=EpisodeSpec(2, 8, 8),
+        population=1,
+        meta_steps=2,
+        validate_every=1,
+        validation_episodes=1,
+    )
+    first = blurax.meta_train(config, tmp_path / "run")
+    assert (tmp_path / "run" / "run.png").exists()
+    again = blurax.meta_train(config, tmp_path / "run")
+    assert again.score == first.score
+    loaded = blurax.load(tmp_path / "run" / "best.safetensors")
+    for one, other in zip(jax.tree.leaves(loaded), jax.tree.leaves(first.genome), strict=True):
+        np.testing.assert_array_equal(one, other)
+    other = blurax.MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
+    with pytest.raises(BluraxError, match="a run of another configuration"):
+        blurax.meta_train(other, tmp_path / "run")
