@@ -48,7 +48,8 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_title_is_no_mathematics(tmp_path: Path) -> None:
-    style.save(style.new_figure(400, 300, r"my $\nonsense$.safetensors"), tmp_path / "a.png")
+    path = style.save(style.new_figure(400, 300, r"my $\nonsense$.safetensors"), tmp_path / "a.png")
+    assert path.read_bytes() != _picture(tmp_path / "b.png")
 
 
 def test_pyplot_stays_out() -> None:

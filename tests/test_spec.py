@@ -112,9 +112,11 @@ def test_senseless_rules_are_refused_by_the_name_of_the_field(names: str, build:
 
 
 def test_what_is_next_to_the_refused_is_accepted():
-    Rule(states=1, layers=1, init=Init(0.0))
-    Rule(states=2, backward=Backward.MULTIPLICATIVE_STATE_2, sigma=Sigma(derivative=True))
-    Rule(states=2, feedback=Feedback(Signal.SQUARED_ERROR))
+    assert Rule(states=1, layers=1, init=Init(0.0)).synapse_channels == 1
+    two = Rule(states=2, backward=Backward.MULTIPLICATIVE_STATE_2, sigma=Sigma(derivative=True))
+    assert two.sigma.derivative
+    told = Rule(states=2, feedback=Feedback(Signal.SQUARED_ERROR)).feedback
+    assert told.signal is Signal.SQUARED_ERROR
 
 
 WRONG: list[tuple[str, str, Callable[[], object]]] = [
