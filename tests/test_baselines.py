@@ -13,8 +13,8 @@ from blurax.errors import BluraxError
 from blurax.genome import backprop
 from blurax.network import Network
 from blurax.spec import Rule
-from blurax.tasks import EpisodeSpec, Split, get
-from blurax.teach import cross_entropy
+from blurax.tasks import EpisodeSpec, Kind, Split, get
+from blurax.teach import query_loss
 
 NETWORK = Network((4, 6, 3))
 
@@ -32,7 +32,7 @@ def by_hand(name: str, rate: float, task, key, spec) -> list[float]:
     m = jax.tree.map(jnp.zeros_like, weights)
     v, losses = m, []
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True), start=1):
-        g = jax.grad(lambda w, x=x, y=y: cross_entropy(apply(w, x), y))(weights)
+        g = jax.grad(lambda w, x=x, y=y: query_loss(apply(w, x), y, Kind.CLASSES))(weights)
         if name == "sgd":
             change = g
         elif name == "momentum":
@@ -44,7 +44,8 @@ def by_hand(name: str, rate: float, task, key, spec) -> list[float]:
                 lambda m, v, t=t: (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v
             )
         weights = jax.tree.map(lambda w, c: w - rate * c, weights, change)
-        losses.append(float(cross_entropy(apply(weights, episode.query_x), episode.query_y)))
+        prediction = apply(weights, episode.query_x)
+        losses.append(float(query_loss(prediction, episode.query_y, Kind.CLASSES)))
     return losses
 
 

@@ -17,8 +17,8 @@ from blurax.outer.objective import Loss, Objective, When, episode_loss, predicti
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
 from blurax.spec import Reduction, Rule, Update
-from blurax.tasks import EpisodeSpec, Split, get
-from blurax.teach import final_accuracy
+from blurax.tasks import EpisodeSpec, Kind, Split, get
+from blurax.teach import final_score
 
 CONFIG = MetaTrain(
     tasks=("iris",),
@@ -134,9 +134,13 @@ def test_clip_bounds_the_gradient_by_its_norm():
 
 def test_prediction_losses_by_hand():
     prediction, y = jnp.asarray([[1.0, -1.0], [0.0, 3.0]]), jnp.asarray([[1.0, -1.0], [1.0, -1.0]])
-    assert prediction_loss(prediction, y, Loss.SQUARED_ERROR) == pytest.approx((0 + 0 + 1 + 16) / 4)
+    assert prediction_loss(prediction, y, Loss.SQUARED_ERROR, Kind.CLASSES) == pytest.approx(
+        (0 + 0 + 1 + 16) / 4
+    )
     by_hand = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(3))) / 2
-    assert prediction_loss(prediction, y, Loss.CROSS_ENTROPY) == pytest.approx(by_hand)
+    assert prediction_loss(prediction, y, Loss.CROSS_ENTROPY, Kind.CLASSES) == pytest.approx(
+        by_hand
+    )
 
 
 def test_mean_objective_is_the_mean_of_shorter_lessons():
@@ -168,7 +172,7 @@ def test_a_problem_averages_over_its_tasks_and_networks():
     assert eqx.filter_jit(problem.loss)(genome, key) == pytest.approx(float(np.mean(losses)))
     drawn = jax.random.split(key, 2)
     scores = eqx.filter_jit(problem.validate)(genome, key, 2)
-    final = eqx.filter_jit(final_accuracy)
+    final = eqx.filter_jit(final_score)
     by_hand = [
         final(genome, nets[3], tasks[3], jax.random.fold_in(k, 3), config.episode, Split.VALIDATE)
         for k in drawn

@@ -14,7 +14,7 @@ from blurax.inner import predict, step
 from blurax.network import Network
 from blurax.spec import Feedback, Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, from_arrays, get
-from blurax.teach import accuracy, cross_entropy
+from blurax.teach import query_loss, score
 
 RULE = Rule(update=Update(batch=Reduction.MEAN))
 
@@ -30,13 +30,15 @@ def test_the_curve_is_that_of_single_steps(iris):
     state, curve = teach.teach(genome, network, iris, key, spec, Split.TEST)
 
     slow = network.init(jax.random.fold_in(key, 0), RULE, 8)
-    drawn = jax.random.fold_in(jax.random.fold_in(key, 1), 0)
+    drawn = jax.random.fold_in(key, 1)
     episode = iris.sample(drawn, spec, Split.TEST)
     for t in range(4):
         slow, _ = step(genome, slow, episode.x[t], episode.y[t], t)
         prediction = predict(genome, slow, episode.query_x)
-        assert curve.accuracy[t] == accuracy(prediction, episode.query_y)
-        np.testing.assert_allclose(curve.loss[t], cross_entropy(prediction, episode.query_y))
+        assert curve.accuracy[t] == score(prediction, episode.query_y, iris.kind)
+        np.testing.assert_allclose(
+            curve.loss[t], query_loss(prediction, episode.query_y, iris.kind)
+        )
     for one, other in zip(state.synapses, slow.synapses, strict=True):
         np.testing.assert_allclose(one.forward, other.forward, rtol=1e-10)
 
@@ -61,8 +63,8 @@ def test_a_long_lesson_goes_on_where_its_first_part_ended(iris, monkeypatch):
 
     slow, t = network.init(jax.random.fold_in(key, 0), rule, 8), 0
     for first, length in ((0, 3), (3, 2)):
-        drawn = jax.random.fold_in(jax.random.fold_in(key, 1), first)
-        episode = iris.sample(drawn, EpisodeSpec(steps=length, batch=8), Split.TEST)
+        drawn = jax.random.fold_in(key, 1)
+        episode = iris.sample(drawn, EpisodeSpec(steps=length, batch=8), Split.TEST, first)
         for x, y in zip(episode.x, episode.y, strict=True):
             slow, _ = step(genome, slow, x, y, t)
             t += 1
@@ -81,12 +83,12 @@ def test_back_propagation_teaches():
     assert curve.loss[-1] < curve.loss[0] / 2
 
 
-def test_final_accuracy_is_the_end_of_a_lesson_and_0_where_it_diverges(iris):
+def test_final_score_is_the_end_of_a_lesson_and_0_where_it_diverges(iris):
     spec = EpisodeSpec(steps=30, batch=8)
     learned = genomes.backprop(Rule.backprop(), 0.3)
     wild = genomes.backprop(Rule.backprop(), float("inf"))
     args = Network((4, 5, 3)), iris, jax.random.key(0), spec, Split.VALIDATE
-    final = eqx.filter_jit(teach.final_accuracy)
+    final = eqx.filter_jit(teach.final_score)
     assert final(learned, *args) > 0.6
     assert final(wild, *args) == 0
 

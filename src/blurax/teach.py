@@ -11,7 +11,7 @@ from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, predict, unroll
 from blurax.network import Network, NetworkState
-from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.tasks import EpisodeSpec, Kind, Split, Task
 
 CHUNK = 100
 """Steps of one compiled unroll; a longer lesson repeats it, so that memory stays bounded."""
@@ -21,23 +21,48 @@ class Curve(eqx.Module):
     """What the query said after each inner step."""
 
     accuracy: Float[Array, "..."]
-    """`[steps]`, with leading axes for seeds or whatever else runs side by side."""
+    """`[steps]`, with leading axes for seeds or whatever else runs side by side; for a task of
+    numbers the share of their variance that is explained."""
     loss: Float[Array, "..."]
-    """Softmax cross-entropy of state 1 of the last layer, of the same shape."""
+    """Cross-entropy, or squared error for numbers, of state 1 of the last layer, of that shape."""
 
 
-def accuracy(
-    prediction: Float[Array, "q classes"], y: Float[Array, "q classes"]
+def score(
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], kind: Kind
 ) -> Float[Array, ""]:
-    """The share of examples whose largest output is the right class."""
+    """How good predictions are, from 0 to 1.
+
+    For classes the accuracy: the share of examples whose largest output is the right class, or
+    whose only output has the right sign. For numbers the share of their variance that is explained
+    (R^2), 0 where the mean of the labels would be no worse.
+    """
+    if kind is Kind.NUMBERS:
+        spread = jnp.sum((y - jnp.mean(y, axis=0)) ** 2)
+        return jnp.maximum(0.0, 1 - jnp.sum((prediction - y) ** 2) / spread)
+    if y.shape[-1] == 1:
+        return jnp.mean((prediction * y > 0).astype(float))
     return jnp.mean((jnp.argmax(prediction, -1) == jnp.argmax(y, -1)).astype(float))
 
 
-def cross_entropy(
-    prediction: Float[Array, "q classes"], y: Float[Array, "q classes"]
+def query_loss(
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], kind: Kind
 ) -> Float[Array, ""]:
-    """The mean softmax cross-entropy of predictions against labels +1 and -1."""
+    """The mean loss of predictions.
+
+    For classes softmax cross-entropy (of a single output: logistic), for numbers squared error.
+    """
+    if kind is Kind.NUMBERS:
+        return squared_error(prediction, y)
+    if y.shape[-1] == 1:
+        return jnp.mean(jax.nn.softplus(-prediction * y))
     return -jnp.mean(jnp.sum(jax.nn.log_softmax(prediction) * (y > 0), axis=-1))
+
+
+def squared_error(
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"]
+) -> Float[Array, ""]:
+    """The mean squared distance to the labels."""
+    return jnp.mean((prediction - y) ** 2)
 
 
 def teach(
@@ -100,21 +125,26 @@ def _lesson(
     """Up to `CHUNK` steps for every seed, from step `first` on."""
 
     def one(state: NetworkState, key: PRNGKeyArray) -> tuple[NetworkState, Curve]:
-        drawn = jax.random.fold_in(jax.random.fold_in(key, 1), first)
-        episode = task.sample(drawn, spec, split)
+        episode = task.sample(jax.random.fold_in(key, 1), spec, split, first)
 
         def examine(state: NetworkState, _: StepInfo) -> Curve:
             prediction = predict(genome, state, episode.query_x)
-            return Curve(
-                accuracy(prediction, episode.query_y), cross_entropy(prediction, episode.query_y)
-            )
+            return curve_point(prediction, episode.query_y, task.kind)
 
         return unroll(genome, state, episode.x, episode.y, examine, Remat.NONE, first)
 
     return jax.vmap(one)(states, keys)
 
 
-def final_accuracy(
+def curve_point(
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], kind: Kind
+) -> Curve:
+    """What the query says after one step; a prediction that is not finite scores 0."""
+    right = jnp.where(jnp.all(jnp.isfinite(prediction)), score(prediction, y, kind), 0.0)
+    return Curve(right, query_loss(prediction, y, kind))
+
+
+def final_score(
     genome: Genome,
     network: Network,
     task: Task,
@@ -122,7 +152,7 @@ def final_accuracy(
     spec: EpisodeSpec,
     split: Split,
 ) -> Float[Array, ""]:
-    """The accuracy of one newborn network after its lesson; 0 if its prediction is not finite.
+    """The score of one newborn network after its lesson; 0 if its prediction is not finite.
 
     Pure and without checks, to be called inside jit and vmap.
     """
@@ -131,17 +161,16 @@ def final_accuracy(
     state = network.init(born, genome.rule, spec.batch)
     state, _ = unroll(genome, state, episode.x, episode.y, remat=Remat.NONE)
     prediction = predict(genome, state, episode.query_x)
-    finite = jnp.all(jnp.isfinite(prediction))
-    return jnp.where(finite, accuracy(prediction, episode.query_y), 0.0)
+    return curve_point(prediction, episode.query_y, task.kind).accuracy
 
 
 def check_fit(network: Network, task: Task) -> None:
     """Raise `BluraxError` if the network's first or last layer is not the task's."""
     first, last = network.sizes[0], network.sizes[-1]
     require(
-        (first, last) == (task.features, task.classes),
+        (first, last) == (task.features, task.outputs),
         f"The network {network.sizes} has {first} inputs and {last} outputs, "
-        f"but task {task.name} has {task.features} features and {task.classes} classes.",
+        f"but task {task.name} has {task.features} features and {task.outputs} {task.kind.value}.",
     )
 
 
@@ -166,4 +195,4 @@ def parse_hidden(text: str) -> tuple[int, ...]:
 
 def network_for(task: Task, hidden: tuple[int, ...]) -> Network:
     """The network with these hidden layers that fits a task."""
-    return Network((task.features, *hidden, task.classes))
+    return Network((task.features, *hidden, task.outputs))

@@ -128,6 +128,11 @@ def diverging(share: float) -> tuple[str, str]:
     return background, "#000000" if bright > 0.179 else "#ffffff"
 
 
+def rgb(colour: str) -> tuple[float, float, float]:
+    """A colour as red, green and blue from 0 to 1."""
+    return to_rgb(colour)
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write a figure as PNG, whole or not at all; the same data give the same bytes.
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import Curve, accuracy, cross_entropy
+from blurax.teach import Curve, curve_point, query_loss
 
 OPTIMISERS: dict[str, Callable[[Array], optax.GradientTransformation]] = {
     "sgd": lambda rate: optax.sgd(rate),
@@ -34,7 +34,7 @@ def init(key: PRNGKeyArray, network: Network) -> Weights:
     ]
 
 
-def apply(weights: Weights, x: Float[Array, "b features"]) -> Float[Array, "b classes"]:
+def apply(weights: Weights, x: Float[Array, "b features"]) -> Float[Array, "b outputs"]:
     """The logits of a ReLU network."""
     *hidden, (w_last, b_last) = weights
     for w, b in hidden:
@@ -52,7 +52,7 @@ def descend(
     spec: EpisodeSpec,
     split: Split,
 ) -> Curve:
-    """Train a network for every learning rate and seed by softmax cross-entropy.
+    """Train a network for every learning rate and seed by cross-entropy, or squared error.
 
     Args:
         optimiser: a name in `OPTIMISERS`.
@@ -70,16 +70,14 @@ def descend(
         weights = init(born, network)
 
         def loss(weights: Weights, x: Array, y: Array) -> Array:
-            return cross_entropy(apply(weights, x), y)
+            return query_loss(apply(weights, x), y, task.kind)
 
         def body(carry: tuple, batch: tuple[Array, Array]) -> tuple[tuple, Curve]:
             weights, state = carry
             updates, state = transform.update(jax.grad(loss)(weights, *batch), state, weights)
             weights = jax.tree.map(jnp.add, weights, updates)
             prediction = apply(weights, episode.query_x)
-            finite = jnp.all(jnp.isfinite(prediction))
-            right = jnp.where(finite, accuracy(prediction, episode.query_y), 0.0)
-            return (weights, state), Curve(right, cross_entropy(prediction, episode.query_y))
+            return (weights, state), curve_point(prediction, episode.query_y, task.kind)
 
         start = (weights, transform.init(weights))
         return jax.lax.scan(body, start, (episode.x, episode.y))[1]

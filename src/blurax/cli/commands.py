@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.analysis.run_view import draw_run
 from blurax.cli.demo import run_demo
 from blurax.cli.progress import RunProgress
+from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.errors import BluraxError, require
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
@@ -78,6 +79,26 @@ def meta_train(
     )
 
 
+@app.command(name="tasks")
+def tasks(
+    action: tyro.conf.Positional[Literal["list", "show"]] = "list",
+    names: tyro.conf.Positional[tuple[str, ...]] = (),
+    directory: Path = Path("."),
+) -> None:
+    """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
+
+    Args:
+        action: list: print all tasks; show: draw a contact sheet of each one named.
+        names: The tasks to show, with their options.
+        directory: Where the pictures go.
+    """
+    if action == "list":
+        require(not names, "blurax tasks list takes no names; blurax tasks show NAME draws a task.")
+        list_tasks(Console())
+    else:
+        show_tasks(Console(), names, directory)
+
+
 @app.command(name="train")
 def train(
     genome: tyro.conf.Positional[Path],
@@ -93,7 +114,7 @@ def train(
 
     Args:
         genome: A genome file.
-        task: The task, by name: digits, wine, breast-cancer or iris.
+        task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
         hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
         steps: Inner steps.
         batch: Examples in each step.
@@ -155,7 +176,7 @@ def _resumable(command: str) -> Iterator[None]:
 
 def _new_directory(config: MetaTrain) -> Path:
     """The first of runs/TASKS-1, runs/TASKS-2, ... that does not exist."""
-    stem, number = "+".join(config.tasks), 1
+    stem, number = file_name("+".join(config.tasks)), 1
     while (found := Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return found

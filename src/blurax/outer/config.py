@@ -7,8 +7,9 @@ from blurax.frozen import check_types
 from blurax.outer.gradient import Adam, Gradient, Start
 from blurax.outer.objective import Objective
 from blurax.outer.problem import Problem
+from blurax.outer.vary import Vary
 from blurax.spec import Rule
-from blurax.tasks import EpisodeSpec, Task, get
+from blurax.tasks import EpisodeSpec, Task, get, weight
 from blurax.teach import network_for, parse_hidden
 
 
@@ -21,7 +22,8 @@ class MetaTrain:
     """
 
     tasks: tuple[str, ...] = ("digits",)
-    """The tasks to learn from, by name."""
+    """The tasks to learn from, by name; mnist:size=10 has an option, mnist@3 a weight, and
+    xor@2+and is a mixture, of which each episode draws one."""
     hidden: tuple[str, ...] = ("32",)
     """The hidden layers of the networks that learn, such as 32 or 256-128; every task meets each.
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
@@ -35,6 +37,8 @@ class MetaTrain:
     """The inner loop: steps, batch and query size."""
     objective: Objective = dataclasses.field(default_factory=Objective)
     """The meta-objective."""
+    vary: Vary = dataclasses.field(default_factory=Vary)
+    """What differs from one meta-step to the next."""
     adam: Adam = dataclasses.field(default_factory=Adam)
     """The optimiser of the genome."""
     population: int = 8
@@ -71,6 +75,8 @@ class MetaTrain:
             self.rule,
             self.episode,
             self.objective,
+            self.vary,
+            tuple(weight(name) for name in self.tasks),
         )
         return Gradient(
             problem,

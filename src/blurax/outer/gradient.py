@@ -16,6 +16,9 @@ from blurax.genome import Genome, backprop, perturb, random
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
 
+_SHARED = 2**31 - 1
+"""In place of a member's number, for what all members share."""
+
 
 class Start(enum.StrEnum):
     """Where meta-training starts from."""
@@ -93,11 +96,13 @@ class Gradient(eqx.Module):
 
     def step(self, state: GradientState, key: PRNGKeyArray) -> tuple[GradientState, MetaInfo]:
         """One meta-step of every member, each on episodes of its own."""
+        # Not from a member's key: where all share the setting, only that one is computed.
+        which = self.problem.draw(jax.random.fold_in(key, _SHARED))
 
         def member(index: Array, state: GradientState) -> tuple[GradientState, MetaInfo]:
             gradient: Any
             loss, gradient = jax.value_and_grad(self.problem.loss)(
-                state.genomes, jax.random.fold_in(key, index)
+                state.genomes, jax.random.fold_in(key, index), which
             )
             norm = optax.tree.norm(gradient)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)

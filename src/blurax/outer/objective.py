@@ -11,12 +11,15 @@ from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.inner import Remat, predict, unroll
 from blurax.network import Network, NetworkState
-from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import cross_entropy
+from blurax.outer.vary import Vary
+from blurax.tasks import EpisodeSpec, Kind, Split, Task
+from blurax.teach import query_loss, squared_error
+
+STEADY = Vary()
 
 
 class Loss(enum.StrEnum):
-    """The loss of a prediction, which is state 1 of the last layer."""
+    """The loss of a prediction of classes; that of numbers is always the squared error."""
 
     CROSS_ENTROPY = "cross-entropy"
     """Softmax cross-entropy (paper, sec. 3.3)."""
@@ -48,12 +51,12 @@ class Objective:
 
 
 def prediction_loss(
-    prediction: Float[Array, "q classes"], y: Float[Array, "q classes"], loss: Loss
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], loss: Loss, kind: Kind
 ) -> Float[Array, ""]:
-    """The mean loss of predictions against labels +1 and -1."""
+    """The mean loss of predictions against labels +1 and -1, or numbers."""
     if loss is Loss.SQUARED_ERROR:
-        return jnp.mean((prediction - y) ** 2)
-    return cross_entropy(prediction, y)
+        return squared_error(prediction, y)
+    return query_loss(prediction, y, kind)
 
 
 def episode_loss(
@@ -63,20 +66,21 @@ def episode_loss(
     spec: EpisodeSpec,
     objective: Objective,
     key: PRNGKeyArray,
+    vary: Vary = STEADY,
 ) -> Float[Array, ""]:
     """The loss of a newborn network on the query of a fresh training episode (sec. 3.3)."""
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
-    state = network.init(born, genome.rule, spec.batch)
+    state = vary.newborn(network, genome.rule, spec.batch, born)
 
-    def query_loss(state: NetworkState) -> Float[Array, ""]:
+    def asked(state: NetworkState) -> Float[Array, ""]:
         prediction = predict(genome, state, episode.query_x)
-        return prediction_loss(prediction, episode.query_y, objective.loss)
+        return prediction_loss(prediction, episode.query_y, objective.loss, task.kind)
 
     if objective.when is When.LAST:
         state, _ = unroll(genome, state, episode.x, episode.y, remat=objective.remat)
-        return query_loss(state)
+        return asked(state)
     _, losses = unroll(
-        genome, state, episode.x, episode.y, lambda state, _: query_loss(state), objective.remat
+        genome, state, episode.x, episode.y, lambda state, _: asked(state), objective.remat
     )
     return jnp.mean(losses)

@@ -1,17 +1,24 @@
 """What is asked of a genome: a rule, the tasks it must teach, and how it is scored."""
 
+import dataclasses
+import math
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.network import Network
-from blurax.outer.objective import Objective, episode_loss
+from blurax.outer.objective import STEADY, Objective, episode_loss
+from blurax.outer.vary import Draw, Vary
 from blurax.spec import Rule
-from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import check_fit, final_accuracy
+from blurax.tasks import EpisodeSpec, Split, Task, choice
+from blurax.teach import check_fit, final_score
+
+Setting = tuple[Task, Network, EpisodeSpec]
 
 
 def _check_episode(task: Task, episode: EpisodeSpec) -> None:
@@ -28,6 +35,10 @@ class Problem(eqx.Module):
     rule: Rule = eqx.field(static=True)
     episode: EpisodeSpec = eqx.field(static=True)
     objective: Objective = eqx.field(static=True)
+    vary: Vary = eqx.field(static=True, default=STEADY)
+    """What differs between meta-steps."""
+    weights: tuple[float, ...] = eqx.field(static=True, default=())
+    """The share of each task in the loss, relative to the others; all the same if empty."""
 
     def __check_init__(self) -> None:
         require(len(self.tasks) > 0, "Problem.tasks is empty; a genome needs a task to learn from.")
@@ -36,21 +47,43 @@ class Problem(eqx.Module):
             f"Problem.tasks has {len(self.tasks)} tasks, but Problem.networks is {self.networks}; "
             "give one or more networks for each task.",
         )
+        require(
+            len(self.weights) in (0, len(self.tasks))
+            and all(0 < weight < math.inf for weight in self.weights),
+            f"Problem.weights is {self.weights}; it takes a number above 0 for each of the "
+            f"{len(self.tasks)} tasks.",
+        )
         for task, network in self._pairs():
             check_fit(network, task)
             network.check(self.rule)
-            _check_episode(task, self.episode)
+        for task, _, episode in self._settings():
+            _check_episode(task, episode)
 
-    def loss(self, genome: Genome, key: PRNGKeyArray) -> Float[Array, ""]:
-        """The mean query loss over all tasks and networks, after a fresh training episode each."""
+    def loss(
+        self, genome: Genome, key: PRNGKeyArray, which: Int[Array, ""] | None = None
+    ) -> Float[Array, ""]:
+        """The query loss after a fresh training episode.
+
+        Args:
+            which: the setting, from `draw`; the mean over all of them if None.
+        """
+        if which is not None:
+            return jax.lax.switch(which, [self._one(s) for s in self._settings()], genome, key)
         losses = [
-            episode_loss(genome, network, task, self.episode, self.objective, key)
-            for (task, network), key in self._keyed(key)
+            self._one(setting)(genome, jax.random.fold_in(key, s))
+            for s, setting in enumerate(self._settings())
         ]
-        return jnp.mean(jnp.stack(losses))
+        shares = self._shares()
+        return sum((s * loss for s, loss in zip(shares, losses, strict=True)), jnp.zeros((), float))
+
+    def draw(self, key: PRNGKeyArray) -> Int[Array, ""] | None:
+        """The setting of a meta-step, where each has but one."""
+        if self.vary.draw is Draw.ALL:
+            return None
+        return choice(key, self._shares())
 
     def validate(self, genome: Genome, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
-        """The validation accuracy after the last step for each task and network, in that order.
+        """The validation score after the last step for each task and network, in that order.
 
         A network whose prediction is not finite scores 0.
 
@@ -60,12 +93,42 @@ class Problem(eqx.Module):
 
         def one(key: PRNGKeyArray) -> Float[Array, " pairs"]:
             scores = [
-                final_accuracy(genome, network, task, key, self.episode, Split.VALIDATE)
+                final_score(genome, network, task, key, self.episode, Split.VALIDATE)
                 for (task, network), key in self._keyed(key)
             ]
             return jnp.stack(scores)
 
         return jnp.mean(jax.vmap(one)(jax.random.split(key, episodes)), axis=0)
+
+    def _one(self, setting: Setting) -> Callable[[Genome, PRNGKeyArray], Float[Array, ""]]:
+        task, network, episode = setting
+
+        def loss(genome: Genome, key: PRNGKeyArray) -> Float[Array, ""]:
+            return episode_loss(genome, network, task, episode, self.objective, key, self.vary)
+
+        return loss
+
+    def _settings(self) -> list[Setting]:
+        """Every task, network and batch size that meta-training learns from."""
+        return [
+            (task, network, dataclasses.replace(self.episode, batch=batch))
+            for task, network in self._pairs()
+            for batch in self._batches()
+        ]
+
+    def _shares(self) -> list[float]:
+        """The share of each setting in the loss; tasks share by weight, their settings alike."""
+        weights = self.weights or (1.0,) * len(self.tasks)
+        each = [
+            weight / len(networks)
+            for weight, networks in zip(weights, self.networks, strict=True)
+            for _ in networks
+            for _ in self._batches()
+        ]
+        return [share / sum(each) for share in each]
+
+    def _batches(self) -> list[int]:
+        return [*dict.fromkeys((self.episode.batch, *self.vary.batches))]
 
     def _pairs(self) -> list[tuple[Task, Network]]:
         each = zip(self.tasks, self.networks, strict=True)

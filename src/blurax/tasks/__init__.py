@@ -1,24 +1,34 @@
 """Tasks: data sets and episodes."""
 
-from blurax.tasks.base import (
-    ArrayTask,
-    Episode,
-    EpisodeSpec,
-    Split,
-    Task,
-    from_arrays,
-    signed_one_hot,
-)
-from blurax.tasks.registry import TASKS, get
+from blurax.tasks.arrays import ArrayTask, from_arrays
+from blurax.tasks.augment import Augment, Augmented
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task, signed_one_hot
+from blurax.tasks.mixture import Mixture, choice
+from blurax.tasks.omniglot import Omniglot
+from blurax.tasks.registry import TASKS, Entry, entry, get, weight
+from blurax.tasks.tabular import from_csv
+from blurax.tasks.toys import Sine, Toy
 
 __all__ = [
     "TASKS",
     "ArrayTask",
+    "Augment",
+    "Augmented",
+    "Entry",
     "Episode",
     "EpisodeSpec",
+    "Kind",
+    "Mixture",
+    "Omniglot",
+    "Sine",
     "Split",
     "Task",
+    "Toy",
+    "choice",
+    "entry",
     "from_arrays",
+    "from_csv",
     "get",
     "signed_one_hot",
+    "weight",
 ]

@@ -1,22 +1,221 @@
 """Tasks by name."""
 
+import dataclasses
 import difflib
+import enum
 from collections.abc import Callable
+from typing import Any
 
 from blurax.errors import BluraxError
-from blurax.tasks import tabular
+from blurax.tasks import grammar, images, omniglot, tabular, toys, worlds
+from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import Task
+from blurax.tasks.holdings import holdings
+from blurax.tasks.mixture import Mixture
+from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, TEST, TRAIN, Source
 
-TASKS: dict[str, Callable[[], Task]] = {
-    "digits": tabular.digits,
-    "wine": tabular.wine,
-    "breast-cancer": tabular.breast_cancer,
-    "iris": tabular.iris,
+
+class Family(enum.StrEnum):
+    """What tasks have in common."""
+
+    TOY = "toy"
+    TABLE = "table"
+    IMAGE = "image"
+    FEW_SHOT = "few-shot"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A task, or a family of them that options choose from."""
+
+    name: str
+    family: Family
+    about: str
+    inputs: str
+    """The number of inputs, or what they are."""
+    outputs: str
+    examples: str
+    licence: str
+    options: type
+    """The frozen dataclass of its own options; those of `Augment` go with every task."""
+    make: Callable[[Any, str], Task]
+    """The task with these options, and a name."""
+    at_hand: Callable[[], str]
+    """Whether the data is there, in a few words; nothing is read or downloaded for it."""
+
+
+def _always() -> str:
+    return "yes"
+
+
+def _toys() -> list[Entry]:
+    def toy(name: str, about: str, outputs: str, options: type, make: Any) -> Entry:
+        inputs = "1" if name == "sine" else "2"
+        return Entry(
+            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always
+        )
+
+    plain = [
+        toy(
+            name,
+            world.about,
+            str(world.classes),
+            toys.ToyOptions,
+            lambda options, text, world=world: toys.Toy(text, world),
+        )
+        for name, world in worlds.WORLDS.items()
+    ]
+    blobs = toy(
+        "blobs",
+        "round clouds at random places",
+        "5",
+        toys.BlobsOptions,
+        lambda options, text: toys.Toy(text, worlds.blobs(options.classes)),
+    )
+    sine = toy(
+        "sine",
+        "a sine of random amplitude: regression",
+        "1",
+        toys.ToyOptions,
+        lambda options, text: toys.Sine(text),
+    )
+    return [*plain, blobs, sine]
+
+
+_TABLES = {
+    "digits": ("1,797 digits of 8x8 pixels", "64", "10", "1,797"),
+    "wine": ("three cultivars by chemistry", "13", "3", "178"),
+    "breast-cancer": ("tumours by their cell nuclei", "30", "2", "569"),
+    "iris": ("three species by four lengths", "4", "3", "150"),
 }
 
 
-def get(name: str) -> Task:
-    """The task called `name`.
+def _tables() -> list[Entry]:
+    def bundled(name: str) -> Entry:
+        about, inputs, outputs, examples = _TABLES[name]
+        return Entry(
+            name,
+            Family.TABLE,
+            about,
+            inputs,
+            outputs,
+            examples,
+            "CC BY 4.0",
+            tabular.TableOptions,
+            lambda options, text: dataclasses.replace(tabular.bundled(name), name=text),
+            _always,
+        )
+
+    own = Entry(
+        "csv",
+        Family.TABLE,
+        "your own table: csv:path=my.csv",
+        "any",
+        "any",
+        "yours",
+        "yours",
+        tabular.CsvOptions,
+        lambda options, text: dataclasses.replace(
+            tabular.from_csv(options.path, options.label), name=text
+        ),
+        _always,
+    )
+    return [*(bundled(name) for name in _TABLES), own]
+
+
+def _image(source: Source) -> Entry:
+    first, last = source.labels
+    side = f"{source.side}x{source.side}" + ("x3" if source.colour else "")
+    return Entry(
+        source.name,
+        Family.IMAGE,
+        source.about,
+        side,
+        str(last - first + 1),
+        f"{source.train:,} + {source.test:,}",
+        source.licence,
+        images.ImageOptions,
+        lambda options, text: images.load(source, options, text),
+        lambda: _image_at_hand(source),
+    )
+
+
+def _image_at_hand(source: Source) -> str:
+    try:
+        found = [
+            max((holding.count for holding in holdings(source, part)), default=0)
+            for part in (TRAIN, TEST)
+        ]
+    except BluraxError:
+        return "damaged"
+    if found == [source.train, source.test]:
+        return "yes"
+    part = f"in part: train={found[0]}, test={found[1]}"
+    return part if any(found) else _download(source.files)
+
+
+def _omniglot_at_hand() -> str:
+    here = all(omniglot.find(number) for number in (0, 1))
+    return "yes" if here else _download(OMNIGLOT_FILES)
+
+
+def _download(files: tuple[Any, ...]) -> str:
+    return f"no: {sum(file.megabytes for file in files):.0f} MB to download"
+
+
+def _few_shot() -> Entry:
+    return Entry(
+        "omniglot",
+        Family.FEW_SHOT,
+        "10 of 1,623 handwritten characters",
+        "28x28",
+        "10",
+        "19,280 + 13,180",
+        "MIT",
+        omniglot.OmniglotOptions,
+        omniglot.load,
+        _omniglot_at_hand,
+    )
+
+
+TASKS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (*_toys(), *_tables(), *(_image(s) for s in SOURCES.values()), _few_shot())
+}
+"""Every task by name."""
+
+
+def get(text: str, **options: Any) -> Task:
+    """The task or mixture of tasks that a text names.
+
+    Args:
+        text: a name such as `xor`, with options such as `mnist:size=10,classes=0-4`, or a mixture
+            such as `xor@2+and`. The weight of a task alone says nothing here.
+        options: more options of every task named, as numbers or as in the text.
+
+    Raises:
+        BluraxError: for an unknown task or option, or a value it does not take; for data that is
+            neither at hand nor downloadable, or damaged.
+    """
+    items = grammar.parse(text)
+    tasks = tuple(_task(item, options) for item in items)
+    if len(items) == 1:
+        return tasks[0]
+    return Mixture(tasks, tuple(item.weight for item in items), text)
+
+
+def weight(text: str) -> float:
+    """The weight of a task among others, `mnist@3`; that of a mixture is 1.
+
+    Raises:
+        BluraxError: if the text is no name of a task.
+    """
+    items = grammar.parse(text)
+    return items[0].weight if len(items) == 1 else 1.0
+
+
+def entry(name: str) -> Entry:
+    """What is known of the task called `name`.
 
     Raises:
         BluraxError: if there is none, naming those there are.
@@ -25,4 +224,25 @@ def get(name: str) -> Task:
         near = difflib.get_close_matches(name, TASKS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(TASKS))}."
         raise BluraxError(f"There is no task {name!r}; {hint}")
-    return TASKS[name]()
+    return TASKS[name]
+
+
+def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
+    found = entry(item.name)
+    given = {**dict(item.options), **options}
+    name = _name(item.name, given)
+    own, augment = grammar.build((found.options, Augment), given, item.name)
+    task = found.make(own, name)
+    return task if augment == Augment() else Augmented(task, augment, name)
+
+
+def _name(name: str, options: dict[str, Any]) -> str:
+    """The name with its options, as it could be typed."""
+
+    def one(key: str, value: Any) -> str:
+        word = key.replace("_", "-")
+        if isinstance(value, tuple):
+            value = "/".join(map(str, value))
+        return word if value in (True, "true") and value != 1.0 else f"{word}={value}"
+
+    return name + (":" if options else "") + ",".join(one(k, v) for k, v in options.items())

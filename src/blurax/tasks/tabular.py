@@ -1,25 +1,117 @@
-"""The small real data sets that scikit-learn carries: at hand without a network."""
+"""Tables: the small real data sets that scikit-learn carries, and the user's own CSV files."""
 
+import csv
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 from sklearn import datasets
 
-from blurax.tasks.base import ArrayTask, from_arrays
+from blurax.errors import BluraxError, require
+from blurax.frozen import check_types
+from blurax.tasks.arrays import ArrayTask, from_arrays
 
 
-def digits() -> ArrayTask:
-    """1,797 handwritten digits of 8x8 pixels, 10 classes."""
-    return from_arrays(*datasets.load_digits(return_X_y=True), name="digits")
+@dataclasses.dataclass(frozen=True)
+class TableOptions:
+    """A table as it is."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
-def wine() -> ArrayTask:
-    """178 wines by 13 chemical measurements, 3 cultivars."""
-    return from_arrays(*datasets.load_wine(return_X_y=True), name="wine")
+@dataclasses.dataclass(frozen=True)
+class CsvOptions:
+    """A table in a file of comma-separated values, its first row the names of the columns."""
+
+    path: str = ""
+    """The file."""
+    label: str = ""
+    """The column of the classes, numbers or words; the last one if none is named."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(self.path != "", "The task csv takes an option path, such as csv:path=my.csv.")
 
 
-def breast_cancer() -> ArrayTask:
-    """569 tumours by 30 measurements of their cell nuclei, malignant or benign."""
-    return from_arrays(*datasets.load_breast_cancer(return_X_y=True), name="breast-cancer")
+BUNDLED: dict[str, Callable[..., Any]] = {
+    "digits": datasets.load_digits,
+    "wine": datasets.load_wine,
+    "breast-cancer": datasets.load_breast_cancer,
+    "iris": datasets.load_iris,
+}
+"""What scikit-learn carries: at hand without a network."""
 
 
-def iris() -> ArrayTask:
-    """150 irises by 4 measurements, 3 species."""
-    return from_arrays(*datasets.load_iris(return_X_y=True), name="iris")
+def bundled(name: str) -> ArrayTask:
+    """One of scikit-learn's data sets."""
+    return from_arrays(*BUNDLED[name](return_X_y=True), name=name)
+
+
+def from_csv(path: str | os.PathLike[str], label: str = "", *, seed: int = 0) -> ArrayTask:
+    """A task from a CSV file: a header, one row an example, every column but the label a number.
+
+    The classes are numbered in the sorted order of what stands in the label column.
+
+    Args:
+        path: the file, in UTF-8.
+        label: the name of the column with the classes; the last column if empty.
+        seed: of the shuffle before the split.
+
+    Raises:
+        BluraxError: if the file cannot be read, lacks the column, has rows of other lengths or
+            a cell that is no finite number, or if `from_arrays` refuses what is in it.
+    """
+    header, rows = _rows(Path(path))
+    label = label or header[-1]
+    require(
+        header.count(label) == 1,
+        f"{path} has {header.count(label)} columns called {label!r}; there are "
+        f"{', '.join(header)}.",
+    )
+    column = header.index(label)
+    classes = [row[column] for _, row in rows]
+    names = sorted(set(classes))
+    x = [
+        [_number(cell, path, line, header[c]) for c, cell in enumerate(row) if c != column]
+        for line, row in rows
+    ]
+    labels = np.array([names.index(c) for c in classes], np.int64)
+    return from_arrays(np.array(x, np.float64), labels, Path(path).stem, seed=seed)
+
+
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and the other rows with the lines they end on; empty lines do not count."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            numbered = [(reader.line_num, [c.strip() for c in row]) for row in reader if row]
+    except OSError as error:
+        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BluraxError(f"{path} is no CSV file in UTF-8: {error}.") from error
+    require(len(numbered) >= 2, f"{path} holds {len(numbered)} rows; it takes a header and data.")
+    (_, header), *rows = numbered
+    require(len(header) >= 2, f"{path} has one column; it takes numbers and a label.")
+    for line, row in rows:
+        require(
+            len(row) == len(header),
+            f"{path}, line {line}: {len(row)} cells where the header has {len(header)}.",
+        )
+    return header, rows
+
+
+def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    require(
+        math.isfinite(value),
+        f"{path}, line {line}, column {column}: {cell!r} is no finite number.",
+    )
+    return value

@@ -1,0 +1,70 @@
+"""`blurax tasks`: what there is to learn from, and what it looks like."""
+
+import dataclasses
+from pathlib import Path
+
+import docstring_parser
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from blurax.analysis.task_view import draw_task, task_table
+from blurax.errors import require
+from blurax.tasks import TASKS, Augment, Entry, entry, get
+from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
+from blurax.tasks.grammar import parse
+
+
+def list_tasks(console: Console) -> None:
+    """Print all tasks."""
+    console.print(task_table(TASKS.values(), console.width))
+    named = data_folder()
+    console.print(
+        f"\nData is looked for in {VARIABLE} ({named or 'not set'}), then in {cache_folder()}, and "
+        "else downloaded there.\nA task takes options, such as mnist:size=10,classes=0-4; "
+        "xor@2+and is a mixture; blurax tasks show NAME draws one and lists its options."
+    )
+
+
+def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> None:
+    """Draw a contact sheet of each task, and print what it is and takes."""
+    require(len(names) > 0, "blurax tasks show takes the name of a task, such as xor.")
+    for name in names:
+        found = [entry(item.name) for item in parse(name)]
+        task = get(name)
+        for one in found:
+            console.print(f"[bold]{one.name}[/bold]: {escape(_about(one))}")
+            console.print(_options(one))
+        picture = draw_task(task, directory / f"{file_name(name)}.png")
+        console.print(f"{escape(name)}: inputs {task.features}, outputs {task.outputs}")
+        console.print(f"Picture: {picture}")
+
+
+def _about(found: Entry) -> str:
+    return f"{found.about}; {found.examples} examples; licence: {found.licence}"
+
+
+def _options(found: Entry) -> Table:
+    """Every option with its default and, from the docstring, its meaning."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("option", no_wrap=True)
+    table.add_column("default", no_wrap=True)
+    table.add_column("meaning")
+    for kind in (found.options, Augment):
+        says = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
+        for field in dataclasses.fields(kind):
+            meaning = " ".join((says.get(field.name) or "").split())
+            table.add_row(field.name.replace("_", "-"), _default(field.default), escape(meaning))
+    return table
+
+
+def _default(value: object) -> str:
+    if value is None or value in ((), ""):
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def file_name(name: str) -> str:
+    """A task's name as part of a file's name: only letters, digits and - + . = are kept."""
+    kept = "".join(c if c.isalnum() or c in "-+.=" else "-" for c in name)
+    return kept[:80].strip(".-") or "task"

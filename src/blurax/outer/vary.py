@@ -1,0 +1,61 @@
+"""What differs from one meta-step to the next, so that a rule gets used to no single setting."""
+
+import dataclasses
+import enum
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.network import Network, NetworkState
+from blurax.spec import Rule
+
+
+class Draw(enum.StrEnum):
+    """Which settings (task, network, batch size) a meta-step learns from."""
+
+    ALL = "all"
+    """Every one; the loss is their mean."""
+    ONE = "one"
+    """One, drawn anew for each meta-step and shared by all members; the others cost nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Vary:
+    """Variation in meta-training; validation knows none.
+
+    The widths and depths to vary over are the networks of the problem itself.
+
+    Raises:
+        BluraxError: for a value out of range.
+    """
+
+    draw: Draw = Draw.ALL
+    """Which settings a meta-step learns from."""
+    batches: tuple[int, ...] = ()
+    """Batch sizes beside that of the episode."""
+    init: float = 1.0
+    """Multiply the synapses of each newborn network by a factor from 1/init to init,
+    log-uniform."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(
+            all(batch >= 1 for batch in self.batches),
+            f"Vary.batches is {self.batches}; it takes whole numbers >= 1.",
+        )
+        require(1 <= self.init < math.inf, f"Vary.init is {self.init}; it takes a number >= 1.")
+
+    def newborn(self, network: Network, rule: Rule, batch: int, key: PRNGKeyArray) -> NetworkState:
+        """A newborn network, its synapses larger or smaller than the rule says."""
+        if self.init == 1.0:
+            return network.init(key, rule, batch)
+        born, size = jax.random.split(key)
+        state = network.init(born, rule, batch)
+        reach = math.log(self.init)
+        factor = jnp.exp(jax.random.uniform(size, (), float, -reach, reach))
+        synapses = jax.tree.map(lambda w: factor * w, state.synapses)
+        return NetworkState(synapses, state.neurons)

@@ -1,0 +1,163 @@
+"""Tasks over examples held in memory: every data set, and the user's own arrays."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
+
+from blurax.errors import require
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+from blurax.tasks.orders import order, stream
+
+
+class ArrayTask(eqx.Module):
+    """A task over examples held in memory, split once into train, validate and test."""
+
+    x: Shaped[Array, "n features"]
+    """Examples, training ones first, then validation, then test: numbers, or bytes for images."""
+    labels: Int[Array, " n"]
+    shift: Float[Array, "..."]
+    """Subtracted from an example, `[]` or `[features]`."""
+    scale: Float[Array, "..."]
+    """Multiplies the difference, `[]` or `[features]`."""
+    name: str = eqx.field(static=True)
+    outputs: int = eqx.field(static=True)
+    bounds: tuple[int, int] = eqx.field(static=True)
+    """Where the validation and the test examples start."""
+
+    @property
+    def features(self) -> int:
+        """The number of inputs."""
+        return self.x.shape[1]
+
+    @property
+    def kind(self) -> Kind:
+        """Classes."""
+        return Kind.CLASSES
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode; each example of the support is seen once before any is seen again.
+
+        Raises:
+            BluraxError: if the split has too few examples for the query.
+        """
+        support, query = self.indices(key, spec, split, first)
+        return Episode(*self._examples(support), *self._examples(query))
+
+    def indices(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> tuple[Int[Array, "steps b"], Int[Array, " q"]]:
+        """Which examples `sample` draws, as rows of `x`: the support and the query."""
+        check_split(split)
+        pick, lesson = jax.random.split(key)
+        validate, test = self.bounds
+        if split is Split.TRAIN:
+            require(
+                spec.query < validate,
+                f"Task {self.name} has {validate} training examples; a query batch of "
+                f"{spec.query} leaves none to learn from.",
+            )
+            query = order(pick, validate, jnp.arange(spec.query))
+            rest = batches(lesson, validate - spec.query, spec, first)
+            support = order(pick, validate, spec.query + rest)
+        else:
+            low, high = (validate, test) if split is Split.VALIDATE else (test, len(self.x))
+            query = low + _at_most(pick, high - low, spec.held_out)
+            support = batches(lesson, low, spec, first)
+        return support, query
+
+    def _examples(self, index: Int[Array, "..."]) -> tuple[Array, Array]:
+        x = (self.x[index].astype(float) - self.shift) * self.scale
+        return x, signed_one_hot(self.labels[index], self.outputs)
+
+
+def batches(
+    key: PRNGKeyArray, pool: int, spec: EpisodeSpec, first: int | Int[Array, ""]
+) -> Int[Array, "steps b"]:
+    """Batches `first` to `first + steps` of an endless lesson over the indices below `pool`."""
+    if spec.fixed_batch:
+        return jnp.broadcast_to(stream(key, pool, 0, spec.batch), (spec.steps, spec.batch))
+    flat = stream(key, pool, first * spec.batch, spec.steps * spec.batch)
+    return flat.reshape(spec.steps, spec.batch)
+
+
+def _at_most(key: PRNGKeyArray, n: int, limit: int) -> Int[Array, " q"]:
+    """All of 0 .. n - 1, but at most `limit` of them, in a random order."""
+    return order(key, n, jnp.arange(min(n, limit)))
+
+
+def from_arrays(
+    x: np.ndarray, labels: np.ndarray, name: str = "arrays", *, seed: int = 0
+) -> ArrayTask:
+    """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
+
+    Each feature is brought to mean 0 and variance 1 over the training examples; a feature that is
+    constant there becomes 0.
+
+    Args:
+        x: `[n, features]`, finite numbers.
+        labels: `[n]`, whole numbers 0, 1, ... classes - 1.
+        name: what to call the task.
+        seed: of the shuffle before the split.
+
+    Raises:
+        BluraxError: for empty or non-finite data, shapes that do not belong together, labels
+            that are not whole numbers from 0, fewer than two classes, or fewer than 10 examples.
+    """
+    x, labels = np.asarray(x), np.asarray(labels)
+    _check_arrays(x, labels, name)
+    shuffled = np.random.default_rng(seed).permutation(len(x))
+    bounds = divide(len(x))
+    x, labels = x[shuffled].astype(np.float64), labels[shuffled]
+    mean, std = x[: bounds[0]].mean(axis=0), x[: bounds[0]].std(axis=0)
+    x = np.where(std > 0, (x - mean) / np.where(std > 0, std, 1.0), 0.0)
+    return ArrayTask(
+        x=jnp.asarray(x, float),
+        labels=jnp.asarray(labels, jnp.int32),
+        shift=jnp.zeros((), float),
+        scale=jnp.ones((), float),
+        name=name,
+        outputs=int(labels.max()) + 1,
+        bounds=bounds,
+    )
+
+
+def divide(n: int) -> tuple[int, int]:
+    """Where validation and test start among n examples: 60 % to train, 20 %, 20 %."""
+    return n * 6 // 10, n * 8 // 10
+
+
+def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
+    where = f"Task {name}:"
+    require(x.ndim == 2, f"{where} x has shape {x.shape}; it takes [examples, features].")
+    require(x.size > 0, f"{where} x has shape {x.shape}; it holds no data.")
+    require(
+        labels.shape == x.shape[:1],
+        f"{where} labels have shape {labels.shape}; x has {x.shape[0]} examples, one label each.",
+    )
+    numeric = np.issubdtype(x.dtype, np.number) and not np.iscomplexobj(x)
+    require(numeric, f"{where} x has dtype {x.dtype}; it takes real numbers.")
+    bad = int((~np.isfinite(x)).sum())
+    require(bad == 0, f"{where} x holds {bad} values that are NaN or infinite; remove them first.")
+    require(
+        np.issubdtype(labels.dtype, np.integer),
+        f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ..., "
+        "which numpy.unique(labels, return_inverse=True)[1] gives.",
+    )
+    low, high = int(labels.min()), int(labels.max())
+    require(low >= 0, f"{where} labels start at {low}; they take whole numbers 0, 1, 2, ...")
+    require(high >= 1, f"{where} labels hold a single class; there is nothing to tell apart.")
+    require(
+        high < len(labels),
+        f"{where} labels go up to {high} with {len(labels)} examples; number the classes 0, 1, ...",
+    )
+    absent = np.flatnonzero(np.bincount(labels) == 0)
+    require(
+        len(absent) == 0,
+        f"{where} no example has label {absent[0] if len(absent) else ''}; "
+        "number the classes 0, 1, 2, ... without a gap (numpy.unique can do it).",
+    )
+    require(len(x) >= 10, f"{where} x has {len(x)} examples; a split takes at least 10.")

@@ -1,0 +1,154 @@
+"""One task made into many: every episode sees its inputs and labels through another disguise."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """What is drawn with each episode, for its support and its query alike, in this order.
+
+    Raises:
+        BluraxError: for a value out of range.
+    """
+
+    project: int | None = None
+    """Multiply the inputs by a random normal matrix, to this many; they vary as much as before."""
+    permute_inputs: bool = False
+    """Put the inputs (pixels) in a random order."""
+    permute_labels: bool = False
+    """Put the outputs in a random order: another class gets output 1."""
+    outputs: int | None = None
+    """The number of outputs: more than classes, some of which then are always wrong (with
+    permute-labels, others each time), or 1 for a task of two classes, whose sign is the class."""
+    scale: float = 1.0
+    """Multiply all inputs by a factor between 1/scale and scale, log-uniform."""
+    noise: float = 0.0
+    """Add normal noise of this deviation to every input of every example."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("project", "outputs"):
+            value = getattr(self, name)
+            require(
+                value is None or value >= 1,
+                f"The task option {name} is {value}; it takes a whole number >= 1.",
+            )
+        require(
+            1 <= self.scale < math.inf,
+            f"The task option scale is {self.scale}; it takes a number >= 1.",
+        )
+        require(
+            0 <= self.noise < math.inf,
+            f"The task option noise is {self.noise}; it takes a number >= 0.",
+        )
+
+
+class Augmented(eqx.Module):
+    """A task whose every episode is disguised in another way; which way, the key says."""
+
+    task: Task
+    augment: Augment = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        outputs, task = self.augment.outputs, self.task
+        if outputs is None:
+            return
+        require(
+            task.kind is Kind.CLASSES,
+            f"Task {task.name} predicts numbers; the option outputs is for classes.",
+        )
+        require(
+            outputs >= task.outputs or (outputs == 1 and task.outputs == 2),
+            f"Task {task.name} has {task.outputs} classes; {outputs} outputs cannot tell them "
+            "apart.",
+        )
+        require(
+            not (outputs == 1 and self.augment.permute_labels),
+            f"Task {task.name} with 1 output has no labels to permute.",
+        )
+
+    @property
+    def features(self) -> int:
+        """The number of inputs after the projection."""
+        return self.augment.project or self.task.features
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return self.augment.outputs or self.task.outputs
+
+    @property
+    def kind(self) -> Kind:
+        """As the task's."""
+        return self.task.kind
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode of the task, and disguise it."""
+        plain, looks, shuffle, noise = jax.random.split(key, 4)
+        episode = self.task.sample(plain, spec, split, first)
+        see = self._look(looks)
+        outputs = _order(shuffle, self.outputs) if self.augment.permute_labels else None
+        x, query_x = see(episode.x), see(episode.query_x)
+        if self.augment.noise > 0:
+            x += self._noise(noise, x, spec, first)
+            query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)
+        y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
+        return Episode(x, y, query_x, query_y)
+
+    def _look(self, key: PRNGKeyArray) -> Callable[[Array], Array]:
+        """What an episode does to the inputs of any example."""
+        augment, n = self.augment, self.task.features
+        project, shuffle, size = jax.random.split(key, 3)
+        reach = math.log(augment.scale)
+        factor = jnp.exp(jax.random.uniform(size, (), float, -reach, reach)) if reach else 1.0
+        matrix = None
+        if augment.project is not None:
+            # Each entry of variance 1 / n: a new input varies as much as the old ones in the mean.
+            matrix = jax.random.normal(project, (n, augment.project), float)
+            matrix *= factor / n**0.5
+        seen = _order(shuffle, self.features) if augment.permute_inputs else None
+
+        def see(x: Float[Array, "... n"]) -> Float[Array, "... features"]:
+            x = x * factor if matrix is None else x @ matrix
+            return x if seen is None else x[..., seen]
+
+        return see
+
+    def _noise(
+        self, key: PRNGKeyArray, x: Array, spec: EpisodeSpec, first: int | Int[Array, ""]
+    ) -> Array:
+        """Noise for each batch from its own number, so that a lesson may be drawn in parts."""
+        numbers = jnp.zeros(spec.steps, int) if spec.fixed_batch else first + jnp.arange(spec.steps)
+
+        def batch(number: Array) -> Array:
+            return jax.random.normal(jax.random.fold_in(key, number + 1), x.shape[1:], x.dtype)
+
+        return self.augment.noise * jax.vmap(batch)(numbers)
+
+    def _relabel(
+        self, y: Float[Array, "... classes"], order: Int[Array, " outputs"] | None
+    ) -> Float[Array, "... outputs"]:
+        if self.outputs == 1 and y.shape[-1] == 2:
+            y = y[..., 1:]
+        missing = self.outputs - y.shape[-1]
+        y = jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, missing)], constant_values=-1.0)
+        return y if order is None else y[..., order]
+
+
+def _order(key: PRNGKeyArray, n: int) -> Int[Array, " n"]:
+    """A random order of n things: the ranks of random bits, quick to compile."""
+    return jnp.argsort(jax.random.bits(key, (n,)))

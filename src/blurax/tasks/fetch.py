@@ -1,0 +1,177 @@
+"""Finding published files: in the user's data folder, in the cache, or by a checked download.
+
+A download goes to a temporary file that gets its name only after its checksum was right, so what an
+interruption leaves behind is never read.
+"""
+
+import hashlib
+import logging
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pooch
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from blurax.errors import BluraxError, require
+from blurax.tasks.formats import REMEDY
+from blurax.tasks.sources import File
+
+VARIABLE = "BLURAX_DATA"
+"""The environment variable that names the user's data folder."""
+
+TIMEOUT = 30.0
+"""Seconds without an answer after which a download is given up."""
+
+
+def data_folder() -> Path | None:
+    """The folder `BLURAX_DATA` names, if it is set.
+
+    Raises:
+        BluraxError: if there is no such folder.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return None
+    require(
+        Path(named).is_dir(),
+        f"{VARIABLE} is {named!r}, which is no folder; unset it or name one that exists.",
+    )
+    return Path(named)
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "blurax" / "data"
+
+
+def roots() -> list[Path]:
+    """The folders to look in, in this order."""
+    named = data_folder()
+    return [*([named] if named else []), cache_folder()]
+
+
+def check(path: Path, root: Path, known: File | None) -> None:
+    """Compare a file with the checksums it should have.
+
+    These stand in `MANIFEST.txt` of its root, a line for each file: md5, sha256, bytes, path; for a
+    file that is not listed there they are those of the published file, if `known` is one.
+
+    Raises:
+        BluraxError: if it differs.
+    """
+    listed = _manifest(root).get(path.relative_to(root).as_posix())
+    if listed is not None:
+        kind, wanted, by = "sha256", listed, f"{root / 'MANIFEST.txt'} lists"
+    elif known is not None:
+        kind, wanted, by = "md5", known.md5, f"the published {known.name} has"
+    else:
+        return
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, kind).hexdigest()
+    require(
+        found == wanted,
+        f"{path} has the {kind} {found}, but {by} {wanted}: it is another file or a damaged one; "
+        f"{REMEDY}.",
+    )
+
+
+def _manifest(root: Path) -> dict[str, str]:
+    """The sha256 of each file listed in a folder's MANIFEST.txt."""
+    path = root / "MANIFEST.txt"
+    if not path.is_file():
+        return {}
+    fields = [line.split(maxsplit=3) for line in path.read_text().splitlines() if line.strip()]
+    bad = [number for number, line in enumerate(fields, 1) if len(line) != 4]
+    require(
+        not bad,
+        f"{path}: line {bad[0] if bad else 0} is not of the form: md5 sha256 bytes path.",
+    )
+    return {name: sha256 for _, sha256, _, name in fields}
+
+
+def download(file: File, set_name: str) -> Path:
+    """The file in the cache, downloaded if it is not there yet.
+
+    Raises:
+        BluraxError: if there is no network, or what arrives is not the published file.
+    """
+    folder = cache_folder() / set_name
+    pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
+    try:
+        with _Bar(file) as bar:
+            drawn: Any = bar  # pooch takes any such bar, though its annotation says bool
+            downloader: Any = pooch.HTTPDownloader(progressbar=drawn, timeout=TIMEOUT)
+            found = pooch.retrieve(
+                file.url, f"md5:{file.md5}", file.name, folder, downloader=downloader
+            )
+    except requests.RequestException as error:
+        raise BluraxError(
+            f"{file.name} of {set_name} is not at hand and cannot be downloaded from {file.url} "
+            f"({_reason(error)}); put it into {folder}, or let {VARIABLE} name a folder with "
+            f"{set_name}/{file.name} in it."
+        ) from error
+    except ValueError as error:  # pooch's word for a wrong checksum; it has removed the file
+        raise BluraxError(
+            f"{file.url} sent another file than the published {file.name} (md5 {file.md5}), which "
+            f"was dropped; try again later, or put a good copy into {folder}."
+        ) from error
+    except OSError as error:
+        raise BluraxError(
+            f"{file.name} cannot be kept in {folder}: {error.strerror or error}."
+        ) from error
+    return Path(found)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"HTTP status {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {TIMEOUT:.0f} s"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    return "no connection"
+
+
+class _Bar:
+    """A progress bar on standard error, in the form pooch wants: total, update, reset, close."""
+
+    def __init__(self, file: File) -> None:
+        self.total = 0
+        self._bar = Progress(
+            TextColumn("downloading {task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=Console(file=sys.stderr),
+        )
+        self._task = self._bar.add_task(file.name, total=file.megabytes * 1e6)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar.live.is_started:  # else it would leave an empty line
+            self._bar.stop()
+
+    def update(self, size: int) -> None:
+        """So many more bytes."""
+        self._bar.start()  # not for a file that is in the cache already
+        self._bar.update(self._task, advance=size, total=self.total or None)
+
+    def reset(self) -> None:
+        """From the start; pooch does so before it fills the bar."""
+        self._bar.reset(self._task)
+
+    def close(self) -> None:
+        """Nothing: leaving the context ends the bar."""

@@ -1,0 +1,174 @@
+"""Toy tasks: endless 2-d examples with a class, and the sine, whose value is to be predicted."""
+
+import dataclasses
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.tasks import worlds
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+
+SUPPORT = 0
+_MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyOptions:
+    """A toy as its authors drew it."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlobsOptions:
+    """Round clouds.
+
+    Raises:
+        BluraxError: for fewer than two classes.
+    """
+
+    classes: int = 5
+    """How many clouds, each a class."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(
+            self.classes >= 2,
+            f"BlobsOptions.classes is {self.classes}; it takes a whole number >= 2.",
+        )
+
+
+class Toy(eqx.Module):
+    """A classification of points in the plane; every batch is new."""
+
+    name: str = eqx.field(static=True)
+    world: worlds.World = eqx.field(static=True)
+
+    @property
+    def features(self) -> int:
+        """The coordinates of a point."""
+        return 2
+
+    @property
+    def outputs(self) -> int:
+        """One for each class."""
+        return self.world.classes
+
+    @property
+    def kind(self) -> Kind:
+        """Classes."""
+        return Kind.CLASSES
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode; query points are marked so that no support point can equal one."""
+        theta = self.world.theta(jax.random.fold_in(key, 0))
+
+        def examples(key: PRNGKeyArray, n: int, mark: int) -> tuple[Array, Array]:
+            return self._examples(key, theta, n, mark)
+
+        return _episode(examples, key, spec, split, first)
+
+    def grid(self, key: PRNGKeyArray, x: Float[Array, "n 2"]) -> Int[Array, " n"]:
+        """The classes of any points in the world of the episode that `key` names."""
+        theta = self.world.theta(jax.random.fold_in(key, 0))
+        if self.world.coin:
+            return jax.random.bernoulli(key, 0.5, (len(x),)).astype(jnp.int32)
+        return self.world.label(theta, x)
+
+    def _examples(
+        self, key: PRNGKeyArray, theta: object, n: int, mark: int
+    ) -> tuple[Float[Array, "n 2"], Float[Array, "n outputs"]]:
+        world = self.world
+        toss, place = jax.random.split(key)
+        if world.cloud is not None:
+            labels = jax.random.randint(toss, (n,), 0, world.classes, jnp.int32)
+            x = marked(world.cloud(place, theta, labels), mark)
+        else:
+            x = marked(jax.random.uniform(place, (n, 2), float, -1, 1), mark)
+            labels = world.label(theta, x)
+        if world.coin:
+            labels = jax.random.randint(toss, (n,), 0, world.classes, jnp.int32)
+        return x, signed_one_hot(labels, world.classes)
+
+
+class Sine(eqx.Module):
+    """Regression: y = A sin x on [0, 2π], the amplitude A uniform up to 10 in each episode."""
+
+    name: str = eqx.field(static=True, default="sine")
+
+    @property
+    def features(self) -> int:
+        """X."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """Y."""
+        return 1
+
+    @property
+    def kind(self) -> Kind:
+        """Numbers."""
+        return Kind.NUMBERS
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode."""
+        amplitude = self.amplitude(key)
+
+        def examples(key: PRNGKeyArray, n: int, mark: int) -> tuple[Array, Array]:
+            x = marked(2 * jnp.pi * jax.random.uniform(key, (n, 1), float), mark)
+            return x, amplitude * jnp.sin(x)
+
+        return _episode(examples, key, spec, split, first)
+
+    def amplitude(self, key: PRNGKeyArray) -> Float[Array, ""]:
+        """A of the episode that `key` names."""
+        return 10 * jax.random.uniform(jax.random.fold_in(key, 0), (), float)
+
+
+Examples = Callable[[PRNGKeyArray, int, int], tuple[Array, Array]]
+"""So many examples and labels, with a mark."""
+
+
+def _episode(
+    examples: Examples,
+    key: PRNGKeyArray,
+    spec: EpisodeSpec,
+    split: Split,
+    first: int | Int[Array, ""],
+) -> Episode:
+    """An episode of examples that are drawn anew for each batch."""
+    check_split(split)
+    numbers = jnp.zeros(1, jnp.int32) if spec.fixed_batch else first + jnp.arange(spec.steps)
+    lesson = jax.random.fold_in(key, 1)
+    drawn = jax.vmap(
+        lambda number: examples(jax.random.fold_in(lesson, number), spec.batch, SUPPORT)
+    )(numbers)
+    x, y = (jnp.broadcast_to(part, (spec.steps, *part.shape[1:])) for part in drawn)
+    size = spec.query if split is Split.TRAIN else spec.held_out
+    return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, _MARKS[split]))
+
+
+def marked(x: Float[Array, "n features"], mark: int) -> Float[Array, "n features"]:
+    """Write a mark, 0 to 3, into the two lowest bits of every first feature.
+
+    It moves a number by less than a millionth of itself, and two examples with different marks can
+    never be equal: that keeps support and queries apart, which a random draw alone would not.
+    """
+    whole = jnp.uint64 if x.dtype == jnp.float64 else jnp.uint32
+    first = jnp.where(
+        jnp.abs(x[:, 0]) < 1e-20, 1e-20, x[:, 0]
+    )  # the bits of 0 are no place to write
+    bits = jax.lax.bitcast_convert_type(first, whole)
+    kept = bits & ~jnp.asarray(3, whole) | jnp.asarray(mark, whole)
+    return x.at[:, 0].set(jax.lax.bitcast_convert_type(kept, x.dtype))
