@@ -1,13 +1,27 @@
 """Tasks: what is drawn, what is held apart, what is refused."""
 
+import dataclasses
+import functools
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax import tasks
 from blurax.errors import BluraxError
-from blurax.tasks import EpisodeSpec, Split, from_arrays, get
+from blurax.tasks import (
+    TASKS,
+    Augmented,
+    EpisodeSpec,
+    Kind,
+    Mixture,
+    Split,
+    Task,
+    from_arrays,
+    get,
+)
+from blurax.tasks.registry import Family
 
 N = 50
 
@@ -19,31 +33,116 @@ def numbered():
     return from_arrays(x, np.arange(N) % 2, "numbered")
 
 
+@functools.cache
+def drawer(spec, split):
+    return eqx.filter_jit(lambda task, key: task.sample(key, spec, split))
+
+
 def identities(x) -> set[float]:
     return {round(float(v), 6) for v in np.asarray(x)[..., 0].ravel()}
 
 
-@pytest.mark.parametrize("name", sorted(tasks.TASKS))
+TABLE = [
+    *(name for name, entry in TASKS.items() if entry.family is Family.TOY),
+    *("digits", "wine", "breast-cancer", "iris"),
+    "blobs:classes=3",
+    "xor:outputs=1",
+    "two-moon:project=5,noise=0.1,scale=2",
+    "iris:permute-labels,permute-inputs,outputs=6",
+    "xor@2+and+two-moon:permute-labels",
+    "wine:outputs=10,project=8+digits:project=8",
+]
+"""Every task that needs no files, and each thing that can be done to one."""
+
+SPEC = EpisodeSpec(steps=3, batch=8, query=12, held_out=15)
+
+
+@pytest.fixture(scope="module", params=TABLE)
+def drawn(request):
+    """A task, and how to draw an episode of each split from it: compiled once."""
+    task = get(request.param)
+    assert isinstance(task, Task)
+
+    @jax.jit
+    def sample(seed, first):
+        key = jax.random.key(seed)
+        return {split: task.sample(key, SPEC, split, first) for split in Split}
+
+    @functools.cache
+    def one(seed, first):
+        return sample(seed, jnp.asarray(first))
+
+    return task, lambda seed, split, first=0: one(seed, first)[split]
+
+
+def rows(x) -> set[bytes]:
+    return {row.tobytes() for row in np.asarray(x).reshape(-1, np.shape(x)[-1])}
+
+
 @pytest.mark.parametrize("split", Split)
-def test_every_task_draws_what_it_says(name, split):
-    task, spec = get(name), EpisodeSpec(steps=3, batch=16, query=20)
-    episode = jax.jit(lambda key: task.sample(key, spec, split))(jax.random.key(0))
-    assert task.name == name
-    assert episode.x.shape == (3, 16, task.features)
-    assert episode.y.shape == (3, 16, task.classes)
-    assert episode.query_x.shape[1:] == (task.features,)
-    for y in (episode.y, episode.query_y):
-        assert set(np.unique(y)) == {-1.0, 1.0}
-        np.testing.assert_array_equal((np.asarray(y) > 0).sum(-1), 1)
-    assert np.isfinite(episode.x).all()
+def test_every_task_draws_what_it_says(drawn, split):
+    task, sample = drawn
+    episode = sample(0, split)
+    assert episode.x.shape == (3, 8, task.features)
+    assert episode.y.shape == (3, 8, task.outputs)
+    assert episode.query_x.shape == (12 if split is Split.TRAIN else 15, task.features)
+    for x, y in ((episode.x, episode.y), (episode.query_x, episode.query_y)):
+        assert np.isfinite(x).all()
+        assert np.isfinite(y).all()
+        if task.kind is Kind.CLASSES:
+            assert set(np.unique(y)) <= {-1.0, 1.0}
+            if task.outputs > 1:
+                np.testing.assert_array_equal((np.asarray(y) > 0).sum(-1), 1)
+
+
+@pytest.mark.parametrize("split", Split)
+def test_every_task_repeats_itself_and_may_be_drawn_in_parts(drawn, split):
+    _, sample = drawn
+    whole, again, other = (sample(seed, split) for seed in (3, 3, 4))
+    jax.tree.map(np.testing.assert_array_equal, whole, again)
+    assert not np.array_equal(whole.x, other.x)
+    later = sample(3, split, first=1)
+    np.testing.assert_allclose(later.x[:2], whole.x[1:], rtol=1e-12)
+    np.testing.assert_array_equal(later.y[:2], whole.y[1:])
+    np.testing.assert_array_equal(later.query_x, whole.query_x)
+
+
+def test_no_task_asks_what_it_has_shown(drawn):
+    task, sample = drawn
+    if isinstance(task, Augmented | Mixture):
+        pytest.skip("what it draws is disguised: its own task is tested")
+    shown = {split: set() for split in Split}
+    asked = {split: set() for split in Split}
+    for seed in range(8):
+        for split in Split:
+            episode = sample(seed, split)
+            if "iris" not in task.name:  # which holds one flower twice
+                assert not rows(episode.x) & rows(episode.query_x)
+            shown[split] |= rows(episode.x)
+            asked[split] |= rows(episode.query_x)
+    if "iris" in task.name:
+        return
+    for split, query in asked.items():
+        for other in Split:
+            assert split is other or not query & asked[other]
+    assert not asked[Split.VALIDATE] & shown[Split.TRAIN]
+    assert not asked[Split.TEST] & (shown[Split.TRAIN] | shown[Split.VALIDATE])
+
+
+@pytest.mark.parametrize("name", ["xor", "sine", "iris", "xor:noise=0.3"])
+def test_a_fixed_batch_is_the_same_in_every_step(name):
+    spec = dataclasses.replace(SPEC, fixed_batch=True)
+    episode = get(name).sample(jax.random.key(1), spec, Split.TRAIN)
+    np.testing.assert_allclose(episode.x, np.broadcast_to(episode.x[:1], episode.x.shape))
+    np.testing.assert_array_equal(episode.y, np.broadcast_to(episode.y[:1], episode.y.shape))
 
 
 def test_scikit_learn_data_is_whole():
     digits, wine, cancer, iris = (get(n) for n in ("digits", "wine", "breast-cancer", "iris"))
-    assert (digits.x.shape, digits.classes) == ((1797, 64), 10)
-    assert (wine.x.shape, wine.classes) == ((178, 13), 3)
-    assert (cancer.x.shape, cancer.classes) == ((569, 30), 2)
-    assert (iris.x.shape, iris.classes) == ((150, 4), 3)
+    assert (digits.x.shape, digits.outputs) == ((1797, 64), 10)
+    assert (wine.x.shape, wine.outputs) == ((178, 13), 3)
+    assert (cancer.x.shape, cancer.outputs) == ((569, 30), 2)
+    assert (iris.x.shape, iris.outputs) == ((150, 4), 3)
     assert np.bincount(digits.labels).tolist() == [
         178, 182, 177, 183, 181, 182, 181, 179, 174, 180,
     ]  # fmt: skip
@@ -52,14 +151,14 @@ def test_scikit_learn_data_is_whole():
 @pytest.mark.parametrize("split", Split)
 def test_support_and_query_share_no_example(numbered, split):
     for seed in range(20):
-        episode = numbered.sample(jax.random.key(seed), EpisodeSpec(4, 9, 7), split)
+        episode = drawer(EpisodeSpec(4, 9, 7), split)(numbered, jax.random.key(seed))
         assert not identities(episode.x) & identities(episode.query_x)
 
 
 def test_queries_of_different_splits_share_no_example(numbered):
     spec = EpisodeSpec(4, 9, 7)
     drawn = {
-        split: [numbered.sample(jax.random.key(seed), spec, split) for seed in range(30)]
+        split: [drawer(spec, split)(numbered, jax.random.key(seed)) for seed in range(30)]
         for split in Split
     }
     query = {s: set().union(*(identities(e.query_x) for e in drawn[s])) for s in Split}
@@ -71,22 +170,24 @@ def test_queries_of_different_splits_share_no_example(numbered):
 
 
 def test_support_sees_each_example_once_before_any_again(numbered):
-    episode = numbered.sample(jax.random.key(1), EpisodeSpec(5, 6, 7), Split.VALIDATE)
+    episode = drawer(EpisodeSpec(5, 6, 7), Split.VALIDATE)(numbered, jax.random.key(1))
     assert len(identities(episode.x)) == 30  # the training examples are exactly 30
-    again = numbered.sample(jax.random.key(1), EpisodeSpec(10, 6, 7), Split.VALIDATE)
+    again = drawer(EpisodeSpec(10, 6, 7), Split.VALIDATE)(numbered, jax.random.key(1))
     _, counts = np.unique(np.asarray(again.x)[..., 0], return_counts=True)
     assert counts.tolist() == [2] * 30
 
 
 def test_fixed_batch_repeats_one_batch(numbered):
-    episode = numbered.sample(jax.random.key(1), EpisodeSpec(5, 6, 7, True), Split.TRAIN)
+    episode = numbered.sample(
+        jax.random.key(1), EpisodeSpec(5, 6, 7, fixed_batch=True), Split.TRAIN
+    )
     assert jnp.all(episode.x == episode.x[:1])
     assert len(identities(episode.x)) == 6
 
 
 def test_same_key_same_episode(numbered):
     spec = EpisodeSpec(3, 4, 5)
-    one, two, other = (numbered.sample(jax.random.key(k), spec, Split.TRAIN) for k in (3, 3, 4))
+    one, two, other = (drawer(spec, Split.TRAIN)(numbered, jax.random.key(k)) for k in (3, 3, 4))
     np.testing.assert_array_equal(one.x, two.x)
     assert not np.array_equal(one.x, other.x)
 
@@ -129,19 +230,31 @@ def test_bad_arrays_are_refused_in_one_sentence(x, labels, message):
     assert "\n" not in str(caught.value)
 
 
+def test_what_another_task_holds_can_be_left_out(numbered):
+    shared = dataclasses.replace(numbered, x=numbered.x[20:35], labels=1 - numbered.labels[20:35])
+    rest = numbered.without(shared)
+    assert rest.bounds == (20, 25)
+    np.testing.assert_array_equal(rest.x, np.delete(np.asarray(numbered.x), np.s_[20:35], axis=0))
+    np.testing.assert_array_equal(rest.labels, np.delete(np.asarray(numbered.labels), np.s_[20:35]))
+    with pytest.raises(BluraxError, match="2 inputs of float64, iris 4 of float64"):
+        numbered.without(get("iris"))
+    with pytest.raises(BluraxError, match="0 examples to train, 0 to validate and 0 to test"):
+        numbered.without(numbered)
+
+
 def test_unknown_task_names_the_nearest():
     with pytest.raises(BluraxError, match="did you mean digits"):
         get("digit")
-    with pytest.raises(BluraxError, match="breast-cancer, digits, iris, wine"):
+    with pytest.raises(BluraxError, match="breast-cancer, centre-circle"):
         get("xyz")
 
 
 def test_query_that_leaves_nothing_to_learn_from_is_refused(numbered):
     with pytest.raises(BluraxError, match="30 training examples; a query batch of 30"):
-        numbered.sample(jax.random.key(0), EpisodeSpec(1, 4, 30), Split.TRAIN)
+        drawer(EpisodeSpec(1, 4, 30), Split.TRAIN)(numbered, jax.random.key(0))
 
 
-@pytest.mark.parametrize("field", ["steps", "batch", "query"])
+@pytest.mark.parametrize("field", ["steps", "batch", "query", "held_out"])
 def test_episode_sizes_start_at_one(field):
     with pytest.raises(BluraxError, match=f"EpisodeSpec.{field} is 0"):
         EpisodeSpec(**{field: 0})

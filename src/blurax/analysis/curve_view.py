@@ -16,12 +16,15 @@ Curves = Float[Array, "*seeds steps"] | Float[np.ndarray, "*seeds steps"]
 """The accuracy after each step, for several seeds or for one."""
 
 
-def curve_table(accuracy: Curves, steps: Sequence[int] | None = None) -> Table:
+def curve_table(
+    accuracy: Curves, steps: Sequence[int] | None = None, what: str = "accuracy"
+) -> Table:
     """The accuracy in per cent, mean ± std over the seeds, at some steps.
 
     Args:
         steps: numbers from 1; those beyond the end are left out. None: 1, 2, 5, 10, ... and the
             last.
+        what: the name of the score.
 
     Raises:
         BluraxError: if the curves are empty, or if none of the steps is on them.
@@ -33,7 +36,7 @@ def curve_table(accuracy: Curves, steps: Sequence[int] | None = None) -> Table:
     require(len(shown) > 0, f"The curve has the steps 1 to {last}; ask for one of them.")
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("steps", justify="right")
-    table.add_column("accuracy (%)", justify="right")
+    table.add_column(f"{what} (%)", justify="right")
     for step in shown:
         at = 100 * curves[:, step - 1]
         spread = f" ± {at.std(ddof=1):.1f}" if seeds > 1 else ""
@@ -41,7 +44,9 @@ def curve_table(accuracy: Curves, steps: Sequence[int] | None = None) -> Table:
     return table
 
 
-def draw_curve(accuracy: Curves, path: str | os.PathLike[str], title: str) -> Path:
+def draw_curve(
+    accuracy: Curves, path: str | os.PathLike[str], title: str, what: str = "accuracy"
+) -> Path:
     """Draw the curves of all seeds, their mean and their standard deviation.
 
     Raises:
@@ -49,14 +54,14 @@ def draw_curve(accuracy: Curves, path: str | os.PathLike[str], title: str) -> Pa
     """
     figure = style.new_figure(1100, 680, title)
     axes = figure.subplots()
-    draw_band(axes, accuracy)
+    draw_band(axes, accuracy, what)
     seeds = len(_curves(accuracy))
     many = f"mean of {seeds} seeds, band: one standard deviation"
     axes.set_title(many if seeds > 1 else "one seed", loc="left", fontsize=style.SMALL)
     return style.save(figure, path)
 
 
-def draw_band(axes: Axes, accuracy: Curves) -> None:
+def draw_band(axes: Axes, accuracy: Curves, what: str = "accuracy") -> None:
     """The mean over the seeds with a band of one standard deviation, steps on a log axis.
 
     Raises:
@@ -65,7 +70,7 @@ def draw_band(axes: Axes, accuracy: Curves) -> None:
     curves = 100 * _curves(accuracy)
     seeds, last = curves.shape
     steps, mean = np.arange(1, last + 1), curves.mean(axis=0)
-    style.tidy(axes, "steps", "accuracy (%)")
+    style.tidy(axes, "steps", f"{what} (%)")
     if seeds > 1:
         std = curves.std(axis=0, ddof=1)
         low, high = np.clip(mean - std, 0, 100), np.clip(mean + std, 0, 100)

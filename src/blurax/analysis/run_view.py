@@ -13,6 +13,7 @@ from blurax.analysis.metrics import Metrics, read_metrics
 from blurax.genome import Genome
 from blurax.io import load_genome
 from blurax.outer.run import read_config
+from blurax.tasks import score_name
 
 __all__ = ["draw_losses", "draw_run", "draw_validations", "read_metrics", "smoothed"]
 
@@ -32,12 +33,13 @@ def draw_run(directory: Path) -> Path:
     config, _ = read_config(directory)
     metrics = read_metrics(directory)
     genome, provenance = load_genome(directory / "best.safetensors")
+    what = score_name(config.tasks)
     title = (
         f"Learning a rule of {size(genome)} numbers on {', '.join(config.tasks)}: "
         f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     )
     if provenance.score is not None:
-        title += f", best validation accuracy {100 * provenance.score:.1f} %"
+        title += f", best validation {what} {100 * provenance.score:.1f} %"
     figure = style.new_figure(1500, 900, title)
     above, below = style.stacked(figure, 5.0, 3.0)
     left, right = style.side_by_side(above, 1.0, 1.0)
@@ -45,7 +47,7 @@ def draw_run(directory: Path) -> Path:
     style.heading(right, "How well each member teaches")
     losses = left.subplots()
     draw_losses(losses, metrics)
-    draw_validations(right.subplots(), metrics, legend=False)
+    draw_validations(right.subplots(), metrics, legend=False, what=what)
     curves, names = losses.get_legend_handles_labels()
     above.legend(
         curves,
@@ -81,8 +83,10 @@ def draw_losses(axes: Axes, metrics: Metrics) -> None:
     style.whole_steps(axes, metrics.steps.tolist())
 
 
-def draw_validations(axes: Axes, metrics: Metrics, legend: bool = True) -> None:
-    """The validation accuracy of every member, the mean over tasks and networks."""
+def draw_validations(
+    axes: Axes, metrics: Metrics, legend: bool = True, what: str = "accuracy"
+) -> None:
+    """The validation score of every member, the mean over tasks and networks."""
     for member, (colour, label) in enumerate(_members(metrics)):
         kept = member == metrics.kept
         axes.plot(
@@ -95,7 +99,7 @@ def draw_validations(axes: Axes, metrics: Metrics, legend: bool = True) -> None:
             zorder=3 if kept else 2,
             label=label,
         )
-    style.tidy(axes, "meta-step", "validation accuracy (%)")
+    style.tidy(axes, "meta-step", f"validation {what} (%)")
     style.whole_steps(axes, metrics.validated.tolist())
     if legend:
         axes.legend(loc="lower right", fontsize=style.SMALL, framealpha=0.85, edgecolor="white")

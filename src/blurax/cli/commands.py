@@ -24,7 +24,7 @@ from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.errors import BluraxError, require
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.tasks import EpisodeSpec, get
+from blurax.tasks import EpisodeSpec, get, score_name
 
 app = tyro.extras.SubcommandApp()
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -67,14 +67,17 @@ def meta_train(
     else:
         directory = directory or _new_directory(config)
         run.start(config, directory)
-    total = run.read_config(directory)[0].meta_steps
-    console.print(f"Run directory: {directory} ({total} meta-steps)")
+    kept = run.read_config(directory)[0]
+    console.print(f"Run directory: {directory} ({kept.meta_steps} meta-steps)")
     command = f"blurax meta-train --resume {directory}"
-    with _resumable(command), RunProgress(console, "meta-training") as progress:
+    with (
+        _resumable(command),
+        RunProgress(console, "meta-training", score_name(kept.tasks)) as progress,
+    ):
         result = run.advance(directory, progress)
     picture = draw_run(directory)
     console.print(
-        f"Best validation accuracy {100 * result.score:.1f} % after the last inner step.\n"
+        f"Best validation {score_name(kept.tasks)} {100 * result.score:.1f} % after the last inner step.\n"
         f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
     )
 
@@ -140,11 +143,12 @@ def train(
             "sizes": list(network.sizes),
             "batch": batch,
             "seed": seed,
+            "score": data.kind.score,
             "accuracy": accuracy.tolist(),
         },
     )
-    draw_curve(accuracy, out / "curve.png", title)
-    console.print(title, curve_table(accuracy))
+    draw_curve(accuracy, out / "curve.png", title, data.kind.score)
+    console.print(title, curve_table(accuracy, what=data.kind.score))
     console.print(f"Curve: {out / 'curve.json'}\nPicture: {out / 'curve.png'}")
 
 

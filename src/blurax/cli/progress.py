@@ -12,8 +12,8 @@ from blurax.outer.run import Progress
 class RunProgress:
     """A progress bar in a terminal; elsewhere, in a log file say, a line for each validation."""
 
-    def __init__(self, console: Console, what: str) -> None:
-        self._console, self._what = console, what
+    def __init__(self, console: Console, what: str, score: str = "accuracy") -> None:
+        self._console, self._what, self._score = console, what, score
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -42,7 +42,7 @@ class RunProgress:
     def __call__(self, progress: Progress) -> None:
         """Show one meta-step."""
         score = "-" if progress.score < 0 else f"{100 * progress.score:.1f} %"
-        state = f"loss {progress.loss:.3f}, best validation accuracy {score}"
+        state = f"loss {progress.loss:.3f}, best validation {self._score} {score}"
         if progress.idle:
             state += f", {progress.idle} of {progress.members} members have no gradient"
         self._bar.update(

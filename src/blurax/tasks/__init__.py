@@ -5,7 +5,7 @@ from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task, signed_one_hot
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
-from blurax.tasks.registry import TASKS, Entry, entry, get, weight
+from blurax.tasks.registry import TASKS, Entry, entry, get, score_name, weight
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -29,6 +29,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "get",
+    "score_name",
     "signed_one_hot",
     "weight",
 ]

@@ -1,5 +1,7 @@
 """Tasks over examples held in memory: every data set, and the user's own arrays."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -68,6 +70,38 @@ class ArrayTask(eqx.Module):
             query = low + _at_most(pick, high - low, spec.held_out)
             support = batches(lesson, low, spec, first)
         return support, query
+
+    def without(self, other: "ArrayTask") -> "ArrayTask":
+        """This task less every example that is also one of `other`, whatever its label there.
+
+        For tasks of two data sets that share examples, as EMNIST's do, and are to be used on the
+        two sides of a split. What is compared are the stored examples: bytes for images.
+
+        Raises:
+            BluraxError: if the two store examples of different shapes or types, or nothing is left
+                in a split.
+        """
+        mine, theirs = np.asarray(self.x), np.asarray(other.x)
+        require(
+            (mine.shape[1], mine.dtype) == (theirs.shape[1], theirs.dtype),
+            f"Task {self.name} has {mine.shape[1]} inputs of {mine.dtype}, {other.name} "
+            f"{theirs.shape[1]} of {theirs.dtype}; their examples cannot be compared.",
+        )
+        shared = {row.tobytes() for row in theirs}
+        kept = np.array([row.tobytes() not in shared for row in mine])
+        counts = [int(part.sum()) for part in np.split(kept, self.bounds)]
+        require(
+            min(counts) > 0,
+            f"Task {self.name} without {other.name} has {counts[0]} examples to train, {counts[1]} "
+            f"to validate and {counts[2]} to test; it takes some of each.",
+        )
+        return dataclasses.replace(
+            self,
+            x=self.x[kept],
+            labels=self.labels[kept],
+            bounds=(counts[0], counts[0] + counts[1]),
+            name=f"{self.name} without {other.name}",
+        )
 
     def _examples(self, index: Int[Array, "..."]) -> tuple[Array, Array]:
         x = (self.x[index].astype(float) - self.shift) * self.scale

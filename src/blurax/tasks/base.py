@@ -35,6 +35,11 @@ class Kind(enum.StrEnum):
     NUMBERS = "numbers"
     """The values of the outputs: regression."""
 
+    @property
+    def score(self) -> str:
+        """What the score of such a task is called."""
+        return "accuracy" if self is Kind.CLASSES else "variance explained"
+
 
 @dataclasses.dataclass(frozen=True)
 class EpisodeSpec:

@@ -40,9 +40,8 @@ def read_idx(data: bytes, where: str, dimensions: int) -> UInt8[np.ndarray, "...
         f"no idx file of bytes in {dimensions} dimension{'s'[: dimensions - 1]}; {REMEDY}.",
     )
     start = 4 + 4 * dimensions
-    header = np.frombuffer(data[4:start], ">u4")
-    require(len(header) == dimensions, f"{where} ends within its header; {REMEDY}.")
-    shape = tuple(int(n) for n in header)
+    require(len(data) >= start, f"{where} ends within its header; {REMEDY}.")
+    shape = tuple(int(n) for n in np.frombuffer(data[4:start], ">u4"))
     require(
         len(data) == start + math.prod(shape),
         f"{where} holds {len(data) - start} bytes where its header says {math.prod(shape)} "
@@ -119,7 +118,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         raise BluraxError(f"{path} is no readable zip archive ({error}); {REMEDY}.") from error
     for name in archive.namelist():
         inside = PurePosixPath(name.replace("\\", "/"))
-        climbs = inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[:1]
+        climbs = inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]
         require(
             not climbs,
             f"{path} holds {name!r}, a path outside its own folder: it is not to be trusted; "

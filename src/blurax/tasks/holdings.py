@@ -51,6 +51,8 @@ def _idx(source: Source, part: str, root: Path, folder: Path) -> Iterator[Holdin
             images = folder / f"{stem}-images-idx3-ubyte{ending}"
             labels = folder / f"{stem}-labels-idx1-ubyte{ending}"
             if images.is_file():
+                if not labels.is_file() and root == fetch.cache_folder():
+                    continue  # a download that was stopped halfway: it goes on
                 require(
                     labels.is_file(),
                     f"{images} is there, but {labels.name} with its labels is not.",

@@ -204,12 +204,12 @@ def _bytes(images: np.ndarray, options: ImageOptions) -> np.ndarray:
 def _standard(images: np.ndarray, how: Standardise) -> tuple[np.ndarray, np.ndarray]:
     """What to subtract from the bytes, and what then to multiply by."""
     if how is Standardise.NONE:
-        return np.zeros(()), np.ones(()) / 255
+        return np.zeros(()), np.asarray(1 / 255)
     axis = None if how is Standardise.GLOBAL else 0
     mean = images.mean(axis=axis, dtype=np.float64)
     square = np.square(images, dtype=np.uint16).mean(axis=axis, dtype=np.float64)
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    return mean, np.where(std > 0, 1 / np.where(std > 0, std, 1.0), 0.0)
+    return np.asarray(mean), np.where(std > 0, 1 / np.where(std > 0, std, 1.0), 0.0)
 
 
 def loader(source: Source) -> Callable[[ImageOptions, str], ArrayTask]:

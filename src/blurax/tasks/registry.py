@@ -9,7 +9,7 @@ from typing import Any
 from blurax.errors import BluraxError
 from blurax.tasks import grammar, images, omniglot, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
-from blurax.tasks.base import Task
+from blurax.tasks.base import Kind, Task
 from blurax.tasks.holdings import holdings
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, TEST, TRAIN, Source
@@ -42,6 +42,7 @@ class Entry:
     """The task with these options, and a name."""
     at_hand: Callable[[], str]
     """Whether the data is there, in a few words; nothing is read or downloaded for it."""
+    kind: Kind = Kind.CLASSES
 
 
 def _always() -> str:
@@ -51,8 +52,9 @@ def _always() -> str:
 def _toys() -> list[Entry]:
     def toy(name: str, about: str, outputs: str, options: type, make: Any) -> Entry:
         inputs = "1" if name == "sine" else "2"
+        kind = Kind.NUMBERS if name == "sine" else Kind.CLASSES
         return Entry(
-            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always
+            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always, kind
         )
 
     plain = [
@@ -214,6 +216,16 @@ def weight(text: str) -> float:
     return items[0].weight if len(items) == 1 else 1.0
 
 
+def score_name(texts: tuple[str, ...]) -> str:
+    """What the mean score over some tasks is called: accuracy, say.
+
+    Raises:
+        BluraxError: for an unknown task.
+    """
+    kinds = {entry(item.name).kind for text in texts for item in grammar.parse(text)}
+    return kinds.pop().score if len(kinds) == 1 else "score"
+
+
 def entry(name: str) -> Entry:
     """What is known of the task called `name`.
 
@@ -243,6 +255,6 @@ def _name(name: str, options: dict[str, Any]) -> str:
         word = key.replace("_", "-")
         if isinstance(value, tuple):
             value = "/".join(map(str, value))
-        return word if value in (True, "true") and value != 1.0 else f"{word}={value}"
+        return word if value is True or value == "true" else f"{word}={value}"
 
     return name + (":" if options else "") + ",".join(one(k, v) for k, v in options.items())

@@ -203,7 +203,7 @@ WORLDS: dict[str, World] = {
     "square": region("a square of side 0.4", lambda x: _square(x, (0.0, 0.0), 0.2)),
     "squares": region("four squares of side 0.5", _any_square),
     "cross": region("a cross with arms 0.6 wide", lambda x: jnp.min(jnp.abs(x), axis=-1) < 0.3),
-    "triangle": region("a triangle with its base below", _triangle),
+    "triangle": region("a triangle, its lower corners cut off", _triangle),
     "random-xor": World(
         "xor after a random linear map, each time another",
         _projected_xor,

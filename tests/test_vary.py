@@ -1,0 +1,123 @@
+"""Settings that differ between meta-steps: which are drawn, how often, and what they cost."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.errors import BluraxError
+from blurax.network import Network
+from blurax.outer.config import MetaTrain
+from blurax.outer.objective import Objective, episode_loss
+from blurax.outer.vary import Draw, Vary
+from blurax.spec import Reduction, Rule, Update
+from blurax.tasks import EpisodeSpec, choice, get
+
+RULE = Rule(update=Update(batch=Reduction.MEAN))
+CONFIG = MetaTrain(
+    tasks=("xor@3", "or"),
+    hidden=("3", "2-2"),
+    rule=RULE,
+    episode=EpisodeSpec(2, 6, 8),
+    population=2,
+    vary=Vary(draw=Draw.ONE, batches=(4,)),
+)
+
+
+def test_one_setting_is_drawn_and_only_that_is_computed():
+    problem = CONFIG.trainer().problem
+    genome, key = genomes.random(jax.random.key(0), RULE), jax.random.key(1)
+    xor, other = get("xor"), get("or")
+    settings = [
+        (task, Network((2, *hidden, 2)), EpisodeSpec(2, batch, 8))
+        for task in (xor, other)
+        for hidden in ((3,), (2, 2))
+        for batch in (6, 4)
+    ]
+    loss = eqx.filter_jit(problem.loss)
+    for which, (task, network, spec) in enumerate(settings):
+        alone = eqx.filter_jit(episode_loss)(genome, network, task, spec, Objective(), key)
+        found = loss(genome, key, jnp.asarray(which))
+        np.testing.assert_allclose(found, alone, rtol=1e-10)
+
+    def step(trainer, state, key):
+        return trainer.step(state, key)
+
+    trainer = CONFIG.trainer()
+    state = eqx.filter_eval_shape(trainer.init, key)
+    program = str(
+        jax.make_jaxpr(
+            lambda key: step(
+                trainer, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state), key
+            )
+        )(key)
+    )
+    assert "cond[" in program  # a branch that is taken, not eight results to select from
+
+
+def test_settings_are_drawn_by_the_weight_of_their_task():
+    problem = CONFIG.trainer().problem
+    assert problem.weights == (3.0, 1.0)
+    draws = jax.vmap(problem.draw)(jax.random.split(jax.random.key(0), 4000))
+    share = np.bincount(np.asarray(draws), minlength=8) / 4000
+    np.testing.assert_allclose(share, [3 / 16] * 4 + [1 / 16] * 4, atol=0.025)
+
+
+def test_the_mean_over_all_settings_weighs_the_tasks():
+    genome, key = genomes.random(jax.random.key(0), RULE), jax.random.key(1)
+    problem = dataclasses.replace(CONFIG, vary=Vary(batches=(4,))).trainer().problem
+    assert problem.draw(key) is None
+    one = eqx.filter_jit(problem.loss)
+    parts = [one(genome, jax.random.fold_in(key, s), jnp.asarray(s)) for s in range(8)]
+    expected = np.average(parts, weights=[3] * 4 + [1] * 4)
+    np.testing.assert_allclose(one(genome, key), expected, rtol=1e-10)
+
+
+def test_newborn_synapses_differ_in_size_by_one_factor():
+    network, key = Network((2, 3, 2)), jax.random.key(0)
+    factors = []
+    for seed in range(30):
+        born = jax.random.fold_in(key, seed)
+        plain = network.init(jax.random.split(born)[0], RULE, 4)
+        varied = Vary(init=3.0).newborn(network, RULE, 4, born)
+        ratios = np.concatenate(
+            [
+                np.ravel(v.forward / p.forward)
+                for v, p in zip(varied.synapses, plain.synapses, strict=True)
+            ]
+        )
+        np.testing.assert_allclose(ratios, ratios[0], rtol=1e-10)
+        factors.append(ratios[0])
+    assert 1 / 3 <= min(factors) < 0.6
+    assert 1.6 < max(factors) <= 3
+    same = Vary().newborn(network, RULE, 4, key)
+    jax.tree.map(np.testing.assert_array_equal, same, network.init(key, RULE, 4))
+
+
+def test_choices_follow_their_weights():
+    draw = jax.jit(jax.vmap(lambda key: choice(key, (1.0, 0.5, 2.5))))
+    found = np.asarray(draw(jax.random.split(jax.random.key(0), 4000)))
+    np.testing.assert_allclose(np.bincount(found) / 4000, [0.25, 0.125, 0.625], atol=0.03)
+    assert np.asarray(choice(jax.random.key(0), (1.0,))) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"batches": (0,)}, r"Vary\.batches is \(0,\)"),
+        ({"init": 0.5}, r"Vary\.init is 0\.5"),
+        ({"init": float("inf")}, r"Vary\.init is inf"),
+    ],
+)
+def test_bad_variation_is_refused(fields, message):
+    with pytest.raises(BluraxError, match=message):
+        Vary(**fields)
+
+
+def test_bad_weights_are_refused():
+    with pytest.raises(BluraxError, match=r"Problem\.weights is \(0\.0, 1\.0\)"):
+        dataclasses.replace(CONFIG, tasks=("xor@0", "or")).trainer()
