@@ -76,8 +76,9 @@ def meta_train(
     ):
         result = run.advance(directory, progress)
     picture = draw_run(directory)
+    what = score_name(kept.tasks)
     console.print(
-        f"Best validation {score_name(kept.tasks)} {100 * result.score:.1f} % after the last inner step.\n"
+        f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
         f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
     )
 

@@ -62,9 +62,10 @@ class ArrayTask(eqx.Module):
                 f"Task {self.name} has {validate} training examples; a query batch of "
                 f"{spec.query} leaves none to learn from.",
             )
-            query = order(pick, validate, jnp.arange(spec.query))
-            rest = batches(lesson, validate - spec.query, spec, first)
-            support = order(pick, validate, spec.query + rest)
+            rest = spec.query + batches(lesson, validate - spec.query, spec, first)
+            places = jnp.concatenate([jnp.arange(spec.query, dtype=jnp.int32), rest.reshape(-1)])
+            query, support = jnp.split(order(pick, validate, places), [spec.query])
+            support = support.reshape(rest.shape)
         else:
             low, high = (validate, test) if split is Split.VALIDATE else (test, len(self.x))
             query = low + _at_most(pick, high - low, spec.held_out)
