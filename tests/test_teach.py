@@ -4,6 +4,7 @@ import dataclasses
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,8 +13,8 @@ from blurax import teach
 from blurax.errors import BluraxError
 from blurax.inner import predict, step
 from blurax.network import Network
-from blurax.spec import Feedback, Reduction, Rule, Update
-from blurax.tasks import EpisodeSpec, Split, from_arrays, get
+from blurax.spec import Feedback, Reduction, Rule, Signal, Update
+from blurax.tasks import EpisodeSpec, Kind, Split, from_arrays, get
 from blurax.teach import query_loss, score
 
 RULE = Rule(update=Update(batch=Reduction.MEAN))
@@ -113,3 +114,34 @@ def test_hidden_layers_in_short(text, sizes):
 def test_hidden_layers_that_are_none(text):
     with pytest.raises(BluraxError, match="The hidden layers"):
         teach.parse_hidden(text)
+
+
+def test_scores_by_hand():
+    y = jnp.asarray([[1.0, -1.0], [-1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    right = jnp.asarray([[0.3, 0.2], [0.3, 0.2], [-5.0, -4.0], [0.0, -0.1]])
+    assert score(right, y, Kind.CLASSES) == 0.75
+    one = jnp.asarray([[2.0], [-0.5], [0.0], [-1.0]])
+    labels = jnp.asarray([[1.0], [-1.0], [1.0], [1.0]])
+    assert score(one, labels, Kind.CLASSES) == 0.5  # 0 is no side
+    numbers = jnp.asarray([[1.0], [2.0], [3.0], [6.0]])
+    assert score(numbers, numbers, Kind.NUMBERS) == 1
+    np.testing.assert_allclose(score(numbers + 1, numbers, Kind.NUMBERS), 1 - 4 / 14)
+    assert score(jnp.zeros((4, 1)), numbers, Kind.NUMBERS) == 0  # worse than the mean, not below 0
+
+
+def test_losses_by_hand():
+    one, y = jnp.asarray([[2.0], [-0.5]]), jnp.asarray([[1.0], [1.0]])
+    by_hand = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(0.5))) / 2
+    np.testing.assert_allclose(query_loss(one, y, Kind.CLASSES), by_hand)
+    np.testing.assert_allclose(query_loss(one, y, Kind.NUMBERS), (1 + 2.25) / 2)
+
+
+def test_back_propagation_learns_numbers():
+    """The sine's amplitude is learned by the rule that minimises the squared error."""
+    rule = Rule.backprop(signal=Signal.SQUARED_ERROR)
+    genome = genomes.backprop(rule, 2e-3)
+    spec = EpisodeSpec(steps=400, batch=64, held_out=200)
+    _, curve = teach.teach(genome, Network((1, 40, 1)), get("sine"), jax.random.key(1), spec)
+    assert curve.accuracy[0] < 0.5
+    assert curve.accuracy[-1] > 0.6
+    assert curve.loss[-1] < 0.5 * curve.loss[0]

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import numpy as np
 from matplotlib.axes import Axes
@@ -75,7 +76,8 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
         BluraxError: if the file cannot be written.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), n) for n in range(_episodes(task))]
-    episodes = [task.sample(key, SPEC, Split.TRAIN) for key in keys]
+    sample = eqx.filter_jit(lambda task, key: task.sample(key, SPEC, Split.TRAIN))
+    episodes = [sample(task, key) for key in keys]
     side, colours = _image(task)
     if side:
         return style.save(_image_sheets(task, episodes, side, colours), path)
