@@ -1,5 +1,6 @@
 """What the README shows works."""
 
+import dataclasses
 import re
 import runpy
 import shlex
@@ -9,6 +10,8 @@ import pytest
 
 import blurax
 import blurax.cli.commands as cli
+from blurax.tasks import TASKS, Augment
+from blurax.tasks.registry import Family
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -27,9 +30,9 @@ def test_the_python_runs(tmp_path, capsys):
 
 def test_the_commands_parse(monkeypatch):
     commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
-    assert len(commands) == 5
+    assert len(commands) == 6
     called = []
-    for name in ("io", "run", "_new_directory"):
+    for name in ("io", "run", "_new_directory", "list_tasks"):
         monkeypatch.setattr(cli, name, _Recorder(called))
     for command in commands[:-1]:
         words = shlex.split(command)
@@ -65,3 +68,28 @@ def test_links_lead_somewhere():
 
 def test_every_public_name_is_documented():
     assert [name for name in blurax.__all__ if not getattr(blurax, name).__doc__] == []
+
+
+DOCS = sorted((Path(__file__).parent.parent / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_of_the_docs_lead_somewhere(page):
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_python_of_the_page_on_tasks_runs(tmp_path):
+    page = next(page for page in DOCS if page.name == "tasks.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    (tmp_path / "own.py").write_text(code)
+    lesson = runpy.run_path(str(tmp_path / "own.py"))["lesson"]
+    assert lesson.curve.accuracy[-1] > 0.9
+
+
+def test_the_page_on_tasks_shows_every_toy_and_names_every_disguise():
+    page = next(page for page in DOCS if page.name == "tasks.md").read_text()
+    toys = [name for name, entry in TASKS.items() if entry.family is Family.TOY]
+    assert [name for name in toys if f"![{name}](tasks/{name}.png)" not in page] == []
+    options = [field.name.replace("_", "-") for field in dataclasses.fields(Augment)]
+    assert [option for option in options if f"`{option}" not in page] == []

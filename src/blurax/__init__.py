@@ -7,7 +7,7 @@ from blurax.io import Provenance, save_genome
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.spec import Rule
-from blurax.tasks import Split, from_arrays
+from blurax.tasks import Split, from_arrays, from_csv
 from blurax.tasks import get as task
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Split",
     "backprop",
     "from_arrays",
+    "from_csv",
     "learn",
     "load",
     "meta_train",
