@@ -12,10 +12,11 @@ from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
-from blurax.outer.gradient import Adam, Schedule, Start
 from blurax.outer.objective import Loss, Objective, When, episode_loss, prediction_loss
+from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
+from blurax.outer.start import Start
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Kind, Split, get
 from blurax.teach import final_score
@@ -25,7 +26,7 @@ CONFIG = MetaTrain(
     hidden=("4",),
     rule=Rule(update=Update(batch=Reduction.MEAN)),
     episode=EpisodeSpec(3, 16, 16),
-    adam=Adam(1e-2),
+    optimiser=Optimiser(learning_rate=1e-2),
     population=3,
     meta_steps=30,
     validation_episodes=2,
@@ -112,21 +113,24 @@ def test_start_from_back_propagation():
 def test_cosine_schedule_ends_a_hundredth_of_its_start():
     gradient = jnp.ones(1)
 
-    def size_of_step(adam: Adam, step: int) -> float:
-        transform = adam.transformation(meta_steps=50)
+    def size_of_step(optimiser: Optimiser, step: int) -> float:
+        transform = optimiser.transformation(meta_steps=50)
         state = transform.init(gradient)
         for _ in range(step):
             _, state = transform.update(gradient, state)
         return float(-transform.update(gradient, state)[0][0])
 
-    cosine, constant = Adam(0.1, schedule=Schedule.COSINE), Adam(0.1)
+    cosine, constant = (
+        Optimiser(learning_rate=0.1, schedule=Schedule.COSINE),
+        Optimiser(learning_rate=0.1),
+    )
     assert size_of_step(cosine, 0) == pytest.approx(0.1, rel=1e-4)
     assert size_of_step(cosine, 50) == pytest.approx(0.001, rel=1e-4)
     assert size_of_step(constant, 50) == pytest.approx(0.1, rel=1e-4)
 
 
 def test_clip_bounds_the_gradient_by_its_norm():
-    transform = Adam(1.0, clip=5.0).transformation(1)
+    transform = Optimiser(learning_rate=1.0, clip=5.0).transformation(1)
     gradient = jnp.asarray([30.0, 40.0])
     _, state = transform.update(gradient, transform.init(gradient))
     np.testing.assert_allclose(jax.tree.leaves(state)[1], 0.1 * np.array([3.0, 4.0]))
@@ -203,8 +207,10 @@ def test_bad_configurations_are_refused(fields, message):
 
 
 def test_bad_optimisers_and_problems_are_refused():
-    with pytest.raises(BluraxError, match=r"Adam.learning_rate is 0.0; it takes a number above 0"):
-        Adam(0.0)
+    with pytest.raises(
+        BluraxError, match=r"Optimiser.learning_rate is 0.0; it takes a number above 0"
+    ):
+        Optimiser(learning_rate=0.0)
     with pytest.raises(BluraxError, match="There is no task 'nothing'"):
         change(tasks=("nothing",)).trainer()
     with pytest.raises(BluraxError, match="genes for 3 synapse layers"):

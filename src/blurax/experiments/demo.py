@@ -15,8 +15,8 @@ from blurax.errors import BluraxError
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.outer.config import MetaTrain
-from blurax.outer.gradient import Adam, Schedule
 from blurax.outer.objective import Objective, When
+from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.spec import (
     Activation,
     Init,
@@ -54,7 +54,7 @@ CONFIG = MetaTrain(
     rule=RULE,
     episode=EpisodeSpec(steps=10, batch=128, query=128),
     objective=Objective(when=When.MEAN),
-    adam=Adam(learning_rate=1.5e-2, schedule=Schedule.COSINE),
+    optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE),
     population=4,
     meta_steps=300,
     validate_every=25,

@@ -4,9 +4,24 @@ import dataclasses
 
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.outer.gradient import Adam, Gradient, Start
-from blurax.outer.objective import Objective
+from blurax.outer.curriculum import Curriculum
+from blurax.outer.descent import Descent
+from blurax.outer.estimators import (
+    AntitheticES,
+    Estimator,
+    ForwardGradient,
+    FullGradient,
+    PersistentES,
+    TruncatedGradient,
+)
+from blurax.outer.evolution import CmaEs, RandomSearch
+from blurax.outer.methods import Cma, Es, Method
+from blurax.outer.objective import Loss, Objective
+from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
+from blurax.outer.protocol import MetaTrainer
+from blurax.outer.scales import check_scales
+from blurax.outer.start import Start
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
@@ -15,10 +30,10 @@ from blurax.teach import network_for, parse_hidden
 
 @dataclasses.dataclass(frozen=True)
 class MetaTrain:
-    """Meta-train a genome by gradient through the unrolled inner loop.
+    """Find a genome that teaches networks well.
 
     Raises:
-        BluraxError: for a value out of range, or an unknown task.
+        BluraxError: for a value out of range, values that do not go together, or an unknown task.
     """
 
     tasks: tuple[str, ...] = ("digits",)
@@ -29,61 +44,142 @@ class MetaTrain:
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule."""
+    method: Method = Method.GRADIENT
+    """How genomes are found."""
     start: Start = Start.RANDOM
     """Random genomes, or back-propagation as the starting point."""
     start_rate: float = 0.1
     """The learning rate of the back-propagation genome, where that is the start."""
     episode: EpisodeSpec = dataclasses.field(default_factory=EpisodeSpec)
     """The inner loop: steps, batch and query size."""
+    curriculum: Curriculum = dataclasses.field(default_factory=Curriculum)
+    """How lessons grow longer during the run."""
     objective: Objective = dataclasses.field(default_factory=Objective)
     """The meta-objective."""
     vary: Vary = dataclasses.field(default_factory=Vary)
     """What differs from one meta-step to the next."""
-    adam: Adam = dataclasses.field(default_factory=Adam)
-    """The optimiser of the genome."""
+    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    """How genomes follow their gradients, real or estimated."""
+    window: int = 5
+    """Inner steps of a meta-step of truncated, pes and nres; a divisor of a lesson's steps."""
+    forward_chunk: int = 16
+    """Tangents that forward computes side by side: more are quicker and take more memory."""
+    es: Es = dataclasses.field(default_factory=Es)
+    """For es, pes and nres."""
+    cma: Cma = dataclasses.field(default_factory=Cma)
+    """For cma-es."""
     population: int = 8
-    """Independent runs side by side; the best one on the validation examples is kept."""
+    """Independent runs side by side, the best of which is kept; for cma-es and random-search the
+    candidates of a generation."""
     meta_steps: int = 2000
-    """Meta-steps of each run."""
+    """Meta-steps of each run, or generations."""
+    validate_on: tuple[str, ...] = ()
+    """The tasks whose validation examples choose the genome; those of `tasks` if empty."""
     validate_every: int = 100
     """Meta-steps between validations; a checkpoint is written with each."""
     validation_episodes: int = 4
-    """Newborn networks to average over in a validation, for each task."""
+    """Newborn networks to average over in a validation, for each task and network."""
+    validation_steps: int | None = None
+    """Inner steps of a validation; those of the curriculum's last stage if None."""
+    patience: int | None = None
+    """Stop after so many validations without a better score."""
     seed: int = 0
     """Of everything random."""
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("population", "meta_steps", "validate_every", "validation_episodes"):
+        for name in ("population", "meta_steps", "validate_every", "validation_episodes", "window"):
             value = getattr(self, name)
             require(value >= 1, f"MetaTrain.{name} is {value}; it takes a whole number >= 1.")
+        for name in ("validation_steps", "patience", "forward_chunk"):
+            value = getattr(self, name)
+            require(
+                value is None or value >= 1,
+                f"MetaTrain.{name} is {value}; it takes a whole number >= 1.",
+            )
         require(self.seed >= 0, f"MetaTrain.seed is {self.seed}; it takes a whole number >= 0.")
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
             parse_hidden(hidden)
+        require(
+            self.objective.loss is not Loss.ACCURACY or not self.method.needs_gradient,
+            f"Objective.loss is accuracy, which has no gradient; MetaTrain.method is "
+            f"{self.method.value}, which needs one.",
+        )
+        require(
+            self.method is not Method.CMA_ES or self.population >= 4,
+            f"MetaTrain.population is {self.population}; cma-es takes 4 candidates or more.",
+        )
+        every = self.curriculum.every
+        require(
+            every % self.validate_every == 0,
+            f"Curriculum.every is {every} and MetaTrain.validate_every {self.validate_every}; a "
+            "stage begins with a validation, so the first is to be a multiple of the second.",
+        )
+        self.objective.check(self.episode.steps)
 
-    def trainer(self) -> Gradient:
-        """The trainer this configuration describes, with its tasks' data loaded."""
-        tasks: tuple[Task, ...] = tuple(get(name) for name in self.tasks)
-        problem = Problem(
+    @property
+    def last_stage(self) -> int:
+        """The stage of the last meta-step."""
+        return self.curriculum.stage(self.meta_steps - 1)
+
+    def problem(self, stage: int = 0) -> Problem:
+        """What meta-training solves in a stage of the curriculum, with its tasks' data."""
+        steps = self.curriculum.steps(self.episode.steps, stage)
+        return self._problem(self.tasks, steps, self.vary)
+
+    def validation(self) -> Problem:
+        """What genomes are validated on."""
+        longest = self.curriculum.steps(self.episode.steps, self.last_stage)
+        return self._problem(self.validate_on or self.tasks, self.validation_steps or longest)
+
+    def _problem(self, names: tuple[str, ...], steps: int, vary: Vary | None = None) -> Problem:
+        tasks: tuple[Task, ...] = tuple(get(name) for name in names)
+        hidden = [parse_hidden(hidden) for hidden in self.hidden]
+        return Problem(
             tasks,
-            tuple(
-                tuple(network_for(task, parse_hidden(hidden)) for hidden in self.hidden)
-                for task in tasks
-            ),
+            tuple(tuple(network_for(task, sizes) for sizes in hidden) for task in tasks),
             self.rule,
-            self.episode,
+            dataclasses.replace(self.episode, steps=steps),
             self.objective,
-            self.vary,
-            tuple(weight(name) for name in self.tasks),
+            vary or Vary(),
+            tuple(weight(name) for name in names),
         )
-        return Gradient(
+
+    def trainer(self, stage: int = 0) -> MetaTrainer:
+        """The trainer of a stage of the curriculum, with its tasks' data loaded."""
+        problem = self.problem(stage)
+        check_scales(self.rule, (*self.es.scale, *self.cma.scale))
+        if self.method is Method.CMA_ES:
+            return CmaEs(
+                problem, self.population, self.meta_steps, self.cma, self.start, self.start_rate
+            )
+        if self.method is Method.RANDOM_SEARCH:
+            return RandomSearch(
+                problem, self.population, self.cma.chunk, self.start, self.start_rate
+            )
+        return Descent(
             problem,
-            population=self.population,
-            meta_steps=self.meta_steps,
-            episodes=self.validation_episodes,
-            adam=self.adam,
-            start=self.start,
-            start_rate=self.start_rate,
+            self._estimator(problem),
+            self.population,
+            self.meta_steps,
+            self.optimiser,
+            self.start,
+            self.start_rate,
         )
+
+    def _estimator(self, problem: Problem) -> Estimator:
+        es = self.es
+        match self.method:
+            case Method.FORWARD:
+                return ForwardGradient(problem, self.forward_chunk)
+            case Method.TRUNCATED:
+                return TruncatedGradient(problem, self.window)
+            case Method.ES:
+                return AntitheticES(problem, es.pairs, es.sigma, es.scale)
+            case Method.PES | Method.NRES:
+                reuse = self.method is Method.NRES
+                return PersistentES(problem, es.pairs, es.sigma, self.window, reuse, es.scale)
+            case _:
+                return FullGradient(problem)

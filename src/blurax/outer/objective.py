@@ -1,19 +1,22 @@
-"""What the outer loop minimises: the query loss of a network that a genome has taught."""
+"""What the outer loop minimises: how badly a genome has taught a network."""
 
 import dataclasses
 import enum
+import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.inner import Remat, predict, unroll
 from blurax.network import Network, NetworkState
 from blurax.outer.vary import Vary
-from blurax.tasks import EpisodeSpec, Kind, Split, Task
-from blurax.teach import query_loss, squared_error
+from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
+from blurax.teach import query_loss, score, squared_error
 
 STEADY = Vary()
 
@@ -25,6 +28,9 @@ class Loss(enum.StrEnum):
     """Softmax cross-entropy (paper, sec. 3.3)."""
     SQUARED_ERROR = "squared-error"
     """Mean squared distance to the labels +1 and -1."""
+    ACCURACY = "accuracy"
+    """1 less the score: the accuracy, or the share of variance explained. It has no gradient of
+    use: for CMA-ES (paper, Fig. 7), evolution strategies and random search."""
 
 
 class When(enum.StrEnum):
@@ -33,27 +39,79 @@ class When(enum.StrEnum):
     LAST = "last"
     MEAN = "mean"
     """After every step; the mean of the losses rewards learning fast."""
+    HORIZONS = "horizons"
+    """After the steps that `Objective.horizons` names."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The meta-objective."""
+    """The meta-objective.
+
+    Raises:
+        BluraxError: for horizons that are missing, not wanted or no step numbers, or a negative
+            weight.
+    """
 
     loss: Loss = Loss.CROSS_ENTROPY
     """What a prediction costs."""
     when: When = When.LAST
     """When it is asked for."""
+    horizons: tuple[int, ...] = ()
+    """The numbers of the steps, from 1, after which it is asked for, where `when` says so."""
+    weights: tuple[float, ...] = ()
+    """How much each horizon weighs; all the same if empty."""
+    growth: float = 0.0
+    """The weight of a penalty on synapses that still grow in the last step, as they would beyond
+    the horizon: the growth of their root mean square if as many steps again followed."""
     remat: Remat = Remat.STEP
     """What the gradient keeps of each inner step."""
 
     def __post_init__(self) -> None:
         check_types(self)
+        wanted = self.when is When.HORIZONS
+        require(
+            bool(self.horizons) == wanted and all(n >= 1 for n in self.horizons),
+            f"Objective.horizons is {self.horizons} where Objective.when is {self.when.value}; it "
+            "takes step numbers >= 1 for horizons, and nothing else.",
+        )
+        good = all(0 <= w < math.inf for w in self.weights) and sum(self.weights) > 0
+        require(
+            not self.weights or (good and len(self.weights) == len(self.horizons)),
+            f"Objective.weights is {self.weights}; it takes a number >= 0 for each of the "
+            f"{len(self.horizons)} horizons.",
+        )
+        require(
+            0 <= self.growth < math.inf,
+            f"Objective.growth is {self.growth}; it takes a number >= 0.",
+        )
+
+    def check(self, steps: int) -> None:
+        """Raise `BluraxError` if a horizon lies beyond a lesson of so many steps."""
+        require(
+            max(self.horizons, default=1) <= steps,
+            f"Objective.horizons is {self.horizons}, but a lesson has {steps} steps.",
+        )
+
+    def asked_after(self, steps: int) -> list[tuple[int, float]]:
+        """The steps after which the query is asked, in order, and how much each weighs."""
+        if self.when is When.MEAN:
+            return [(step, 1 / steps) for step in range(1, steps + 1)]
+        horizons = self.horizons or (steps,)
+        weights = self.weights or (1.0,) * len(horizons)
+        found = {
+            step: sum(w for h, w in zip(horizons, weights, strict=True) if h == step)
+            for step in sorted({*horizons, steps})
+        }
+        return [(step, weight / sum(weights)) for step, weight in found.items()]
 
 
 def prediction_loss(
     prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], loss: Loss, kind: Kind
 ) -> Float[Array, ""]:
     """The mean loss of predictions against labels +1 and -1, or numbers."""
+    if loss is Loss.ACCURACY:
+        finite = jnp.all(jnp.isfinite(prediction))
+        return jnp.where(finite, 1 - score(prediction, y, kind), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
         return squared_error(prediction, y)
     return query_loss(prediction, y, kind)
@@ -72,15 +130,49 @@ def episode_loss(
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
     state = vary.newborn(network, genome.rule, spec.batch, born)
+    return window_loss(genome, state, episode, objective, task.kind)[0]
+
+
+def window_loss(
+    genome: Genome,
+    state: NetworkState,
+    episode: Episode,
+    objective: Objective,
+    kind: Kind,
+    first: int | Int[Array, ""] = 0,
+) -> tuple[Float[Array, ""], NetworkState]:
+    """The loss over the batches of an episode, and the network after the last of them.
+
+    Args:
+        first: the number of the first step, where an earlier window is continued.
+    """
 
     def asked(state: NetworkState) -> Float[Array, ""]:
         prediction = predict(genome, state, episode.query_x)
-        return prediction_loss(prediction, episode.query_y, objective.loss, task.kind)
+        return prediction_loss(prediction, episode.query_y, objective.loss, kind)
 
-    if objective.when is When.LAST:
-        state, _ = unroll(genome, state, episode.x, episode.y, remat=objective.remat)
-        return asked(state)
-    _, losses = unroll(
-        genome, state, episode.x, episode.y, lambda state, _: asked(state), objective.remat
-    )
-    return jnp.mean(losses)
+    def learn(state: NetworkState, start: int, end: int, observe: Callable) -> tuple:
+        x, y = episode.x[start:end], episode.y[start:end]
+        return unroll(genome, state, x, y, lambda s, _: observe(s), objective.remat, first + start)
+
+    steps = episode.x.shape[0]
+    sizes = [log_size(state)]
+    if objective.when is When.MEAN:
+        state, (losses, size) = learn(state, 0, steps, lambda s: (asked(s), log_size(s)))
+        sizes.extend([size[-2]] if steps > 1 else [])
+        sizes.append(size[-1])
+        loss = jnp.mean(losses)
+    else:
+        loss, start = jnp.zeros((), float), 0
+        for end, share in objective.asked_after(steps):
+            state, size = learn(state, start, end, log_size)
+            sizes = [size[-2] if end - start > 1 else sizes[-1], size[-1]]
+            loss, start = (loss + share * asked(state) if share else loss), end
+    growth = jax.nn.relu(sizes[-1] - sizes[-2]) * steps
+    return (loss + objective.growth * growth if objective.growth else loss), state
+
+
+def log_size(state: NetworkState) -> Float[Array, ""]:
+    """The logarithm of the root mean square of all forward synapses, the mean over layers."""
+    squares = [jnp.mean(between.forward**2) for between in state.synapses]
+    return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))

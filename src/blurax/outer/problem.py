@@ -56,7 +56,7 @@ class Problem(eqx.Module):
         for task, network in self._pairs():
             check_fit(network, task)
             network.check(self.rule)
-        for task, _, episode in self._settings():
+        for task, _, episode in self.settings():
             _check_episode(task, episode)
 
     def loss(
@@ -68,19 +68,19 @@ class Problem(eqx.Module):
             which: the setting, from `draw`; the mean over all of them if None.
         """
         if which is not None:
-            return jax.lax.switch(which, [self._one(s) for s in self._settings()], genome, key)
+            return jax.lax.switch(which, [self._one(s) for s in self.settings()], genome, key)
         losses = [
             self._one(setting)(genome, jax.random.fold_in(key, s))
-            for s, setting in enumerate(self._settings())
+            for s, setting in enumerate(self.settings())
         ]
-        shares = self._shares()
+        shares = self.shares()
         return sum((s * loss for s, loss in zip(shares, losses, strict=True)), jnp.zeros((), float))
 
     def draw(self, key: PRNGKeyArray) -> Int[Array, ""] | None:
         """The setting of a meta-step, where each has but one."""
         if self.vary.draw is Draw.ALL:
             return None
-        return choice(key, self._shares())
+        return choice(key, self.shares())
 
     def validate(self, genome: Genome, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
         """The validation score after the last step for each task and network, in that order.
@@ -108,7 +108,7 @@ class Problem(eqx.Module):
 
         return loss
 
-    def _settings(self) -> list[Setting]:
+    def settings(self) -> list[Setting]:
         """Every task, network and batch size that meta-training learns from."""
         return [
             (task, network, dataclasses.replace(self.episode, batch=batch))
@@ -116,7 +116,7 @@ class Problem(eqx.Module):
             for batch in self._batches()
         ]
 
-    def _shares(self) -> list[float]:
+    def shares(self) -> list[float]:
         """The share of each setting in the loss; tasks share by weight, their settings alike."""
         weights = self.weights or (1.0,) * len(self.tasks)
         each = [

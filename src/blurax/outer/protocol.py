@@ -1,9 +1,9 @@
-"""The protocol of a meta-trainer: two pure functions."""
+"""The protocol of a meta-trainer: functions of a state that holds everything that changes."""
 
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax.genome import Genome
 
@@ -12,19 +12,20 @@ class MetaInfo(eqx.Module):
     """What a meta-step looked like; observed only."""
 
     loss: Float[Array, "*members"]
-    """The meta-objective of each member before the step."""
-    gradient_norm: Float[Array, "*members"]
-    """The length of each member's gradient estimate before clipping."""
+    """The meta-objective of each member before the step, or of each candidate of a generation."""
+    gradient_norm: Float[Array, "*members"] | None
+    """The length of each member's gradient estimate before clipping; None where there is none."""
     diverged: Bool[Array, "*members"]
-    """Members whose loss or gradient was not finite; they were left as they were."""
+    """Members whose loss or gradient was not finite, which were left as they were; candidates
+    whose loss was not finite, which counted as the worst."""
 
 
 @runtime_checkable
 class MetaTrainer(Protocol):
     """A way to find genomes.
 
-    A trainer is a pytree: its arrays (the tasks' data) may be traced, and both functions run
-    inside jit. Everything that changes is in the state, so a run is resumed from the state alone.
+    A trainer never changes. Its state is a pytree of arrays, from which a run is resumed: the same
+    state and key give the same next state, to the bit on one machine.
     """
 
     def init(self, key: PRNGKeyArray) -> Any:
@@ -36,9 +37,9 @@ class MetaTrainer(Protocol):
         ...
 
     def genomes(self, state: Any) -> Genome:
-        """The current candidates, every leaf with a leading axis `members`."""
+        """The genomes to validate, every leaf with a leading axis `members`."""
         ...
 
-    def validate(self, state: Any, key: PRNGKeyArray) -> Float[Array, "members pairs"]:
-        """The accuracy of each candidate on the validation examples of each task and network."""
+    def synchronise(self, state: Any, best: Int[Array, ""], key: PRNGKeyArray) -> Any:
+        """Let all members go on from the best one, at the start of a stage of a curriculum."""
         ...

@@ -29,8 +29,12 @@ from blurax.errors import BluraxError, require
 from blurax.frozen import from_json, to_json
 from blurax.genome import Genome, template
 from blurax.outer.config import MetaTrain
+from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.spec import Rule
+
+LOST = 20
+"""Meta-steps in a row in which all members diverge, after which a run is given up."""
 
 
 class RunState(eqx.Module):
@@ -40,7 +44,13 @@ class RunState(eqx.Module):
     best: Genome
     """The genome with the best validation score so far."""
     best_score: Float[Array, ""]
-    """Its accuracy, the mean over tasks and networks; -1 before the first validation."""
+    """Its score, the mean over tasks and networks; -1 before the first validation."""
+    leader: Int[Array, ""]
+    """The member that did best in the latest validation."""
+    stale: Int[Array, ""]
+    """Validations since the best one."""
+    lost: Int[Array, ""]
+    """Meta-steps in a row in which all members diverged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +90,8 @@ def start(config: MetaTrain, directory: Path) -> None:
         BluraxError: if the directory already holds a run, or the configuration cannot be run: an
             unknown task, say. Nothing is written then.
     """
-    config.trainer()
+    config.trainer(config.last_stage)
+    config.validation()
     require(
         not (directory / "config.json").exists(),
         f"{directory} already holds a run; resume it, or name another directory.",
@@ -119,79 +130,125 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
             the run, which can be resumed.
 
     Raises:
-        BluraxError: if the directory holds no run, or none of its checkpoints can be read.
+        BluraxError: if the directory holds no run, none of its checkpoints can be read, or all
+            members diverge and go on diverging; then the last good state is kept.
     """
     config, header = read_config(directory)
-    trainer, key = config.trainer(), jax.random.key(config.seed)
+    key, validation = jax.random.key(config.seed), config.validation()
+    trainer = config.trainer()
     state, first = _restore(directory, trainer, config, key)
+    if config.curriculum.stage(first) > 0:
+        trainer = config.trainer(config.curriculum.stage(first))
     _drop_lines(directory / "metrics.jsonl", first)
     lines: list[dict[str, Any]] = []
     for step in range(first, config.meta_steps):
-        state, info = _step(trainer, state, key, jnp.asarray(step, jnp.int32))
+        if config.patience is not None and int(state.stale) >= config.patience:
+            break
+        if config.curriculum.begins(step):
+            trainer = config.trainer(config.curriculum.stage(step))
+            state = _synchronised(trainer, state, jax.random.fold_in(key, 3), step)
+        state, info = _step(trainer, state, key, step)
         lines.append(_step_line(step + 1, info))
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
-            state, scores = _validate(trainer, state, key)
+            state, scores = _validate(trainer, validation, state, key, config.validation_episodes)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             _save(directory, step + 1, state, lines, config, header)
             lines = []
-        best_loss = float(np.nanmin(np.append(info.loss, np.inf)))
-        watch(
-            Progress(
-                step + 1,
-                config.meta_steps,
-                best_loss,
-                float(state.best_score),
-                idle=int(np.sum(np.asarray(info.gradient_norm) == 0)),
-                members=len(info.loss),
-                validated=due,
-            )
-        )
+        watch(_progress(step + 1, config, state, info, due))
+        if int(state.lost) >= LOST:
+            raise BluraxError(_lost(directory, config, step))
     return Result(directory, state.best, float(state.best_score))
 
 
-@eqx.filter_jit
+def _progress(
+    step: int, config: MetaTrain, state: RunState, info: MetaInfo, validated: bool
+) -> Progress:
+    norms = np.ones(1) if info.gradient_norm is None else np.asarray(info.gradient_norm)
+    return Progress(
+        step,
+        config.meta_steps,
+        float(np.nanmin(np.append(info.loss, np.inf))),
+        float(state.best_score),
+        idle=int(np.sum(norms == 0)),
+        members=len(info.loss),
+        validated=validated,
+    )
+
+
+def _lost(directory: Path, config: MetaTrain, step: int) -> str:
+    """What is said of a run whose members are all lost."""
+    stage = config.curriculum.stage(step)
+    steps = config.curriculum.steps(config.episode.steps, stage)
+    newest = step // config.validate_every * config.validate_every
+    return (
+        f"{directory}: all {config.population} members diverged in {LOST} meta-steps in a row, up "
+        f"to {step + 1}, in lessons of {steps} steps; the last good state is that of meta-step "
+        f"{newest}, and the best genome so far stays in best.safetensors; try a smaller learning "
+        "rate, rule.stabilise or objective.growth."
+    )
+
+
 def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunState:
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), template(rule))
     state = trainer.init(jax.random.fold_in(key, 0))
-    return RunState(state, blank, jnp.full((), -1.0, float))
+    zeros = [jnp.zeros((), jnp.int32) for _ in range(3)]  # each a buffer of its own
+    return RunState(state, blank, jnp.full((), -1.0, float), *zeros)
 
 
-@eqx.filter_jit
 def _step(
-    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: Int[Array, ""]
+    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: int
 ) -> tuple[RunState, MetaInfo]:
-    drawn = jax.random.fold_in(jax.random.fold_in(key, 1), number)
+    drawn = jax.random.fold_in(jax.random.fold_in(key, 1), jnp.asarray(number, jnp.int32))
     moved, info = trainer.step(state.trainer, drawn)
-    return RunState(moved, state.best, state.best_score), info
+    lost = jnp.asarray(int(state.lost) + 1 if bool(np.all(info.diverged)) else 0, jnp.int32)
+    return dataclasses.replace(state, trainer=moved, lost=lost), info
+
+
+def _synchronised(
+    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: int
+) -> RunState:
+    """All members go on from the one that did best in the validation that ended the stage."""
+    drawn = jax.random.fold_in(key, jnp.asarray(number, jnp.int32))
+    moved = trainer.synchronise(state.trainer, state.leader, drawn)
+    return dataclasses.replace(state, trainer=moved)
+
+
+def _validate(
+    trainer: MetaTrainer, problem: Problem, state: RunState, key: PRNGKeyArray, episodes: int
+) -> tuple[RunState, Float[Array, "members pairs"]]:
+    """Score all genomes, always on the same episodes, and keep the best one ever seen."""
+    genomes = trainer.genomes(state.trainer)
+    scores = _scores(problem, genomes, jax.random.fold_in(key, 2), episodes)
+    means = jnp.mean(scores, axis=1)
+    leader = jnp.argmax(means).astype(jnp.int32)
+    better = bool(means[leader] > state.best_score)
+    best = jax.tree.map(lambda leaf: leaf[leader], genomes) if better else state.best
+    return RunState(
+        state.trainer,
+        best,
+        jnp.asarray(means[leader], float) if better else state.best_score,
+        leader,
+        jnp.asarray(0 if better else int(state.stale) + 1, jnp.int32),
+        state.lost,
+    ), scores
 
 
 @eqx.filter_jit
-def _validate(
-    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray
-) -> tuple[RunState, Float[Array, "members pairs"]]:
-    """Score all candidates, always on the same episodes, and keep the best genome ever seen."""
-    scores = trainer.validate(state.trainer, jax.random.fold_in(key, 2))
-    means = jnp.mean(scores, axis=1)
-    winner = jnp.argmax(means)
-    better = means[winner] > state.best_score
-    candidate = jax.tree.map(lambda leaf: leaf[winner], trainer.genomes(state.trainer))
-    best, best_score = jax.tree.map(
-        lambda new, old: jnp.where(better, new, old),
-        (candidate, means[winner]),
-        (state.best, state.best_score),
-    )
-    return RunState(state.trainer, best, best_score), scores
+def _scores(
+    problem: Problem, genomes: Genome, key: PRNGKeyArray, episodes: int
+) -> Float[Array, "members pairs"]:
+    return jax.vmap(lambda genome: problem.validate(genome, key, episodes))(genomes)
 
 
 def _restore(
     directory: Path, trainer: MetaTrainer, config: MetaTrain, key: PRNGKeyArray
 ) -> tuple[RunState, int]:
     """The newest checkpoint, or the start, and the number of meta-steps behind it."""
-    like = eqx.filter_eval_shape(_first_state, trainer, config.rule, key)
+    like = _first_state(trainer, config.rule, key)
     found = io.load_checkpoint(directory / "checkpoints", like)
     if found is None:
-        return _first_state(trainer, config.rule, key), 0
+        return like, 0
     step, state, meta = found
     require(
         meta == to_json(config),
@@ -210,7 +267,7 @@ def _step_line(step: int, info: MetaInfo) -> dict[str, Any]:
     return {
         "step": step,
         "loss": plain(info.loss),
-        "gradient_norm": plain(info.gradient_norm),
+        "gradient_norm": None if info.gradient_norm is None else plain(info.gradient_norm),
         "diverged": int(np.sum(info.diverged)),
     }
 

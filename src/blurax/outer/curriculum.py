@@ -1,0 +1,50 @@
+"""A curriculum on the length of the lesson: short ones first (App. C.1)."""
+
+import dataclasses
+
+from blurax.errors import require
+from blurax.frozen import check_types
+
+
+@dataclasses.dataclass(frozen=True)
+class Curriculum:
+    """Lessons that grow in stages; at the start of each, all members go on from the best one.
+
+    Raises:
+        BluraxError: for a negative value, or a growth without a length of the stages.
+    """
+
+    add: int = 0
+    """Steps by which lessons grow from stage to stage."""
+    every: int = 0
+    """Meta-steps of a stage; 0: there is but one stage."""
+    most: int | None = None
+    """Steps beyond which lessons do not grow."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("add", "every"):
+            value = getattr(self, name)
+            require(value >= 0, f"Curriculum.{name} is {value}; it takes a whole number >= 0.")
+        require(
+            self.every > 0 or self.add == 0,
+            f"Curriculum.add is {self.add}, but Curriculum.every is 0: it takes the length of a "
+            "stage.",
+        )
+        require(
+            self.most is None or self.most >= 1,
+            f"Curriculum.most is {self.most}; it takes a whole number >= 1.",
+        )
+
+    def stage(self, meta_step: int) -> int:
+        """The stage of a meta-step, both counted from 0."""
+        return meta_step // self.every if self.every else 0
+
+    def begins(self, meta_step: int) -> bool:
+        """Whether a stage other than the first begins with this meta-step."""
+        return self.every > 0 and meta_step > 0 and meta_step % self.every == 0
+
+    def steps(self, first: int, stage: int) -> int:
+        """The steps of a lesson in a stage, if the first stage's has `first`."""
+        grown = first + self.add * stage
+        return grown if self.most is None else max(first, min(grown, self.most))

@@ -1,0 +1,235 @@
+"""Meta-training by evolution: CMA-ES (pycma), and random search as the floor.
+
+Neither needs a gradient: the objective may be the accuracy (paper, Fig. 7). All candidates of a
+generation meet the same episodes, so that they differ by nothing but themselves.
+"""
+
+import warnings
+from typing import Any
+
+import cma
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
+
+from blurax.genome import Genome, flatten, unflatten
+from blurax.outer.methods import Cma
+from blurax.outer.problem import Problem
+from blurax.outer.protocol import MetaInfo
+from blurax.outer.scales import scale_vector
+from blurax.outer.start import Start, newborn
+
+
+@eqx.filter_jit
+def candidate_losses(
+    problem: Problem, vectors: Float[Array, "candidates size"], key: PRNGKeyArray, chunk: int
+) -> Float[Array, " candidates"]:
+    """The loss of each genome on the same episodes, `chunk` of them side by side."""
+    which = problem.draw(jax.random.fold_in(key, 1))
+    episodes = jax.random.fold_in(key, 0)
+
+    def one(vector: Array) -> Array:
+        return problem.loss(unflatten(vector, problem.rule), episodes, which)
+
+    size = min(chunk, len(vectors)) if chunk else len(vectors)
+    return jax.lax.map(one, vectors, batch_size=size)
+
+
+def _alone(genome_vector: Array, problem: Problem) -> Genome:
+    """One genome as a population of one."""
+    genome = unflatten(genome_vector, problem.rule)
+    return jax.tree.map(lambda leaf: leaf[None], genome)
+
+
+class CmaState(eqx.Module):
+    """The losses of all generations so far: with them, CMA-ES can be led to the same point again.
+
+    pycma's own state is a Python object that only pickle could store, and a checkpoint must not
+    run code. Asking and telling again takes milliseconds a generation.
+    """
+
+    seed: UInt32[Array, "..."]
+    """The data of the run's key."""
+    losses: Float[Array, "generations candidates"]
+    """Rows beyond `count` are 0."""
+    count: Int[Array, ""]
+    """Generations behind it."""
+    mean: Float[Array, " size"]
+    """The centre of the distribution, as a genome's vector: what is validated."""
+
+
+class CmaEs(eqx.Module):
+    """CMA-ES on the numbers of a genome, each in units of its scale."""
+
+    problem: Problem
+    candidates: int = eqx.field(static=True)
+    generations: int = eqx.field(static=True)
+    options: Cma = eqx.field(static=True)
+    start: Start = eqx.field(static=True)
+    start_rate: float = eqx.field(static=True)
+    _live: dict[bytes, "Search"] = eqx.field(static=True, default_factory=dict)
+    """The search that belongs to the latest state, so that it need not be led there again."""
+
+    def init(self, key: PRNGKeyArray) -> CmaState:
+        """No generation yet."""
+        seed = jax.random.key_data(key)
+        return CmaState(
+            seed,
+            jnp.zeros((self.generations, self.candidates), float),
+            jnp.zeros((), jnp.int32),
+            jnp.asarray(self._search(np.asarray(seed)).mean(), float),
+        )
+
+    def step(self, state: CmaState, key: PRNGKeyArray) -> tuple[CmaState, MetaInfo]:
+        """One generation."""
+        search = self._led_to(state)
+        vectors = jnp.asarray(search.ask(), float)
+        losses = candidate_losses(self.problem, vectors, key, self.options.chunk)
+        search.tell(np.asarray(losses))
+        count = int(state.count)
+        moved = CmaState(
+            state.seed,
+            state.losses.at[count].set(losses),
+            jnp.asarray(count + 1, jnp.int32),
+            jnp.asarray(search.mean(), float),
+        )
+        self._live.clear()
+        self._live[_fingerprint(moved)] = search
+        return moved, MetaInfo(losses, None, ~jnp.isfinite(losses))
+
+    def genomes(self, state: CmaState) -> Genome:
+        """The centre of the distribution, as a population of one."""
+        return _alone(state.mean, self.problem)
+
+    def synchronise(self, state: CmaState, best: Int[Array, ""], key: PRNGKeyArray) -> CmaState:
+        """There is but one; it goes on."""
+        return state
+
+    def _search(self, seed: np.ndarray) -> "Search":
+        return Search(self, seed)
+
+    def _led_to(self, state: CmaState) -> "Search":
+        """The search after the generations of a state."""
+        found = self._live.pop(_fingerprint(state), None)
+        if found is not None:
+            return found
+        search, losses = self._search(np.asarray(state.seed)), np.asarray(state.losses)
+        for generation in range(int(state.count)):
+            search.ask()
+            search.tell(losses[generation])
+        return search
+
+
+def _fingerprint(state: CmaState) -> bytes:
+    count = int(state.count)
+    return b"".join(
+        np.asarray(part).tobytes() for part in (state.seed, state.count, state.losses[:count])
+    )
+
+
+class Search:
+    """pycma asked and told, in a genome's own units, with restarts and randomness of its own."""
+
+    def __init__(self, trainer: CmaEs, seed: np.ndarray) -> None:
+        self._trainer, self._seed = trainer, seed
+        self._scale = np.asarray(scale_vector(trainer.problem.rule, trainer.options.scale))
+        self._restarts = 0
+        self._asked: list[np.ndarray] = []
+        self._es = self._begin()
+
+    def _begin(self) -> Any:
+        trainer, options = self._trainer, self._trainer.options
+        key = jax.random.fold_in(jax.random.wrap_key_data(self._seed), self._restarts)
+        genome = newborn(key, trainer.problem.rule, trainer.start, trainer.start_rate)
+        start = np.asarray(flatten(genome), np.float64) / self._scale
+        bound = options.bound
+        if bound is not None:
+            start = np.clip(start, -bound, bound)
+        words = [int(word) for word in np.asarray(jax.random.key_data(key)).ravel()]
+        draw = np.random.default_rng(words)
+        settings = {
+            "popsize": trainer.candidates,
+            "bounds": [None, None] if bound is None else [-bound, bound],
+            # A generator of its own: pycma would seed and use NumPy's global one.
+            "randn": lambda *shape: draw.standard_normal(shape),
+            "seed": np.nan,
+            "verbose": -9,
+            "verb_log": 0,
+            "maxiter": np.inf,
+            "maxfevals": np.inf,
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about options of ours that it finds unusual
+            return cma.CMAEvolutionStrategy(start, options.sigma, settings)
+
+    def ask(self) -> Float[np.ndarray, "candidates size"]:
+        """The candidates of a generation, as genomes' vectors."""
+        self._asked = self._es.ask()
+        return np.stack(self._asked) * self._scale
+
+    def tell(self, losses: np.ndarray) -> None:
+        """Their losses, of which any that is not finite counts as the worst."""
+        values = np.asarray(losses, np.float64)
+        good = np.isfinite(values)
+        worst = values[good].max() + 1.0 if good.any() else 1.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a generation of equal losses is no reason to talk
+            self._es.tell(self._asked, np.where(good, values, worst).tolist())
+        if self._restarts < self._trainer.options.restarts and self._es.stop():
+            self._restarts += 1
+            self._es = self._begin()
+
+    def mean(self) -> Float[np.ndarray, " size"]:
+        """The centre of the distribution, as a genome's vector."""
+        return np.asarray(self._es.mean) * self._scale
+
+
+class BestState(eqx.Module):
+    """The best candidate so far."""
+
+    vector: Float[Array, " size"]
+    loss: Float[Array, ""]
+
+
+class RandomSearch(eqx.Module):
+    """Newborn genomes, each generation others; the best is kept. What all else has to beat."""
+
+    problem: Problem
+    candidates: int = eqx.field(static=True)
+    chunk: int = eqx.field(static=True)
+    start: Start = eqx.field(static=True)
+    start_rate: float = eqx.field(static=True)
+
+    @eqx.filter_jit
+    def init(self, key: PRNGKeyArray) -> BestState:
+        """A newborn genome that anything beats."""
+        genome = newborn(key, self.problem.rule, self.start, self.start_rate)
+        return BestState(flatten(genome), jnp.full((), jnp.inf, float))
+
+    @eqx.filter_jit
+    def step(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
+        """One generation."""
+
+        def born(key: PRNGKeyArray) -> Array:
+            return flatten(newborn(key, self.problem.rule, self.start, self.start_rate))
+
+        vectors = jax.vmap(born)(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
+        losses = candidate_losses(self.problem, vectors, key, self.chunk)
+        ranked = jnp.where(jnp.isfinite(losses), losses, jnp.inf)
+        winner = jnp.argmin(ranked)
+        better = ranked[winner] < state.loss
+        moved = BestState(
+            jnp.where(better, vectors[winner], state.vector),
+            jnp.where(better, ranked[winner], state.loss),
+        )
+        return moved, MetaInfo(losses, None, ~jnp.isfinite(losses))
+
+    def genomes(self, state: BestState) -> Genome:
+        """The best candidate, as a population of one."""
+        return _alone(state.vector, self.problem)
+
+    def synchronise(self, state: BestState, best: Int[Array, ""], key: PRNGKeyArray) -> BestState:
+        """The losses of the stage before say nothing of this one: any candidate may be better."""
+        return BestState(state.vector, jnp.full((), jnp.inf, float))

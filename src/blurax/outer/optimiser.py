@@ -1,0 +1,73 @@
+"""The optimiser of the genome: optax by name."""
+
+import dataclasses
+import enum
+import math
+from typing import Any
+
+import optax
+
+from blurax.errors import require
+from blurax.frozen import check_types
+
+
+class Optax(enum.StrEnum):
+    """Optimisers of optax, at their own defaults but for the learning rate."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    SGD = "sgd"
+    MOMENTUM = "momentum"
+    RMSPROP = "rmsprop"
+    LION = "lion"
+
+
+_MAKE = {
+    Optax.ADAM: optax.adam,
+    Optax.ADAMW: optax.adamw,
+    Optax.SGD: optax.sgd,
+    Optax.MOMENTUM: lambda rate: optax.sgd(rate, momentum=0.9),
+    Optax.RMSPROP: optax.rmsprop,
+    Optax.LION: optax.lion,
+}
+
+
+class Schedule(enum.StrEnum):
+    """How the learning rate changes over the run."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    """Falls to a hundredth along half a cosine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimiser:
+    """How a genome follows its gradient; the defaults are the paper's.
+
+    Raises:
+        BluraxError: for a learning rate or a clip that is not positive.
+    """
+
+    name: Optax = Optax.ADAM
+    """Which optimiser."""
+    learning_rate: float = 5e-4
+    """Its step size."""
+    clip: float = 10.0
+    """The global norm to which a gradient is clipped."""
+    schedule: Schedule = Schedule.CONSTANT
+    """How the learning rate changes over the run."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("learning_rate", "clip"):
+            value = getattr(self, name)
+            require(
+                0 < value < math.inf, f"Optimiser.{name} is {value}; it takes a number above 0."
+            )
+
+    def transformation(self, meta_steps: int) -> optax.GradientTransformation:
+        """The optax transformation for a run of so many meta-steps."""
+        rate: Any = self.learning_rate
+        if self.schedule is Schedule.COSINE:
+            rate = optax.cosine_decay_schedule(self.learning_rate, meta_steps, alpha=0.01)
+        return optax.chain(optax.clip_by_global_norm(self.clip), _MAKE[self.name](rate))
