@@ -193,7 +193,7 @@ def _paper(episode: Episode, classes: range, columns: int, side: int, colours: i
     x, first = np.unique(np.asarray(episode.x[0], np.float64), axis=0, return_index=True)
     order = np.argsort(first)
     x, labels = x[order], _labels(episode)[first[order]]
-    low, high = np.quantile(x, (0.001, 0.999))
+    low, high = np.quantile(x, (0.02, 0.98))
     shades = np.clip((x - low) / max(high - low, 1e-9), 0, 1)
     paper = np.ones((len(classes) * (side + 1), columns * (side + 1), colours))
     for row, label in enumerate(classes):
