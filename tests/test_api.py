@@ -1,12 +1,14 @@
 """The few calls of the public API: what they take and what they give."""
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import blurax
 from blurax.errors import BluraxError
-from blurax.tasks import EpisodeSpec
+from blurax.tasks import Episode, EpisodeSpec, Kind
 
 GENOME = blurax.backprop(blurax.Rule.backprop(), 0.3)
 NETWORK = blurax.Network((4, 5, 3))
@@ -59,3 +61,43 @@ def test_meta_train_makes_a_run_goes_on_with_it_and_refuses_another(tmp_path):
     other = blurax.MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
     with pytest.raises(BluraxError, match="a run of another configuration"):
         blurax.meta_train(other, tmp_path / "run")
+
+
+class Odd(eqx.Module):
+    """A task of one's own that keeps to the protocol but for what `draw` gives."""
+
+    draw: object = eqx.field(static=True)
+    name: str = "odd"
+    features: int = 2
+    outputs: int = 2
+    kind: Kind = Kind.CLASSES
+
+    def sample(self, key, spec, split, first=0):
+        return self.draw(spec)
+
+
+X, Y = jnp.zeros((100, 128, 2)), jnp.zeros((100, 128, 2))
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda spec: (X, Y), "Task odd: its sample gives a tuple; it takes an Episode"),
+        (lambda spec: Episode(X[:3], Y, X[0], Y[0]), r"episodes' x has shape \(3, 128, 2\), not"),
+        (lambda spec: Episode(X, Y[..., :1], X[0], Y[0]), r"episodes' y has shape \(100, 128, 1\)"),
+        (lambda spec: Episode(X, Y, X[0], Y[0, :5]), r"episodes' query_y has shape \(5, 2\), not"),
+        (lambda spec: spec.nothing, "Task odd: its sample.*: .*no attribute 'nothing'"),
+    ],
+)
+def test_a_task_of_ones_own_that_draws_wrongly_is_told(draw, message, unchecked):
+    genome = blurax.backprop(blurax.Rule.backprop(), 0.1)
+    with pytest.raises(blurax.BluraxError, match=message) as caught:
+        blurax.learn(genome, blurax.Network((2, 3, 2)), Odd(draw))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["a", -1, True, jnp.zeros(2)])
+def test_a_key_that_is_none_is_told(key, unchecked):
+    genome = blurax.backprop(blurax.Rule.backprop(), 0.1)
+    with pytest.raises(blurax.BluraxError, match="it takes a whole number >= 0, or keys"):
+        blurax.learn(genome, blurax.Network((2, 3, 2)), blurax.task("xor"), key=key)

@@ -120,14 +120,14 @@ def test_a_mixture_asks_as_many_as_its_smallest_task_has():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("xor+iris", r"xor has 2 inputs and 2 outputs \(classes\), iris has 4 and 3"),
+        ("xor+iris", "xor has 2 inputs and 2 outputs, iris has 4 and 3"),
         ("xor@0+and", r"weights of a mixture are \(0.0, 1.0\)"),
         ("xor@-1+and", r"weights of a mixture are \(-1.0, 1.0\)"),
         ("xor@nan+and", "a number above 0 for each"),
-        ("iris:outputs=2", "has 3 classes; 2 outputs cannot tell them apart"),
+        ("iris:outputs=2", "has 3 classes, which outputs=2 cannot tell apart"),
         ("sine:outputs=2", "predicts numbers; the option outputs is for classes"),
         ("xor:outputs=1,permute-labels", "1 output has no labels to permute"),
-        ("xor:project=0", "option project is 0; it takes a whole number >= 1"),
+        ("xor:project=0", "option project is 0; it takes a whole number from 1 to 100,000"),
         ("xor:scale=0.5", "option scale is 0.5; it takes a number >= 1"),
         ("xor:scale=inf", "option scale is inf"),
         ("xor:noise=-1", "option noise is -1.0; it takes a number >= 0"),

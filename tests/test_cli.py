@@ -55,10 +55,10 @@ def test_meta_train_train_and_show(tmp_path, capsys):
 
     assert cli.main(["meta-train", "--resume", str(directory)]) == 0
     assert cli.main(["train", str(best), "--task", "wine", "--hidden", "4-3", "--steps", "3"]) == 0
-    curve = json.loads((directory / "curve.json").read_text())
+    curve = json.loads((directory / "curve-wine-4-3.json").read_text())
     assert curve["sizes"] == [13, 4, 3, 3]
     assert np.shape(curve["accuracy"]) == (5, 3)
-    assert (directory / "curve.png").stat().st_size > 5_000
+    assert (directory / "curve-wine-4-3.png").stat().st_size > 5_000
 
     assert cli.main(["show", str(best)]) == 0
     printed = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The names of tasks: what can be said, and what is refused in one sentence."""
 
+import numpy as np
 import pytest
 
 from blurax.errors import BluraxError
@@ -32,6 +33,17 @@ def test_options_from_python_are_those_of_the_name():
     assert said.augment == called.augment
     assert said.name == called.name == "iris:project=3,permute-labels"
     assert get("blobs", classes=3).name == "blobs:classes=3"
+    assert get("iris", **{"permute-labels": True, "project": None}).name == "iris:permute-labels"
+    lists = [[0, 1, 2], range(3), np.arange(3), (0, 1, 2)]
+    found = [build((ImageOptions,), {"classes": c, "size": np.int64(7)}, "x")[0] for c in lists]
+    assert found == [ImageOptions(classes=(0, 1, 2), size=7)] * 4
+
+
+def test_options_said_twice_and_names_that_are_none_are_refused(unchecked):
+    with pytest.raises(BluraxError, match="has the option project twice"):
+        get("iris:project=3", project=4)
+    with pytest.raises(BluraxError, match="name of a task is a text; it got NoneType"):
+        get(None)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,13 @@ def test_options_from_python_are_those_of_the_name():
         ("omniglot:shots=20", "option shots is 20; it takes a whole number from 1 to 19"),
         ("omniglot:size=200", "option size is 200"),
         ("csv", "takes an option path"),
+        ("MNIST", "did you mean mnist"),
+        (
+            "xor:project=100000000000",
+            "option project is 100000000000; it takes a whole number from",
+        ),
+        ("sine:permute-labels", "1 output has no labels to permute"),
+        ("xor+sine", "tasks of one kind; xor asks for classes, sine for numbers"),
     ],
 )
 def test_what_cannot_be_said_is_refused_in_one_sentence(name, message):

@@ -57,6 +57,7 @@ def found(task):
 def test_images_keep_their_labels_and_their_side_of_the_split(mnist):
     task = get(SMALL)
     assert (task.features, task.outputs, task.bounds) == (784, 10, (50, 60))
+    assert get(SMALL + ",classes=7/2").class_names == ("7", "2")
     stored = found(task)
     for x, y in mnist.values():
         assert all(stored[image.tobytes()] == label for image, label in zip(x, y, strict=True))
@@ -190,5 +191,5 @@ def test_crop_comes_before_size(mnist):
 
 
 def test_a_class_without_examples_is_named(mnist):
-    with pytest.raises(BluraxError, match="mnist has no example of label 5"):
+    with pytest.raises(BluraxError, match=r"mnist has no example of label 5 .* the labels 0-4;"):
         get("mnist:train=5,test=20")

@@ -49,6 +49,12 @@ BAD = {
     "binary": (b"\xff\xfe\x00\x01", "no CSV file in UTF-8"),
     "quotes": ('a,b\n"1,2\n', "no CSV file in UTF-8"),
     "few rows": (TABLE[:60], "a split takes at least 10"),
+    "no header": ("1,2,3\n4,5,6\n", "starts with a row of numbers"),
+    "semicolons": ("a;b\n1;2\n", "one column; .* with commas between them"),
+    "a class each": (
+        "a,b\n" + "".join(f"{n},{n}\n" for n in range(20)),
+        "20 different classes in 20",
+    ),
 }
 
 

@@ -79,7 +79,18 @@ def test_what_differs_between_episodes_is_shown_thrice(tmp_path):
     assert abs(rows[0][:300] - rows[1][:300]).mean() > 1
 
 
-@pytest.mark.parametrize("name", ["sine", "wine", "digits", "digits:permute-inputs", "blobs+blobs"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sine",
+        "wine",
+        "digits",
+        "digits:permute-inputs",
+        "xor:project=1",
+        "digits:noise=1",
+        "xor+or",
+    ],
+)
 def test_every_kind_of_task_has_a_sheet(name, tmp_path):
     picture = pixels(draw_task(get(name), tmp_path / "x.png"))
     assert (picture < 200).any(axis=-1).mean() > 0.005  # something is drawn
@@ -102,16 +113,40 @@ def test_the_command_lists_and_shows(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "How many clouds, each a class." in out  # the options with what they mean
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "blobs-classes=3.png",
-        "xor-2+and.png",
+        "blobs_classes=3.png",
+        "xor_2+and.png",
     }
+
+
+def test_a_task_that_cannot_be_had_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BLURAX_DATA", str(tmp_path))
+    (tmp_path / "own.csv").write_text("a,b\n1,2\n")
+    assert cli.main(["tasks", "show", "csv:path=own.csv", "xor"]) == 2
+    captured = capsys.readouterr()
+    assert "xor.png" in captured.out
+    assert captured.err.startswith("blurax: own.csv")
+    assert (tmp_path / "xor.png").exists()
+
+
+def test_words_of_classes_stand_in_the_picture(tmp_path):
+    """The same table with longer words has a wider legend."""
+    rows = "".join(f"{n},{n % 5},{{{n % 2}}}\n" for n in range(30))
+    widths = []
+    for words in (("a", "b"), ("a long word", "another word")):
+        (tmp_path / "own.csv").write_text("x,y,kind\n" + rows.format(*words))
+        task = get("csv:path=own.csv")
+        assert task.class_names == words
+        picture = pixels(draw_task(task, tmp_path / "x.png"))
+        ink = (picture < 100).all(axis=-1)[:200, 450:]
+        widths.append(np.flatnonzero(ink.any(axis=0)).size)
+    assert widths[1] > widths[0] + 40
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["tasks", "show"], "takes the name of a task"),
-        (["tasks", "list", "xor"], "blurax tasks list takes no names"),
+        (["tasks", "xor"], "blurax tasks xor is not understood; blurax tasks lists"),
         (["tasks", "show", "xro"], "did you mean xor?"),
         (["tasks", "show", "xor:size=3"], "Task xor has no option size"),
     ],
@@ -125,7 +160,7 @@ def test_mistakes_are_told_in_a_sentence(words, message, capsys):
 
 
 def test_names_of_files_are_plain():
-    assert file_name("mnist:classes=0-4/7,size=10+xor") == "mnist-classes=0-4-7-size=10+xor"
+    assert file_name("mnist:classes=0-4/7,size=10+xor") == "mnist_classes=0-4_7_size=10+xor"
     assert file_name("../../etc") == "etc"
-    assert file_name("csv:path=" + "a" * 300).startswith("csv-path=aaa")
+    assert file_name("csv:path=" + "a" * 300).startswith("csv_path=aaa")
     assert len(file_name("csv:path=" + "a" * 300)) == 80

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import io
@@ -14,7 +15,7 @@ from blurax.genome import Genome
 from blurax.network import Network, NetworkState
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.tasks import EpisodeSpec, Split, Task, check_task
 from blurax.teach import Curve, teach
 
 
@@ -58,7 +59,14 @@ def learn(
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)
+    whole = isinstance(key, int) and not isinstance(key, bool)
+    is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    require(
+        is_key or (isinstance(key, int) and whole and key >= 0),
+        f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
+    )
     keys = jax.random.key(key) if isinstance(key, int) else key
+    check_task(task, spec, split)
     return Lesson(*teach(genome, network, task, keys, spec, split))
 
 

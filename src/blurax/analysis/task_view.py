@@ -1,5 +1,6 @@
 """What a task looks like: a table of all tasks for the terminal, a contact sheet of one."""
 
+import dataclasses
 import math
 import os
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from sklearn.decomposition import PCA
 
 from blurax.analysis import style
 from blurax.tasks import (
+    ArrayTask,
     Augmented,
     Entry,
     Episode,
@@ -34,6 +36,8 @@ COLUMNS, ROWS = 12, 21
 SPEC = EpisodeSpec(steps=1, batch=3000, query=1)
 WIDE = 120
 """Characters of a terminal with room for descriptions."""
+LEGEND = 36
+"""Classes that a legend names."""
 EXAMPLES = 500
 """Points in a scatter plot."""
 
@@ -69,41 +73,80 @@ def task_table(entries: Iterable[Entry], width: int) -> Table:
     return table
 
 
+@dataclasses.dataclass(frozen=True)
+class _Shown:
+    """One episode to draw."""
+
+    task: Task
+    title: str
+    key: jax.Array
+    episode: Episode
+
+
 def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
     """Draw a contact sheet of a task's training examples, as its episodes show them.
+
+    A mixture shows each of its parts; a task whose episodes differ shows three of them.
 
     Raises:
         BluraxError: if the file cannot be written.
     """
-    keys = [jax.random.fold_in(jax.random.key(seed), n) for n in range(_episodes(task))]
-    sample = eqx.filter_jit(lambda task, key: task.sample(key, SPEC, Split.TRAIN))
-    episodes = [sample(task, key) for key in keys]
-    side, colours = _image(task)
-    if side:
-        return style.save(_image_sheets(task, episodes, side, colours), path)
+    shown = _shown(task, jax.random.key(seed))
     if task.kind is Kind.NUMBERS:
-        return style.save(_curves(task, episodes), path)
-    figure = style.new_figure(900, 40 + 400 * len(keys), _title(task))
-    parts = style.stacked(figure, *[1.0] * len(keys))
-    for part, key, episode in zip(parts, keys, episodes, strict=True):
-        _points(part, task, key, episode)
+        return style.save(_curves(task, shown), path)
+    looks = [_image(one.task) for one in shown]
+    heights = [
+        60 + _rows(one.task)[1] * 1000 / COLUMNS if side else 420.0
+        for one, (side, _) in zip(shown, looks, strict=True)
+    ]
+    width = 1100 if any(side for side, _ in looks) else 900
+    figure = style.new_figure(width, round(40 + sum(heights)), _title(task))
+    for part, one, (side, colours) in zip(
+        style.stacked(figure, *heights), shown, looks, strict=True
+    ):
+        if len(shown) > 1:
+            style.heading(part, one.title)
+        if side:
+            _image_sheet(part, one, side, colours)
+        else:
+            _points(part, one)
     return style.save(figure, path)
 
 
+def _shown(task: Task, key: jax.Array) -> list[_Shown]:
+    """The episodes that show what a task is."""
+
+    def draw(one: Task, number: int) -> Episode:
+        sample = eqx.filter_jit(lambda task, key: task.sample(key, SPEC, Split.TRAIN))
+        return sample(one, jax.random.fold_in(key, number))
+
+    if isinstance(task, Mixture):
+        named = [(part, part.name) for part in task.tasks]
+    elif task.kind is Kind.NUMBERS or isinstance(task, Augmented) or _varies(task):
+        named = [(task, f"episode {number}") for number in range(1, 4)]
+    else:
+        named = [(task, "")]
+    return [
+        _Shown(one, title, jax.random.fold_in(key, number), draw(one, number))
+        for number, (one, title) in enumerate(named)
+    ]
+
+
+def _varies(task: Task) -> bool:
+    return isinstance(task, Toy) and task.world.varies
+
+
 def _title(task: Task) -> str:
-    words = {Kind.CLASSES: "classes", Kind.NUMBERS: "number to predict"}
     inputs = "1 input" if task.features == 1 else f"{task.features} inputs"
-    return f"{task.name}: {inputs}, {task.outputs} {words[task.kind]}"
-
-
-def _episodes(task: Task) -> int:
-    """How many episodes show what differs between them."""
-    varies = task.kind is Kind.NUMBERS or (isinstance(task, Toy) and task.world.varies)
-    return 3 if varies or isinstance(task, Augmented | Mixture) else 1
+    outputs = "1 output" if task.outputs == 1 else f"{task.outputs} outputs"
+    return f"{task.name}: {inputs}, {outputs}"
 
 
 def _image(task: Task) -> tuple[int, int]:
     """Pixels of a side and colours, if the inputs can be an image; else 0 and 0."""
+    if isinstance(task, Augmented):
+        hidden = task.augment.project is not None or task.augment.permute_inputs
+        return (0, 0) if hidden else _image(task.task)
     for colours in (1, 3):
         side = math.isqrt(task.features // colours)
         if side >= 5 and side * side * colours == task.features:
@@ -116,73 +159,91 @@ def _labels(episode: Episode) -> np.ndarray:
     return (y[:, 0] > 0).astype(int) if y.shape[1] == 1 else y.argmax(1)
 
 
-def _image_sheets(task: Task, episodes: list[Episode], side: int, colours: int) -> style.Figure:
-    blocks = -(-task.outputs // ROWS)
-    rows = -(-task.outputs // blocks)
-    figure = style.new_figure(1100, 80 + round(len(episodes) * rows * 1000 / COLUMNS), _title(task))
-    sheets = style.stacked(figure, *[1.0] * len(episodes))
-    for part, episode in zip(sheets, episodes, strict=True):
-        axes = np.atleast_1d(part.subplots(1, blocks))
-        for block, place in enumerate(axes):
-            outputs = range(block * rows, min((block + 1) * rows, task.outputs))
-            _sheet(place, episode, outputs, COLUMNS // blocks, side, colours)
-    return figure
+def _names(task: Task) -> list[str]:
+    """What the classes are called."""
+    if isinstance(task, ArrayTask) and task.class_names:
+        return list(task.class_names)
+    return [f"class {number}" for number in range(max(2, task.outputs))]
 
 
-def _sheet(
-    axes: Axes, episode: Episode, outputs: range, columns: int, side: int, colours: int
-) -> None:
-    """A row of images for each output, with a pixel of paper between them."""
-    x, labels = np.asarray(episode.x[0], np.float64), _labels(episode)
-    low, high = np.quantile(x, (0.001, 0.999))
+def _rows(task: Task) -> tuple[int, int]:
+    """How many blocks side by side hold the classes, and how many rows each has."""
+    classes = max(2, task.outputs)
+    blocks = -(-classes // ROWS)
+    return blocks, -(-classes // blocks)
+
+
+def _image_sheet(part: style.Canvas, one: _Shown, side: int, colours: int) -> None:
+    """A row of images for each class, in blocks side by side."""
+    blocks, rows = _rows(one.task)
+    names = _names(one.task)
+    for block, axes in enumerate(np.atleast_1d(part.subplots(1, blocks))):
+        classes = range(block * rows, min((block + 1) * rows, len(names)))
+        paper = _paper(one.episode, classes, COLUMNS // blocks, side, colours)
+        axes.imshow(paper if colours == 3 else paper[..., 0], cmap="gray", vmin=0, vmax=1)
+        middles = [(row + 0.5) * (side + 1) for row in range(len(classes))]
+        axes.set_yticks(middles, [names[c] for c in classes])
+        axes.tick_params(labelsize=style.SMALL, length=0)
+        axes.set_xticks([])
+        axes.spines[:].set_visible(False)
+
+
+def _paper(episode: Episode, classes: range, columns: int, side: int, colours: int) -> np.ndarray:
+    """Images of some classes, no image twice, with a pixel of paper between them."""
+    x, first = np.unique(np.asarray(episode.x[0], np.float64), axis=0, return_index=True)
+    order = np.argsort(first)
+    x, labels = x[order], _labels(episode)[first[order]]
+    low, high = np.quantile(x, (0.02, 0.98))
     shades = np.clip((x - low) / max(high - low, 1e-9), 0, 1)
-    paper = np.ones((len(outputs) * (side + 1), columns * (side + 1), colours))
-    for row, output in enumerate(outputs):
-        for column, example in enumerate(np.flatnonzero(labels == output)[:columns]):
+    paper = np.ones((len(classes) * (side + 1), columns * (side + 1), colours))
+    for row, label in enumerate(classes):
+        for column, example in enumerate(np.flatnonzero(labels == label)[:columns]):
             top, left = row * (side + 1), column * (side + 1)
             image = shades[example].reshape(side, side, colours)
             paper[top : top + side, left : left + side] = image
-    axes.imshow(paper if colours == 3 else paper[..., 0], cmap="gray", vmin=0, vmax=1)
-    axes.set_yticks([(row + 0.5) * (side + 1) for row in range(len(outputs))], map(str, outputs))
-    axes.tick_params(labelsize=style.SMALL, length=0)
-    axes.set_xticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_ylabel("output", fontsize=style.TEXT, color=style.INK)
+    return paper
 
 
-def _curves(task: Task, episodes: list[Episode]) -> style.Figure:
+def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
     """The numbers to predict against the first input, each episode in a colour of its own."""
     figure = style.new_figure(900, 440, _title(task))
     axes = figure.subplots()
-    for number, episode in enumerate(episodes):
-        x, y = np.asarray(episode.x[0])[:EXAMPLES], np.asarray(episode.y[0])[:EXAMPLES]
+    for number, one in enumerate(shown):
+        x, y = (np.asarray(part[0])[:EXAMPLES, 0] for part in (one.episode.x, one.episode.y))
         colour, marker = _look(number)
-        axes.plot(x[:, 0], y[:, 0], marker, color=colour, markersize=4, label=f"episode {number}")
-    axes.legend(fontsize=style.SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    style.tidy(axes, "input", "number to predict")
+        axes.plot(x, y, marker, color=colour, markersize=4, label=one.title)
+    _legend(axes)
+    style.tidy(axes, "input 1" if task.features > 1 else "input", "number to predict")
     return figure
 
 
-def _points(part: style.Canvas, task: Task, key: jax.Array, episode: Episode) -> None:
+def _points(part: style.Canvas, one: _Shown) -> None:
     """A panel of an episode's examples, and for a toy the class of every point beside it."""
-    x = np.asarray(episode.x[0])[:EXAMPLES]
-    labels = _labels(episode)[:EXAMPLES]
+    task, names = one.task, _names(one.task)
+    x, labels = np.asarray(one.episode.x[0])[:EXAMPLES], _labels(one.episode)[:EXAMPLES]
     if task.features != 2:
         axes = part.subplots(1, 1)
-        _scatter(axes, PCA(2).fit_transform(x), labels)
-        style.tidy(axes, "first principal component", "second")
+        if task.features == 1:
+            spread = np.random.default_rng(0).uniform(-1, 1, len(x))
+            _scatter(axes, np.stack([x[:, 0], spread], axis=1), labels, names)
+            style.tidy(axes, "input", "spread at random")
+        else:
+            _scatter(axes, PCA(2).fit_transform(x), labels, names)
+            style.tidy(axes, "first principal component", "second")
+        return
+    if not isinstance(task, Toy):
+        axes = part.subplots(1, 1)
+        _scatter(axes, x, labels, names)
+        style.tidy(axes, "input 1", "input 2")
         return
     left, right = part.subplots(1, 2)
-    _scatter(left, x, labels)
+    _scatter(left, x, labels, names)
     style.tidy(left, "input 1", "input 2")
     left.set_title("examples", loc="left", fontsize=style.SMALL)
-    if not isinstance(task, Toy):
-        right.remove()
-        return
     reach = REACH[task.world.cloud is not None]
     line = (np.arange(GRID) + 0.5) / GRID * 2 * reach - reach
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    classes = np.asarray(task.grid(key, jax.numpy.asarray(points, float)))
+    classes = np.asarray(task.grid(one.key, jax.numpy.asarray(points, float)))
     colours = np.array([style.rgb(_look(c)[0]) for c in range(task.outputs)])
     picture = colours[classes].reshape(GRID, GRID, 3)
     right.imshow(picture, origin="lower", extent=(-reach, reach, -reach, reach))
@@ -195,14 +256,26 @@ def _points(part: style.Canvas, task: Task, key: jax.Array, episode: Episode) ->
         axes.set_aspect("equal")
 
 
-def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
     for label in np.unique(labels):
         colour, marker = _look(int(label))
         mine = points[labels == label]
-        axes.plot(
-            mine[:, 0], mine[:, 1], marker, color=colour, markersize=5, label=f"class {label}"
-        )
-    axes.legend(fontsize=style.SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axes.plot(*mine.T, marker, color=colour, markersize=5, label=names[label])
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Beside the axes, in as many columns as keep it as high as they are."""
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[:LEGEND],
+        [name[:20] for name in names[:LEGEND]],
+        fontsize=style.SMALL,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=-(-min(len(names), LEGEND) // 12),
+    )
 
 
 def _look(label: int) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -85,22 +85,25 @@ def meta_train(
 
 @app.command(name="tasks")
 def tasks(
-    action: tyro.conf.Positional[Literal["list", "show"]] = "list",
-    names: tyro.conf.Positional[tuple[str, ...]] = (),
+    words: tyro.conf.Positional[tuple[str, ...]] = (),
     directory: Path = Path("."),
 ) -> None:
     """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
 
     Args:
-        action: list: print all tasks; show: draw a contact sheet of each one named.
-        names: The tasks to show, with their options.
+        words: Nothing to list all tasks; show and the names of tasks, with their options, to draw a
+            contact sheet of each.
         directory: Where the pictures go.
     """
-    if action == "list":
-        require(not names, "blurax tasks list takes no names; blurax tasks show NAME draws a task.")
-        list_tasks(Console())
+    if words[:1] == ("show",):
+        show_tasks(Console(), words[1:], directory)
     else:
-        show_tasks(Console(), names, directory)
+        require(
+            words in ((), ("list",)),
+            f"blurax tasks {' '.join(words)} is not understood; blurax tasks lists all tasks, and "
+            "blurax tasks show NAME draws one.",
+        )
+        list_tasks(Console())
 
 
 @app.command(name="train")
@@ -124,7 +127,7 @@ def train(
         batch: Examples in each step.
         seeds: Networks side by side, each with a birth and batches of its own.
         seed: Of the births and batches.
-        directory: Where curve.json and curve.png go; the default is the genome's folder.
+        directory: Where the curve goes, as JSON and PNG; the default is the genome's folder.
     """
     console, out = Console(), directory or genome.parent
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
@@ -136,8 +139,9 @@ def train(
     with console.status(title):
         _, curve = teach.teach(learned, network, data, keys, spec)
     accuracy = jnp.asarray(curve.accuracy)
+    stem = f"curve-{file_name(task)}-{file_name(hidden)}"
     io.write_json(
-        out / "curve.json",
+        out / f"{stem}.json",
         {
             "genome": str(genome),
             "task": task,
@@ -148,9 +152,9 @@ def train(
             "accuracy": accuracy.tolist(),
         },
     )
-    draw_curve(accuracy, out / "curve.png", title, data.kind.score)
+    draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
     console.print(title, curve_table(accuracy, what=data.kind.score))
-    console.print(f"Curve: {out / 'curve.json'}\nPicture: {out / 'curve.png'}")
+    console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")
 
 
 @app.command(name="show")

@@ -1,6 +1,7 @@
 """`blurax tasks`: what there is to learn from, and what it looks like."""
 
 import dataclasses
+import enum
 from pathlib import Path
 
 import docstring_parser
@@ -9,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from blurax.analysis.task_view import draw_task, task_table
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.tasks import TASKS, Augment, Entry, entry, get
 from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
 from blurax.tasks.grammar import parse
@@ -27,34 +28,53 @@ def list_tasks(console: Console) -> None:
 
 
 def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> None:
-    """Draw a contact sheet of each task, and print what it is and takes."""
+    """Draw a contact sheet of each task, and print what it is and takes.
+
+    Raises:
+        BluraxError: for no name or an unknown one; for a task that cannot be had, after the others
+            have been drawn.
+    """
     require(len(names) > 0, "blurax tasks show takes the name of a task, such as xor.")
+    entries = {item.name: entry(item.name) for name in names for item in parse(name)}
+    for found in entries.values():
+        console.print(f"[bold]{found.name}[/bold]: {escape(_about(found))}")
+        if dataclasses.fields(found.options):
+            console.print(_options(found.options))
+    console.print("[bold]Every task[/bold] can be disguised, anew in each episode:")
+    console.print(_options(Augment))
+    failed: list[BluraxError] = []
     for name in names:
-        found = [entry(item.name) for item in parse(name)]
-        task = get(name)
-        for one in found:
-            console.print(f"[bold]{one.name}[/bold]: {escape(_about(one))}")
-            console.print(_options(one))
-        picture = draw_task(task, directory / f"{file_name(name)}.png")
-        console.print(f"{escape(name)}: inputs {task.features}, outputs {task.outputs}")
-        console.print(f"Picture: {picture}")
+        try:
+            task = get(name)
+            picture = draw_task(task, directory / f"{file_name(name)}.png")
+        except BluraxError as error:
+            failed.append(error)
+            continue
+        shape = f"inputs {task.features}, outputs {task.outputs}"
+        console.print(f"{escape(name)}: {shape}; picture: {escape(str(picture))}")
+    for error in failed[:-1]:
+        console.print(escape(str(error)))
+    if failed:
+        raise failed[-1]
 
 
 def _about(found: Entry) -> str:
-    return f"{found.about}; {found.examples} examples; licence: {found.licence}"
+    return f"{found.about}; examples: {found.examples}; licence: {found.licence}"
 
 
-def _options(found: Entry) -> Table:
+def _options(kind: type) -> Table:
     """Every option with its default and, from the docstring, its meaning."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("option", no_wrap=True)
     table.add_column("default", no_wrap=True)
     table.add_column("meaning")
-    for kind in (found.options, Augment):
-        says = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
-        for field in dataclasses.fields(kind):
-            meaning = " ".join((says.get(field.name) or "").split())
-            table.add_row(field.name.replace("_", "-"), _default(field.default), escape(meaning))
+    says = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
+    for field in dataclasses.fields(kind):
+        meaning = " ".join((says.get(field.name) or "").split())
+        if isinstance(field.default, enum.Enum):
+            choices = ", ".join(str(choice.value) for choice in type(field.default))
+            meaning += f" One of {choices}."
+        table.add_row(field.name.replace("_", "-"), _default(field.default), escape(meaning))
     return table
 
 
@@ -65,6 +85,6 @@ def _default(value: object) -> str:
 
 
 def file_name(name: str) -> str:
-    """A task's name as part of a file's name: only letters, digits and - + . = are kept."""
-    kept = "".join(c if c.isalnum() or c in "-+.=" else "-" for c in name)
-    return kept[:80].strip(".-") or "task"
+    """A task's name as part of a file's name: only letters, digits and - + . = stay."""
+    kept = "".join(c if c.isalnum() or c in "-+.=" else "_" for c in name)
+    return kept[:80].strip("._-") or "task"

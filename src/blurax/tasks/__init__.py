@@ -2,7 +2,15 @@
 
 from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.augment import Augment, Augmented
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task, signed_one_hot
+from blurax.tasks.base import (
+    Episode,
+    EpisodeSpec,
+    Kind,
+    Split,
+    Task,
+    check_task,
+    signed_one_hot,
+)
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, entry, get, score_name, weight
@@ -24,6 +32,7 @@ __all__ = [
     "Split",
     "Task",
     "Toy",
+    "check_task",
     "choice",
     "entry",
     "from_arrays",

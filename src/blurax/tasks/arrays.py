@@ -27,6 +27,8 @@ class ArrayTask(eqx.Module):
     outputs: int = eqx.field(static=True)
     bounds: tuple[int, int] = eqx.field(static=True)
     """Where the validation and the test examples start."""
+    class_names: tuple[str, ...] = eqx.field(static=True, default=())
+    """What the classes are called, where they are called anything."""
 
     @property
     def features(self) -> int:
@@ -60,7 +62,7 @@ class ArrayTask(eqx.Module):
             require(
                 spec.query < validate,
                 f"Task {self.name} has {validate} training examples; a query batch of "
-                f"{spec.query} leaves none to learn from.",
+                f"{spec.query} leaves none to learn from; take a smaller one (episode.query).",
             )
             rest = spec.query + batches(lesson, validate - spec.query, spec, first)
             places = jnp.concatenate([jnp.arange(spec.query, dtype=jnp.int32), rest.reshape(-1)])

@@ -13,6 +13,9 @@ from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task
 
+MOST = 100_000
+"""Inputs or outputs that a task can be given."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
@@ -41,8 +44,8 @@ class Augment:
         for name in ("project", "outputs"):
             value = getattr(self, name)
             require(
-                value is None or value >= 1,
-                f"The task option {name} is {value}; it takes a whole number >= 1.",
+                value is None or 1 <= value <= MOST,
+                f"The task option {name} is {value}; it takes a whole number from 1 to {MOST:,}.",
             )
         require(
             1 <= self.scale < math.inf,
@@ -63,6 +66,10 @@ class Augmented(eqx.Module):
 
     def __check_init__(self) -> None:
         outputs, task = self.augment.outputs, self.task
+        require(
+            self.outputs > 1 or not self.augment.permute_labels,
+            f"Task {task.name} with 1 output has no labels to permute.",
+        )
         if outputs is None:
             return
         require(
@@ -71,12 +78,8 @@ class Augmented(eqx.Module):
         )
         require(
             outputs >= task.outputs or (outputs == 1 and task.outputs == 2),
-            f"Task {task.name} has {task.outputs} classes; {outputs} outputs cannot tell them "
+            f"Task {task.name} has {task.outputs} classes, which outputs={outputs} cannot tell "
             "apart.",
-        )
-        require(
-            not (outputs == 1 and self.augment.permute_labels),
-            f"Task {task.name} with 1 output has no labels to permute.",
         )
 
     @property

@@ -6,9 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
 
 
@@ -111,6 +112,36 @@ class Task(Protocol):
         many are asked for at a time.
         """
         ...
+
+
+def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
+    """Raise `BluraxError` if a task, a user's own say, does not draw what the protocol says."""
+
+    def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> Episode:
+        return task.sample(key, spec, split, first)
+
+    try:
+        found = jax.eval_shape(draw, jax.random.key(0), jnp.zeros((), jnp.int32))
+    except (TypeError, AttributeError) as error:
+        raise BluraxError(
+            f"Task {task.name}: its sample(key, spec, split, first): {error}"
+        ) from error
+    require(
+        isinstance(found, Episode),
+        f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
+    )
+    wanted = (spec.steps, spec.batch)
+    shapes = {
+        "x": (found.x.shape, (*wanted, task.features)),
+        "y": (found.y.shape, (*wanted, task.outputs)),
+        "query_x": (found.query_x.shape, (*found.query_x.shape[:1], task.features)),
+        "query_y": (found.query_y.shape, (*found.query_x.shape[:1], task.outputs)),
+    }
+    for name, (shape, right) in shapes.items():
+        require(
+            shape == right,
+            f"Task {task.name}: its episodes' {name} has shape {shape}, not {right}.",
+        )
 
 
 def check_split(split: Split) -> None:

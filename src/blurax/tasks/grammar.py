@@ -7,10 +7,13 @@ alone. Names joined by + make a mixture, in which @ gives a weight.
 import dataclasses
 import difflib
 import enum
+import os
 import re
 import types
 import typing
 from typing import Any
+
+import numpy as np
 
 from blurax.errors import BluraxError, require
 
@@ -34,6 +37,7 @@ def parse(text: str) -> tuple[Item, ...]:
     Raises:
         BluraxError: if it is not of the form above.
     """
+    require(isinstance(text, str), f"The name of a task is a text; it got {type(text).__name__}.")
     return tuple(_item(part.strip(), text) for part in text.split("+"))
 
 
@@ -67,6 +71,7 @@ def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[An
         BluraxError: for an option that none of the kinds has, or a value it does not take.
     """
     fields = {field.name: field.type for kind in kinds for field in dataclasses.fields(kind)}
+    values = {key.replace("-", "_"): value for key, value in values.items()}
     for key in values:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
@@ -74,13 +79,22 @@ def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[An
             hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {options}."
             raise BluraxError(f"Task {task} has no option {key.replace('_', '-')}; {hint}")
     parsed = {
-        key: _value(value, fields[key], key) if isinstance(value, str) else value
+        key: _value(value, fields[key], key) if isinstance(value, str) else _plain(value)
         for key, value in values.items()
     }
     return [
         kind(**{f.name: parsed[f.name] for f in dataclasses.fields(kind) if f.name in parsed})
         for kind in kinds
     ]
+
+
+def _plain(value: Any) -> Any:
+    """A value from Python in the form that options hold: tuples, and plain numbers."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | range | np.ndarray | np.generic):
+        value = np.asarray(value).tolist()
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _value(text: str, kind: Any, option: str) -> Any:

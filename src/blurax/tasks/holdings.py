@@ -66,16 +66,19 @@ def _idx(source: Source, part: str, root: Path, folder: Path) -> Iterator[Holdin
                         _turned(formats.read_idx(images.read_bytes(), str(images), 3), turn),
                         formats.read_idx(labels.read_bytes(), str(labels), 1),
                         images,
+                        labels,
                     )
 
-                yield Holding(images, _idx_count(labels), read)
+                counts = {_idx_count(path) for path in (images, labels)}
+                # Counts that differ are bad; 0 says so, and reading the files says how.
+                yield Holding(images, counts.pop() if len(counts) == 1 else 0, read)
 
 
-def _idx_count(labels: Path) -> int:
-    """The number of examples by the header of the labels; 0 for a file that has none."""
-    opened = gzip.open if labels.suffix == ".gz" else open
+def _idx_count(path: Path) -> int:
+    """The number of examples by the header of an idx file; 0 for a file that has none."""
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(labels, "rb") as file:
+        with opened(path, "rb") as file:
             return int.from_bytes(file.read(8)[4:], "big")
     except (OSError, EOFError):
         return 0
@@ -145,11 +148,24 @@ def _turned(images: np.ndarray, transposed: bool) -> np.ndarray:
     return images.transpose(0, 2, 1) if transposed else images
 
 
-def _checked(source: Source, images: np.ndarray, labels: np.ndarray, where: Path) -> Part:
-    """Images and labels that belong together and to their data set."""
+def _checked(
+    source: Source,
+    images: np.ndarray,
+    labels: np.ndarray,
+    where: Path,
+    marks: Path | None = None,
+) -> Part:
+    """Images and labels that belong together and to their data set.
+
+    Args:
+        where: the file of the images.
+        marks: that of the labels, if it is another.
+    """
+    marks = marks or where
     require(
         len(images) == len(labels),
-        f"{where} holds {len(images)} images and there are {len(labels)} labels; {formats.REMEDY}.",
+        f"{where} holds {len(images)} images, but {marks.name} {len(labels)} labels; "
+        f"{formats.REMEDY}.",
     )
     shape = (source.side, source.side, 3) if source.colour else (source.side, source.side)
     require(
@@ -160,11 +176,11 @@ def _checked(source: Source, images: np.ndarray, labels: np.ndarray, where: Path
     first, last = source.labels
     require(
         np.issubdtype(labels.dtype, np.integer),
-        f"{where} holds labels of {labels.dtype}; {source.name} has whole numbers.",
+        f"{marks} holds labels of {labels.dtype}; {source.name} has whole numbers.",
     )
     if len(labels) and not (first <= labels.min() and labels.max() <= last):
         raise BluraxError(
-            f"{where} holds labels from {labels.min()} to {labels.max()}; {source.name} has "
+            f"{marks} holds labels from {labels.min()} to {labels.max()}; {source.name} has "
             f"{first} to {last}."
         )
     return images, labels.astype(np.uint8)

@@ -104,6 +104,10 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
         name=name,
         outputs=len(options.classes) or source.labels[1] - source.labels[0] + 1,
         bounds=bounds,
+        class_names=tuple(
+            source.class_name(label)
+            for label in options.classes or range(source.labels[0], source.labels[1] + 1)
+        ),
     )
 
 
@@ -136,15 +140,6 @@ def _check(source: Source, options: ImageOptions) -> None:
     )
 
 
-def read_part(source: Source, part: str) -> Part:
-    """All images and labels of a published part, whole.
-
-    Raises:
-        BluraxError: if the files are neither at hand nor downloadable, or bad.
-    """
-    return _part(source, part, None)
-
-
 def _part(source: Source, part: str, wanted: int | None) -> Part:
     """The first `wanted` images and labels of a part: at hand, or else downloaded."""
     need = source.count(part) if wanted is None else wanted
@@ -166,11 +161,20 @@ def _part(source: Source, part: str, wanted: int | None) -> Part:
             raise
         most = max(fewer)
         raise BluraxError(
-            f"{fewer[most]} holds the first {most:,} of {source.count(part):,} examples, which the "
-            f"task option {word}={most} would take; the others are not to be had: {error}"
+            f"{fewer[most]} holds the first {most:,} of {source.count(part):,} examples; what is "
+            f"at hand is {source.name}:{at_hand(source)}, and the others are not to be had: {error}"
         ) from error
     images, labels = next(h for h in holdings(source, part) if h.count >= need).read()
     return images[:need], labels[:need]
+
+
+def at_hand(source: Source) -> str:
+    """The options that take as much of a data set as is at hand."""
+    counts = [
+        min(max((h.count for h in holdings(source, part)), default=0), source.count(part))
+        for part in (TRAIN, TEST)
+    ]
+    return f"train={counts[0]},test={counts[1]}"
 
 
 def _of_classes(source: Source, part: Part, classes: tuple[int, ...]) -> Part:
@@ -185,9 +189,17 @@ def _of_classes(source: Source, part: Part, classes: tuple[int, ...]) -> Part:
     require(
         not absent,
         f"Task {source.name} has no example of label {wanted[absent[0]] if absent else ''} among "
-        "those it takes; leave it out of the option classes, or take more examples.",
+        f"those it takes, which have the labels {_ranges(labels)}; name some of these as the "
+        "option classes, or take more examples.",
     )
     return images[kept], renamed[kept]
+
+
+def _ranges(labels: np.ndarray) -> str:
+    """The labels there are, as the option classes takes them."""
+    found = np.unique(labels).astype(int)
+    runs = [r.tolist() for r in np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)]
+    return "/".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs if r)
 
 
 def _bytes(images: np.ndarray, options: ImageOptions) -> np.ndarray:

@@ -44,11 +44,15 @@ class Mixture(eqx.Module):
         first, *others = self.tasks
         for task in others:
             require(
+                task.kind is first.kind,
+                f"A mixture takes tasks of one kind; {first.name} asks for {first.kind.value}, "
+                f"{task.name} for {task.kind.value}.",
+            )
+            require(
                 _shape(task) == _shape(first),
                 f"A mixture takes tasks of one shape; {first.name} has {first.features} inputs and "
-                f"{first.outputs} outputs ({first.kind.value}), {task.name} has {task.features} "
-                f"and {task.outputs} ({task.kind.value}); project=N and outputs=N can make them "
-                "equal.",
+                f"{first.outputs} outputs, {task.name} has {task.features} and {task.outputs}; "
+                "project=N and outputs=N can make them equal.",
             )
 
     @property
@@ -93,5 +97,5 @@ class Mixture(eqx.Module):
         return [shape.query_x.shape[0] for shape in shapes]
 
 
-def _shape(task: Task) -> tuple[int, int, Kind]:
-    return task.features, task.outputs, task.kind
+def _shape(task: Task) -> tuple[int, int]:
+    return task.features, task.outputs

@@ -6,13 +6,12 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from blurax.errors import BluraxError
+from blurax.errors import BluraxError, require
 from blurax.tasks import grammar, images, omniglot, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import Kind, Task
-from blurax.tasks.holdings import holdings
 from blurax.tasks.mixture import Mixture
-from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, TEST, TRAIN, Source
+from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
 
 
 class Family(enum.StrEnum):
@@ -144,16 +143,13 @@ def _image(source: Source) -> Entry:
 
 def _image_at_hand(source: Source) -> str:
     try:
-        found = [
-            max((holding.count for holding in holdings(source, part)), default=0)
-            for part in (TRAIN, TEST)
-        ]
+        found = images.at_hand(source)
     except BluraxError:
         return "damaged"
-    if found == [source.train, source.test]:
+    if found == f"train={source.train},test={source.test}":
         return "yes"
-    part = f"in part: train={found[0]}, test={found[1]}"
-    return part if any(found) else _download(source.files)
+    missing = found == "train=0,test=0"
+    return _download(source.files) if missing else f"in part: {found.replace(',', ', ')}"
 
 
 def _omniglot_at_hand() -> str:
@@ -233,7 +229,7 @@ def entry(name: str) -> Entry:
         BluraxError: if there is none, naming those there are.
     """
     if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1)
+        near = difflib.get_close_matches(name.lower(), TASKS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(TASKS))}."
         raise BluraxError(f"There is no task {name!r}; {hint}")
     return TASKS[name]
@@ -241,7 +237,11 @@ def entry(name: str) -> Entry:
 
 def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
     found = entry(item.name)
-    given = {**dict(item.options), **options}
+    called = {key.replace("-", "_"): value for key, value in options.items() if value is not None}
+    said = dict(item.options)
+    twice = sorted(set(said) & set(called))
+    require(not twice, f"The task {item.name!r} has the option {', '.join(twice)} twice.")
+    given = {**said, **called}
     name = _name(item.name, given)
     own, augment = grammar.build((found.options, Augment), given, item.name)
     task = found.make(own, name)
@@ -253,7 +253,7 @@ def _name(name: str, options: dict[str, Any]) -> str:
 
     def one(key: str, value: Any) -> str:
         word = key.replace("_", "-")
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | list | range):
             value = "/".join(map(str, value))
         return word if value is True or value == "true" else f"{word}={value}"
 

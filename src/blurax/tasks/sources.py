@@ -1,6 +1,7 @@
 """The image data sets: what they hold, where they come from, and what identifies their files."""
 
 import dataclasses
+import string
 
 from blurax.errors import require
 
@@ -38,8 +39,14 @@ class Source:
     """Where it may lie in a data folder."""
     files: tuple[File, ...]
     """What is downloaded."""
+    class_names: tuple[str, ...] = ()
+    """Of the labels in order; their numbers if empty."""
     member: str = ""
     """The prefix of the files inside a published archive; also of their names outside it."""
+
+    def class_name(self, label: int) -> str:
+        """What a label means."""
+        return self.class_names[label - self.labels[0]] if self.class_names else str(label)
 
     @property
     def folder(self) -> str:
@@ -120,6 +127,18 @@ SOURCES = {
                 ),
                 26.4,
             ),
+            (
+                "t-shirt",
+                "trouser",
+                "pullover",
+                "dress",
+                "coat",
+                "sandal",
+                "shirt",
+                "sneaker",
+                "bag",
+                "boot",
+            ),
         ),
         Source(
             "kmnist",
@@ -153,6 +172,7 @@ SOURCES = {
             _NIST,
             ("emnist_byclass", "emnist", "EMNIST/raw"),
             _EMNIST,
+            tuple(string.digits + string.ascii_uppercase + string.ascii_lowercase),
             "emnist-byclass",
         ),
         Source(
@@ -166,6 +186,7 @@ SOURCES = {
             _NIST,
             ("emnist_letters", "emnist", "EMNIST/raw"),
             _EMNIST,
+            tuple(string.ascii_uppercase),
             "emnist-letters",
         ),
         Source(
@@ -185,6 +206,18 @@ SOURCES = {
                     "c32a1d4ab5d03f1284b67883e8d87530",
                     170.1,
                 ),
+            ),
+            (
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
             ),
         ),
     )

@@ -49,7 +49,9 @@ BUNDLED: dict[str, Callable[..., Any]] = {
 
 def bundled(name: str) -> ArrayTask:
     """One of scikit-learn's data sets."""
-    return from_arrays(*BUNDLED[name](return_X_y=True), name=name)
+    found = BUNDLED[name]()
+    task = from_arrays(found.data, found.target, name=name)
+    return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
 
 
 def from_csv(path: str | os.PathLike[str], label: str = "", *, seed: int = 0) -> ArrayTask:
@@ -66,7 +68,7 @@ def from_csv(path: str | os.PathLike[str], label: str = "", *, seed: int = 0) ->
         BluraxError: if the file cannot be read, lacks the column, has rows of other lengths or
             a cell that is no finite number, or if `from_arrays` refuses what is in it.
     """
-    header, rows = _rows(Path(path))
+    header, rows = _rows(Path(path).expanduser())
     label = label or header[-1]
     require(
         header.count(label) == 1,
@@ -80,8 +82,14 @@ def from_csv(path: str | os.PathLike[str], label: str = "", *, seed: int = 0) ->
         [_number(cell, path, line, header[c]) for c, cell in enumerate(row) if c != column]
         for line, row in rows
     ]
+    require(
+        len(names) <= len(rows) / 2,
+        f"{path}, column {label}: {len(names)} different classes in {len(rows)} rows; a class "
+        "takes a few examples: name another column as the label.",
+    )
     labels = np.array([names.index(c) for c in classes], np.int64)
-    return from_arrays(np.array(x, np.float64), labels, Path(path).stem, seed=seed)
+    task = from_arrays(np.array(x, np.float64), labels, Path(path).stem, seed=seed)
+    return dataclasses.replace(task, class_names=tuple(names))
 
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -96,7 +104,14 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise BluraxError(f"{path} is no CSV file in UTF-8: {error}.") from error
     require(len(numbered) >= 2, f"{path} holds {len(numbered)} rows; it takes a header and data.")
     (_, header), *rows = numbered
-    require(len(header) >= 2, f"{path} has one column; it takes numbers and a label.")
+    require(
+        len(header) >= 2,
+        f"{path} has one column; it takes numbers and a label, with commas between them.",
+    )
+    require(
+        not all(_is_number(cell) for cell in header),
+        f"{path} starts with a row of numbers; its first row takes the names of the columns.",
+    )
     for line, row in rows:
         require(
             len(row) == len(header),
@@ -105,13 +120,17 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, rows
 
 
-def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
+def _is_number(cell: str) -> bool:
     try:
-        value = float(cell)
+        float(cell)
     except ValueError:
-        value = math.nan
+        return False
+    return True
+
+
+def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
     require(
-        math.isfinite(value),
+        _is_number(cell) and math.isfinite(float(cell)),
         f"{path}, line {line}, column {column}: {cell!r} is no finite number.",
     )
-    return value
+    return float(cell)
