@@ -38,7 +38,7 @@ def test_the_commands_parse(monkeypatch):
         words = shlex.split(command)
         assert words[0] == "blurax"
         with pytest.raises(_ReachedError):
-            cli.app.cli(prog="blurax", args=words[1:], config=cli.STYLE)
+            cli.dispatch(words[1:])
     with pytest.raises(SystemExit) as caught:
         cli.main(shlex.split(commands[-1])[1:])
     assert caught.value.code == 0

@@ -18,7 +18,7 @@ class Metrics:
     steps: Int[np.ndarray, " steps"]
     """The numbers of the meta-steps, from 1."""
     loss: Float[np.ndarray, "steps members"]
-    """The query loss of each member."""
+    """The query loss of each member, or of the best candidate of each generation."""
     diverged: Int[np.ndarray, " steps"]
     """How many members' loss or gradient was not finite."""
     validated: Int[np.ndarray, " validations"]
@@ -84,6 +84,10 @@ def _collect(path: Path, lines: list[dict[str, Any]]) -> Metrics:
         raise BluraxError(f"{path} is not the log of a run.") from error
     if not validations:
         accuracy = np.zeros((0, *loss.shape[1:], 1))
+    if accuracy.shape[1] == 1:
+        # Candidates of a generation: the best one of each, for they come and go.
+        loss = np.where(np.isfinite(loss), loss, np.inf).min(axis=1, keepdims=True)
+        loss[np.isinf(loss)] = np.nan
     shapes = [array.ndim for array in (loss, accuracy, diverged, numbers, validated)]
     require(shapes == [2, 3, 1, 1, 1], f"{path} is not the log of a run.")
     require(

@@ -5,33 +5,35 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import tyro
 from rich.console import Console
+from rich.table import Table
 
 from blurax import io, teach
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.analysis.run_view import draw_run
+from blurax.analysis.runs_view import find_runs, runs_table
 from blurax.cli.demo import run_demo
 from blurax.cli.progress import RunProgress
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
+from blurax.cli.tensorboard import TensorBoard
 from blurax.errors import BluraxError, require
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.recipes import RECIPES, get_recipe
 from blurax.tasks import EpisodeSpec, get, score_name
 
-app = tyro.extras.SubcommandApp()
 STYLE = (tyro.conf.EnumChoicesFromValues,)
 """How arguments are written: choices by their values, such as `random`."""
 
 
-@app.command(name="demo")
 def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
     """Learn a rule on handwritten digits, then see what it can teach that it never met.
 
@@ -46,44 +48,87 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
         run_demo(Console(), directory, seeds, redo)
 
 
-@app.command(name="meta-train")
-def meta_train(
-    config: Annotated[MetaTrain, tyro.conf.arg(name="")],
-    directory: Path | None = None,
-    resume: Path | None = None,
-) -> None:
-    """Learn a rule by gradient through the unrolled inner loop.
+def meta_train_from(default: MetaTrain) -> Callable[..., None]:
+    """The command meta-train, its options starting from a configuration: a recipe's, say."""
 
-    Args:
-        config: The configuration of the run.
-        directory: Where the run goes; the default is a new folder under runs/.
-        resume: Go on with the run in this directory, with the configuration it was started with.
-    """
-    console = Console()
-    if resume is not None:
-        alone = config == MetaTrain() and directory is None
-        require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
-        directory = resume
-    else:
-        directory = directory or _new_directory(config)
-        run.start(config, directory)
-    kept = run.read_config(directory)[0]
-    console.print(f"Run directory: {directory} ({kept.meta_steps} meta-steps)")
-    command = f"blurax meta-train --resume {directory}"
+    def meta_train(
+        config: Annotated[MetaTrain, tyro.conf.arg(name="")] = default,
+        recipe: str | None = None,
+        directory: Path | None = None,
+        resume: Path | None = None,
+        tensorboard: bool = False,
+    ) -> None:
+        """Find a rule: by gradient, evolution strategies, CMA-ES or random search.
+
+        Args:
+            config: The configuration of the run.
+            recipe: Start from a named configuration; further options change it. blurax recipes
+                lists them.
+            directory: Where the run goes; the default is a new folder under runs/.
+            resume: Go on with the run in this directory, as it was started.
+            tensorboard: Also write a log for TensorBoard; takes the extra tensorboard.
+        """
+        console = Console()
+        if resume is not None:
+            alone = config == MetaTrain() and directory is None and recipe is None
+            require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
+            found = resume
+        else:
+            found = directory or _new_directory(config)
+            run.start(config, found)
+        _advance(console, found, tensorboard)
+
+    return meta_train
+
+
+def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
+    """Take a run to its end, in sight of the user."""
+    config = run.read_config(directory)[0]
+    what = score_name(config.tasks)
+    console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)")
+    board = TensorBoard(directory) if tensorboard else None
     with (
-        _resumable(command),
-        RunProgress(console, "meta-training", score_name(kept.tasks)) as progress,
+        _resumable(f"blurax meta-train --resume {directory}"),
+        RunProgress(console, "meta-training", what) as progress,
     ):
-        result = run.advance(directory, progress)
+
+        def watch(step: run.Progress) -> None:
+            progress(step)
+            if board is not None:
+                board(step)
+
+        result = run.advance(directory, watch)
+    if board is not None:
+        board.close()
     picture = draw_run(directory)
-    what = score_name(kept.tasks)
     console.print(
         f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
         f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
     )
 
 
-@app.command(name="tasks")
+def recipes() -> None:
+    """List the recipes: named configurations for blurax meta-train --recipe."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("recipe", no_wrap=True)
+    table.add_column("what it does")
+    table.add_column("what it took")
+    for name, recipe in RECIPES.items():
+        table.add_row(f"{name} (v{recipe.version})", recipe.about, recipe.cost)
+    Console().print(table)
+
+
+def runs(folder: tyro.conf.Positional[Path] = Path("runs")) -> None:
+    """List the runs below a folder, the best first.
+
+    Args:
+        folder: Where to look.
+    """
+    found = find_runs(folder)
+    require(bool(found), f"{folder} holds no run.")
+    Console().print(runs_table(found))
+
+
 def tasks(
     words: tyro.conf.Positional[tuple[str, ...]] = (),
     directory: Path = Path("."),
@@ -106,7 +151,6 @@ def tasks(
         list_tasks(Console())
 
 
-@app.command(name="train")
 def train(
     genome: tyro.conf.Positional[Path],
     task: str = "digits",
@@ -157,7 +201,6 @@ def train(
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")
 
 
-@app.command(name="show")
 def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
     """Draw a genome's matrices and gates in the terminal and as a picture.
 
@@ -200,13 +243,42 @@ def _use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
+def dispatch(args: list[str]) -> None:
+    """Parse the arguments and run the command they name.
+
+    Raises:
+        BluraxError: for a mistake of the user's.
+        SystemExit: for --help, and for arguments that cannot be parsed.
+    """
+    commands: dict[str, Callable[..., Any]] = {
+        "demo": demo,
+        "meta-train": meta_train_from(_recipe_in(args)),
+        "recipes": recipes,
+        "runs": runs,
+        "tasks": tasks,
+        "train": train,
+        "show": show,
+    }
+    tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
+
+
+def _recipe_in(args: list[str]) -> MetaTrain:
+    """The configuration of the recipe that the arguments name; the usual one if they name none."""
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        if word == "--recipe" and following:
+            return get_recipe(following).config
+        if word.startswith("--recipe="):
+            return get_recipe(word.removeprefix("--recipe=")).config
+    return MetaTrain()
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 2 for a mistake, 130 for Ctrl-C."""
     _use_compilation_cache()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
-        app.cli(prog="blurax", args=args, config=STYLE)
+        dispatch(sys.argv[1:] if args is None else args)
     except BluraxError as error:
         print(f"blurax: {error}", file=sys.stderr)
         return 2

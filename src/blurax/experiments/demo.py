@@ -14,53 +14,17 @@ from blurax.baselines import BUDGETS, OPTIMISERS, Comparison, compare_optimiser,
 from blurax.errors import BluraxError
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
-from blurax.outer.config import MetaTrain
-from blurax.outer.objective import Objective, When
-from blurax.outer.optimiser import Optimiser, Schedule
-from blurax.spec import (
-    Activation,
-    Init,
-    InitScale,
-    Normalise,
-    Reduction,
-    Rule,
-    Saturation,
-    Sigma,
-    Stabilise,
-    Symmetry,
-    Update,
-)
+from blurax.outer.recipes import get_recipe
 from blurax.tasks import EpisodeSpec, Split, get
 
 LEARNER = "blur"
 RESULT = "demo.json"
 
-RULE = Rule(
-    states=4,
-    symmetry=Symmetry.SYMMETRIC,
-    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
-    stabilise=Stabilise(
-        normalise=Normalise.BOTH, normalise_synapses=True, saturation=Saturation.TANH
-    ),
-    update=Update(batch=Reduction.MEAN),
-    init=Init(1.0, InitScale.FAN_IN),
-)
-"""The variant the demo learns. Normalisation lets it work in networks of other sizes; saturation
-bounds the synapses, without which a forget gate above 1 overflows after a few hundred steps."""
+CONFIG = get_recipe("demo").config
+"""How the demo's genome is learned, from random numbers."""
 
-CONFIG = MetaTrain(
-    tasks=("digits",),
-    hidden=("32", "24-24"),
-    rule=RULE,
-    episode=EpisodeSpec(steps=10, batch=128, query=128),
-    objective=Objective(when=When.MEAN),
-    optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE),
-    population=4,
-    meta_steps=300,
-    validate_every=25,
-)
-"""How the demo's genome is learned, from random numbers; in networks of two depths, since a rule
-learned at one depth alone can do the opposite of learning at another."""
+RULE = CONFIG.rule
+"""The variant the demo learns."""
 
 
 @dataclasses.dataclass(frozen=True)

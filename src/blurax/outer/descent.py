@@ -91,7 +91,8 @@ class Descent(eqx.Module):
             lambda leaf: jnp.broadcast_to(leaf[best], leaf.shape), (state.genomes, state.optimiser)
         )
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
-        return DescentState(*same, jax.vmap(self.estimator.init)(keys))
+        genomes, optimiser = same
+        return DescentState(genomes, optimiser, jax.vmap(self.estimator.init)(keys))
 
     def _optax(self) -> optax.GradientTransformation:
         return self.optimiser.transformation(self.meta_steps)

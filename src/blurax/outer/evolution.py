@@ -141,7 +141,7 @@ class Search:
 
     def _begin(self) -> Any:
         trainer, options = self._trainer, self._trainer.options
-        key = jax.random.fold_in(jax.random.wrap_key_data(self._seed), self._restarts)
+        key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
         genome = newborn(key, trainer.problem.rule, trainer.start, trainer.start_rate)
         start = np.asarray(flatten(genome), np.float64) / self._scale
         bound = options.bound

@@ -1,0 +1,73 @@
+"""The runs below a folder, as a table."""
+
+import dataclasses
+from pathlib import Path
+
+from rich.table import Table
+
+from blurax.analysis.metrics import read_metrics
+from blurax.errors import BluraxError
+from blurax.io import load_genome
+from blurax.outer.run import read_config
+from blurax.tasks import score_name
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """What is to be said of a run in a line."""
+
+    directory: Path
+    method: str
+    tasks: str
+    step: int
+    """Meta-steps behind its newest validation."""
+    meta_steps: int
+    score: float | None
+    """The best validation score; None before the first."""
+    what: str
+    """What the score is called; for a run that cannot be read, why."""
+
+
+def find_runs(folder: Path) -> list[RunSummary]:
+    """All runs below a folder, the best first, those without a score last.
+
+    Raises:
+        BluraxError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise BluraxError(f"{folder} is no folder; blurax runs takes one that holds runs.")
+    found = [summary(path.parent) for path in sorted(folder.rglob("config.json"))]
+    return sorted(found, key=lambda run: -1.0 if run.score is None else run.score, reverse=True)
+
+
+def summary(directory: Path) -> RunSummary:
+    """One run; one that cannot be read says why in the place of its score's name."""
+    try:
+        config, _ = read_config(directory)
+        tasks, what = ", ".join(config.tasks), score_name(config.tasks)
+    except BluraxError as error:
+        return RunSummary(directory, "-", "-", 0, 0, None, str(error))
+    try:
+        validated = read_metrics(directory).validated
+        score = load_genome(directory / "best.safetensors")[1].score
+        step = int(validated[-1]) if validated.size else 0
+    except BluraxError:
+        step, score = 0, None
+    return RunSummary(directory, config.method.value, tasks, step, config.meta_steps, score, what)
+
+
+def runs_table(runs: list[RunSummary]) -> Table:
+    """A row for each run."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    for name in ("method", "tasks"):
+        table.add_column(name)
+    table.add_column("meta-steps", justify="right", no_wrap=True)
+    table.add_column("best validation")
+    for run in runs:
+        score = "-" if run.score is None else f"{100 * run.score:.1f} % {run.what}"
+        done = f"{run.step:,} of {run.meta_steps:,}"
+        if run.method == "-":
+            score, done = run.what, "-"
+        table.add_row(str(run.directory), run.method, run.tasks, done, score)
+    return table

@@ -1,0 +1,172 @@
+"""Bias and variance of every estimator of the meta-gradient, against the exact one.
+
+One lesson is fixed (its networks, batches and query), so the meta-objective is a plain function of
+the genome, with one exact gradient. What an estimator says of it differs only by its own noise.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from blurax import io
+from blurax.errors import BluraxError
+from blurax.frozen import check_types, from_json, to_json
+from blurax.genome import Genome, flatten
+from blurax.outer.config import MetaTrain
+from blurax.outer.estimators import Estimator, PersistentES, TruncatedGradient
+from blurax.outer.objective import Objective, When
+from blurax.outer.ongoing import advance, begin
+from blurax.outer.problem import Problem
+from blurax.outer.recipes import STABLE
+from blurax.outer.start import Start, newborn
+from blurax.tasks import EpisodeSpec
+
+STEPS = 20
+CONFIG = MetaTrain(
+    tasks=("two-moon",),
+    hidden=("8",),
+    rule=dataclasses.replace(STABLE, states=2),
+    episode=EpisodeSpec(STEPS, 32, 128),
+    objective=Objective(when=When.MEAN),
+)
+"""A lesson that is long for its size: 20 steps, two moons, 8 hidden neurons, 2 states."""
+
+PAIRS = 16
+WINDOWS = (1, 2, 5, 10, 20)
+SIGMAS = (0.01, 0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one estimator said, all lengths in units of the exact gradient's."""
+
+    name: str
+    window: int
+    sigma: float
+    """0 for gradients."""
+    bias: float
+    """The length of the mean estimate's difference from the exact gradient."""
+    bias_error: float
+    """What the noise alone would give for it, with so many draws."""
+    deviation: float
+    """The root mean square length of an estimate's difference from the mean one."""
+    cosine: float
+    """Between the mean estimate and the exact gradient."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """All estimators on one lesson."""
+
+    draws: int
+    pairs: int
+    steps: int
+    measured: tuple[Measured, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+def measure(draws: int = 400, seed: int = 0) -> Result:
+    """Measure every estimator.
+
+    Args:
+        draws: estimates of each; those without noise of their own are computed once.
+    """
+    problem = CONFIG.problem()
+    genome = newborn(jax.random.key(seed), CONFIG.rule, Start.RANDOM, 0.0)
+    key = jax.random.key(seed + 1)
+    exact = jax.jit(jax.grad(lambda v: _whole(problem, v, key)))(genome)
+    measured = [
+        _measured("truncated", w, 0.0, _truncated(problem, genome, key, w), flatten(exact))
+        for w in WINDOWS
+    ]
+    for sigma in SIGMAS:
+        for name, windows in (("es", (STEPS,)), ("pes", WINDOWS[:-1]), ("nres", WINDOWS[:-1])):
+            for window in windows:
+                estimator = PersistentES(problem, PAIRS, sigma, window, name == "nres")
+                found = _drawn(estimator, problem, genome, key, window, draws)
+                measured.append(_measured(name, window, sigma, found, flatten(exact)))
+    return Result(draws, PAIRS, STEPS, tuple(measured))
+
+
+def _whole(problem: Problem, genome: Genome, key: PRNGKeyArray) -> Array:
+    return advance(problem, genome, begin(problem, key), STEPS)[0]
+
+
+def _lesson(
+    estimator: Estimator, genome: Genome, carry: Any, window: int, key: PRNGKeyArray
+) -> Float[Array, " size"]:
+    """The mean of an estimator's windows over the lesson, the genome held fixed."""
+
+    def one(carry: Any, number: Array) -> tuple[Any, Array]:
+        drawn = jax.random.fold_in(key, number)
+        _, gradient, carry = estimator.estimate(genome, carry, drawn, None)
+        return carry, flatten(gradient)
+
+    _, found = jax.lax.scan(one, carry, jnp.arange(STEPS // window))
+    return jnp.mean(found, axis=0)
+
+
+def _truncated(problem: Problem, genome: Genome, key: PRNGKeyArray, window: int) -> np.ndarray:
+    estimator = TruncatedGradient(problem, window)
+    found = jax.jit(lambda: _lesson(estimator, genome, estimator.init(key), window, key))()
+    return np.asarray(found)[None]
+
+
+def _drawn(
+    estimator: PersistentES,
+    problem: Problem,
+    genome: Genome,
+    key: PRNGKeyArray,
+    window: int,
+    draws: int,
+) -> np.ndarray:
+    """`[draws, size]`: estimates that differ by their noise alone."""
+    lessons = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (PAIRS, *leaf.shape)), begin(problem, key)
+    )
+    carry = dataclasses.replace(estimator.init(key), up=lessons, down=lessons)
+
+    def one(key: PRNGKeyArray) -> Array:
+        return _lesson(estimator, genome, carry, window, key)
+
+    keys = jax.random.split(jax.random.fold_in(key, 2), draws)
+    return np.asarray(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
+
+
+def _measured(name: str, window: int, sigma: float, found: np.ndarray, exact: Array) -> Measured:
+    wanted = np.asarray(exact, float)
+    length, mean = float(np.linalg.norm(wanted)), found.mean(axis=0)
+    spread = float(np.sqrt(np.mean(np.sum((found - mean) ** 2, axis=1))))
+    cosine = float(mean @ wanted / np.linalg.norm(mean) / length)
+    bias = float(np.linalg.norm(mean - wanted)) / length
+    return Measured(
+        name, window, sigma, bias, spread / length / len(found) ** 0.5, spread / length, cosine
+    )
+
+
+def write(path: Path, result: Result) -> None:
+    """Write a result file."""
+    io.write_json(path, to_json(result))
+
+
+def read(path: Path) -> Result:
+    """Read what `write` wrote.
+
+    Raises:
+        BluraxError: if there is no such file, or not such a one.
+    """
+    try:
+        return from_json(Result, json.loads(path.read_text()))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BluraxError(f"{path} is not a measurement of estimators.") from error

@@ -1,0 +1,163 @@
+"""Named configurations: what to type to repeat an experiment, and what it costs."""
+
+import dataclasses
+import difflib
+
+from blurax.errors import BluraxError
+from blurax.outer.config import MetaTrain
+from blurax.outer.curriculum import Curriculum
+from blurax.outer.methods import Cma, Method
+from blurax.outer.objective import Loss, Objective, When
+from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.spec import (
+    Activation,
+    Init,
+    InitScale,
+    Normalise,
+    Reduction,
+    Rule,
+    Saturation,
+    Sigma,
+    Stabilise,
+    Symmetry,
+    Update,
+)
+from blurax.tasks import EpisodeSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A configuration with a name."""
+
+    about: str
+    """One line for lists."""
+    cost: str
+    """What it took, and on what."""
+    config: MetaTrain
+    version: int = 1
+    """Rises with every change of the configuration, so that a result can name what made it."""
+
+
+STABLE = Rule(
+    states=4,
+    symmetry=Symmetry.SYMMETRIC,
+    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
+    stabilise=Stabilise(
+        normalise=Normalise.BOTH, normalise_synapses=True, saturation=Saturation.TANH
+    ),
+    update=Update(batch=Reduction.MEAN),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""A variant that learns from random numbers. Normalisation lets it work in networks of other sizes;
+saturation bounds the synapses, without which a forget gate above 1 overflows after a few hundred
+steps."""
+
+_FAST = Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE)
+
+RECIPES: dict[str, Recipe] = {
+    "demo": Recipe(
+        "the demo's rule: digits, two depths, lessons of 10 steps",
+        "2 minutes on two CPU cores",
+        MetaTrain(
+            tasks=("digits",),
+            hidden=("32", "24-24"),  # a rule learned at one depth can do the opposite at another
+            rule=STABLE,
+            episode=EpisodeSpec(steps=10, batch=128, query=128),
+            objective=Objective(when=When.MEAN),
+            optimiser=_FAST,
+            population=4,
+            meta_steps=300,
+            validate_every=25,
+        ),
+    ),
+    "digits-cma": Recipe(
+        "CMA-ES on the accuracy, small: digits, one hidden layer of 32, 2 states",
+        "1 minute on two CPU cores",
+        MetaTrain(
+            tasks=("digits",),
+            hidden=("32",),
+            rule=dataclasses.replace(STABLE, states=2),
+            method=Method.CMA_ES,
+            episode=EpisodeSpec(steps=10, batch=64, query=256),
+            objective=Objective(loss=Loss.ACCURACY),
+            population=24,
+            meta_steps=40,
+            validate_every=8,
+        ),
+    ),
+    "fig7-cma": Recipe(
+        "Fig. 7: CMA-ES on the accuracy, MNIST 14x14, one hidden layer of 512, 2 states",
+        "40 minutes on two CPU cores",
+        MetaTrain(
+            tasks=("mnist:size=14",),
+            hidden=("512",),
+            rule=dataclasses.replace(STABLE, states=2),
+            method=Method.CMA_ES,
+            episode=EpisodeSpec(steps=15, batch=128, query=20 * 128),
+            objective=Objective(loss=Loss.ACCURACY),
+            cma=Cma(chunk=8),
+            population=80,
+            meta_steps=400,
+            validate_every=10,
+        ),
+    ),
+    "fig7-gradient": Recipe(
+        "Fig. 7: the same problem by gradient",
+        "not measured",
+        MetaTrain(
+            tasks=("mnist:size=14",),
+            hidden=("512",),
+            rule=dataclasses.replace(STABLE, states=2),
+            episode=EpisodeSpec(steps=15, batch=128, query=128),
+            optimiser=_FAST,
+            population=4,
+            meta_steps=400,
+            validate_every=10,
+        ),
+    ),
+    "fig14-curriculum": Recipe(
+        "App. C.1: MNIST 10x10, 256-128, 4 states, lessons that grow from 10 to 50 steps",
+        "hours on two CPU cores",
+        MetaTrain(
+            tasks=("mnist:crop=20,size=10",),
+            hidden=("256-128",),
+            rule=STABLE,
+            episode=EpisodeSpec(steps=10, batch=128, query=128),
+            curriculum=Curriculum(add=10, every=150, most=50),
+            objective=Objective(when=When.MEAN),
+            optimiser=_FAST,
+            population=4,
+            meta_steps=900,
+            validate_every=25,
+        ),
+    ),
+    "toys": Recipe(
+        "Fig. 3 and 4: five 2-d toys, one hidden layer of 20, 2 states, lessons of 50 steps",
+        "not measured",
+        MetaTrain(
+            tasks=("xor", "and", "two-moon", "centre-circle", "random-xor"),
+            hidden=("20",),
+            rule=dataclasses.replace(STABLE, states=2),
+            episode=EpisodeSpec(steps=50, batch=128, query=512),
+            objective=Objective(when=When.MEAN),
+            optimiser=_FAST,
+            population=4,
+            meta_steps=600,
+            validate_every=50,
+        ),
+    ),
+}
+"""Every recipe by name."""
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        BluraxError: if there is none, naming those there are.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}."
+        raise BluraxError(f"There is no recipe {name!r}; {hint}")
+    return RECIPES[name]
