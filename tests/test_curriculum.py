@@ -1,0 +1,175 @@
+"""Curriculum, early stopping and runs that are lost."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax import io
+from blurax.errors import BluraxError
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.outer.curriculum import Curriculum
+from blurax.outer.optimiser import Optimiser
+from blurax.spec import Reduction, Rule, Update
+from blurax.tasks import EpisodeSpec
+
+CONFIG = MetaTrain(
+    tasks=("xor",),
+    hidden=("3",),
+    rule=Rule(update=Update(batch=Reduction.MEAN)),
+    episode=EpisodeSpec(2, 8, 8, held_out=64),
+    curriculum=Curriculum(add=2, every=2, most=5),
+    optimiser=Optimiser(learning_rate=1e-2),
+    population=3,
+    meta_steps=6,
+    validate_every=2,
+    validation_episodes=1,
+)
+
+
+def test_lessons_grow_stage_by_stage_to_their_most():
+    assert [CONFIG.curriculum.stage(n) for n in range(6)] == [0, 0, 1, 1, 2, 2]
+    assert [n for n in range(6) if CONFIG.curriculum.begins(n)] == [2, 4]
+    assert [CONFIG.problem(stage).episode.steps for stage in range(3)] == [2, 4, 5]
+    assert CONFIG.validation().episode.steps == 5  # what genomes are chosen for
+    assert dataclasses.replace(CONFIG, validation_steps=9).validation().episode.steps == 9
+    assert not any(Curriculum().begins(n) for n in range(9))
+
+
+def test_all_members_go_on_from_the_best_one(tmp_path, monkeypatch):
+    seen = []
+    original = run._synchronised
+
+    def watched(trainer, state, key, number):
+        moved = original(trainer, state, key, number)
+        seen.append((number, state, moved, trainer))
+        return moved
+
+    monkeypatch.setattr(run, "_synchronised", watched)
+    run.start(CONFIG, tmp_path)
+    run.advance(tmp_path)
+    assert [number for number, *_ in seen] == [2, 4]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    scores = {line["step"]: line["accuracy"] for line in lines if "accuracy" in line}
+    for number, before, after, trainer in seen:
+        best = int(np.argmax(np.mean(scores[number], axis=1)))
+        for old, new in zip(
+            jax.tree.leaves((before.trainer.genomes, before.trainer.optimiser)),
+            jax.tree.leaves((after.trainer.genomes, after.trainer.optimiser)),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(new, np.broadcast_to(old[best], new.shape))
+        assert trainer.problem.episode.steps == {2: 4, 4: 5}[number]
+
+
+def test_validation_tasks_are_their_own(tmp_path):
+    config = dataclasses.replace(CONFIG, validate_on=("or", "two-moon"), meta_steps=2)
+    assert [task.name for task in config.validation().tasks] == ["or", "two-moon"]
+    run.start(config, tmp_path)
+    run.advance(tmp_path)
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert np.shape(line["accuracy"]) == (3, 2)
+
+
+def test_patience_stops_a_run_that_gets_no_better(tmp_path):
+    steady = dataclasses.replace(
+        CONFIG,
+        curriculum=Curriculum(),
+        optimiser=Optimiser(learning_rate=1e-30),
+        patience=2,
+        meta_steps=20,
+        validate_every=2,
+    )
+    run.start(steady, tmp_path)
+    steps = []
+    run.advance(tmp_path, lambda progress: steps.append(progress.step))
+    assert steps[-1] == 6  # the first validation, and two that were no better
+    run.advance(tmp_path, lambda progress: steps.append(progress.step))
+    assert steps[-1] == 6  # it stays stopped
+
+
+def test_a_run_that_is_lost_says_so_and_keeps_its_last_good_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "LOST", 3)
+    config = dataclasses.replace(CONFIG, curriculum=Curriculum(), meta_steps=30, validate_every=2)
+    run.start(config, tmp_path)
+
+    class StopError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.step == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        run.advance(tmp_path, stop)
+    good = io.load_genome(tmp_path / "best.safetensors")[0]
+    original = run._step
+
+    def diverging(trainer, state, key, number):
+        moved, info = original(trainer, state, key, number)
+        wild = dataclasses.replace(info, diverged=jnp.ones(3, bool))
+        return dataclasses.replace(moved, lost=state.lost + 1), wild
+
+    monkeypatch.setattr(run, "_step", diverging)
+    with pytest.raises(
+        BluraxError, match=r"all 3 members diverged in 3 meta-steps .* up to 5, in "
+    ):
+        run.advance(tmp_path)
+    kept = io.load_genome(tmp_path / "best.safetensors")[0]
+    for name, leaf in genomes.leaves(kept).items():
+        assert np.isfinite(leaf).all(), name
+    assert genomes.leaves(good).keys() == genomes.leaves(kept).keys()
+
+
+def test_members_that_all_diverge_are_counted(tmp_path):
+    """Genomes that overflow from the start: the run gives up by itself."""
+    config = dataclasses.replace(
+        CONFIG, curriculum=Curriculum(), meta_steps=60, validate_every=30, start_rate=1.0
+    )
+    run.start(config, tmp_path)
+    original = MetaTrain.trainer
+
+    class Wild:
+        """A trainer whose genomes overflow at once."""
+
+        def __init__(self, trainer):
+            self._trainer = trainer
+
+        def init(self, key):
+            state = self._trainer.init(key)
+            return dataclasses.replace(
+                state, genomes=jax.tree.map(lambda leaf: leaf * 1e200, state.genomes)
+            )
+
+        def __getattr__(self, name):
+            return getattr(self._trainer, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MetaTrain, "trainer", lambda self, stage=0: Wild(original(self, stage)))
+        with pytest.raises(BluraxError, match=r"all 3 members diverged in 20 meta-steps in a row"):
+            run.advance(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"add": -1}, r"Curriculum\.add is -1"),
+        ({"add": 5}, r"Curriculum\.add is 5, but Curriculum\.every is 0"),
+        ({"most": 0}, r"Curriculum\.most is 0"),
+    ],
+)
+def test_bad_curricula_are_refused(fields, message):
+    with pytest.raises(BluraxError, match=message):
+        Curriculum(**fields)
+
+
+def test_stages_that_begin_between_validations_are_refused():
+    with pytest.raises(
+        BluraxError, match=r"Curriculum\.every is 3 and MetaTrain\.validate_every 2"
+    ):
+        dataclasses.replace(CONFIG, curriculum=Curriculum(add=1, every=3))

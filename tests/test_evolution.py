@@ -1,0 +1,161 @@
+"""CMA-ES and random search: they find what there is to find, and can be led to the same point."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.errors import BluraxError
+from blurax.outer import evolution, run
+from blurax.outer.config import MetaTrain
+from blurax.outer.evolution import CmaEs, RandomSearch
+from blurax.outer.methods import Cma, Method
+from blurax.outer.recipes import get_recipe
+from blurax.outer.start import Start
+from blurax.spec import Rule
+
+RULE = Rule(states=2)
+TARGET = 0.5 * jnp.arange(genomes.flatten(genomes.random(jax.random.key(0), RULE)).size) % 2 - 0.5
+
+
+class Sphere(eqx.Module):
+    """In place of a problem: the distance to one genome, in units of each number's scale."""
+
+    rule: Rule = eqx.field(static=True, default=RULE)
+
+    def loss(self, genome, key, which=None):
+        scale = evolution.scale_vector(self.rule)
+        return jnp.sum((genomes.flatten(genome) / scale - TARGET) ** 2)
+
+    def draw(self, key):
+        return None
+
+
+def cma(generations: int, **options) -> CmaEs:
+    return CmaEs(Sphere(), 12, generations, Cma(**options), Start.RANDOM, 0.1)
+
+
+def led(trainer, steps: int, state=None):
+    state = trainer.init(jax.random.key(1)) if state is None else state
+    losses = []
+    for n in range(steps):
+        state, info = trainer.step(state, jax.random.key(n))
+        losses.append(np.asarray(info.loss))
+    return state, np.array(losses)
+
+
+@pytest.fixture(autouse=True)
+def any_problem(unchecked):
+    """The sphere stands in for a problem."""
+
+
+def test_cma_es_finds_the_optimum_of_a_sphere():
+    state, losses = led(cma(260), 260)
+    assert losses[0].min() > 1
+    assert losses[-1].max() < 1e-6
+    found = np.asarray(state.mean) / np.asarray(evolution.scale_vector(RULE))
+    np.testing.assert_allclose(found, TARGET, atol=1e-3)
+
+
+def test_random_search_keeps_the_best_and_is_the_floor():
+    trainer = RandomSearch(Sphere(), 12, 0, Start.RANDOM, 0.1)
+    state = trainer.init(jax.random.key(1))
+    best, vectors = np.inf, []
+    for n in range(20):
+        state, info = trainer.step(state, jax.random.key(n))
+        best = min(best, float(info.loss.min()))
+        vectors.append(state.vector)
+        assert float(state.loss) == best
+        assert float(Sphere().loss(genomes.unflatten(state.vector, RULE), None)) == best
+    assert len({v.tobytes() for v in map(np.asarray, vectors)}) > 1
+    assert best > led(cma(40), 20)[1].min()
+
+
+def test_a_search_is_led_to_the_same_point_by_its_losses_alone():
+    straight, losses = led(cma(12), 12)
+    half, _ = led(cma(12), 5)
+    rest = jax.tree.map(jnp.array, half)
+    for n in range(5, 12):
+        rest, info = cma(12).step(rest, jax.random.key(n))  # a new trainer each time: no memory
+        np.testing.assert_array_equal(info.loss, losses[n])
+    jax.tree.map(np.testing.assert_array_equal, rest, straight)
+
+
+def test_numpys_own_random_numbers_are_left_alone():
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
+    led(cma(3), 3)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_bounds_hold():
+    trainer = cma(6, bound=0.6, sigma=2.0)
+    state = trainer.init(jax.random.key(1))
+    seen = []
+    original = evolution.candidate_losses
+    try:
+        evolution.candidate_losses = lambda p, v, k, c: seen.append(v) or original(p, v, k, c)
+        for n in range(6):
+            state, _ = trainer.step(state, jax.random.key(n))
+    finally:
+        evolution.candidate_losses = original
+    scaled = np.concatenate(seen) / np.asarray(evolution.scale_vector(RULE))
+    assert np.abs(scaled).max() <= 0.6 + 1e-9
+    assert np.abs(scaled).max() > 0.5
+
+
+def test_a_search_at_rest_begins_anew_elsewhere():
+    _, still = led(cma(420), 420)
+    _, anew = led(cma(420, restarts=1), 420)
+    np.testing.assert_array_equal(still[:150], anew[:150])
+    assert still[-1].max() < 1e-9
+    jump = int(np.argmax(anew.min(axis=1)[150:] > 1)) + 150
+    assert anew[jump].min() > 1 > anew[jump - 1].max()
+
+
+def test_candidates_that_overflow_count_as_the_worst():
+    trainer = cma(4)
+    search = trainer._search(np.asarray(jax.random.key_data(jax.random.key(1))))
+    search.ask()
+    losses = np.arange(12.0)
+    losses[3:6] = [np.nan, np.inf, -np.inf]
+    search.tell(losses)
+    told = search._es.fit.hist[0]
+    assert told == 0.0
+    assert np.isfinite(search.mean()).all()
+    search.ask()
+    search.tell(np.full(12, np.nan))
+    assert np.isfinite(search.mean()).all()
+
+
+def test_cma_es_learns_a_rule_on_the_accuracy(tmp_path, float32):
+    """The recipe digits-cma, cut to what a test may take; at the start all are near chance."""
+    config = dataclasses.replace(
+        get_recipe("digits-cma").config, meta_steps=24, validate_every=8, validation_episodes=2
+    )
+    run.start(config, tmp_path)
+    result = run.advance(tmp_path)
+    assert result.score > 0.8
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sigma": 0.0}, r"Cma\.sigma is 0\.0"),
+        ({"bound": -1.0}, r"Cma\.bound is -1\.0"),
+        ({"restarts": -1}, r"Cma\.restarts is -1"),
+        ({"chunk": -1}, r"Cma\.chunk is -1"),
+    ],
+)
+def test_bad_options_are_refused(fields, message):
+    with pytest.raises(BluraxError, match=message):
+        Cma(**fields)
+
+
+def test_too_few_candidates_are_refused():
+    with pytest.raises(BluraxError, match="cma-es takes 4 candidates or more"):
+        MetaTrain(method=Method.CMA_ES, population=3)

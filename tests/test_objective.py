@@ -1,0 +1,96 @@
+"""Objectives: what is asked when, what growth costs, what is refused."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.errors import BluraxError
+from blurax.inner import predict, step
+from blurax.network import Network
+from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
+from blurax.spec import Reduction, Rule, Update
+from blurax.tasks import EpisodeSpec, Split, get
+from blurax.teach import query_loss, score
+
+RULE = Rule(update=Update(batch=Reduction.MEAN))
+SPEC = EpisodeSpec(5, 16, 24)
+NETWORK = Network((4, 3, 3))
+KEY = jax.random.key(4)
+GENOME = genomes.random(jax.random.key(3), RULE)
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    """Loss, score and size of the synapses after each step (0: newborn), one step at a time."""
+    task = get("iris")
+    born, drawn = jax.random.split(KEY)
+    episode = task.sample(drawn, SPEC, Split.TRAIN)
+    state, one = NETWORK.init(born, RULE, SPEC.batch), eqx.filter_jit(step)
+    rows = []
+    for n in range(6):
+        prediction = predict(GENOME, state, episode.query_x)
+        rows.append(
+            (
+                float(query_loss(prediction, episode.query_y, task.kind)),
+                float(score(prediction, episode.query_y, task.kind)),
+                float(log_size(state)),
+            )
+        )
+        if n < 5:
+            state, _ = one(GENOME, state, episode.x[n], episode.y[n], n)
+    return np.array(rows)
+
+
+def loss_of(objective: Objective) -> float:
+    return float(eqx.filter_jit(episode_loss)(GENOME, NETWORK, get("iris"), SPEC, objective, KEY))
+
+
+@pytest.mark.parametrize(
+    ("objective", "weights"),
+    [
+        (Objective(), [0, 0, 0, 0, 1]),
+        (Objective(when=When.MEAN), [0.2] * 5),
+        (Objective(when=When.HORIZONS, horizons=(2, 5)), [0, 0.5, 0, 0, 0.5]),
+        (Objective(when=When.HORIZONS, horizons=(4, 1), weights=(3.0, 1.0)), [0.25, 0, 0, 0.75, 0]),
+    ],
+)
+def test_the_query_is_asked_when_it_should_be(objective, weights, by_hand):
+    for loss, column in ((Loss.CROSS_ENTROPY, 0), (Loss.ACCURACY, 1)):
+        asked = dataclasses.replace(objective, loss=loss)
+        values = by_hand[1:, column] if loss is Loss.CROSS_ENTROPY else 1 - by_hand[1:, column]
+        assert loss_of(asked) == pytest.approx(float(values @ weights), rel=1e-9)
+
+
+@pytest.mark.parametrize("when", [When.LAST, When.MEAN, When.HORIZONS])
+def test_growth_in_the_last_step_costs_what_it_would_grow_to(when, by_hand):
+    horizons = (5,) if when is When.HORIZONS else ()
+    plain = Objective(when=when, horizons=horizons)
+    growth = 5 * max(0.0, by_hand[5, 2] - by_hand[4, 2])
+    assert growth > 0.01  # the test would see nothing else
+    paid = loss_of(dataclasses.replace(plain, growth=0.7)) - loss_of(plain)
+    assert paid == pytest.approx(0.7 * growth, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"horizons": (3,)}, r"Objective\.horizons is \(3,\) where Objective\.when is last"),
+        ({"when": When.HORIZONS}, r"Objective\.horizons is \(\) where"),
+        ({"when": When.HORIZONS, "horizons": (0,)}, r"horizons is \(0,\)"),
+        ({"when": When.HORIZONS, "horizons": (1, 2), "weights": (1.0,)}, r"weights is \(1\.0,\)"),
+        ({"when": When.HORIZONS, "horizons": (1,), "weights": (-1.0,)}, r"weights is \(-1\.0,\)"),
+        ({"growth": -1.0}, r"Objective\.growth is -1\.0"),
+    ],
+)
+def test_objectives_that_make_no_sense_are_refused(fields, message):
+    with pytest.raises(BluraxError, match=message):
+        Objective(**fields)
+
+
+def test_a_horizon_beyond_the_lesson_is_refused():
+    with pytest.raises(BluraxError, match="but a lesson has 5 steps"):
+        Objective(when=When.HORIZONS, horizons=(6,)).check(5)
