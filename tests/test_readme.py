@@ -30,9 +30,9 @@ def test_the_python_runs(tmp_path, capsys):
 
 def test_the_commands_parse(monkeypatch):
     commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
-    assert len(commands) == 6
+    assert len(commands) == 8
     called = []
-    for name in ("io", "run", "_new_directory", "list_tasks"):
+    for name in ("io", "run", "_new_directory", "list_tasks", "find_runs"):
         monkeypatch.setattr(cli, name, _Recorder(called))
     for command in commands[:-1]:
         words = shlex.split(command)
