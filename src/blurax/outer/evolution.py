@@ -7,7 +7,6 @@ generation meet the same episodes, so that they differ by nothing but themselves
 import warnings
 from typing import Any
 
-import cma
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -140,6 +139,8 @@ class Search:
         self._es = self._begin()
 
     def _begin(self) -> Any:
+        import cma  # not above: it imports pyplot, which only those should pay who ask for it
+
         trainer, options = self._trainer, self._trainer.options
         key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
         genome = newborn(key, trainer.problem.rule, trainer.start, trainer.start_rate)
