@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from blurax.analysis import style
-from blurax.experiments.estimators import Measured, Result
+from blurax.outer.estimates import Measured, Result
 
 LOOKS = {
     "truncated": (style.EMPHASIS, "o", "truncated gradient"),
@@ -37,7 +37,7 @@ def draw_estimators(result: Result, path: str | os.PathLike[str]) -> Path:
         windows = sorted({m.window for m in result.measured})
         axes.set_xticks(windows, [str(window) for window in windows])
         axes.minorticks_off()
-        axes.set_yscale("log")
+        axes.set_ylim(bottom=0)
     left.set_title("grey: what the noise alone would give", loc="left", fontsize=style.SMALL)
     handles, names = left.get_legend_handles_labels()
     figure.legend(
