@@ -1,5 +1,6 @@
 """All tests compute in float64, unless one asks for the fixture `float32`."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,14 @@ import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """Forget the programs of each module: thousands of them exhaust a process's memory maps."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture
