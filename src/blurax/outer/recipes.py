@@ -72,7 +72,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "digits-cma": Recipe(
         "CMA-ES on the accuracy, small: digits, one hidden layer of 32, 2 states",
-        "1 minute on two CPU cores",
+        "half a minute on two CPU cores: 89.2 % in validation",
         MetaTrain(
             tasks=("digits",),
             hidden=("32",),
@@ -87,7 +87,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fig7-cma": Recipe(
         "Fig. 7: CMA-ES on the accuracy, MNIST 14x14, one hidden layer of 512, 2 states",
-        "40 minutes on two CPU cores",
+        "46 minutes on two shared CPU cores: 87.8 % in validation",
         MetaTrain(
             tasks=("mnist:size=14",),
             hidden=("512",),
@@ -117,7 +117,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fig14-curriculum": Recipe(
         "App. C.1: MNIST 10x10, 256-128, 4 states, lessons that grow from 10 to 50 steps",
-        "hours on two CPU cores",
+        "18 minutes on two shared CPU cores: 83.6 % in validation after 50 steps",
         MetaTrain(
             tasks=("mnist:crop=20,size=10",),
             hidden=("256-128",),
