@@ -12,21 +12,41 @@ from blurax.spec import Normalise, Signal, Source, Symmetry
 
 @dataclasses.dataclass
 class Net:
-    """Synapses upwards and downwards (None: symmetric) and kept neurons (None: zeroed)."""
+    """Synapses upwards, the bias unit's in the last row, and downwards (None: symmetric; those to
+    the input layer, which nobody reads, are made up), and kept neurons (None: zeroed)."""
 
     up: list[np.ndarray]
     down: list[np.ndarray] | None
     neurons: list[np.ndarray] | None
 
 
+def matrix(synapses):
+    """w_ij of one pair of layers, the bias unit's synapses as the last row."""
+    return np.concatenate([synapses.forward, synapses.bias], axis=-2)
+
+
+def downwards(synapses):
+    """w_ji of one pair of layers."""
+    if synapses.backward is not None:
+        return np.array(synapses.backward)
+    return np.ones(np.swapaxes(synapses.forward, 1, 2).shape)
+
+
 def net_of(state, rule):
     """The naive copy of a `NetworkState`."""
     symmetric = rule.symmetry is Symmetry.SYMMETRIC
     return Net(
-        [np.array(s.forward) for s in state.synapses],
-        None if symmetric else [np.array(s.backward) for s in state.synapses],
-        [np.array(a) for a in state.neurons] if rule.keep_neurons else None,
+        [matrix(s) for s in state.synapses],
+        None if symmetric else [downwards(s) for s in state.synapses],
+        whole(state.neurons, rule) if rule.keep_neurons else None,
     )
+
+
+def whole(neurons, rule):
+    """The states of all layers, k of them in the input layer too: there all but the first are 0."""
+    first = np.zeros((rule.states, *neurons[0].shape[1:]))
+    first[0] = neurons[0][0]
+    return [first, *(np.array(a) for a in neurons[1:])]
 
 
 def genes_at(genes, rule, l):

@@ -57,15 +57,16 @@ def descend(weights: Weights, x: jax.Array, y: jax.Array, rate: float, rule: Rul
 
 
 def weights_of(state: NetworkState) -> Weights:
-    """The forward synapses as matrices and biases; the bias unit is the last row."""
-    return [(s.forward[..., 0, :-1, :], s.forward[..., 0, -1, :]) for s in state.synapses]
+    """The forward synapses as matrices and biases."""
+    return [(s.forward[..., 0, :, :], s.bias[..., 0, 0, :]) for s in state.synapses]
 
 
 def network(sizes: list[int], rng: np.random.Generator) -> NetworkState:
     """A random network with single-channel, symmetric synapses."""
 
     def between(i: int, j: int) -> Synapses:
-        return Synapses(jnp.asarray(rng.normal(size=(1, i + 1, j)) / (i + 1) ** 0.5), None)
+        w = jnp.asarray(rng.normal(size=(1, i + 1, j)) / (i + 1) ** 0.5)
+        return Synapses(w[:, :-1], w[:, -1:], None)
 
     return NetworkState(tuple(between(i, j) for i, j in pairwise(sizes)), None)
 

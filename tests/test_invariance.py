@@ -43,8 +43,8 @@ def permute_neurons(state: NetworkState) -> NetworkState:
     """The same network with its hidden neurons renamed; also for states stacked over steps."""
 
     def between(s: Synapses, low: np.ndarray, high: np.ndarray) -> Synapses:
-        rows = np.append(low, len(low))  # The bias unit stays the last.
-        s = eqx.tree_at(lambda s: s.forward, s, taken(taken(s.forward, rows, -2), high, -1))
+        s = eqx.tree_at(lambda s: s.forward, s, taken(taken(s.forward, low, -2), high, -1))
+        s = eqx.tree_at(lambda s: s.bias, s, taken(s.bias, high, -1))
         if s.backward is None:
             return s
         return eqx.tree_at(lambda s: s.backward, s, taken(taken(s.backward, high, -2), low, -1))
@@ -101,7 +101,8 @@ def permute_channels(state: NetworkState, order: np.ndarray) -> NetworkState:
 
 
 def permute_info(info: StepInfo, order: np.ndarray) -> StepInfo:
-    return eqx.tree_at(lambda i: i.neurons, info, taken(info.neurons, order, -3))
+    below, *above = info.neurons  # the input layer has one state
+    return eqx.tree_at(lambda i: i.neurons, info, (below, *taken(above, order, -3)))
 
 
 @pytest.mark.parametrize("name", MANY_STATES)

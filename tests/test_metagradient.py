@@ -63,7 +63,7 @@ def query_loss(rule: Rule, remat: Remat = Remat.STEP) -> Callable[[jax.Array], j
 
 def genes(name: str) -> jax.Array:
     """The point at which the slope is taken; at the full size Oja's term saturates the network."""
-    return 0.8 * genome.flatten(lively(TABLE[name]))
+    return 0.6 * genome.flatten(lively(TABLE[name]))
 
 
 @cache

@@ -34,11 +34,12 @@ def test_the_shapes_are_those_of_the_rule(name: str):
     shapes = jax.tree.map(jnp.shape, newborn(rule))
     pairs = list(pairwise(SIZES))
     channels = 1 if rule.channels is Channels.SINGLE else rule.states
-    assert [s.forward for s in shapes.synapses] == [(channels, i + 1, j) for i, j in pairs]
+    assert [s.forward for s in shapes.synapses] == [(channels, i, j) for i, j in pairs]
+    assert [s.bias for s in shapes.synapses] == [(channels, 1, j) for _, j in pairs]
     symmetric = rule.symmetry is Symmetry.SYMMETRIC
-    down = [None if symmetric else (channels, j, i) for i, j in pairs]
-    assert [s.backward for s in shapes.synapses] == down
-    neurons = tuple((rule.states, BATCH, n) for n in SIZES)
+    down = [None if symmetric else (channels, j, i) for i, j in pairs[1:]]
+    assert [s.backward for s in shapes.synapses] == [None, *down]
+    neurons = ((1, BATCH, SIZES[0]), *((rule.states, BATCH, n) for n in SIZES[1:]))
     assert shapes.neurons == (neurons if rule.keep_neurons else None)
 
 
@@ -46,7 +47,10 @@ def test_the_shapes_are_those_of_the_rule(name: str):
 def test_synapses_start_normal_with_the_deviation_asked_for(scale: InitScale):
     state = born(WIDE, Rule(init=Init(0.3, scale)))
     for between in state.synapses:
-        for w in (between.forward, between.backward):
+        up = np.concatenate([between.forward, between.bias], axis=1)
+        for w in (up, between.backward):
+            if w is None:  # towards the input layer
+                continue
             inputs = w.shape[1] if scale is InitScale.FAN_IN else 1
             unit = w * math.sqrt(inputs) / 0.3
             # 12,000 numbers and more: five standard errors of the mean and of the deviation.

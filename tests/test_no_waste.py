@@ -93,13 +93,15 @@ def temporary_bytes(steps: int, remat: Remat) -> int:
 
 
 def test_rematerialisation_bounds_the_memory_of_the_gradient():
-    none, step, sqrt = (temporary_bytes(100, remat) for remat in Remat)
+    none, step, products, sqrt = (temporary_bytes(100, remat) for remat in Remat)
     number = jnp.zeros(()).itemsize
-    unread = 3 * 64 * 100 * number  # the first layer's backward synapses; newer JAX drops them
-    synapses = 3 * (65 * 100 + 101 * 10 + 10 * 100) * number + unread
+    synapses = 3 * (65 * 100 + 101 * 10 + 10 * 100) * number
+    heard = 3 * 32 * (100 + 10 + 100) * number
     episode = 100 * 32 * (64 + 10) * number
     # Remat.STEP keeps the synapses before each step; the few more are one step's work.
-    assert 100 * (synapses - unread) < step < 115 * synapses + 3 * episode
+    assert 100 * synapses < step < 115 * synapses + 3 * episode
+    # Remat.PRODUCTS keeps what the neurons hear upwards and downwards as well.
+    assert step + 90 * heard < products < step + 115 * heard
     assert none > 2 * step
     # Remat.SQRT keeps 10 + 10 of them.
     assert sqrt < 35 * synapses + 3 * episode

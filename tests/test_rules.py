@@ -1,11 +1,12 @@
 """(5), (6) and (7), each on its own, against loops over single numbers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import naive
-from blurax import rules
+from blurax import rules, stabilise
 from blurax.activations import activate, phi, phi_prime
 from blurax.spec import Activation, Backward, Reduction
 from closeness import assert_close, error
@@ -44,8 +45,35 @@ def gates(*numbers: float) -> list:
 def test_forward_is_equation_5(k: int, channels: int):
     arrays = Arrays(k, channels)
     want = naive.forward(arrays.a_i, arrays.a_j, arrays.up, arrays.square, F, ETA)
-    got = rules.forward(*arrays("a_i", "a_j", "up", "square"), *gates(F, ETA))
+    got = rules.forward(*arrays("a_i", "a_j"), *up_of(arrays), *arrays("square"), *gates(F, ETA))
     assert_close(got, want)
+
+
+@states_and_channels
+def test_a_lower_layer_of_state_1_alone_is_one_whose_other_states_are_0(k: int, channels: int):
+    arrays = Arrays(k, channels)
+    alone, padded = arrays.a_i[:1], arrays.a_i * (np.arange(k) == 0)[:, None, None]
+    want = naive.forward(padded, arrays.a_j, arrays.up, arrays.square, F, ETA)
+    a_j, square = arrays("a_j", "square")
+    got = rules.forward(jnp.asarray(alone), a_j, *up_of(arrays), square, *gates(F, ETA))
+    assert_close(got, want)
+    pair = arrays.nu_tilde, arrays.mu_tilde
+    want = naive.synapse(padded, arrays.a_j, arrays.up, *pair, F, ETA, Reduction.SUM)
+    assert_close(updated(jnp.asarray(alone), arrays, Reduction.SUM), want)
+
+
+@states_and_channels
+def test_normalised_synapses_are_those_of_appendix_b(k: int, channels: int):
+    arrays = Arrays(k, channels)
+    up, down = naive.normalise_synapses(arrays.up), naive.normalise_synapses(arrays.down)
+    a_i, a_j, square, down_ = arrays("a_i", "a_j", "square", "down")
+    w_ij, bias_j = up_of(arrays)
+    length = stabilise.length(w_ij, bias_j)
+    got = rules.forward(a_i, a_j, w_ij, bias_j, square, *gates(F, ETA), length)
+    assert_close(got, naive.forward(arrays.a_i, arrays.a_j, up, arrays.square, F, ETA))
+    how = Backward.MULTIPLICATIVE
+    got = rules.backward(a_i, a_j, down_, square, *gates(F, ETA), how, stabilise.length(down_))
+    assert_close(got, naive.backward(arrays.a_i, arrays.a_j, down, arrays.square, F, ETA, how))
 
 
 @pytest.mark.parametrize("how", Backward)
@@ -63,8 +91,7 @@ def test_synapse_is_equation_7_upwards(k: int, channels: int, batch: Reduction):
     arrays = Arrays(k, channels)
     pair = arrays.nu_tilde, arrays.mu_tilde
     want = naive.synapse(arrays.a_i, arrays.a_j, arrays.up, *pair, F, ETA, batch)
-    a_i, *others = arrays("a_i", "a_j", "up", "nu_tilde", "mu_tilde")
-    assert_close(rules.synapse(rules.with_bias(a_i), *others, *gates(F, ETA), batch), want)
+    assert_close(updated(jnp.asarray(arrays.a_i), arrays, batch), want)
 
 
 @pytest.mark.parametrize("batch", Reduction)
@@ -73,8 +100,10 @@ def test_synapse_is_equation_7_downwards(k: int, channels: int, batch: Reduction
     arrays = Arrays(k, channels)
     pair = arrays.nu_tilde, arrays.mu_tilde
     want = naive.synapse(arrays.a_j, arrays.a_i, arrays.down, *pair, F, ETA, batch)
-    down = arrays("a_j", "a_i", "down", "nu_tilde", "mu_tilde")
-    assert_close(rules.synapse(*down, *gates(F, ETA), batch), want)
+    roles, (down,) = arrays("a_j", "a_i", "nu_tilde", "mu_tilde"), arrays("down")
+    f_tilde, eta_tilde = gates(F, ETA)
+    change = rules.hebbian(*roles, eta_tilde, batch)
+    assert_close(rules.synapse(down, change, f_tilde), want)
 
 
 def test_the_defaults_are_the_equations_as_printed():
@@ -82,16 +111,30 @@ def test_the_defaults_are_the_equations_as_printed():
     down, both = arrays("a_i", "a_j", "down", "square"), gates(F, ETA)
     added = rules.backward(*down, *both, Backward.ADDITIVE)
     assert_close(rules.backward(*down, *both), added, tolerance=0.0)
-    a_j, a_i, *others = arrays("a_j", "a_i", "down", "nu_tilde", "mu_tilde")
-    summed = rules.synapse(a_j, a_i, *others, *both, Reduction.SUM)
-    assert_close(rules.synapse(a_j, a_i, *others, *both), summed, tolerance=0.0)
+    roles, eta_tilde = arrays("a_j", "a_i", "nu_tilde", "mu_tilde"), gates(ETA)
+    summed = rules.hebbian(*roles, *eta_tilde, Reduction.SUM)
+    assert_close(rules.hebbian(*roles, *eta_tilde), summed, tolerance=0.0)
+    bias = arrays("a_j", "nu_tilde", "mu_tilde")
+    summed = rules.hebbian_bias(*bias, *eta_tilde, Reduction.SUM)
+    assert_close(rules.hebbian_bias(*bias, *eta_tilde), summed, tolerance=0.0)
 
 
-def test_the_bias_is_1_in_every_state():
-    (a_i,) = Arrays(3, 3)("a_i")
-    biased = rules.with_bias(a_i)
-    assert_close(biased[..., :-1], a_i, tolerance=0.0)
-    assert_close(biased[..., -1], np.ones((3, BATCH)), tolerance=0.0)
+def up_of(arrays: Arrays) -> tuple[jax.Array, jax.Array]:
+    """The forward synapses, and apart from them those of the bias unit, the last row."""
+    (up,) = arrays("up")
+    return up[:, :-1], up[:, -1:]
+
+
+def updated(a_i: jax.Array, arrays: Arrays, batch: Reduction) -> jax.Array:
+    """The forward synapses after (7), the bias unit's as the last row."""
+    a_j, *pair = arrays("a_j", "nu_tilde", "mu_tilde")
+    f_tilde, eta_tilde = gates(F, ETA)
+    changes = (
+        rules.hebbian(a_i, a_j, *pair, eta_tilde, batch),
+        rules.hebbian_bias(a_j, *pair, eta_tilde, batch),
+    )
+    both = zip(up_of(arrays), changes, strict=True)
+    return jnp.concatenate([rules.synapse(w, change, f_tilde) for w, change in both], axis=1)
 
 
 NUMBERS = np.linspace(-3.0, 3.0, 13)

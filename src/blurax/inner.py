@@ -27,6 +27,7 @@ from blurax.network import (
     resting,
     update_synapses,
 )
+from blurax.rules import HEARD
 from blurax.spec import Rule, Source, Symmetry
 
 
@@ -88,7 +89,7 @@ def _unsupervised(
 
 def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
     """Refuse what would otherwise broadcast into a wrong result; costs nothing once compiled."""
-    sizes, between = state.sizes, state.synapses[0]
+    sizes, between = state.sizes, state.synapses[-1]
     Network(sizes).check(rule)
     channels, batch = between.forward.shape[0], x.shape[0]
     require(
@@ -97,7 +98,7 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
         f"{rule.synapse_channels}.",
     )
     require(
-        (between.backward is None) == (rule.symmetry is Symmetry.SYMMETRIC),
+        len(sizes) == 2 or (between.backward is None) == (rule.symmetry is Symmetry.SYMMETRIC),
         f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
     )
     require(
@@ -128,6 +129,9 @@ class Remat(enum.StrEnum):
     """Keep everything: fastest, memory grows with all activations of all steps."""
     STEP = "step"
     """Keep the state before each step; compute each step once more."""
+    PRODUCTS = "products"
+    """Keep the state before each step and what its matrix products gave, apart from the synapses'
+    change; compute only the rest once more."""
     SQRT = "sqrt"
     """Keep the state before every √n-th step: about 2√n states, each step computed twice more.
     The distance is the divisor of n nearest to √n: for a prime n nothing is gained."""
@@ -146,7 +150,7 @@ def unroll(
     x: Float[Array, "steps b features"],
     y: Float[Array, "steps b classes"],
     observe: Observer = nothing,
-    remat: Remat = Remat.STEP,
+    remat: Remat = Remat.PRODUCTS,
     first: int | Int[Array, ""] = 0,
 ) -> tuple[NetworkState, Any]:
     """Many inner steps in one `lax.scan`: compile time does not grow with their number.
@@ -172,8 +176,10 @@ def unroll(
     batches = (first + jnp.arange(steps), x, y)
     if remat is Remat.NONE:
         return jax.lax.scan(body, state, batches)
-    once = jax.checkpoint(body, prevent_cse=False)  # pyright: ignore[reportArgumentType]
-    if remat is Remat.STEP:
+    policy = jax.checkpoint_policies.save_only_these_names(HEARD)
+    kept = policy if remat is Remat.PRODUCTS else None
+    once = jax.checkpoint(body, prevent_cse=False, policy=kept)  # pyright: ignore[reportArgumentType]
+    if remat in (Remat.STEP, Remat.PRODUCTS):
         return jax.lax.scan(once, state, batches)
     chunk = _divisor_near_root(steps)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), batches)

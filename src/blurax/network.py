@@ -19,17 +19,21 @@ from blurax.errors import require
 from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.spec import InitScale, Oja, Rule, Saturation, Signal, Symmetry
 
-Neurons = tuple[Float[Array, "k b _"], ...]
-"""The states of all layers, `[k, batch, n]` each, input layer first."""
+Neurons = tuple[Float[Array, "_ b _"], ...]
+"""The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
+states would be 0 for ever."""
 
 
 class Synapses(eqx.Module):
     """The synapses between two layers."""
 
-    forward: Float[Array, "channels i1 j"]
-    """w_ij, from the lower layer (and its bias unit, the last row) to the upper."""
+    forward: Float[Array, "channels i j"]
+    """w_ij, from the lower layer to the upper."""
+    bias: Float[Array, "channels 1 j"]
+    """w_ij from the bias unit of the lower layer."""
     backward: Float[Array, "channels j i"] | None
-    """w_ji, from the upper layer to the lower; None where it is w_ij transposed."""
+    """w_ji, from the upper layer to the lower; None where it is w_ij transposed, and towards the
+    input layer, which hears nothing."""
 
 
 class NetworkState(eqx.Module):
@@ -43,7 +47,7 @@ class NetworkState(eqx.Module):
     def sizes(self) -> tuple[int, ...]:
         """The sizes of the layers, input and output among them."""
         return (
-            self.synapses[0].forward.shape[1] - 1,
+            self.synapses[0].forward.shape[1],
             *(between.forward.shape[2] for between in self.synapses),
         )
 
@@ -83,16 +87,20 @@ class Network:
                 than one output.
         """
         self.check(rule)
+        channels = rule.synapse_channels
         layers = list(zip(self.sizes, self.sizes[1:], strict=False))
-        shapes = [(rule.synapse_channels, i + 1, j) for i, j in layers]
-        up = _normal(key, rule, shapes)
+        up = _normal(key, rule, [(channels, i + 1, j) for i, j in layers])
         down: list[Array | None] = [None] * len(layers)
-        if rule.symmetry is Symmetry.ASYMMETRIC:
-            shapes = [(rule.synapse_channels, j, i) for i, j in layers]
-            down = [*_normal(jax.random.fold_in(key, 1), rule, shapes)]
-        synapses = tuple(Synapses(w_ij, w_ji) for w_ij, w_ji in zip(up, down, strict=True))
-        neurons = tuple(jnp.zeros((rule.states, batch, n), float) for n in self.sizes)
-        return NetworkState(synapses, neurons if rule.keep_neurons else None)
+        if rule.symmetry is Symmetry.ASYMMETRIC and len(layers) > 1:
+            shapes = [(channels, j, i) for i, j in layers[1:]]
+            down[1:] = _normal(jax.random.fold_in(key, 1), rule, shapes)
+        synapses = tuple(
+            Synapses(w_ij[:, :-1], w_ij[:, -1:], w_ji) for w_ij, w_ji in zip(up, down, strict=True)
+        )
+        below, *above = self.sizes
+        neurons = [jnp.zeros((1, batch, below), float)]
+        neurons += [jnp.zeros((rule.states, batch, n), float) for n in above]
+        return NetworkState(synapses, tuple(neurons) if rule.keep_neurons else None)
 
     def check(self, rule: Rule) -> None:
         """Raise `BluraxError` if a genome for `rule` cannot run in this network."""
@@ -124,8 +132,7 @@ def _normal(key: PRNGKeyArray, rule: Rule, shapes: list[tuple[int, int, int]]) -
 def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> Neurons:
     """The neurons at the start of an inner step: zeroed or kept, the input in state 1 below."""
     x = x.astype(state.synapses[0].forward.dtype)
-    k, batch = rule.states, x.shape[0]
-    below = jnp.zeros((k, *x.shape), x.dtype).at[0].set(x)
+    k, batch, below = rule.states, x.shape[0], x[None]
     if state.neurons is not None:
         return (below, *state.neurons[1:])
     upper = (s.forward.shape[2] for s in state.synapses)
@@ -137,8 +144,11 @@ def forward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neuro
     rule, layers = genome.rule, list(neurons)
     for l, between in enumerate(synapses):
         genes = at_layer(genome.neuron, rule, l)
-        w_ij = _effective(between.forward, rule)
-        z = rules.forward(layers[l], layers[l + 1], w_ij, genes.nu, genes.f, genes.eta)
+        w_ij, bias_j = between.forward, between.bias
+        length = _length(rule, w_ij, bias_j)
+        z = rules.forward(
+            layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, genes.eta, length
+        )
         z = _normalised(z, genes.forward_scale, genes.forward_shift)
         phi = rule.sigma.last if l == len(synapses) - 1 else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
@@ -150,9 +160,10 @@ def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neur
     rule, layers = genome.rule, list(neurons)
     for l in reversed(range(1, len(synapses))):
         genes = at_layer(genome.neuron, rule, l)
-        w_ji = _effective(backward_synapses(synapses[l]), rule)
+        w_ji = backward_synapses(synapses[l])
+        length = _length(rule, w_ji)
         z = rules.backward(
-            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, genes.eta, rule.backward
+            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, genes.eta, rule.backward, length
         )
         z = _normalised(z, genes.backward_scale, genes.backward_shift)
         layers[l] = activate(z, rule.sigma.backward)
@@ -176,35 +187,54 @@ def update_synapses(
     updated = []
     for l, between in enumerate(synapses):
         own, a_i, a_j = at_layer(genes, rule, l), lower[l], upper[l + 1]
-        up = _updated(rules.with_bias(a_i), a_j, between.forward, own, rule)
+        up, bias_j = _updated(own, rule, a_i, a_j, between.forward, between.bias)
         down = between.backward
         if down is not None:
-            down = _updated(a_j, a_i, down, own, rule)
-        updated.append(Synapses(up, down))
+            (down,) = _updated(own, rule, a_j, a_i, down)
+        updated.append(Synapses(up, bias_j, down))
     return tuple(updated)
 
 
-def _updated(a_i: Array, a_j: Array, w_ij: Array, genes: SynapseGenes, rule: Rule) -> Array:
-    """(7) for one matrix of synapses, then what App. B adds to it."""
-    g, stable, batch = genes, rule.stabilise, rule.update.batch
-    new = rules.synapse(a_i, a_j, w_ij, g.nu_tilde, g.mu_tilde, g.f_tilde, g.eta_tilde, batch)
-    if stable.oja is Oja.MULTIPLIER:
-        new += stabilise.oja_multiplier(w_ij, _present(g.oja))
-    elif stable.oja is Oja.FULL:
-        products = rules.hebbian(a_i, a_j, g.nu_tilde, g.mu_tilde, batch)
-        new += stabilise.oja_full(w_ij, products, g.f_tilde, g.eta_tilde)
+def _updated(
+    g: SynapseGenes, rule: Rule, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
+) -> list[Array]:
+    """The synapses w_ij, and those of the bias unit if given, after (7) and App. B."""
+    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, rule.update.batch
+    changes = [rules.hebbian(a_i, a_j, *genes)]
+    if bias_j:
+        changes.append(rules.hebbian_bias(a_j, *genes))
+    return _stabilised(g, rule, [w_ij, *bias_j], changes)
+
+
+def _stabilised(
+    g: SynapseGenes, rule: Rule, synapses: list[Array], changes: list[Array]
+) -> list[Array]:
+    """(7), then what App. B adds: all that leads into a neuron is one vector."""
+    stable = rule.stabilise
+    new = [rules.synapse(w, c, g.f_tilde) for w, c in zip(synapses, changes, strict=True)]
+    square = stabilise.squared_length(*synapses) if stable.oja is not Oja.NONE else None
+    if square is not None and stable.oja is Oja.MULTIPLIER:
+        m = _present(g.oja)
+        terms = [stabilise.oja_multiplier(w, square, m) for w in synapses]
+        new = [n + term for n, term in zip(new, terms, strict=True)]
+    elif square is not None:
+        pairs = zip(synapses, changes, strict=True)
+        along = stabilise.sum_into(*(w * change for w, change in pairs))
+        terms = [stabilise.oja_full(w, square, along, g.f_tilde) for w in synapses]
+        new = [n + term for n, term in zip(new, terms, strict=True)]
     if stable.saturation is Saturation.TANH:
-        return stabilise.saturate(new, _present(g.saturation))
+        return [stabilise.saturate(n, _present(g.saturation)) for n in new]
     if stable.saturation is Saturation.EXPONENTIAL:
-        return stabilise.saturate_exponentially(w_ij, new, _present(g.saturation))
+        s, pairs = _present(g.saturation), zip(synapses, new, strict=True)
+        return [stabilise.saturate_exponentially(w, n, s) for w, n in pairs]
     return new
 
 
 def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
-    """w_ji: numbers of their own, or the forward ones transposed, without the bias unit's."""
+    """w_ji: numbers of their own, or the forward ones transposed."""
     if between.backward is not None:
         return between.backward
-    return jnp.swapaxes(between.forward[:, :-1], 1, 2)
+    return jnp.swapaxes(between.forward, 1, 2)
 
 
 def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neurons:
@@ -233,8 +263,9 @@ def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neur
     return (*below, jnp.concatenate([last[:1], told[None], rest]))
 
 
-def _effective(w: Array, rule: Rule) -> Array:
-    return stabilise.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+def _length(rule: Rule, *into: Array) -> Array | None:
+    """What the synapses into a neuron are divided by, if by anything."""
+    return stabilise.length(*into) if rule.stabilise.normalise_synapses else None
 
 
 def _normalised(z: Array, scale: Array | None, shift: Array | None) -> Array:

@@ -28,30 +28,47 @@ def normalise_activations(
     return scale[:, None, None] * unit + shift[:, None, None]
 
 
-def normalise_synapses(w: Float[Array, "channels i j"]) -> Float[Array, "channels i j"]:
-    """w_ij / sqrt(Σ_i' w_i'j²): the synapses into a neuron as a unit vector (App. B)."""
-    return w / jnp.sqrt(jnp.sum(w**2, axis=1, keepdims=True) + SYNAPSE_EPSILON)
+def squared_length(*parts: Float[Array, "channels _ j"]) -> Float[Array, "channels 1 j"]:
+    """Σ_r w_rj² over all that leads into a neuron: the neurons below, and the bias unit."""
+    return sum_into(*(part**2 for part in parts))
 
 
-def oja_multiplier(w: Float[Array, "channels i j"], m: Scalar) -> Float[Array, "channels i j"]:
-    """-m w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B)."""
-    return -m * w * jnp.sum(w**2, axis=1, keepdims=True)
+def sum_into(*parts: Float[Array, "channels _ j"]) -> Float[Array, "channels 1 j"]:
+    """Σ_r over the neurons below, in each of the parts."""
+    first, *others = (jnp.sum(part, axis=1, keepdims=True) for part in parts)
+    return sum(others, first)
+
+
+def length(*parts: Float[Array, "channels _ j"]) -> Float[Array, "channels 1 j"]:
+    """sqrt(Σ_i' w_i'j²), which makes the synapses into a neuron a unit vector (App. B)."""
+    return jnp.sqrt(squared_length(*parts) + SYNAPSE_EPSILON)
+
+
+def oja_multiplier(
+    w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], m: Scalar
+) -> Float[Array, "channels _ j"]:
+    """-m w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B).
+
+    Args:
+        square: `squared_length` of the synapses into the neuron.
+    """
+    return -m * w * square
 
 
 def oja_full(
-    w: Float[Array, "channels i j"],
-    products: Float[Array, "channels i j"],
+    w: Float[Array, "channels _ j"],
+    square: Float[Array, "channels 1 j"],
+    along: Float[Array, "channels 1 j"],
     f_tilde: Scalar,
-    eta_tilde: Scalar,
-) -> Float[Array, "channels i j"]:
-    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - η~ w_ij^c Σ_r w_rj^c h_rj^c.
+) -> Float[Array, "channels _ j"]:
+    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - w_ij^c Σ_r w_rj^c η~ h_rj^c.
 
     Args:
-        products: h_rj^c = Σ_{e,d} a_r^e ν~^{ec} μ~^{cd} a_j^d, `rules.hebbian` of this update.
+        square: `squared_length` of the synapses into the neuron.
+        along: Σ_r w_rj^c η~ h_rj^c, where h_rj^c = Σ_{e,d} a_r^e ν~^{ec} μ~^{cd} a_j^d is
+            `rules.hebbian` of this update.
     """
-    first = -(f_tilde - 1) * w * jnp.sum(w**2, axis=1, keepdims=True)
-    second = -eta_tilde * w * jnp.sum(w * products, axis=1, keepdims=True)
-    return first + second
+    return -w * ((f_tilde - 1) * square + along)
 
 
 def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "channels i j"]:

@@ -15,6 +15,7 @@ from blurax.genome import Genome
 from blurax.inner import Remat, predict, unroll
 from blurax.network import Network, NetworkState
 from blurax.outer.vary import Vary
+from blurax.stabilise import squared_length
 from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
 from blurax.teach import query_loss, score, squared_error
 
@@ -63,7 +64,7 @@ class Objective:
     growth: float = 0.0
     """The weight of a penalty on synapses that still grow in the last step, as they would beyond
     the horizon: the growth of their root mean square if as many steps again followed."""
-    remat: Remat = Remat.STEP
+    remat: Remat = Remat.PRODUCTS
     """What the gradient keeps of each inner step."""
 
     def __post_init__(self) -> None:
@@ -174,5 +175,6 @@ def window_loss(
 
 def log_size(state: NetworkState) -> Float[Array, ""]:
     """The logarithm of the root mean square of all forward synapses, the mean over layers."""
-    squares = [jnp.mean(between.forward**2) for between in state.synapses]
+    into = [(between.forward, between.bias) for between in state.synapses]
+    squares = [jnp.mean(squared_length(*parts)) / sum(p.shape[1] for p in parts) for parts in into]
     return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))
