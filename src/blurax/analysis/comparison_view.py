@@ -18,10 +18,15 @@ FOOTNOTE = (
 )
 
 
-def comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
+def comparison_table(
+    title: str, comparisons: Sequence[Comparison], notes: Sequence[Sequence[str]] = ()
+) -> Table:
     """The test accuracy of each learner at each budget, in per cent, mean ± std over the seeds.
 
     The best mean of each column is bold; a tuned learning rate stands below its accuracy.
+
+    Args:
+        notes: what else stands below, for each learner and budget.
 
     Raises:
         BluraxError: if there is nothing to compare, or if the budgets differ.
@@ -41,8 +46,12 @@ def comparison_table(title: str, comparisons: Sequence[Comparison]) -> Table:
     table.add_column("steps", no_wrap=True)
     for budget in budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
-    for comparison in comparisons:
-        table.add_row(_name(comparison), *(_cell(b, comparison, comparisons) for b in budgets))
+    nothing: Sequence[Sequence[str]] = [()] * len(comparisons)
+    for comparison, below in zip(comparisons, notes or nothing, strict=True):
+        cells = [_cell(b, comparison, comparisons) for b in budgets]
+        for cell, note in zip(cells, below, strict=False):
+            cell.append(f"\n{note}", "not bold dim")
+        table.add_row(_name(comparison), *cells)
     return table
 
 

@@ -1,11 +1,10 @@
 """The commands, their arguments, and how a mistake is told."""
 
-import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +19,9 @@ from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.analysis.run_view import draw_run
 from blurax.analysis.runs_view import find_runs, runs_table
+from blurax.cli.compare import compare
 from blurax.cli.demo import run_demo
-from blurax.cli.progress import RunProgress
+from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.cli.tensorboard import TensorBoard
 from blurax.errors import BluraxError, require
@@ -44,7 +44,7 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
         seeds: Newborn networks to average over in each comparison.
         redo: Start anew, and forget what the directory holds of an earlier demo.
     """
-    with _resumable(f"blurax demo --directory {directory}"):
+    with resumable(f"blurax demo --directory {directory}"):
         run_demo(Console(), directory, seeds, redo)
 
 
@@ -88,7 +88,7 @@ def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
     console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)")
     board = TensorBoard(directory) if tensorboard else None
     with (
-        _resumable(f"blurax meta-train --resume {directory}"),
+        resumable(f"blurax meta-train --resume {directory}"),
         RunProgress(console, "meta-training", what) as progress,
     ):
 
@@ -216,16 +216,6 @@ def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
     console.print(f"Picture: {picture}")
 
 
-@contextlib.contextmanager
-def _resumable(command: str) -> Iterator[None]:
-    """Say how to go on when Ctrl-C stops a run."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"Stopped; go on with: {command}", file=sys.stderr)
-        raise
-
-
 def _new_directory(config: MetaTrain) -> Path:
     """The first of runs/TASKS-1, runs/TASKS-2, ... that does not exist."""
     stem, number = file_name("+".join(config.tasks)), 1
@@ -258,6 +248,7 @@ def dispatch(args: list[str]) -> None:
         "tasks": tasks,
         "train": train,
         "show": show,
+        "compare": compare,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
 

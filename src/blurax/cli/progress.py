@@ -1,12 +1,26 @@
 """What a person sees while a run goes on."""
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from blurax.experiments import compare
 from blurax.outer.run import Progress
+
+
+@contextlib.contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """Say how to go on when Ctrl-C stops a run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Stopped; go on with: {command}", file=sys.stderr)
+        raise
 
 
 class RunProgress:
@@ -55,3 +69,41 @@ class RunProgress:
             self._console.print(
                 f"{self._what}: step {progress.step} of {progress.meta_steps}, {state}"
             )
+
+
+class CompareProgress:
+    """A progress bar in a terminal; elsewhere a line for each finished cell."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Bar(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("loading", total=None)
+
+    def __enter__(self) -> "CompareProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: compare.Progress) -> None:
+        """Show what is done in a cell, or that it is finished."""
+        told = f"{progress.where}: {progress.doing or 'done'}"
+        self._bar.update(
+            self._task, completed=progress.done, total=progress.cells, description=told
+        )
+        if not progress.doing and not self._console.is_terminal:
+            line = f"{progress.done} of {progress.cells} cells: {progress.where}"
+            self._console.print(line, markup=False)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from blurax import io, teach
-from blurax.baselines import BUDGETS, OPTIMISERS, Comparison, compare_optimiser, measure_genome
+from blurax.baselines import BUDGETS, Comparison, compare_optimiser, measure_genome
 from blurax.errors import BluraxError
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
@@ -18,6 +18,8 @@ from blurax.outer.recipes import get_recipe
 from blurax.tasks import EpisodeSpec, Split, get
 
 LEARNER = "blur"
+RIVALS = ("sgd", "momentum", "adam")
+"""The tuned optimisers it is compared with."""
 RESULT = "demo.json"
 
 CONFIG = get_recipe("demo").config
@@ -100,7 +102,7 @@ def measure(
         jobs = [
             [
                 pool.submit(_compare, learner, genome, number, arena, seeds, budgets)
-                for learner in (LEARNER, *OPTIMISERS)
+                for learner in (LEARNER, *RIVALS)
             ]
             for number, arena in enumerate(ARENAS)
         ]

@@ -1,0 +1,176 @@
+"""Learning by gradient descent whose errors travel down through other weights than W^T.
+
+Feedback alignment (Lillicrap et al., "Random synaptic feedback weights support error
+backpropagation for deep learning", Nature Communications 2016), sign-symmetric feedback (Liao,
+Leibo and Poggio, "How important is weight symmetry in backpropagation?", AAAI 2016) and direct
+feedback alignment (Nøkland, "Direct feedback alignment provides learning in deep neural networks",
+NeurIPS 2016).
+"""
+
+import dataclasses
+import enum
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax import genome as genomes
+from blurax import inner
+from blurax.activations import phi, phi_prime
+from blurax.baselines.descent import gain
+from blurax.baselines.learner import Learner
+from blurax.baselines.optimisers import Weights, init
+from blurax.genome import Genome
+from blurax.network import Network, NetworkState, Synapses
+from blurax.spec import Activation, Init, InitScale, Rule, Signal, Symmetry
+from blurax.tasks import Kind
+
+
+class Feedback(enum.StrEnum):
+    """What the backward synapses are."""
+
+    RANDOM = "random"
+    """Drawn at birth and never changed."""
+    SIGN = "sign"
+    """The signs of the forward ones, transposed, times the standard deviation of these at birth."""
+
+
+def signal_for(network: Network, kind: Kind) -> Signal:
+    """The gradient that fits a task: squared error for numbers, and for a single output."""
+    of_classes = kind is Kind.CLASSES and network.sizes[-1] >= 2
+    return Signal.CROSS_ENTROPY if of_classes else Signal.SQUARED_ERROR
+
+
+class Aligned(Learner):
+    """Feedback alignment or sign-symmetric feedback, in blurax's own network.
+
+    The genome is that of back-propagation (sec. 3.1 of the paper) in a network of asymmetric
+    synapses: forward sweep, feedback, backward sweep and the update of the forward synapses are
+    those of equations (5) to (7). A genome would update both directions alike; after each step the
+    backward synapses are put back to what `feedback` says. Biases are born 0.
+    """
+
+    network: Network = eqx.field(static=True)
+    feedback: Feedback = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+
+    @property
+    def rule(self) -> Rule:
+        """Back-propagation's, with backward synapses of their own."""
+        born = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
+        signal = signal_for(self.network, self.kind)
+        exact = Rule.backprop(self.activation, signal=signal, init=born)
+        return dataclasses.replace(exact, symmetry=Symmetry.ASYMMETRIC)
+
+    def born(self, key: PRNGKeyArray, batch: int) -> NetworkState:
+        """A newborn network with zero biases."""
+        state = self.network.init(key, self.rule, batch)
+        zeroed = tuple(Synapses(s.forward.at[:, -1].set(0.0), s.backward) for s in state.synapses)
+        return self._held(NetworkState(zeroed, None), state)
+
+    def step(
+        self,
+        state: NetworkState,
+        x: Float[Array, "b features"],
+        y: Float[Array, "b outputs"],
+        rate: Float[Array, ""],
+        index: Int[Array, ""],
+    ) -> NetworkState:
+        """One inner step, after which the backward synapses are put back."""
+        return self._held(inner.step(self._genome(rate), state, x, y, index)[0], state)
+
+    def predict(
+        self, state: NetworkState, x: Float[Array, "q features"]
+    ) -> Float[Array, "q outputs"]:
+        """State 1 of the last layer after a forward sweep."""
+        return inner.predict(self._genome(jnp.zeros((), float)), state, x)
+
+    def _genome(self, rate: Float[Array, ""]) -> Genome:
+        exact = genomes.backprop(self.rule, 0.0)
+        return eqx.tree_at(lambda g: g.synapse.eta_tilde, exact, -rate)
+
+    def _held(self, new: NetworkState, before: NetworkState) -> NetworkState:
+        """The new forward synapses with the backward ones that belong to them."""
+        if self.feedback is Feedback.RANDOM:
+            pairs = zip(new.synapses, before.synapses, strict=True)
+            held = tuple(Synapses(now.forward, old.backward) for now, old in pairs)
+        else:
+            held = tuple(Synapses(s.forward, self._signs(s.forward)) for s in new.synapses)
+        return NetworkState(held, None)
+
+    def _signs(self, forward: Float[Array, "1 i1 j"]) -> Float[Array, "1 j i"]:
+        std = (gain(self.activation) / forward.shape[1]) ** 0.5
+        return std * jnp.sign(jnp.swapaxes(forward[:, :-1], 1, 2))
+
+
+class DirectFeedback(Learner):
+    """Direct feedback alignment: each hidden layer hears the error of the last one at first hand.
+
+    The error of hidden layer l is (e B_l) φ'(z_l), where e is the gradient at the outputs and B_l
+    is random and fixed. Such synapses skip layers, which blurax's network does not have; so this
+    is written out.
+    """
+
+    network: Network = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+
+    def born(self, key: PRNGKeyArray, batch: int) -> tuple[Weights, list[Float[Array, "_ _"]]]:
+        """Weights as for the optimisers, and B_l, normal with variance gain / outputs."""
+        size = gain(self.activation)
+        weights = [(w * (size / 2) ** 0.5, b) for w, b in init(key, self.network)]
+        *_, outputs = self.network.sizes
+        hidden = self.network.sizes[1:-1]
+        # One draw, cut into pieces: each draw takes XLA long to compile.
+        drawn = jax.random.normal(jax.random.fold_in(key, 1), (outputs, sum(hidden)), float)
+        ends = [sum(hidden[: n + 1]) for n in range(len(hidden))][:-1]
+        pieces = jnp.split((size / outputs) ** 0.5 * drawn, ends, axis=1) if hidden else []
+        return weights, pieces
+
+    def step(
+        self,
+        state: tuple[Weights, list[Float[Array, "_ _"]]],
+        x: Float[Array, "b features"],
+        y: Float[Array, "b outputs"],
+        rate: Float[Array, ""],
+        index: Int[Array, ""],
+    ) -> tuple[Weights, list[Float[Array, "_ _"]]]:
+        """One update with the mean over the batch."""
+        weights, feedback = state
+        inputs, arguments = self._forward(weights, x)
+        error = self._error(arguments[-1], y)
+        heard = [
+            (error @ b) * phi_prime(z, self.activation)
+            for b, z in zip(feedback, arguments[:-1], strict=True)
+        ]
+        new = [
+            (w - rate * a.T @ delta / x.shape[0], b - rate * jnp.mean(delta, axis=0))
+            for (w, b), a, delta in zip(weights, inputs, [*heard, error], strict=True)
+        ]
+        return new, feedback
+
+    def predict(
+        self,
+        state: tuple[Weights, list[Float[Array, "_ _"]]],
+        x: Float[Array, "q features"],
+    ) -> Float[Array, "q outputs"]:
+        """The outputs, or logits."""
+        return self._forward(state[0], x)[1][-1]
+
+    def _forward(
+        self, weights: Weights, x: Float[Array, "b features"]
+    ) -> tuple[list[Array], list[Array]]:
+        """The inputs of each layer of weights, and the arguments of φ that they give."""
+        inputs, arguments = [], []
+        for w, b in weights:
+            inputs.append(x)
+            arguments.append(x @ w + b)
+            x = phi(arguments[-1], self.activation)
+        return inputs, arguments
+
+    def _error(self, out: Float[Array, "b outputs"], y: Float[Array, "b outputs"]) -> Array:
+        if signal_for(self.network, self.kind) is Signal.CROSS_ENTROPY:
+            return jax.nn.softmax(out) - (y > 0)
+        return out - y

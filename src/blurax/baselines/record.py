@@ -1,0 +1,157 @@
+"""What one learner reached on one task with one network, measured on the test examples."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key, PRNGKeyArray
+
+from blurax.baselines.catalogue import baseline
+from blurax.baselines.compare import Comparison
+from blurax.baselines.learner import Schedule, Taught, follow
+from blurax.baselines.trials import Say
+from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
+from blurax.frozen import check_types
+from blurax.genome import Genome
+from blurax.network import Network
+from blurax.tasks import Split, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The test accuracy of one learner for each budget and seed, and how it was set."""
+
+    learner: str
+    budgets: tuple[int, ...]
+    accuracy: tuple[tuple[float, ...], ...]
+    """`[budgets][seeds]`, on the test examples."""
+    choices: tuple[Choice, ...] = ()
+    """What the tuner chose for each budget; empty for a genome, for which nothing is chosen."""
+    curve_steps: tuple[int, ...] = ()
+    """Steps of a genome's lesson, among them the budgets; for a baseline each budget is a lesson
+    of its own, and the curve is empty."""
+    curve: tuple[tuple[float, ...], ...] = ()
+    """`[seeds][curve_steps]`, the test accuracy in the course of the lesson."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+    def comparison(self) -> Comparison:
+        """The same as a row of a comparison."""
+        return Comparison(
+            self.learner,
+            self.budgets,
+            self.accuracy,
+            tuple(choice.rate for choice in self.choices),
+            tuple(choice.at_edge for choice in self.choices),
+        )
+
+
+def record_baseline(
+    name: str,
+    network: Network,
+    task: Task,
+    key: PRNGKeyArray,
+    budgets: tuple[int, ...],
+    *,
+    seeds: int = 5,
+    batch: int = 128,
+    tuning: Tuning = USUAL,
+    say: Say = lambda text: None,
+) -> Record:
+    """Tune a baseline on validation examples, then train anew and report it on test examples.
+
+    Args:
+        name: of a baseline.
+        key: the same key gives every learner the same test episodes; the validation seeds are
+            others.
+        budgets: numbers of steps, growing.
+        say: told what is being done.
+
+    Raises:
+        BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
+            fit the task.
+    """
+    choices = tune(
+        name,
+        network,
+        task,
+        jax.random.fold_in(key, 1),
+        budgets,
+        batch=batch,
+        tuning=tuning,
+        say=say,
+    )
+    say("measuring on test examples")
+    keys = _test_keys(key, seeds)
+    accuracy: dict[int, tuple[float, ...]] = {}
+    for choice, served in _lessons(choices, budgets).items():
+        curve = follow(
+            baseline(name).make(choice.arrangement, network, task),
+            task,
+            keys,
+            served,
+            Split.TEST,
+            rate=choice.rate,
+            schedule=choice.schedule,
+            batch=batch,
+        )
+        for place, budget in enumerate(served):
+            accuracy[budget] = tuple(np.asarray(curve.accuracy)[:, place].tolist())
+    return Record(name, budgets, tuple(accuracy[budget] for budget in budgets), choices)
+
+
+def _lessons(
+    choices: tuple[Choice, ...], budgets: tuple[int, ...]
+) -> dict[Choice, tuple[int, ...]]:
+    """Which budgets a lesson serves: those of the same constant rate share one."""
+    lessons: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
+    for choice, budget in zip(choices, budgets, strict=True):
+        alone = budget if choice.schedule is Schedule.COSINE else 0
+        same = (choice.rate, choice.arrangement, alone)
+        first, served = lessons.get(same, (choice, ()))
+        lessons[same] = (first, (*served, budget))
+    return dict(lessons.values())
+
+
+def record_genome(
+    genome: Genome,
+    network: Network,
+    task: Task,
+    key: PRNGKeyArray,
+    budgets: tuple[int, ...],
+    *,
+    seeds: int = 5,
+    batch: int = 128,
+    learner: str = "blur",
+) -> Record:
+    """Report networks that a genome teaches on the test examples; there is nothing to tune.
+
+    Raises:
+        BluraxError: for budgets that do not grow, or if genome, network and task do not fit.
+    """
+    check_budgets(budgets)
+    network.check(genome.rule)
+    steps = curve_steps(budgets)
+    curve = follow(
+        Taught(network, genome), task, _test_keys(key, seeds), steps, Split.TEST, batch=batch
+    )
+    found = np.asarray(curve.accuracy)
+    return Record(
+        learner,
+        budgets,
+        tuple(tuple(found[:, steps.index(budget)].tolist()) for budget in budgets),
+        curve_steps=steps,
+        curve=tuple(tuple(row) for row in found.tolist()),
+    )
+
+
+def curve_steps(budgets: tuple[int, ...]) -> tuple[int, ...]:
+    """The budgets, and 1, 2, 5, 10, 20, 50, ... up to the last of them."""
+    last = budgets[-1]
+    round_ones = {n * 10**d for d in range(len(str(last))) for n in (1, 2, 5)}
+    return tuple(sorted({*budgets, *(step for step in round_ones if step <= last)}))
+
+
+def _test_keys(key: PRNGKeyArray, seeds: int) -> Key[Array, " seeds"]:
+    return jax.random.split(jax.random.fold_in(key, 0), seeds)

@@ -1,0 +1,70 @@
+"""What the tuner sees: runs of one baseline on validation examples, each made once."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Array, Key
+
+from blurax.baselines.catalogue import baseline
+from blurax.baselines.descent import Arrangement
+from blurax.baselines.learner import Schedule, follow
+from blurax.baselines.search import Score, rate_of
+from blurax.network import Network
+from blurax.tasks import Split, Task
+
+Say = Callable[[str], None]
+"""Told what is being tried."""
+
+
+class Trials:
+    """Remembers what was asked, so that budgets can share the runs of a constant rate."""
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        task: Task,
+        keys: Key[Array, " seeds"],
+        batch: int,
+        say: Say,
+    ) -> None:
+        self._name, self._network, self._task = name, network, task
+        self._keys, self._batch, self._say = keys, batch, say
+        self._known: dict[tuple, dict[int, Score]] = {}
+
+    def scores(
+        self, arrangement: Arrangement, schedule: Schedule, place: int, stops: tuple[int, ...]
+    ) -> dict[int, Score]:
+        """The mean scores over the seeds at each stop of a run that ends at the last one.
+
+        Args:
+            place: of the learning rate on the grid.
+        """
+        asked = (arrangement, schedule, place, stops)
+        if asked not in self._known:
+            self._known[asked] = self._run(arrangement, schedule, place, stops)
+        return self._known[asked]
+
+    def _run(
+        self, arrangement: Arrangement, schedule: Schedule, place: int, stops: tuple[int, ...]
+    ) -> dict[int, Score]:
+        rate = rate_of(place)
+        self._say(f"tuning at {stops[-1]:,} steps: {arrangement}, {schedule.value} rate {rate:.2g}")
+        curve = follow(
+            baseline(self._name).make(arrangement, self._network, self._task),
+            self._task,
+            self._keys,
+            stops,
+            Split.VALIDATE,
+            rate=rate,
+            schedule=schedule,
+            batch=self._batch,
+        )
+        accuracy = np.asarray(curve.accuracy, float).mean(axis=0).tolist()
+        loss = np.asarray(curve.loss, float).mean(axis=0).tolist()
+        # A loss that is no number would compare with nothing.
+        return {
+            stop: (right, -lost if math.isfinite(lost) else -math.inf)
+            for stop, right, lost in zip(stops, accuracy, loss, strict=True)
+        }

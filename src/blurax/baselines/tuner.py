@@ -1,0 +1,227 @@
+"""The tuner: for each step budget a learning rate, its schedule and the kind of network.
+
+All it sees are validation examples, on seeds that are not used again. From coarse to fine, for one
+learner on one task:
+
+1. For every arrangement (non-linearity, batch normalisation) constant rates half a decade apart.
+   One run serves all budgets up to `SHORT`, for a constant rate does not know how long it has.
+2. For each budget the best arrangement also gets cosine schedules, each a run of that length.
+3. The better of the two schedules gets the rates between, a factor of 1.8 apart.
+
+Each time the grid grows until the best rate stands inside it. Longer budgets are dear: they start
+from what was best at the longest budget up to `SHORT`, with fewer arrangements and seeds.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+from blurax.baselines.catalogue import Baseline, baseline
+from blurax.baselines.descent import Arrangement
+from blurax.baselines.learner import Schedule
+from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
+from blurax.baselines.trials import Say, Trials
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.network import Network
+from blurax.spec import Activation
+from blurax.tasks import Task
+
+SHORT = 100
+"""Budgets up to this many steps are tuned with all arrangements and seeds."""
+
+COARSE, FINE = PER_DECADE // 2, 1
+"""Strides of the search."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """What the tuner may choose from, and how much it asks.
+
+    Raises:
+        BluraxError: for a value of the wrong type, an empty choice, or a number below 1.
+    """
+
+    activations: tuple[Activation, ...] = (Activation.RELU, Activation.TANH)
+    """Non-linearities of the hidden layers."""
+    normalise: tuple[bool, ...] = (False, True)
+    """Without and with batch normalisation."""
+    schedules: tuple[Schedule, ...] = (Schedule.CONSTANT, Schedule.COSINE)
+    """How the learning rate may change."""
+    seeds: int = 5
+    """Validation seeds."""
+    long_seeds: int = 2
+    """Validation seeds for budgets of more than 100 steps."""
+    finalists: int = 2
+    """Arrangements that are tried for budgets of more than 100 steps: the best at 100."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("activations", "normalise", "schedules"):
+            chosen = getattr(self, name)
+            require(
+                0 < len(chosen) == len(set(chosen)),
+                f"Tuning.{name} is {chosen}; it takes one or more choices, each once.",
+            )
+        for name in ("seeds", "long_seeds", "finalists"):
+            value = getattr(self, name)
+            require(value >= 1, f"Tuning.{name} is {value}; it takes a whole number >= 1.")
+
+    def arrangements(self, found: Baseline, network: Network) -> tuple[Arrangement, ...]:
+        """What a baseline's network may be made of; without a hidden layer there is no choice."""
+        if len(network.sizes) == 2:
+            return (Arrangement(self.activations[0]),)
+        normalise = self.normalise if found.can_normalise else (False,)
+        return tuple(Arrangement(a, n) for n in normalise for a in self.activations)
+
+
+USUAL = Tuning()
+"""How baselines are tuned unless something else is asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the tuner chose for one budget."""
+
+    rate: float
+    schedule: Schedule
+    arrangement: Arrangement
+    at_edge: bool
+    """Whether the rate is the smallest or largest that is ever tried."""
+    validation: float
+    """The mean validation accuracy by which it was chosen."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+    def __str__(self) -> str:
+        return f"{self.arrangement}, {self.schedule.value}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The best rate of one arrangement and schedule at one budget."""
+
+    score: Score
+    arrangement: Arrangement
+    schedule: Schedule
+    place: int
+    places: frozenset[int]
+    """All that were tried."""
+
+
+def tune(
+    name: str,
+    network: Network,
+    task: Task,
+    key: PRNGKeyArray,
+    budgets: tuple[int, ...],
+    *,
+    batch: int = 128,
+    tuning: Tuning = USUAL,
+    say: Say = lambda text: None,
+) -> tuple[Choice, ...]:
+    """Choose a baseline's settings for each budget, on validation examples only.
+
+    Args:
+        name: of a baseline.
+        key: gives the validation seeds.
+        budgets: numbers of steps, growing.
+        say: told what is being tried.
+
+    Raises:
+        BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
+            fit the task.
+    """
+    found = baseline(name)
+    check_budgets(budgets)
+
+    def trials(seeds: int) -> Trials:
+        return Trials(name, network, task, jax.random.split(key, seeds), batch, say)
+
+    short = tuple(budget for budget in budgets if budget <= SHORT)
+    long = budgets[len(short) :]
+    scouted = short or (SHORT,)
+    place = round(math.log10(found.scale) * PER_DECADE)
+    around = (place - COARSE, place, place + COARSE)
+    start = dict.fromkeys(tuning.arrangements(found, network), around)
+    asked = trials(tuning.seeds)
+    ranked = _constant(asked, scouted, start)
+    chosen = [_choose(asked, scouted, b, ranked[b], tuning) for b in short]
+    if long:
+        finalists = ranked[scouted[-1]][: tuning.finalists]
+        # The longer a lesson, the smaller its best rate: the search sets out downwards.
+        start = {each.arrangement: (each.place - COARSE, each.place) for each in finalists}
+        asked = trials(tuning.long_seeds)
+        ranked = _constant(asked, long, start)
+        chosen += [_choose(asked, long, b, ranked[b], tuning) for b in long]
+    return tuple(chosen)
+
+
+def check_budgets(budgets: tuple[int, ...]) -> None:
+    """Raise `BluraxError` unless these are growing numbers of steps."""
+    rising = all(early < late for early, late in itertools.pairwise((0, *budgets)))
+    require(
+        len(budgets) > 0 and rising,
+        f"budgets is {budgets}; it takes growing numbers of steps >= 1, such as (10, 100).",
+    )
+
+
+def _constant(
+    trials: Trials, budgets: tuple[int, ...], start: dict[Arrangement, tuple[int, ...]]
+) -> dict[int, list[_Found]]:
+    """The best constant rate of every arrangement at every budget, the best arrangement first."""
+    ranked = {}
+    for budget in budgets:
+        found = [
+            _settled(trials, budgets, budget, arrangement, Schedule.CONSTANT, places)
+            for arrangement, places in start.items()
+        ]
+        ranked[budget] = sorted(found, key=lambda each: each.score, reverse=True)
+    return ranked
+
+
+def _choose(
+    trials: Trials, budgets: tuple[int, ...], budget: int, ranked: list[_Found], tuning: Tuning
+) -> Choice:
+    """The best arrangement's better schedule, with the rate between its coarse ones."""
+    best = ranked[0]
+    cosine = (best.place, best.place + COARSE)  # falling to 0, it can set out from higher up
+    options = []
+    for schedule in tuning.schedules:
+        places = best.places if schedule is Schedule.CONSTANT else cosine
+        options.append(_settled(trials, budgets, budget, best.arrangement, schedule, places))
+    better = max(options, key=lambda each: each.score)
+    fine = _settled(
+        trials, budgets, budget, better.arrangement, better.schedule, better.places, FINE
+    )
+    return Choice(
+        rate_of(fine.place),
+        fine.schedule,
+        fine.arrangement,
+        at_edge(fine.place),
+        fine.score[0],
+    )
+
+
+def _settled(
+    trials: Trials,
+    budgets: tuple[int, ...],
+    budget: int,
+    arrangement: Arrangement,
+    schedule: Schedule,
+    start: Iterable[int],
+    stride: int = COARSE,
+) -> _Found:
+    """The best rate at a budget; a constant one is asked at all budgets in a single run."""
+    stops = budgets if schedule is Schedule.CONSTANT else (budget,)
+
+    def ask(place: int) -> Score:
+        return trials.scores(arrangement, schedule, place, stops)[budget]
+
+    place, places = settle(ask, start, stride)
+    return _Found(ask(place), arrangement, schedule, place, places)

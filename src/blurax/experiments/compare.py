@@ -1,0 +1,234 @@
+"""Genomes next to tuned baselines on tasks and networks, in a directory that can be resumed.
+
+A cell is one learner on one task with one network. Each is written whole when it is finished, and
+its random numbers depend on the seed, the task and the network alone: a comparison that is
+interrupted anywhere goes on to the same bits.
+"""
+
+import dataclasses
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+from blurax import io
+from blurax.baselines import Record, record_baseline, record_genome
+from blurax.errors import BluraxError, require
+from blurax.experiments.compare_plan import GenomeFile, Plan, version
+from blurax.frozen import check_types, from_json, to_json
+from blurax.genome import Genome
+from blurax.network import Network
+from blurax.tasks import Task, get
+from blurax.teach import network_for, parse_hidden
+
+PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """What all learners reached on one task with one network."""
+
+    task: str
+    net: str
+    score: str
+    """What the score is called: accuracy, say."""
+    records: tuple[Record, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """A finished comparison."""
+
+    plan: Plan
+    panels: tuple[Panel, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a comparison is."""
+
+    done: int
+    """Finished cells."""
+    cells: int
+    where: str
+    """The cell at work."""
+    doing: str
+    """What is done in it; empty when it is finished."""
+
+
+Watch = Callable[[Progress], None]
+Say = Callable[[str], None]
+
+
+def named(genomes: tuple[Path, ...]) -> tuple[tuple[GenomeFile, ...], tuple[Genome, ...]]:
+    """Read genomes; each is called after its file, without the ending.
+
+    Raises:
+        BluraxError: if a file is missing, damaged or no genome file.
+    """
+    learned = tuple(io.load_genome(path)[0] for path in genomes)
+    files = tuple(
+        GenomeFile(path.stem, hashlib.sha256(path.read_bytes()).hexdigest()) for path in genomes
+    )
+    return files, learned
+
+
+def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
+    """Make the directory of a comparison, or check that it holds this very one.
+
+    Args:
+        genomes: the files of `plan.genomes`; they are copied, so that the directory holds all it
+            needs.
+
+    Raises:
+        BluraxError: if the directory holds a comparison with other settings, or a task, a network
+            and a genome do not fit each other; nothing is written then.
+    """
+    if (directory / PLAN).exists():
+        require(
+            read_plan(directory) == plan,
+            f"{directory} holds a comparison with other settings; name another directory.",
+        )
+        return
+    learned = named(genomes)[1]
+    for _, _, network in _places(plan):
+        for genome in learned:
+            network.check(genome.rule)
+    for file, path in zip(plan.genomes, genomes, strict=True):
+        io.write_bytes(_genome_path(directory, file), path.read_bytes())
+    io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
+
+
+def read_plan(directory: Path) -> Plan:
+    """The plan of the comparison in a directory.
+
+    Raises:
+        BluraxError: if there is none.
+    """
+    return _read(Plan, directory / PLAN, f"{directory} holds no comparison.")
+
+
+def advance(directory: Path, watch: Watch = lambda progress: None) -> Compared:
+    """Take a comparison to its end, cell by cell; cells that are there already are kept.
+
+    Args:
+        watch: told what is done in each cell, and that it is finished.
+
+    Raises:
+        BluraxError: if the directory holds no comparison, or a damaged one.
+    """
+    plan = read_plan(directory)
+    require(
+        plan.version == version(),
+        f"{directory} was started by blurax {plan.version}, this is {version()}; "
+        "name another directory.",
+    )
+    work = _Work(plan, _genomes(plan, directory), directory, watch)
+    panels = []
+    for (t, n), task, network in _places(plan):
+        records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
+        panels.append(Panel(plan.tasks[t], plan.nets[n], task.kind.score, records))
+    result = Compared(plan, tuple(panels))
+    io.write_json(directory / RESULT, to_json(result))
+    return result
+
+
+def read(directory: Path) -> Compared:
+    """Read what `advance` wrote at its end.
+
+    Raises:
+        BluraxError: if there is no such file, or not such a one.
+    """
+    path = directory / RESULT
+    return _read(Compared, path, f"{path} is not the result of a comparison.")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What measuring a cell takes."""
+
+    plan: Plan
+    genomes: dict[str, Genome]
+    directory: Path
+    watch: Watch
+
+    def cell(self, t: int, n: int, l: int, task: Task, network: Network) -> Record:
+        """The record of a learner on a task with a network, measured unless it is there already."""
+        plan, learner = self.plan, self.plan.learners[l]
+        done = (t * len(plan.nets) + n) * len(plan.learners) + l
+        cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
+        where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
+        path = self.directory / CELLS / f"{t}-{n}-{learner}.json"
+        if not path.exists():
+
+            def say(text: str) -> None:
+                self.watch(Progress(done, cells, where, text))
+
+            record = self._measured(learner, task, network, _key(plan, t, n), say)
+            io.write_json(path, to_json(record))
+        # Read back, so that a resumed comparison cannot differ from one that ran through.
+        record = _read(Record, path, f"{path} is damaged; remove it, and it is measured again.")
+        self.watch(Progress(done + 1, cells, where, ""))
+        return record
+
+    def _measured(
+        self, learner: str, task: Task, network: Network, key: PRNGKeyArray, say: Say
+    ) -> Record:
+        plan = self.plan
+        size = {"seeds": plan.seeds, "batch": plan.batch}
+        if learner in self.genomes:
+            say("measuring on test examples")
+            genome = self.genomes[learner]
+            return record_genome(genome, network, task, key, plan.budgets, learner=learner, **size)
+        return record_baseline(
+            learner, network, task, key, plan.budgets, tuning=plan.tuning, say=say, **size
+        )
+
+
+def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
+    """Every task with every network, and their numbers in the plan."""
+    for t, name in enumerate(plan.tasks):
+        task = get(name)
+        for n, net in enumerate(plan.nets):
+            yield (t, n), task, network_for(task, parse_hidden(net))
+
+
+def _key(plan: Plan, t: int, n: int) -> PRNGKeyArray:
+    """One key for all learners of a task and network, whatever else the plan compares."""
+    name = zlib.crc32(f"{plan.tasks[t]} {plan.nets[n]}".encode())
+    return jax.random.fold_in(jax.random.key(plan.seed), name)
+
+
+def _genomes(plan: Plan, directory: Path) -> dict[str, Genome]:
+    """The genomes of a comparison by name.
+
+    Raises:
+        BluraxError: if a copy is missing, or not what the plan says.
+    """
+    paths = tuple(_genome_path(directory, file) for file in plan.genomes)
+    files, learned = named(paths)
+    for file, found, path in zip(plan.genomes, files, paths, strict=True):
+        require(file == found, f"{path} is not the genome that {directory} was started with.")
+    return {file.name: genome for file, genome in zip(files, learned, strict=True)}
+
+
+def _genome_path(directory: Path, file: GenomeFile) -> Path:
+    return directory / GENOMES / f"{file.name}.safetensors"
+
+
+def _read(kind: type, path: Path, message: str) -> Any:
+    try:
+        return from_json(kind, json.loads(path.read_text()))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, BluraxError) as error:
+        raise BluraxError(message) from error

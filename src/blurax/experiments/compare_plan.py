@@ -1,0 +1,87 @@
+"""What decides the numbers of a comparison."""
+
+import dataclasses
+import importlib.metadata
+
+from blurax.baselines import BASELINES, USUAL, Tuning, baseline, check_budgets
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.teach import parse_hidden
+
+BUDGETS = (10, 20, 50, 100, 1000)
+"""Inner steps after which learners are compared."""
+
+
+def budgets_up_to(steps: int) -> tuple[int, ...]:
+    """Those of `BUDGETS` below a number of steps, and that number.
+
+    Raises:
+        BluraxError: for a number below 1.
+    """
+    require(steps >= 1, f"The number of steps is {steps}; it takes a whole number >= 1.")
+    return (*(budget for budget in BUDGETS if budget < steps), steps)
+
+
+def version() -> str:
+    """The version of blurax at work."""
+    return importlib.metadata.version("blurax")
+
+
+@dataclasses.dataclass(frozen=True)
+class GenomeFile:
+    """Which genome it is."""
+
+    name: str
+    sha256: str
+    """Of the genome's file."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that decides the numbers of a comparison.
+
+    Raises:
+        BluraxError: for a value of the wrong type, an unknown baseline, a list that names
+            something twice or nothing at all, or fewer than two seeds.
+    """
+
+    tasks: tuple[str, ...]
+    """The tasks, by name."""
+    nets: tuple[str, ...]
+    """The hidden layers of the networks, such as 256-128."""
+    genomes: tuple[GenomeFile, ...] = ()
+    baselines: tuple[str, ...] = tuple(BASELINES)
+    budgets: tuple[int, ...] = BUDGETS
+    seeds: int = 5
+    """Newborn networks for each reported number."""
+    seed: int = 0
+    batch: int = 128
+    tuning: Tuning = USUAL
+    version: str = dataclasses.field(default_factory=version)
+    """Of blurax: another one may give other numbers."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in self.baselines:
+            baseline(name)
+        for net in self.nets:
+            parse_hidden(net)
+        for name in ("tasks", "nets"):
+            require(bool(getattr(self, name)), f"Plan.{name} is empty; it takes one or more.")
+        check_budgets(self.budgets)
+        require(bool(self.learners), "Plan names no genome and no baseline; it takes one or more.")
+        for name in ("tasks", "nets", "learners"):
+            items = getattr(self, name)
+            twice = sorted({item for item in items if items.count(item) > 1})
+            require(not twice, f"Plan.{name} has {', '.join(twice)} twice; name each once.")
+        require(self.seeds >= 2, f"Plan.seeds is {self.seeds}; a spread takes at least 2.")
+        require(self.seed >= 0, f"Plan.seed is {self.seed}; it takes a whole number >= 0.")
+        require(self.batch >= 1, f"Plan.batch is {self.batch}; it takes a whole number >= 1.")
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """The names of all learners, genomes first."""
+        return (*(genome.name for genome in self.genomes), *self.baselines)

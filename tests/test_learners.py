@@ -1,0 +1,166 @@
+"""The baselines are what they are called: each against a loop that shares no code with it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.baselines import (
+    OPTIMISERS,
+    Arrangement,
+    Schedule,
+    Taught,
+    baseline,
+    follow,
+)
+from blurax.errors import BluraxError
+from blurax.network import Network
+from blurax.spec import Activation, Rule
+from blurax.tasks import EpisodeSpec, Kind, Split, get
+from blurax.teach import query_loss, teach
+
+NETWORK = Network((4, 6, 5, 3))
+STEPS = 4
+SPEC = EpisodeSpec(steps=STEPS, batch=16)
+KEYS = jax.random.split(jax.random.key(3), 2)
+RATE = 0.05
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return get("iris")
+
+
+def lesson(learner, task, key):
+    """The state at birth and the episode that `follow` gives this key."""
+    episode = task.sample(jax.random.fold_in(key, 1), SPEC, Split.VALIDATE)
+    return learner.born(jax.random.fold_in(key, 0), SPEC.batch), episode
+
+
+def followed(learner, task, schedule=Schedule.CONSTANT, stops=(1, STEPS)):
+    return follow(
+        learner, task, KEYS, stops, Split.VALIDATE, rate=RATE, schedule=schedule, batch=16
+    )
+
+
+def perceptron(layers, x, arrangement):
+    """Written out, with its own batch normalisation."""
+    *hidden, (w_last, b_last, _) = layers
+    for w, b, scale in hidden:
+        z = x @ w
+        if arrangement.normalise:
+            z = scale * (z - z.mean(0)) / jnp.sqrt(z.var(0) + 1e-5)
+        z = z + b
+        x = jnp.tanh(z) if arrangement.activation is Activation.TANH else jnp.maximum(z, 0)
+    return x @ w_last + b_last
+
+
+class Textbook:
+    """The change of one array by each optimiser, as the books write it."""
+
+    def __init__(self, name):
+        self.name, self.m, self.v, self.t = name, 0.0, 0.0, 0
+
+    def change(self, w, g):
+        self.t += 1
+        if self.name == "sgd":
+            return g
+        if self.name in ("momentum", "nesterov"):
+            self.m = 0.9 * self.m + g
+            return g + 0.9 * self.m if self.name == "nesterov" else self.m
+        if self.name == "rmsprop":
+            self.v = 0.9 * self.v + 0.1 * g**2
+            return g / np.sqrt(self.v + 1e-8)
+        self.m = 0.9 * self.m + 0.1 * g
+        self.v = 0.999 * self.v + 0.001 * g**2
+        m, v = self.m / (1 - 0.9**self.t), self.v / (1 - 0.999**self.t)
+        return m / (np.sqrt(v) + 1e-8) + (0.01 * w if self.name == "adamw" else 0.0)
+
+
+def by_hand(name, arrangement, learner, task, key, cosine):
+    """The loss on the query after the first and the last step."""
+    (born, _), episode = lesson(learner, task, key)
+    layers = [(layer.w, layer.b, layer.scale) for layer in born]
+    books = [[Textbook(name) for _ in layer] for layer in layers]
+    losses = []
+    for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
+        rate = RATE * (0.5 * (1 + np.cos(np.pi * t / STEPS)) if cosine else 1.0)
+
+        def loss(layers, x=x, y=y):
+            logits = perceptron(layers, x, arrangement)
+            return -jnp.mean(jnp.sum(jax.nn.log_softmax(logits) * (y > 0), axis=1))
+
+        gradients = jax.grad(loss)(layers)
+        layers = [
+            tuple(
+                None if w is None else w - rate * book.change(w, g)
+                for w, g, book in zip(layer, gradient, own, strict=True)
+            )
+            for layer, gradient, own in zip(layers, gradients, books, strict=True)
+        ]
+        said = perceptron(layers, episode.query_x, arrangement)
+        losses.append(float(query_loss(said, episode.query_y, Kind.CLASSES)))
+    return [losses[0], losses[-1]]
+
+
+PLAIN, NORMED = Arrangement(), Arrangement(Activation.TANH, normalise=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "arrangement", "cosine"),
+    [("adam", PLAIN, False), *((name, NORMED, True) for name in OPTIMISERS)],
+)
+def test_each_optimiser_is_the_textbook_one(iris, name, arrangement, cosine):
+    learner = baseline(name).make(arrangement, NETWORK, iris)
+    curve = followed(learner, iris, Schedule.COSINE if cosine else Schedule.CONSTANT)
+    want = by_hand(name, arrangement, learner, iris, KEYS[1], cosine)
+    np.testing.assert_allclose(curve.loss[1], want, rtol=1e-8)
+
+
+@pytest.mark.parametrize("arrangement", [PLAIN, NORMED])
+def test_activations_keep_their_size_at_birth(iris, arrangement):
+    wide = Network((400, 400, 400, 3))
+    born, _ = baseline("sgd").make(arrangement, wide, iris).born(jax.random.key(0), 16)
+    variance = 400 * float(jnp.var(born[1].w))
+    assert variance == pytest.approx(2 if arrangement is PLAIN else 1, rel=0.02)
+    assert not any(layer.b.any() for layer in born)
+
+
+def test_a_genome_gets_the_lesson_that_teach_gives(iris):
+    rule = Rule(states=2, keep_neurons=True)
+    genome = genomes.random(jax.random.key(0), rule)
+    want = teach(genome, NETWORK, iris, KEYS, EpisodeSpec(steps=23, batch=16), Split.TEST)[1]
+    stops = (2, 3, 23)
+    got = follow(Taught(NETWORK, genome), iris, KEYS, stops, Split.TEST, batch=16)
+    at = np.asarray(stops) - 1
+    np.testing.assert_allclose(got.loss, np.asarray(want.loss)[:, at], rtol=1e-9)
+    np.testing.assert_array_equal(got.accuracy, np.asarray(want.accuracy)[:, at])
+
+
+def test_stops_between_change_nothing_but_the_horizon_of_a_cosine(iris):
+    learner = baseline("adam").make(PLAIN, NETWORK, iris)
+    for schedule in Schedule:
+        some, more = (
+            followed(learner, iris, schedule, s).loss[:, -1] for s in ((21,), (3, 10, 21))
+        )
+        np.testing.assert_array_equal(some, more)
+    short, long = (followed(learner, iris, Schedule.COSINE, s).loss[:, 0] for s in ((5,), (5, 9)))
+    assert (short != long).all()
+
+
+def test_what_diverges_scores_nothing(iris):
+    learner = baseline("sgd").make(PLAIN, NETWORK, iris)
+    curve = follow(learner, iris, KEYS, (5,), Split.VALIDATE, rate=np.inf, batch=16)
+    np.testing.assert_array_equal(curve.accuracy, 0)
+
+
+def test_mistakes_are_sentences(iris):
+    learner = baseline("sgd").make(PLAIN, NETWORK, iris)
+    for stops in ((), (0, 1), (2, 2)):
+        with pytest.raises(BluraxError, match="it takes growing numbers of steps"):
+            followed(learner, iris, stops=stops)
+    with pytest.raises(BluraxError, match="4 features"):
+        followed(baseline("sgd").make(PLAIN, Network((5, 3)), iris), iris)
+    with pytest.raises(BluraxError, match="no baseline 'lion'; there are sgd, momentum"):
+        baseline("lion")
