@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 from sizes import Size
 from timing import Program, compiled, in_turns
 
 from blurax import genome as genomes
-from blurax.analysis.style import style
+from blurax.analysis.style import new_figure, save, tidy
 from blurax.outer.objective import Objective, episode_loss
 from blurax.tasks import EpisodeSpec
 
@@ -86,16 +85,19 @@ def main() -> None:
 
 def draw(found: dict[str, Any], path: Path) -> None:
     """One panel for each quantity, with a line of slope 1 through the base."""
-    with style():
-        figure, axes = plt.subplots(1, len(found), figsize=(12, 2.8), layout="constrained")
-        for axis, (what, row) in zip(axes, found.items(), strict=True):
-            x, y = np.array(row["x"]), np.array(row["ms"])
-            axis.loglog(x, y, marker="o")
-            axis.loglog(x, y[-1] * x / x[-1], linestyle=":", color="grey")
-            axis.set_title(f"{what}: slope {row['slope']:.2f}")
-            axis.set_xlabel(what)
-        axes[0].set_ylabel("ms a meta-gradient")
-        figure.savefig(path, dpi=110)
+    figure = new_figure(1400, 420, "Cost of a meta-gradient; dotted: linear")
+    for axes, (what, row) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
+        x, y = np.array(row["x"]), np.array(row["ms"])
+        axes.loglog(x, y, marker="o")
+        axes.loglog(x, y[-1] * x / x[-1], linestyle=":", color="grey")
+        axes.set_title(f"slope {row['slope']:.2f}")
+        few = x if what != "synapses" else x[::2]
+        axes.set_xticks(few, [f"{n / 1000:.0f}k" if n >= 1000 else f"{n:.0f}" for n in few])
+        ticks = [n for n in (10, 20, 50, 100, 200, 500) if y.min() / 1.5 < n < 1.5 * y.max()]
+        axes.set_yticks(ticks, map(str, ticks))
+        axes.minorticks_off()
+        tidy(axes, what, "ms a meta-gradient" if what == "batch" else "")
+    save(figure, path)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ that of their rates: useful operations a second (see `sizes.py`) over the matrix
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -149,17 +150,27 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=[size.name for size in SIZES])
     parser.add_argument("--rules", nargs="*", default=list(RULES))
     parser.add_argument("--seconds", type=float, default=15.0, help="of timing for each size")
+    parser.add_argument("--population", type=int, help="of every size, to fill a GPU")
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        help="of matrix products, the peak's among them: float32, tensorfloat32 or bfloat16",
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    jax.config.update("jax_default_matmul_precision", options.precision)
     console, rows = Console(width=120), []
     for size in SIZES:
+        if options.population:
+            size = dataclasses.replace(size, population=options.population)
         for rule in options.rules:
             if size.name in options.sizes:
                 rows += measure(size, rule, options.seconds)
                 console.print(f"{size.name} {rule}")
     console.print(table_of(rows))
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+        found = {"machine": machine(), "precision": options.precision, "rows": rows}
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ class Aligned(Learner):
     def born(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """A newborn network with zero biases."""
         state = self.network.init(key, self.rule, batch)
-        zeroed = tuple(Synapses(s.forward.at[:, -1].set(0.0), s.backward) for s in state.synapses)
+        zeroed = tuple(
+            Synapses(s.forward, jnp.zeros_like(s.bias), s.backward) for s in state.synapses
+        )
         return self._held(NetworkState(zeroed, None), state)
 
     def step(
@@ -95,14 +97,17 @@ class Aligned(Learner):
         """The new forward synapses with the backward ones that belong to them."""
         if self.feedback is Feedback.RANDOM:
             pairs = zip(new.synapses, before.synapses, strict=True)
-            held = tuple(Synapses(now.forward, old.backward) for now, old in pairs)
+            held = tuple(Synapses(now.forward, now.bias, old.backward) for now, old in pairs)
         else:
-            held = tuple(Synapses(s.forward, self._signs(s.forward)) for s in new.synapses)
+            held = tuple(Synapses(s.forward, s.bias, self._signs(s)) for s in new.synapses)
         return NetworkState(held, None)
 
-    def _signs(self, forward: Float[Array, "1 i1 j"]) -> Float[Array, "1 j i"]:
-        std = (gain(self.activation) / forward.shape[1]) ** 0.5
-        return std * jnp.sign(jnp.swapaxes(forward[:, :-1], 1, 2))
+    def _signs(self, between: Synapses) -> Float[Array, "1 j i"] | None:
+        if between.backward is None:  # towards the input layer, which hears nothing
+            return None
+        inputs = between.forward.shape[1] + 1
+        std = (gain(self.activation) / inputs) ** 0.5
+        return std * jnp.sign(jnp.swapaxes(between.forward, 1, 2))
 
 
 class DirectFeedback(Learner):
