@@ -10,7 +10,7 @@ from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, episode_loss
-from blurax.spec import Rule
+from blurax.spec import Rule, Symmetry
 from blurax.tasks import EpisodeSpec, get
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -105,3 +105,21 @@ def test_rematerialisation_bounds_the_memory_of_the_gradient():
     assert none > 2 * step
     # Remat.SQRT keeps 10 + 10 of them.
     assert sqrt < 35 * synapses + 3 * episode
+
+
+def test_a_gradient_computes_no_product_twice_if_it_keeps_them():
+    # Not more operations than if everything is kept, and fewer than if only the synapses are.
+    task, rule = get("digits"), Rule(states=3, symmetry=Symmetry.SYMMETRIC)
+    genome = genomes.random(jax.random.key(0), rule)
+
+    def operations(remat: Remat) -> float:
+        def loss(genome, key):
+            spec, objective = EpisodeSpec(1, 64, 64), Objective(remat=remat)
+            return episode_loss(genome, Network((64, 64, 64, 10)), task, spec, objective, key)
+
+        program = jax.jit(jax.grad(loss)).lower(genome, jax.random.key(1)).compile()
+        return program.cost_analysis()["flops"]
+
+    everything, products, synapses = map(operations, (Remat.NONE, Remat.PRODUCTS, Remat.STEP))
+    assert products < 1.02 * everything
+    assert synapses > 1.05 * products
