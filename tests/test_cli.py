@@ -70,6 +70,16 @@ def test_a_second_run_gets_a_directory_of_its_own(tmp_path):
     config = MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
     run.start(config, tmp_path / "runs" / "iris-1")
     assert cli._new_directory(config).name == "iris-2"
+    # it is taken at once, before the run is written
+    assert cli._new_directory(config).name == "iris-3"
+
+
+def test_a_run_that_cannot_start_leaves_no_directory(tmp_path, capsys):
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    words = ["meta-train", "--tasks", "xor", "--method", "truncated", "--meta-steps", "2"]
+    assert cli.main(words) == 2
+    assert "--objective.when mean" in capsys.readouterr().err
+    assert list((tmp_path / "runs").iterdir()) == [tmp_path / "runs" / "mine"]
 
 
 MISTAKES = {

@@ -78,8 +78,8 @@ def test_growth_in_the_last_step_costs_what_it_would_grow_to(when, by_hand):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"horizons": (3,)}, r"Objective\.horizons is \(3,\) where Objective\.when is last"),
-        ({"when": When.HORIZONS}, r"Objective\.horizons is \(\) where"),
+        ({"horizons": (3,)}, r"Objective\.horizons is \(3,\), but Objective\.when is last"),
+        ({"when": When.HORIZONS}, r"Objective\.horizons is empty"),
         ({"when": When.HORIZONS, "horizons": (0,)}, r"horizons is \(0,\)"),
         ({"when": When.HORIZONS, "horizons": (1, 2), "weights": (1.0,)}, r"weights is \(1\.0,\)"),
         ({"when": When.HORIZONS, "horizons": (1,), "weights": (-1.0,)}, r"weights is \(-1\.0,\)"),

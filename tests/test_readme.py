@@ -4,6 +4,7 @@ import dataclasses
 import re
 import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,11 @@ def test_the_python_runs(tmp_path, capsys):
 
 def test_the_commands_parse(monkeypatch):
     commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
-    assert len(commands) == 8
+    assert len(commands) == 9
     called = []
     for name in ("io", "run", "_new_directory", "list_tasks", "find_runs"):
         monkeypatch.setattr(cli, name, _Recorder(called))
+    monkeypatch.setattr(sys.modules["blurax.cli.compare"], "experiment", _Recorder(called))
     for command in commands[:-1]:
         words = shlex.split(command)
         assert words[0] == "blurax"

@@ -35,7 +35,9 @@ def find_runs(folder: Path) -> list[RunSummary]:
         BluraxError: if there is no such folder.
     """
     if not folder.is_dir():
-        raise BluraxError(f"{folder} is no folder; blurax runs takes one that holds runs.")
+        raise BluraxError(
+            f"There is no folder {folder}, so no run yet; blurax meta-train makes one."
+        )
     found = [summary(path.parent) for path in sorted(folder.rglob("config.json"))]
     return sorted(found, key=lambda run: -1.0 if run.score is None else run.score, reverse=True)
 

@@ -1,5 +1,7 @@
 """The commands, their arguments, and how a mistake is told."""
 
+import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -74,8 +76,9 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
             require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
             found = resume
         else:
-            found = directory or _new_directory(config)
-            run.start(config, found)
+            found = _started(config) if directory is None else directory
+            if directory is not None:
+                run.start(config, directory)
         _advance(console, found, tensorboard)
 
     return meta_train
@@ -217,11 +220,31 @@ def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
 
 
 def _new_directory(config: MetaTrain) -> Path:
-    """The first of runs/TASKS-1, runs/TASKS-2, ... that does not exist."""
-    stem, number = file_name("+".join(config.tasks)), 1
-    while (found := Path("runs") / f"{stem}-{number}").exists():
-        number += 1
-    return found
+    """Make the first of runs/TASKS-1, runs/TASKS-2, ... that does not exist.
+
+    Made at once, so that two runs started together do not take the same.
+    """
+    stem = file_name("+".join(config.tasks))
+    Path("runs").mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        found = Path("runs") / f"{stem}-{number}"
+        with contextlib.suppress(FileExistsError):
+            found.mkdir()
+            return found
+    raise AssertionError("itertools.count ends never")
+
+
+def _started(config: MetaTrain) -> Path:
+    """Start a run in a new directory, which goes again if the run cannot be started."""
+    directory = _new_directory(config)
+    try:
+        run.start(config, directory)
+    except BluraxError:
+        directory.rmdir()
+        with contextlib.suppress(OSError):  # there are other runs in it
+            directory.parent.rmdir()
+        raise
+    return directory
 
 
 def _use_compilation_cache() -> None:

@@ -71,9 +71,18 @@ class Objective:
         check_types(self)
         wanted = self.when is When.HORIZONS
         require(
-            bool(self.horizons) == wanted and all(n >= 1 for n in self.horizons),
-            f"Objective.horizons is {self.horizons} where Objective.when is {self.when.value}; it "
-            "takes step numbers >= 1 for horizons, and nothing else.",
+            bool(self.horizons) or not wanted,
+            "Objective.when is horizons, but Objective.horizons is empty; it takes step numbers "
+            ">= 1, such as --objective.horizons 10 50.",
+        )
+        require(
+            wanted or not self.horizons,
+            f"Objective.horizons is {self.horizons}, but Objective.when is {self.when.value}; "
+            "horizons count only with --objective.when horizons.",
+        )
+        require(
+            all(n >= 1 for n in self.horizons),
+            f"Objective.horizons is {self.horizons}; it takes step numbers >= 1.",
         )
         good = all(0 <= w < math.inf for w in self.weights) and sum(self.weights) > 0
         require(

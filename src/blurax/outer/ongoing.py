@@ -36,7 +36,7 @@ def check_windows(problem: Problem, window: int) -> None:
     require(
         problem.objective.when is When.MEAN,
         f"Objective.when is {problem.objective.when.value}; lessons cut into windows are asked "
-        "after every step: it takes mean.",
+        "after every step: it takes mean (--objective.when mean).",
     )
     require(
         problem.vary.draw is Draw.ALL,
