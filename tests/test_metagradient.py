@@ -45,7 +45,7 @@ KINKED = ["default", "linear-relu", "backprop-relu", "derivative-asymmetric"]
 """Rules with a relu: their seeds are such that no difference steps over a kink."""
 
 
-def query_loss(rule: Rule, remat: Remat = Remat.STEP) -> Callable[[jax.Array], jax.Array]:
+def query_loss(rule: Rule, remat: Remat = Remat.PRODUCTS) -> Callable[[jax.Array], jax.Array]:
     """Softmax cross-entropy on an unseen batch after some inner steps, as a function of genes."""
     newborn_state, (x, y) = newborn(rule), batches(STEPS)
     rng = np.random.default_rng(9)
@@ -67,7 +67,7 @@ def genes(name: str) -> jax.Array:
 
 
 @cache
-def gradient(name: str, remat: Remat = Remat.STEP) -> jax.Array:
+def gradient(name: str, remat: Remat = Remat.PRODUCTS) -> jax.Array:
     return jit(jax.grad(query_loss(TABLE[name], remat)))(genes(name))
 
 
