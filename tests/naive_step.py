@@ -74,9 +74,10 @@ def forward_sweep(genome, net, layers):
         g = genes_at(genome.neuron, rule, l)
         w = naive.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
         z = naive.forward(layers[l], layers[l + 1], w, g.nu, g.f, g.eta)
-        if rule.stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH):
-            z = naive.normalise_activations(z, g.forward_scale, g.forward_shift)
         last = l == len(net.up) - 1
+        normalised = rule.stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH)
+        if normalised and (rule.stabilise.normalise_last or not last):
+            z = naive.normalise_activations(z, g.forward_scale, g.forward_shift)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = naive.sigma(z, phi, rule.sigma.derivative)
     return layers

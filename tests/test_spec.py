@@ -102,6 +102,7 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
         "Init.std is 0",
         lambda: Rule(init=Init(0.0), stabilise=Stabilise(normalise_synapses=True)),
     ),
+    ("Stabilise.normalise_last", lambda: Rule(stabilise=Stabilise(normalise_last=False))),
 ]
 
 
@@ -117,6 +118,15 @@ def test_what_is_next_to_the_refused_is_accepted():
     assert two.sigma.derivative
     told = Rule(states=2, feedback=Feedback(Signal.SQUARED_ERROR)).feedback
     assert told.signal is Signal.SQUARED_ERROR
+
+
+def test_files_from_before_a_field_was_added_mean_what_they_meant():
+    old = to_json(Rule())
+    del old["stabilise"]["normalise_last"]
+    assert from_json(Rule, old) == Rule()
+    del old["stabilise"]["oja"]
+    with pytest.raises(BluraxError, match="Rule.stabilise lacks the field oja"):
+        from_json(Rule, old)
 
 
 WRONG: list[tuple[str, str, Callable[[], object]]] = [

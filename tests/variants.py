@@ -94,6 +94,9 @@ TABLE = {
     "mean": Rule(sigma=SMOOTH, update=Update(MEAN), init=Init(1.0, InitScale.FAN_IN)),
     "normalise-forward": Rule(sigma=SMOOTH, stabilise=Stabilise(Normalise.FORWARD)),
     "normalise-backward": Rule(states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BACKWARD)),
+    "normalise-hidden": Rule(
+        states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BOTH, normalise_last=False)
+    ),
     "normalise-derivative": Rule(
         backward=STATE_2,
         sigma=Sigma(TANH, LINEAR, TANH, derivative=True),

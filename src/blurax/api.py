@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from blurax import io
+from blurax import io, zoo
 from blurax.analysis.run_view import draw_run
 from blurax.errors import require
 from blurax.genome import Genome
@@ -71,12 +71,15 @@ def learn(
 
 
 def load(path: str | os.PathLike[str]) -> Genome:
-    """Read a genome file; it is checked wholly and runs no code.
+    """Read a genome file, or one of the zoo by its name; it is checked wholly and runs no code.
+
+    Args:
+        path: of a file, or a name that `blurax zoo` lists, such as default.
 
     Raises:
-        BluraxError: if it is missing, damaged or no genome file.
+        BluraxError: if it is missing, damaged or no genome file, or there is none of this name.
     """
-    return io.load_genome(path)[0]
+    return io.load_genome(zoo.find(os.fspath(path)))[0]
 
 
 def meta_train(

@@ -8,6 +8,13 @@ from typing import Any
 
 from blurax.errors import BluraxError, require
 
+_ABSENT = "absent"
+
+
+def added(value: Any) -> Any:
+    """A field that older files lack: its default, and what a file without it means."""
+    return dataclasses.field(default=value, metadata={_ABSENT: value})
+
 
 def check_types(spec: Any) -> None:
     """Check each field of a frozen spec against its annotation, nested specs included.
@@ -60,7 +67,7 @@ def to_json(spec: Any) -> Any:
 
 
 def from_json(kind: type, values: Any, where: str = "") -> Any:
-    """Build a frozen spec of type `kind` from what `to_json` gave.
+    """Build a frozen spec of type `kind` from what `to_json` gave, perhaps in an older version.
 
     Raises:
         BluraxError: for an unknown field, a missing one or a value it does not take.
@@ -68,8 +75,9 @@ def from_json(kind: type, values: Any, where: str = "") -> Any:
     where = where or kind.__name__
     require(isinstance(values, dict), f"{where} is {values!r}; it takes an object with fields.")
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    late = {field.name for field in dataclasses.fields(kind) if _ABSENT in field.metadata}
     strange = sorted(set(values) - set(fields))
-    missing = sorted(set(fields) - set(values))
+    missing = sorted(set(fields) - set(values) - late)
     require(not strange, f"{where} has no field {', '.join(strange)}.")
     require(not missing, f"{where} lacks the field {', '.join(missing)}.")
     return kind(**{name: _parse(fields[name], v, f"{where}.{name}") for name, v in values.items()})

@@ -149,8 +149,10 @@ def forward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neuro
         z = rules.forward(
             layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, genes.eta, length
         )
-        z = _normalised(z, genes.forward_scale, genes.forward_shift)
-        phi = rule.sigma.last if l == len(synapses) - 1 else rule.sigma.forward
+        last = l == len(synapses) - 1
+        if rule.stabilise.normalise_last or not last:
+            z = _normalised(z, genes.forward_scale, genes.forward_shift)
+        phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
     return tuple(layers)
 

@@ -11,7 +11,7 @@ import dataclasses
 import enum
 
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 
 LARGEST_STD = 1e6
 
@@ -141,6 +141,9 @@ class Stabilise:
     """Use w_ij / sqrt(Σ_i' w_i'j²) in both sweeps; the stored values are untouched."""
     saturation: Saturation = Saturation.NONE
     """A bound on the synapses."""
+    normalise_last: bool = added(True)
+    """Normalise the last layer like the others. Where its outputs always have variance 1 an error
+    can become only so small, and learning comes to rest early."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,4 +281,10 @@ def _check_combinations(rule: Rule) -> None:
         rule.init.std > 0 or not rule.stabilise.normalise_synapses,
         "Init.std is 0 and Stabilise.normalise_synapses is on: "
         "a synapse vector of length 0 has no direction to normalise.",
+    )
+    stabilise = rule.stabilise
+    require(
+        stabilise.normalise_last or stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH),
+        "Stabilise.normalise_last is off, but no layer is normalised in the forward sweep: "
+        f"Stabilise.normalise is {stabilise.normalise.value!r}.",
     )

@@ -57,6 +57,8 @@ def _stabiliser_words(rule: Rule) -> str:
         words.append("normalisation of both sweeps")
     elif stabilise.normalise is not Normalise.NONE:
         words.append(f"normalisation of the {stabilise.normalise.value} sweep")
+    if not stabilise.normalise_last:
+        words[-1] += " but for the last layer"
     if stabilise.normalise_synapses:
         words.append("normalised synapses")
     if stabilise.oja is not Oja.NONE:

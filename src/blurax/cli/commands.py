@@ -16,7 +16,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from blurax import io, teach
+from blurax import io, teach, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.analysis.run_view import draw_run
@@ -26,6 +26,7 @@ from blurax.cli.demo import run_demo
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.cli.tensorboard import TensorBoard
+from blurax.cli.zoo import show_zoo
 from blurax.errors import BluraxError, require
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
@@ -167,18 +168,19 @@ def train(
     """Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.
 
     Args:
-        genome: A genome file.
+        genome: A genome file, or the name of one that blurax zoo lists.
         task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
         hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
         steps: Inner steps.
         batch: Examples in each step.
         seeds: Networks side by side, each with a birth and batches of its own.
         seed: Of the births and batches.
-        directory: Where the curve goes, as JSON and PNG; the default is the genome's folder.
+        directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
+            this one for a genome of the zoo.
     """
-    console, out = Console(), directory or genome.parent
+    console, out, file = Console(), directory or genome.parent, zoo.find(str(genome))
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
-    learned, _ = io.load_genome(genome)
+    learned, _ = io.load_genome(file)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = teach.network_for(data, teach.parse_hidden(hidden))
     keys = jax.random.split(jax.random.key(seed), seeds)
@@ -208,11 +210,11 @@ def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
     """Draw a genome's matrices and gates in the terminal and as a picture.
 
     Args:
-        genome: A genome file.
-        png: Where the picture goes; the default is beside the genome file.
+        genome: A genome file, or the name of one that blurax zoo lists.
+        png: Where the picture goes; the default is beside the genome file, or in this folder.
     """
     console = Console()
-    learned, provenance = io.load_genome(genome)
+    learned, provenance = io.load_genome(zoo.find(str(genome)))
     console.print(genome_panel(learned, provenance))
     picture = png or genome.with_suffix(".png")
     draw_genome(learned, picture, genome.name)
@@ -272,6 +274,7 @@ def dispatch(args: list[str]) -> None:
         "train": train,
         "show": show,
         "compare": compare,
+        "zoo": show_zoo,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
 

@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from blurax import zoo
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
 from blurax.baselines import BASELINES, USUAL, Tuning
@@ -16,6 +17,7 @@ from blurax.errors import require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import Compared, Panel
 from blurax.experiments.compare_plan import Plan, budgets_up_to
+from blurax.experiments.compare_reuse import reuse as taken_over
 
 DIRECTORY = Path("runs/compare")
 
@@ -29,7 +31,7 @@ class Request:
     """What is compared."""
 
     genomes: Genomes = ()
-    """A genome file; may be given several times."""
+    """A genome file, or the name of one of the zoo; may be given several times."""
     tasks: tuple[str, ...] = ("digits",)
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
     nets: tuple[str, ...] = ("128",)
@@ -47,12 +49,17 @@ class Request:
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it asks."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the genomes."""
+        return tuple(zoo.find(str(genome)) for genome in self.genomes)
+
     def plan(self) -> Plan:
         """The plan of the comparison."""
         return Plan(
             self.tasks,
             self.nets,
-            experiment.named(self.genomes)[0],
+            experiment.named(self.files)[0],
             self.baselines,
             budgets_up_to(self.steps),
             self.seeds,
@@ -66,6 +73,7 @@ def compare(
     request: Annotated[Request, tyro.conf.arg(name="")] = Request(),
     directory: Path = DIRECTORY,
     resume: Path | None = None,
+    reuse: tuple[Path, ...] = (),
 ) -> None:
     """Compare genomes with baselines that are tuned for each number of steps.
 
@@ -76,11 +84,16 @@ def compare(
         request: What is compared.
         directory: Where the comparison goes: plan, cells, result and picture.
         resume: Go on with the comparison in this directory, as it was started.
+        reuse: Directories of earlier comparisons with the same settings, whose cells are taken
+            over where task, network and learner are the same.
     """
     if resume is None:
-        experiment.start(request.plan(), request.genomes, directory)
+        plan = request.plan()
+        experiment.start(plan, request.files, directory)
+        for other in reuse:
+            taken_over(plan, directory, other)
     else:
-        alone = request == Request() and directory == DIRECTORY
+        alone = request == Request() and directory == DIRECTORY and not reuse
         require(alone, f"--resume {resume} goes with no other option: a comparison keeps its own.")
     _advance(Console(), resume or directory)
 

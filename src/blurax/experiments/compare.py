@@ -169,7 +169,7 @@ class _Work:
         done = (t * len(plan.nets) + n) * len(plan.learners) + l
         cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
-        path = self.directory / CELLS / f"{t}-{n}-{learner}.json"
+        path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
         if not path.exists():
 
             def say(text: str) -> None:
@@ -194,6 +194,12 @@ class _Work:
         return record_baseline(
             learner, network, task, key, plan.budgets, tuning=plan.tuning, say=say, **size
         )
+
+
+def cell_path(directory: Path, plan: Plan, task: str, net: str, learner: str) -> Path:
+    """The file of a cell."""
+    t, n = plan.tasks.index(task), plan.nets.index(net)
+    return directory / CELLS / f"{t}-{n}-{learner}.json"
 
 
 def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:

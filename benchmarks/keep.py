@@ -1,0 +1,49 @@
+"""Takes a genome into the zoo: its file, and a sheet of what it reached in comparisons.
+
+python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
+"""
+
+import json
+from pathlib import Path
+
+import tyro
+
+from blurax import io, zoo
+from blurax.experiments import compare
+from blurax.experiments.sheets import sheet_of
+from blurax.frozen import to_json
+from blurax.zoo.keeper import HOME
+
+
+def keep(
+    name: tyro.conf.Positional[str],
+    genome: tyro.conf.Positional[Path],
+    comparisons: tyro.conf.Positional[tuple[Path, ...]] = (),
+    about: str = "",
+    recipe: str = "",
+    learner: str = "",
+) -> None:
+    """Put a genome file into the zoo, with the sheet of finished comparisons.
+
+    Args:
+        name: In the zoo.
+        genome: Its file.
+        comparisons: Directories of finished comparisons.
+        about: One line that says what it is.
+        recipe: What to type to make it anew.
+        learner: Its name in the comparisons, if another.
+    """
+    io.load_genome(genome)
+    found = tuple(compare.read(directory / compare.RESULT) for directory in comparisons)
+    sheet = (
+        sheet_of(found, learner or genome.stem, about, recipe)
+        if found
+        else zoo.Sheet(about, recipe, 0, ())
+    )
+    io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
+    io.write_text(HOME / f"{name}.json", json.dumps(to_json(sheet), indent=1) + "\n")
+    print(f"{name}: {len(sheet.rows)} cells")
+
+
+if __name__ == "__main__":
+    tyro.cli(keep)

@@ -1,0 +1,35 @@
+"""`blurax zoo`: the genomes that come with the library."""
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from blurax import zoo
+from blurax.analysis.genome_view import genome_panel
+from blurax.analysis.zoo_view import sheet_table, tally_lines, zoo_table
+
+
+def show_zoo(name: tyro.conf.Positional[str] = "") -> None:
+    """List the genomes that come with blurax, or show one: blurax zoo default.
+
+    Args:
+        name: Nothing to list all genomes; the name of one to see its numbers, where it comes from
+            and what it reached next to tuned baselines.
+    """
+    console = Console()
+    if not name:
+        console.print(zoo_table((n, *zoo.genome(n), zoo.sheet(n)) for n in zoo.names()))
+        console.print(
+            "\nA name goes wherever a genome's file does: blurax train default --task digits"
+        )
+        return
+    sheet = zoo.sheet(name)
+    console.print(genome_panel(*zoo.genome(name)))
+    console.print(f"{escape(sheet.about)}\nMade by: {escape(sheet.recipe)}\n")
+    if sheet.rows:
+        console.print(
+            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds",
+            sheet_table(sheet),
+        )
+    for line in tally_lines(sheet):
+        console.print(line)

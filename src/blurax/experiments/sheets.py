@@ -1,0 +1,57 @@
+"""From a comparison to the sheet that a genome of the zoo carries."""
+
+from blurax.baselines import BASELINES, Comparison
+from blurax.errors import require
+from blurax.experiments.compare import Compared, Panel
+from blurax.zoo import Row, Sheet
+
+DIGITS = 4
+"""Decimals of a score: a hundredth of a point."""
+
+
+def sheet_of(compared: tuple[Compared, ...], learner: str, about: str, recipe: str) -> Sheet:
+    """What a genome reached in comparisons, next to the best tuned baseline of each cell.
+
+    Args:
+        compared: comparisons of as many seeds, each with the genome among its learners.
+        learner: the genome's name there.
+
+    Raises:
+        BluraxError: if the genome is missing in one, or they differ in their seeds.
+    """
+    seeds = {each.plan.seeds for each in compared}
+    require(len(seeds) == 1, f"The comparisons have {sorted(seeds)} seeds; they take the same.")
+    for each in compared:
+        have = [genome.name for genome in each.plan.genomes]
+        require(learner in have, f"A comparison has no genome {learner}; it has {', '.join(have)}.")
+    rows = tuple(_row(panel, learner) for each in compared for panel in each.panels)
+    return Sheet(about, recipe, seeds.pop(), rows)
+
+
+def _row(panel: Panel, learner: str) -> Row:
+    found = {record.learner: record.comparison() for record in panel.records}
+    mine = found[learner]
+    rivals = [found[name] for name in BASELINES if name in found]
+    best = [max(rivals, key=lambda rival: rival.mean(b)) for b in mine.budgets if rivals]
+    mean, std = _numbers([mine] * len(mine.budgets), mine.budgets)
+    rival_mean, rival_std = _numbers(best, mine.budgets)
+    return Row(
+        panel.task,
+        panel.net,
+        panel.score,
+        mine.budgets,
+        mean,
+        std,
+        tuple(rival.learner for rival in best),
+        rival_mean,
+        rival_std,
+    )
+
+
+def _numbers(
+    learners: list[Comparison], budgets: tuple[int, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and deviation of one learner for each budget."""
+    pairs = list(zip(learners, budgets, strict=bool(learners)))
+    means = tuple(round(one.mean(budget), DIGITS) for one, budget in pairs)
+    return means, tuple(round(one.std(budget), DIGITS) for one, budget in pairs)

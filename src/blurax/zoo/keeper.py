@@ -1,0 +1,110 @@
+"""What the wheel holds of each genome: its file, and a sheet of what it reached."""
+
+import dataclasses
+import difflib
+import functools
+import json
+from pathlib import Path
+
+from blurax import io
+from blurax.errors import BluraxError
+from blurax.frozen import check_types, from_json
+from blurax.genome import Genome
+from blurax.io import Provenance
+
+HOME = Path(__file__).parent / "genomes"
+"""NAME.safetensors and NAME.json, the sheet, for each genome."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What was reached on one task with one network, on test examples."""
+
+    task: str
+    net: str
+    """The hidden layers, such as 256-128."""
+    score: str
+    """What the score is called: accuracy, say."""
+    budgets: tuple[int, ...]
+    """Inner steps."""
+    genome: tuple[float, ...]
+    """The mean score over the seeds at each budget, from 0 to 1."""
+    genome_std: tuple[float, ...]
+    """Its standard deviation."""
+    rival: tuple[str, ...]
+    """The best tuned baseline at each budget; empty where none was measured."""
+    rival_mean: tuple[float, ...]
+    rival_std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """What a genome reached next to the best tuned baseline of each cell."""
+
+    about: str
+    """One line for lists."""
+    recipe: str
+    """What to type to make it anew."""
+    seeds: int
+    """Newborn networks behind each number."""
+    rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """The names of all genomes of the zoo, `default` first."""
+    found = sorted(path.stem for path in HOME.glob("*.safetensors"))
+    return tuple(sorted(found, key=lambda name: name != "default"))
+
+
+def genome_file(name: str) -> Path:
+    """The file of a genome of the zoo.
+
+    Raises:
+        BluraxError: if there is none of this name, naming those there are.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}."
+        raise BluraxError(f"There is no genome {name!r} in the zoo; {hint}")
+    return HOME / f"{name}.safetensors"
+
+
+def genome(name: str) -> tuple[Genome, Provenance]:
+    """A genome of the zoo, and where it comes from.
+
+    Raises:
+        BluraxError: if there is none of this name.
+    """
+    return io.load_genome(genome_file(name))
+
+
+def sheet(name: str) -> Sheet:
+    """What a genome of the zoo reached.
+
+    Raises:
+        BluraxError: if there is none of this name.
+    """
+    return from_json(Sheet, json.loads(genome_file(name).with_suffix(".json").read_text()))
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a genome: one of the zoo by its name, any other by its path.
+
+    A name has neither an ending nor a folder; a file `./default` is so told from the genome
+    `default`.
+
+    Raises:
+        BluraxError: for a word that is no name in the zoo and no file.
+    """
+    path = Path(name_or_path)
+    is_name = name_or_path in names() or (len(path.parts) == 1 and not path.suffix)
+    if is_name and not (path.exists() and name_or_path not in names()):
+        return genome_file(name_or_path)
+    return path
