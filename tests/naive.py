@@ -122,6 +122,15 @@ def saturate(w, alpha):
     return out
 
 
+def shorten(w, alpha):
+    """The synapses into a neuron, shortened to exp(α) where they are longer."""
+    out = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        length = math.sqrt(sum(w[c, r, j] ** 2 for r in range(w.shape[1])) + 1e-9)
+        out[c, i, j] = w[c, i, j] * min(1.0, math.exp(alpha) / length)
+    return out
+
+
 def saturate_exponentially(w, updated, s):
     """The change of w, times exp(-|s| |w|)."""
     out = np.zeros(w.shape)
@@ -187,6 +196,8 @@ def updated(genes, rule, a_i, a_j, w):
         new = new + oja_full(a_i, a_j, w, *pair, *gates, reduction)
     if rule.stabilise.saturation is Saturation.TANH:
         new = saturate(new, genes.saturation)
+    if rule.stabilise.saturation is Saturation.LENGTH:
+        new = shorten(new, genes.saturation)
     if rule.stabilise.saturation is Saturation.EXPONENTIAL:
         new = saturate_exponentially(w, new, genes.saturation)
     return new

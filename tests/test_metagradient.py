@@ -39,6 +39,7 @@ FAMILIES = [
     "normalise-synapses",
     "saturation",
     "saturation-exponential",
+    "saturation-length",
     "everything",
 ]
 KINKED = ["default", "linear-relu", "backprop-relu", "derivative-asymmetric"]

@@ -125,7 +125,7 @@ def test_files_from_before_a_field_was_added_mean_what_they_meant():
     del old["stabilise"]["normalise_last"]
     assert from_json(Rule, old) == Rule()
     del old["stabilise"]["oja"]
-    with pytest.raises(BluraxError, match="Rule.stabilise lacks the field oja"):
+    with pytest.raises(BluraxError, match="lacks the field oja"):
         from_json(Rule, old)
 
 

@@ -80,6 +80,16 @@ def test_saturation_is_a_bounded_tanh(alpha: float):
     assert jnp.abs(got).max() <= abs(alpha)
 
 
+@pytest.mark.parametrize("alpha", [-3.0, 0.0, 3.0])
+def test_long_synapse_vectors_are_shortened_and_short_ones_kept(alpha: float):
+    parts = parts_of(W)
+    square = stabilise.squared_length(*parts)
+    got = jnp.concatenate([stabilise.shorten(p, square, jnp.asarray(alpha)) for p in parts], axis=1)
+    assert_close(got, naive.shorten(W, alpha))
+    lengths = jnp.sqrt(jnp.sum(got**2, axis=1))
+    assert (lengths <= np.exp(alpha) + 1e-12).all()
+
+
 @pytest.mark.parametrize("s", [0.8, -0.8])
 def test_exponential_saturation_damps_the_change(s: float):
     got = stabilise.saturate_exponentially(*numbers(W, UPDATED, s))

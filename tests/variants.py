@@ -111,6 +111,11 @@ TABLE = {
     "saturation-exponential": Rule(
         sigma=SMOOTH, stabilise=Stabilise(saturation=Saturation.EXPONENTIAL)
     ),
+    "saturation-length": Rule(
+        states=3,
+        sigma=SMOOTH,
+        stabilise=Stabilise(normalise_synapses=True, saturation=Saturation.LENGTH),
+    ),
     "five-states": Rule(states=5, stabilise=Stabilise(Normalise.BOTH, Oja.FULL)),
     "everything": Rule(
         states=5,

@@ -18,6 +18,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from blurax.errors import require
 from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation
 
+_BOUNDS = {
+    Saturation.NONE: None,
+    Saturation.TANH: 1.0,
+    Saturation.EXPONENTIAL: 1.0,
+    Saturation.LENGTH: 3.0,  # exp(3) is 20 times the length of a birth scaled by its inputs
+}
+"""Where α or s starts."""
+
 
 class NeuronGenes(eqx.Module):
     """How neurons move, (5) and (6). Every leaf has a leading axis `layers` if the rule has one."""
@@ -51,7 +59,7 @@ class SynapseGenes(eqx.Module):
     oja: Float[Array, "*layers"] | None = None
     """m, the multiplier of the first term of (8)."""
     saturation: Float[Array, "*layers"] | None = None
-    """α of the saturating non-linearity, or s of the exponential one."""
+    """α of the saturating non-linearity or of the longest vector, or s of the exponential one."""
 
 
 class Genome(eqx.Module):
@@ -163,13 +171,14 @@ def _assemble(
         return jnp.ones(rule.states, float), jnp.zeros(rule.states, float)
 
     def synapse_genes(nu_tilde: Array, mu_tilde: Array) -> SynapseGenes:
+        bound = _BOUNDS[stabilise.saturation]
         return SynapseGenes(
             nu_tilde,
             mu_tilde,
             f_tilde=one(),
             eta_tilde=jnp.full((), eta_tilde, float),
             oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
-            saturation=None if stabilise.saturation is Saturation.NONE else one(),
+            saturation=None if bound is None else jnp.full((), bound, float),
         )
 
     neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
@@ -221,7 +230,7 @@ def canonical(genome: Genome) -> Genome:
     Removed are these: η scales ν and μ together and becomes 1; η~ and the length and sign of
     each column of ν~ go into μ~; states beyond the second are interchangeable (the first two are
     not: they meet input, prediction and label) and are sorted by what they hear from state 1;
-    the sign of α and s means nothing.
+    the sign of α of a tanh and of s means nothing.
     With a genome for each layer the states are sorted by the first layer's.
     """
     n = genome.neuron
@@ -231,8 +240,10 @@ def canonical(genome: Genome) -> Genome:
     )
     genome = Genome(
         neuron,
-        _canonical_synapse(genome.synapse),
-        None if genome.forward_synapse is None else _canonical_synapse(genome.forward_synapse),
+        _canonical_synapse(genome.synapse, genome.rule),
+        None
+        if genome.forward_synapse is None
+        else _canonical_synapse(genome.forward_synapse, genome.rule),
         genome.rule,
     )
     heard = neuron.nu if genome.rule.layers is None else neuron.nu[0]
@@ -240,7 +251,10 @@ def canonical(genome: Genome) -> Genome:
     return permute_states(genome, jnp.concatenate([fixed, 2 + jnp.argsort(heard[2:, 0])]))
 
 
-def _canonical_synapse(genes: SynapseGenes) -> SynapseGenes:
+def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
+    bound = genes.saturation
+    if bound is not None and rule.stabilise.saturation is not Saturation.LENGTH:
+        bound = jnp.abs(bound)
     length = jnp.linalg.norm(genes.nu_tilde, axis=-2, keepdims=True)
     largest = jnp.argmax(jnp.abs(genes.nu_tilde), axis=-2, keepdims=True)
     sign = jnp.sign(jnp.take_along_axis(genes.nu_tilde, largest, axis=-2))
@@ -252,7 +266,7 @@ def _canonical_synapse(genes: SynapseGenes) -> SynapseGenes:
         genes.f_tilde,
         jnp.ones_like(genes.eta_tilde),
         genes.oja,
-        None if genes.saturation is None else jnp.abs(genes.saturation),
+        bound,
     )
 
 

@@ -226,6 +226,9 @@ def _stabilised(
         new = [n + term for n, term in zip(new, terms, strict=True)]
     if stable.saturation is Saturation.TANH:
         return [stabilise.saturate(n, _present(g.saturation)) for n in new]
+    if stable.saturation is Saturation.LENGTH:
+        square, alpha = stabilise.squared_length(*new), _present(g.saturation)
+        return [stabilise.shorten(n, square, alpha) for n in new]
     if stable.saturation is Saturation.EXPONENTIAL:
         s, pairs = _present(g.saturation), zip(synapses, new, strict=True)
         return [stabilise.saturate_exponentially(w, n, s) for w, n in pairs]

@@ -78,6 +78,10 @@ class Saturation(enum.StrEnum):
     """w <- α tanh(w / α) after each update, α learnable."""
     EXPONENTIAL = "exponential"
     """The change of w is multiplied by exp(-|s| |w|), s learnable (release)."""
+    LENGTH = "length"
+    """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer, α
+    learnable. Where synapses are normalised in the sweeps, their length divides the learning rate:
+    with f~ above 1 the rate falls as they grow, down to where this bound holds it."""
 
 
 class Source(enum.StrEnum):

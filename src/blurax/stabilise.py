@@ -76,6 +76,17 @@ def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "ch
     return alpha * jnp.tanh(w / alpha)
 
 
+def shorten(
+    w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], alpha: Scalar
+) -> Float[Array, "channels _ j"]:
+    """Shorten to w min(1, exp(α) / |w_j|): no vector into a neuron longer than exp(α).
+
+    Args:
+        square: `squared_length` of the synapses into the neuron.
+    """
+    return w * jnp.minimum(1.0, jnp.exp(alpha) / jnp.sqrt(square + SYNAPSE_EPSILON))
+
+
 def saturate_exponentially(
     w: Float[Array, "channels i j"], updated: Float[Array, "channels i j"], s: Scalar
 ) -> Float[Array, "channels i j"]:

@@ -108,6 +108,6 @@ def _synapse_gates(genes: SynapseGenes, rule: Rule) -> Iterator[Gate]:
     if genes.oja is not None:
         yield Gate("m (Oja)", "m", float(genes.oja))
     if genes.saturation is not None:
-        tanh = rule.stabilise.saturation is Saturation.TANH
-        name, latex = ("α", r"\alpha") if tanh else ("s", "s")
+        damped = rule.stabilise.saturation is Saturation.EXPONENTIAL
+        name, latex = ("s", "s") if damped else ("α", r"\alpha")
         yield Gate(f"{name} (saturation)", latex, float(genes.saturation))
