@@ -17,12 +17,14 @@ from jaxtyping import Array, Float, Int
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.network import (
+    LayerMoments,
     Network,
     NetworkState,
     Neurons,
     Synapses,
     backward_sweep,
     feedback,
+    forward_moments,
     forward_sweep,
     resting,
     update_synapses,
@@ -115,11 +117,27 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
 
 
 def predict(
-    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "q features"],
+    known: LayerMoments | None = None,
 ) -> Float[Array, "q classes"]:
-    """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned."""
-    at_rest = NetworkState(state.synapses, neurons=None)
-    return forward_sweep(genome, state.synapses, resting(at_rest, genome.rule, x))[-1][0]
+    """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned.
+
+    Args:
+        known: means and variances from `observe_moments`, so that the prediction of an example does
+            not depend on the others; those of `x` itself if None.
+    """
+    neurons = resting(NetworkState(state.synapses, neurons=None), genome.rule, x)
+    return forward_sweep(genome, state.synapses, neurons, known)[-1][0]
+
+
+def observe_moments(
+    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+) -> LayerMoments:
+    """The means and variances by which the forward sweep normalises these examples."""
+    neurons = resting(NetworkState(state.synapses, neurons=None), genome.rule, x)
+    return forward_moments(genome, state.synapses, neurons)
 
 
 class Remat(enum.StrEnum):

@@ -139,9 +139,38 @@ def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> N
     return (below, *(jnp.zeros((k, batch, n), x.dtype) for n in upper))
 
 
-def forward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons) -> Neurons:
-    """(5), layer by layer upwards."""
-    rule, layers = genome.rule, list(neurons)
+LayerMoments = tuple[stabilise.Moments | None, ...]
+"""For each layer but the first what normalises it in the forward sweep; None where nothing does."""
+
+
+def forward_sweep(
+    genome: Genome,
+    synapses: tuple[Synapses, ...],
+    neurons: Neurons,
+    known: LayerMoments | None = None,
+) -> Neurons:
+    """(5), layer by layer upwards.
+
+    Args:
+        known: means and variances to normalise with, in place of the batch's own.
+    """
+    return _measured_sweep(genome, synapses, neurons, known)[0]
+
+
+def forward_moments(
+    genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons
+) -> LayerMoments:
+    """The means and variances by which a forward sweep normalises this batch."""
+    return _measured_sweep(genome, synapses, neurons, None)[1]
+
+
+def _measured_sweep(
+    genome: Genome,
+    synapses: tuple[Synapses, ...],
+    neurons: Neurons,
+    known: LayerMoments | None,
+) -> tuple[Neurons, LayerMoments]:
+    rule, layers, used = genome.rule, list(neurons), []
     for l, between in enumerate(synapses):
         genes = at_layer(genome.neuron, rule, l)
         w_ij, bias_j = between.forward, between.bias
@@ -149,12 +178,14 @@ def forward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neuro
         z = rules.forward(
             layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, genes.eta, length
         )
-        last = l == len(synapses) - 1
+        last, seen = l == len(synapses) - 1, None
         if rule.stabilise.normalise_last or not last:
-            z = _normalised(z, genes.forward_scale, genes.forward_shift)
+            seen = known[l] if known else stabilise.moments(z)
+            z = _normalised(z, genes.forward_scale, genes.forward_shift, seen)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
-    return tuple(layers)
+        used.append(seen if genes.forward_scale is not None else None)
+    return tuple(layers), tuple(used)
 
 
 def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons) -> Neurons:
@@ -273,10 +304,12 @@ def _length(rule: Rule, *into: Array) -> Array | None:
     return stabilise.length(*into) if rule.stabilise.normalise_synapses else None
 
 
-def _normalised(z: Array, scale: Array | None, shift: Array | None) -> Array:
+def _normalised(
+    z: Array, scale: Array | None, shift: Array | None, known: stabilise.Moments | None = None
+) -> Array:
     if scale is None or shift is None:
         return z
-    return stabilise.normalise_activations(z, scale, shift)
+    return stabilise.normalise_activations(z, scale, shift, known)
 
 
 def _present(gene: Array | None) -> Array:

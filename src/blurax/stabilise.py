@@ -14,17 +14,32 @@ SYNAPSE_EPSILON = 1e-9
 """Added to the squared length of a synapse vector."""
 
 
+Moments = tuple[Float[Array, "_ 1 _"], Float[Array, "_ 1 _"]]
+"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`."""
+
+
+def moments(z: Float[Array, "k b n"]) -> Moments:
+    """The mean and variance over the batch."""
+    mean = jnp.mean(z, axis=1, keepdims=True)
+    return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+
+
 def normalise_activations(
-    z: Float[Array, "k b n"], scale: Float[Array, " k"], shift: Float[Array, " k"]
+    z: Float[Array, "k b n"],
+    scale: Float[Array, " k"],
+    shift: Float[Array, " k"],
+    known: Moments | None = None,
 ) -> Float[Array, "k b n"]:
     """Each state of each neuron to mean 0, variance 1 over the batch, then scale and shift.
 
     The learnable scale and shift are one number a state, for a genome knows no neuron apart from
     another (sec. 3.4).
+
+    Args:
+        known: mean and variance to use in place of the batch's own.
     """
-    centred = z - jnp.mean(z, axis=1, keepdims=True)
-    variance = jnp.mean(centred**2, axis=1, keepdims=True)
-    unit = centred / jnp.sqrt(variance + ACTIVATION_EPSILON)
+    mean, variance = moments(z) if known is None else known
+    unit = (z - mean) / jnp.sqrt(variance + ACTIVATION_EPSILON)
     return scale[:, None, None] * unit + shift[:, None, None]
 
 

@@ -1,0 +1,44 @@
+"""Prediction with known moments: an example's does not depend on the others beside it."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from blurax.inner import observe_moments, predict
+from blurax.network import NetworkState
+from closeness import assert_close
+from variants import BATCH, TABLE, batches, lively, newborn
+
+NORMALISED = ["normalise-forward", "normalise-hidden", "normalise-derivative", "five-states"]
+
+
+def case(name: str):
+    rule = TABLE[name]
+    state = NetworkState(newborn(rule).synapses, None)
+    return lively(rule), state, batches()[0][0]
+
+
+@pytest.mark.parametrize("name", [*NORMALISED, "default", "everything"])
+def test_the_batch_s_own_moments_change_nothing(name: str):
+    genome, state, x = case(name)
+    known = observe_moments(genome, state, x)
+    assert_close(predict(genome, state, x, known), predict(genome, state, x), tolerance=1e-14)
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_with_known_moments_each_example_stands_alone(name: str):
+    genome, state, x = case(name)
+    known = observe_moments(genome, state, x)
+    whole = predict(genome, state, x, known)
+    alone = jnp.concatenate([predict(genome, state, x[b : b + 1], known) for b in range(BATCH)])
+    assert_close(alone, whole, tolerance=1e-12)
+    assert jnp.abs(predict(genome, state, x[:1]) - whole[:1]).max() > 1e-3  # without, it does not
+
+
+def test_only_normalised_layers_have_moments():
+    genome, state, x = case("normalise-hidden")
+    *hidden, last = observe_moments(genome, state, x)
+    assert last is None
+    assert all(m is not None for m in hidden)
+    genome, state, x = case("default")
+    assert jax.tree.leaves(observe_moments(genome, state, x)) == []
