@@ -2,6 +2,7 @@
 
 from blurax.api import Lesson, learn, load, meta_train
 from blurax.errors import BluraxError
+from blurax.estimator import BlurClassifier, BlurRegressor
 from blurax.genome import Genome, backprop, random
 from blurax.io import Provenance, save_genome
 from blurax.network import Network
@@ -11,6 +12,8 @@ from blurax.tasks import Split, from_arrays, from_csv
 from blurax.tasks import get as task
 
 __all__ = [
+    "BlurClassifier",
+    "BlurRegressor",
     "BluraxError",
     "Genome",
     "Lesson",

@@ -1,0 +1,172 @@
+"""The estimators as a user of scikit-learn meets them."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+import blurax
+from blurax import BlurClassifier, BlurRegressor
+from blurax.errors import BluraxError
+
+pytestmark = pytest.mark.usefixtures("float32", "unchecked")
+WORDS = np.array(["setosa", "versicolor", "virginica"])
+
+
+def small(**options) -> BlurClassifier:
+    return BlurClassifier(**{"hidden": (16,), "steps": 60, "random_state": 0, **options})
+
+
+@pytest.fixture(scope="module")
+def iris():
+    x, y = load_iris(return_X_y=True)
+    return train_test_split(x, WORDS[y], random_state=0, stratify=y)
+
+
+def test_digits_are_learned_by_the_default_genome():
+    x, y = load_digits(return_X_y=True)
+    x, held_x, y, held_y = train_test_split(x, y, random_state=0)
+    found = BlurClassifier(random_state=0).fit(x, y)
+    assert found.score(held_x, held_y) > 0.96
+    assert found.n_iter_ == len(found.learning_curve_) == 200
+    assert np.mean(found.learning_curve_[-20:]) > 0.98 > 0.5 > found.learning_curve_[0]
+
+
+def test_diabetes_is_learned_by_the_default_genome():
+    x, y = load_diabetes(return_X_y=True)
+    x, held_x, y, held_y = train_test_split(x, y, random_state=0)
+    found = BlurRegressor(random_state=0).fit(x, y)
+    assert found.score(held_x, held_y) > 0.25  # least squares reaches 0.36
+    assert found.learning_curve_[-1] > 0.2 > found.learning_curve_[0]
+
+
+def test_words_are_labels_and_probabilities_are_in_their_order(iris):
+    x, held_x, y, held_y = iris
+    found = small().fit(x, y)
+    assert found.score(held_x, held_y) > 0.85
+    odds = found.predict_proba(held_x)
+    assert odds.shape == (len(held_x), 3)
+    np.testing.assert_allclose(odds.sum(axis=1), 1.0)
+    assert (found.classes_[odds.argmax(axis=1)] == found.predict(held_x)).all()
+
+
+def test_the_same_random_state_gives_the_same_and_another_another(iris):
+    x, held_x, y, _ = iris
+    odds = [small(random_state=seed).fit(x, y).predict_proba(held_x) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(odds[0], odds[1])
+    assert np.abs(odds[0] - odds[2]).max() > 1e-3
+
+
+def test_an_answer_does_not_depend_on_what_else_is_asked(iris):
+    x, held_x, y, _ = iris
+    found = small().fit(x, y)
+    alone = np.concatenate([found.predict_proba(held_x[i : i + 1]) for i in range(5)])
+    np.testing.assert_array_equal(alone, found.predict_proba(held_x)[:5])
+
+
+def test_it_works_in_a_pipeline_a_search_and_side_by_side(iris):
+    x, held_x, y, held_y = iris
+    piped = make_pipeline(MinMaxScaler(), small(standardise=False))
+    search = GridSearchCV(piped, {"blurclassifier__hidden": [(4,), (16,)]}, cv=2).fit(x, y)
+    assert search.score(held_x, held_y) > 0.8
+    scores = [cross_val_score(small(), x, y, cv=3, n_jobs=jobs) for jobs in (1, 2)]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_a_pickled_one_answers_the_same_and_learns_on_the_same(iris):
+    x, held_x, y, _ = iris
+    found = small().fit(x, y)
+    again = pickle.loads(pickle.dumps(found))  # noqa: S301  scikit-learn's own way, our own bytes
+    np.testing.assert_array_equal(found.predict_proba(held_x), again.predict_proba(held_x))
+    one, other = found.partial_fit(x, y), again.partial_fit(x, y)
+    np.testing.assert_array_equal(one.predict_proba(held_x), other.predict_proba(held_x))
+
+
+def test_partial_fits_add_up(iris):
+    x, held_x, y, held_y = iris
+    found, rng = small(batch_size=32), np.random.default_rng(0)
+    first = rng.permutation(len(x))[:16]
+    found.partial_fit(x[first], y[first], classes=WORDS)
+    before = found.score(held_x, held_y)
+    for _ in range(20):
+        found.partial_fit(x, y)
+    assert found.score(held_x, held_y) > max(before, 0.85)
+    assert found.n_iter_ == 1 + 20 * 4
+
+
+def test_early_stopping_keeps_the_best_network(iris):
+    x, _, y, _ = iris
+    options = {"early_stopping": True, "patience": 2, "validation_fraction": 0.3}
+    found = small(steps=2000, **options).fit(x, y)
+    assert found.n_iter_ < 2000
+    best = int(np.argmax(found.validation_curve_))
+    assert len(found.validation_curve_) == best + 3 == found.n_iter_ // 50
+
+
+def test_few_examples_of_a_class_are_not_forgotten():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(285, 4)), rng.normal(size=(15, 4)) + 4])
+    y = np.repeat([0, 1], [285, 15])
+    assert small().fit(x, y).predict(x)[-15:].mean() > 0.8
+
+
+def test_several_numbers_are_predicted_side_by_side():
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    y = np.stack([x[:, 0] + x[:, 1], 100 * x[:, 2] - 7], axis=1)
+    found = BlurRegressor((32,), random_state=0).fit(x, y)
+    assert found.predict(x).shape == y.shape
+    assert found.score(x, y) > 0.9
+    constant = BlurRegressor((4,), steps=5, random_state=0).fit(x, np.full(400, 3.25))
+    np.testing.assert_allclose(constant.predict(x), 3.25)
+
+
+def test_a_genome_of_one_s_own(iris, tmp_path):
+    x, held_x, y, held_y = iris
+    exact = blurax.backprop(blurax.Rule.backprop(), 0.5)
+    path = tmp_path / "exact.safetensors"
+    facts = blurax.Provenance("0.1.0", "2026-01-31", 0, (), 0, None, {})
+    blurax.save_genome(path, exact, facts)
+    given, read = (small(genome=g, steps=200).fit(x, y) for g in (exact, path))
+    np.testing.assert_array_equal(given.predict_proba(held_x), read.predict_proba(held_x))
+    assert given.score(held_x, held_y) > 0.85
+    assert clone(given).genome.rule == exact.rule
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps is 0; it takes a whole number >= 1"),
+        ({"epochs": 1.5}, "epochs is 1.5; it takes a whole number >= 1"),
+        ({"batch_size": True}, "batch_size is True"),
+        ({"validation_fraction": 1.0}, "validation_fraction is 1.0"),
+        ({"genome": "defalt"}, "did you mean default?"),
+        ({"genome": 3}, "genome is 3; it takes a name, a path or a Genome"),
+        ({"hidden": (0,)}, "Network.sizes"),
+    ],
+)
+def test_a_wrong_parameter_is_told_by_name(iris, options, message):
+    x, _, y, _ = iris
+    with pytest.raises(BluraxError) as told:
+        small(**options).fit(x, y)
+    assert message in str(told.value)
+
+
+def test_wrong_data_is_told(iris):
+    x, held_x, y, _ = iris
+    with pytest.raises(NotFittedError):
+        small().predict(x)
+    with pytest.raises(ValueError, match="NaN"):
+        small().fit(np.where(x > 7, np.nan, x), y)
+    with pytest.raises(ValueError, match="1 class"):
+        small().fit(x, np.full(len(x), "one"))
+    found = small().fit(x, y)
+    with pytest.raises(ValueError, match="features"):
+        found.predict(held_x[:, :2])
+    with pytest.raises(ValueError, match="'rose' is none of the classes"):
+        found.partial_fit(x[:2], ["rose", "setosa"])
