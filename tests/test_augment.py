@@ -99,6 +99,21 @@ def test_noise_has_its_deviation_and_is_fresh_for_each_example():
     assert len(np.unique(difference)) == difference.size
 
 
+def test_a_pattern_is_one_direction_with_a_mean_and_a_strength_for_each_example():
+    draws = [draw(Augment(pattern=0.7), seed) for seed in range(20)]
+    differences = [flat(seen)[0] - flat(plain)[0] for plain, seen in draws]
+    strengths, patterns = [], []
+    for difference in differences:
+        left, values, right = np.linalg.svd(difference)
+        assert values[1] < 1e-9 * values[0]  # one pattern for support and query alike
+        strength = left[:, 0] * values[0]
+        strengths.append(strength / np.mean(strength))  # they are 1 on average
+        patterns.append(right[0] * np.mean(strength))
+        assert len(np.unique(strength.round(9))) == len(strength)
+    assert np.mean([s.std() for s in strengths]) == pytest.approx(1.0, rel=0.25)
+    assert np.std(patterns) == pytest.approx(0.7, rel=0.2)
+
+
 def test_a_mixture_draws_its_tasks_by_weight():
     mixture = get("xor@3+or")
     draw = jax.jit(
@@ -131,6 +146,7 @@ def test_a_mixture_asks_as_many_as_its_smallest_task_has():
         ("xor:scale=0.5", "option scale is 0.5; it takes a number >= 1"),
         ("xor:scale=inf", "option scale is inf"),
         ("xor:noise=-1", "option noise is -1.0; it takes a number >= 0"),
+        ("xor:pattern=-1", "option pattern is -1.0; it takes a number >= 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(name, message):

@@ -47,7 +47,7 @@ TABLE = [
     *("digits", "wine", "breast-cancer", "iris"),
     "blobs:classes=3",
     "xor:outputs=1",
-    "two-moon:project=5,noise=0.1,scale=2",
+    "two-moon:project=5,noise=0.1,scale=2,pattern=0.5",
     "iris:permute-labels,permute-inputs,outputs=6",
     "xor@2+and+two-moon:permute-labels",
     "wine:outputs=10,project=8+digits:project=8",
@@ -129,7 +129,7 @@ def test_no_task_asks_what_it_has_shown(drawn):
     assert not asked[Split.TEST] & (shown[Split.TRAIN] | shown[Split.VALIDATE])
 
 
-@pytest.mark.parametrize("name", ["xor", "sine", "iris", "xor:noise=0.3"])
+@pytest.mark.parametrize("name", ["xor", "sine", "iris", "xor:noise=0.3", "xor:pattern=0.3"])
 def test_a_fixed_batch_is_the_same_in_every_step(name):
     spec = dataclasses.replace(SPEC, fixed_batch=True)
     episode = get(name).sample(jax.random.key(1), spec, Split.TRAIN)

@@ -76,7 +76,9 @@ class BlurClassifier(ClassifierMixin, Blur):
             raise BluraxError("The labels hold 1 class; a classifier takes two classes or more.")
         strange = np.setdiff1d(y, self.classes_)
         if len(strange):
-            raise BluraxError(f"The label {str(strange[0])!r} is none of the classes {self.classes_}.")
+            raise BluraxError(
+                f"The label {str(strange[0])!r} is none of the classes {self.classes_}."
+            )
         return np.where(y[:, None] == self.classes_, 1.0, -1.0)
 
     def _scale_targets(self, y: np.ndarray) -> None:

@@ -9,8 +9,13 @@ from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Cma, Method
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.outer.start import Start
+from blurax.outer.vary import Draw, Vary
 from blurax.spec import (
     Activation,
+    Backward,
+    Channels,
+    Feedback,
     Init,
     InitScale,
     Normalise,
@@ -18,6 +23,8 @@ from blurax.spec import (
     Rule,
     Saturation,
     Sigma,
+    Signal,
+    Source,
     Stabilise,
     Symmetry,
     Update,
@@ -51,6 +58,33 @@ STABLE = Rule(
 """A variant that learns from random numbers. Normalisation lets it work in networks of other sizes;
 saturation bounds the synapses, without which a forget gate above 1 overflows after a few hundred
 steps."""
+
+SWIFT = Rule(
+    states=4,
+    backward=Backward.MULTIPLICATIVE_STATE_2,
+    symmetry=Symmetry.SYMMETRIC,
+    channels=Channels.SINGLE,
+    sigma=Sigma(Activation.TANH, Activation.LINEAR, Activation.LINEAR, derivative=True),
+    stabilise=Stabilise(
+        normalise=Normalise.BOTH,
+        normalise_synapses=True,
+        saturation=Saturation.LENGTH,
+        normalise_last=False,
+    ),
+    update=Update(batch=Reduction.MEAN, source=Source.FORWARD_SWEEP),
+    feedback=Feedback(Signal.CROSS_ENTROPY),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""A variant that contains back-propagation and can be learned from there. Synapses are normalised
+where they are used, so that f~ above 1 makes the learning rate fall. How it was found stands in
+docs/zoo.md."""
+
+_FROM_BACKPROP = {
+    "start": Start.BACKPROP,
+    "start_rate": 0.1,
+    "optimiser": Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE),
+}
+_NETS = ("128-64", "200", "80-80-80-80")
 
 _FAST = Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE)
 
@@ -132,20 +166,84 @@ RECIPES: dict[str, Recipe] = {
         ),
         version=2,
     ),
+    "default": Recipe(
+        "the zoo's default: five tasks, three networks, lessons of 100 steps",
+        "not measured",
+        MetaTrain(
+            tasks=(
+                "mnist:size=14@2",
+                "mnist@2",
+                "mnist:size=14,project=64",
+                "digits",
+                "omniglot:ways=40,size=14",
+            ),
+            hidden=_NETS,
+            rule=SWIFT,
+            episode=EpisodeSpec(steps=100, batch=128, query=200),
+            objective=Objective(
+                when=When.HORIZONS,
+                horizons=(5, 10, 20, 50, 100),
+                weights=(1.0, 2.0, 2.0, 1.0, 1.0),
+            ),
+            vary=Vary(draw=Draw.ONE),
+            validate_on=("mnist:size=14", "mnist:size=14,project=64"),
+            population=1,
+            meta_steps=900,
+            validation_episodes=3,
+            seed=1,
+            **_FROM_BACKPROP,
+        ),
+    ),
+    "mlp-fast": Recipe(
+        "the zoo's mlp-fast: MNIST 14x14, three networks, lessons of 20 steps",
+        "not measured",
+        MetaTrain(
+            tasks=("mnist:size=14",),
+            hidden=_NETS,
+            rule=SWIFT,
+            episode=EpisodeSpec(steps=20, batch=128, query=256),
+            objective=Objective(when=When.MEAN),
+            vary=Vary(draw=Draw.ONE),
+            population=2,
+            meta_steps=600,
+            seed=1,
+            **_FROM_BACKPROP,
+        ),
+    ),
+    "cma-accuracy": Recipe(
+        "the zoo's cma-accuracy: CMA-ES on the accuracy, MNIST 14x14, 128-64, 2 states",
+        "not measured",
+        MetaTrain(
+            tasks=("mnist:size=14",),
+            hidden=("128-64",),
+            rule=dataclasses.replace(SWIFT, states=2),
+            method=Method.CMA_ES,
+            start=Start.BACKPROP,
+            start_rate=0.1,
+            episode=EpisodeSpec(steps=20, batch=128, query=10 * 128),
+            objective=Objective(Loss.ACCURACY, When.HORIZONS, (5, 10, 20)),
+            cma=Cma(chunk=8),
+            population=16,
+            meta_steps=150,
+            validate_every=10,
+            seed=1,
+        ),
+    ),
     "toys": Recipe(
-        "Fig. 3 and 4: five 2-d toys, one hidden layer of 20, 2 states, lessons of 50 steps",
+        "Fig. 3 and 4, the zoo's toys: five 2-d toys, one hidden layer of 20, 2 states, 50 steps",
         "not measured",
         MetaTrain(
             tasks=("xor", "and", "two-moon", "centre-circle", "random-xor"),
             hidden=("20",),
-            rule=dataclasses.replace(STABLE, states=2),
+            rule=dataclasses.replace(SWIFT, states=2),
             episode=EpisodeSpec(steps=50, batch=128, query=512),
             objective=Objective(when=When.MEAN),
-            optimiser=_FAST,
             population=4,
             meta_steps=600,
             validate_every=50,
+            **_FROM_BACKPROP,
         ),
+        version=2,
     ),
 }
 """Every recipe by name."""

@@ -38,6 +38,10 @@ class Augment:
     """Multiply all inputs by a factor between 1/scale and scale, log-uniform."""
     noise: float = 0.0
     """Add normal noise of this deviation to every input of every example."""
+    pattern: float = 0.0
+    """Add a random pattern of this deviation to all examples, stronger in some and weaker in
+    others: times 1 + a normal number for each. Inputs then share a mean and vary most in a way that
+    tells nothing, as photographs do."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -51,10 +55,12 @@ class Augment:
             1 <= self.scale < math.inf,
             f"The task option scale is {self.scale}; it takes a number >= 1.",
         )
-        require(
-            0 <= self.noise < math.inf,
-            f"The task option noise is {self.noise}; it takes a number >= 0.",
-        )
+        for name in ("noise", "pattern"):
+            value = getattr(self, name)
+            require(
+                0 <= value < math.inf,
+                f"The task option {name} is {value}; it takes a number >= 0.",
+            )
 
 
 class Augmented(eqx.Module):
@@ -106,8 +112,14 @@ class Augmented(eqx.Module):
         see = self._look(looks)
         outputs = _order(shuffle, self.outputs) if self.augment.permute_labels else None
         x, query_x = see(episode.x), see(episode.query_x)
+        if self.augment.pattern > 0:
+            own = jax.random.fold_in(looks, 1)
+            pattern = self.augment.pattern * jax.random.normal(own, (self.features,), x.dtype)
+            x += (1 + self._numbers(own, x[..., :1], spec, first)) * pattern
+            strength = 1 + jax.random.normal(jax.random.fold_in(own, 0), (len(query_x), 1), x.dtype)
+            query_x += strength * pattern
         if self.augment.noise > 0:
-            x += self._noise(noise, x, spec, first)
+            x += self.augment.noise * self._numbers(noise, x, spec, first)
             query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)
         y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
         return Episode(x, y, query_x, query_y)
@@ -131,16 +143,19 @@ class Augmented(eqx.Module):
 
         return see
 
-    def _noise(
+    def _numbers(
         self, key: PRNGKeyArray, x: Array, spec: EpisodeSpec, first: int | Int[Array, ""]
     ) -> Array:
-        """Noise for each batch from its own number, so that a lesson may be drawn in parts."""
+        """Normal numbers of the shape of `x`, for each batch from the number of its step.
+
+        So a lesson may be drawn in parts.
+        """
         numbers = jnp.zeros(spec.steps, int) if spec.fixed_batch else first + jnp.arange(spec.steps)
 
         def batch(number: Array) -> Array:
             return jax.random.normal(jax.random.fold_in(key, number + 1), x.shape[1:], x.dtype)
 
-        return self.augment.noise * jax.vmap(batch)(numbers)
+        return jax.vmap(batch)(numbers)
 
     def _relabel(
         self, y: Float[Array, "... classes"], order: Int[Array, " outputs"] | None
