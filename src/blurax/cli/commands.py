@@ -23,6 +23,7 @@ from blurax.analysis.run_view import draw_run
 from blurax.analysis.runs_view import find_runs, runs_table
 from blurax.cli.compare import compare
 from blurax.cli.demo import run_demo
+from blurax.cli.export import export
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.cli.tensorboard import TensorBoard
@@ -275,6 +276,7 @@ def dispatch(args: list[str]) -> None:
         "show": show,
         "compare": compare,
         "zoo": show_zoo,
+        "export": export,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
 

@@ -64,7 +64,7 @@ SWIFT = Rule(
     backward=Backward.MULTIPLICATIVE_STATE_2,
     symmetry=Symmetry.SYMMETRIC,
     channels=Channels.SINGLE,
-    sigma=Sigma(Activation.TANH, Activation.LINEAR, Activation.LINEAR, derivative=True),
+    sigma=Sigma(Activation.RELU, Activation.LINEAR, Activation.LINEAR, derivative=True),
     stabilise=Stabilise(
         normalise=Normalise.BOTH,
         normalise_synapses=True,
@@ -235,7 +235,9 @@ RECIPES: dict[str, Recipe] = {
         MetaTrain(
             tasks=("xor", "and", "two-moon", "centre-circle", "random-xor"),
             hidden=("20",),
-            rule=dataclasses.replace(SWIFT, states=2),
+            rule=dataclasses.replace(
+                SWIFT, states=2, sigma=dataclasses.replace(SWIFT.sigma, forward=Activation.TANH)
+            ),
             episode=EpisodeSpec(steps=50, batch=128, query=512),
             objective=Objective(when=When.MEAN),
             population=4,

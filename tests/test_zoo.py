@@ -1,0 +1,113 @@
+"""The zoo: every genome loads, says where it comes from, and teaches what it was learned for."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import blurax
+import blurax.cli.commands as cli
+from blurax import io, zoo
+from blurax.errors import BluraxError
+from blurax.experiments import compare
+from blurax.experiments.sheets import sheet_of
+from blurax.tasks import EpisodeSpec, get
+from blurax.teach import network_for, teach
+from test_compare import finished, genome_file  # noqa: F401  the fixtures
+
+EXPECTED = {"default", "mlp-fast", "toys", "cma-accuracy", "backprop"}
+
+
+def test_the_promised_genomes_are_there_and_default_comes_first():
+    assert set(zoo.names()) == EXPECTED
+    assert zoo.names()[0] == "default"
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_genome_has_provenance_and_a_sheet(name):
+    genome, provenance = zoo.genome(name)
+    sheet = zoo.sheet(name)
+    assert sheet.about
+    assert sheet.recipe
+    assert (provenance.meta_steps > 0) == (name != "backprop")
+    assert genome.rule == blurax.load(name).rule
+    for row in sheet.rows:
+        assert len(row.genome) == len(row.genome_std) == len(row.budgets)
+        assert len(row.rival) in (0, len(row.budgets))
+
+
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize(
+    ("name", "task", "hidden", "steps", "least"),
+    [
+        ("default", "digits", (64,), 10, 0.88),
+        ("default", "digits", (256, 128), 100, 0.96),
+        ("mlp-fast", "digits", (64,), 10, 0.88),
+        ("cma-accuracy", "digits", (64,), 20, 0.9),
+        ("toys", "xor", (20,), 50, 0.95),
+        ("backprop", "digits", (64,), 100, 0.9),
+    ],
+)
+def test_it_teaches(name, task, hidden, steps, least):
+    task = get(task)
+    keys = jax.random.split(jax.random.key(5), 3)
+    spec = EpisodeSpec(steps=steps, batch=128)
+    _, curve = teach(zoo.genome(name)[0], network_for(task, hidden), task, keys, spec)
+    assert np.asarray(curve.accuracy)[:, -1].mean() > least
+
+
+def test_the_exact_one_is_exact():
+    assert zoo.genome("backprop")[0].rule == blurax.Rule.backprop()
+
+
+def test_names_and_files_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert zoo.find("default") == zoo.genome_file("default")
+    assert zoo.find("./default.safetensors").name == "default.safetensors"
+    with pytest.raises(BluraxError, match="no genome 'defualt' in the zoo; did you mean default"):
+        blurax.load("defualt")
+    with pytest.raises(BluraxError, match=r"runs/mine\.safetensors"):
+        blurax.load("runs/mine.safetensors")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
+    assert cli.main(["zoo"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in EXPECTED)
+    assert cli.main(["zoo", "default"]) == 0
+    assert "blurax meta-train --recipe default" in capsys.readouterr().out
+    few = ["--task", "iris", "--hidden", "4", "--steps", "3", "--seeds", "2"]
+    assert cli.main(["train", "default", *few]) == 0
+    assert json.loads((tmp_path / "curve-iris-4.json").read_text())["genome"] == "default"
+    assert cli.main(["show", "toys"]) == 0
+    assert (tmp_path / "toys.png").exists()
+    assert cli.main(["zoo", "nobody"]) == 2
+    assert "there are default" in capsys.readouterr().err
+
+
+def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
+    compared = compare.read(finished[0])
+    sheet = sheet_of((compared,), "exact", "about", "recipe")
+    assert [(row.task, row.net) for row in sheet.rows] == [("iris", "3"), ("iris", "0")]
+    for row, panel in zip(sheet.rows, compared.panels, strict=True):
+        exact, sgd, fa = (record.comparison() for record in panel.records)
+        for place, budget in enumerate(row.budgets):
+            best = max((sgd, fa), key=lambda rival: rival.mean(budget))
+            assert row.rival[place] == best.learner
+            assert row.rival_mean[place] == round(best.mean(budget), 4)
+            assert row.genome[place] == round(exact.mean(budget), 4)
+    with pytest.raises(BluraxError, match="no genome other"):
+        sheet_of((compared,), "other", "", "")
+
+
+def test_a_damaged_file_of_the_zoo_would_be_told(tmp_path):
+    spoilt = tmp_path / "default.safetensors"
+    content = bytearray(zoo.genome_file("default").read_bytes())
+    content[-1] ^= 1
+    spoilt.write_bytes(bytes(content))
+    with pytest.raises(BluraxError):
+        io.load_genome(spoilt)
