@@ -21,21 +21,32 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.S)
 
 
+def run_block(number: int, folder: Path) -> dict:
+    (folder / "readme.py").write_text(blocks("python")[number])
+    return runpy.run_path(str(folder / "readme.py"))
+
+
+@pytest.mark.usefixtures("float32", "unchecked")
+def test_the_estimator_learns(tmp_path, capsys):
+    run_block(0, tmp_path)
+    assert float(capsys.readouterr().out) > 0.95
+
+
 def test_the_python_runs(tmp_path, capsys):
-    (code,) = blocks("python")
-    (tmp_path / "readme.py").write_text(code)
-    names = runpy.run_path(str(tmp_path / "readme.py"))
+    names = run_block(1, tmp_path)
     assert float(capsys.readouterr().out) > 0.8
     assert names["lesson"].curve.accuracy[-1] > 0.8
 
 
 def test_the_commands_parse(monkeypatch):
     commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
-    assert len(commands) == 9
+    assert len(commands) == 12
     called = []
     for name in ("io", "run", "_new_directory", "list_tasks", "find_runs"):
         monkeypatch.setattr(cli, name, _Recorder(called))
     monkeypatch.setattr(sys.modules["blurax.cli.compare"], "experiment", _Recorder(called))
+    for room in ("zoo", "export"):
+        monkeypatch.setattr(sys.modules[f"blurax.cli.{room}"], "zoo", _Recorder(called))
     for command in commands[:-1]:
         words = shlex.split(command)
         assert words[0] == "blurax"

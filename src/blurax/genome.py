@@ -22,7 +22,7 @@ _BOUNDS = {
     Saturation.NONE: None,
     Saturation.TANH: 1.0,
     Saturation.EXPONENTIAL: 1.0,
-    Saturation.LENGTH: 3.0,  # exp(3) is 20 times the length of a birth scaled by its inputs
+    Saturation.LENGTH: 6.0,  # exp(6) is 400 times the length of a birth scaled by its inputs
 }
 """Where α or s starts."""
 
