@@ -79,6 +79,12 @@ SWIFT = Rule(
 where they are used, so that f~ above 1 makes the learning rate fall. How it was found stands in
 docs/zoo.md."""
 
+
+def _with_tanh(rule: Rule) -> Rule:
+    sigma = dataclasses.replace(rule.sigma, forward=Activation.TANH)
+    return dataclasses.replace(rule, sigma=sigma)
+
+
 _FROM_BACKPROP = {
     "start": Start.BACKPROP,
     "start_rate": 0.1,
@@ -167,20 +173,24 @@ RECIPES: dict[str, Recipe] = {
         version=2,
     ),
     "default": Recipe(
-        "the zoo's default: MNIST 14x14 bare and under a pattern, digits; three networks, 50 steps",
-        "not measured",
+        "the zoo's default: MNIST 14x14, bare and under a pattern, three networks, 50 steps",
+        "8 minutes on one CPU core: 92.3 % in validation after 50 steps",
         MetaTrain(
-            tasks=("mnist:size=14@2", "mnist:size=14,pattern=1", "digits"),
+            tasks=("mnist:size=14@2", "mnist:size=14,pattern=0.5"),
             hidden=_NETS,
-            rule=SWIFT,
+            rule=_with_tanh(SWIFT),
             episode=EpisodeSpec(steps=50, batch=128, query=256),
             objective=Objective(when=When.MEAN),
             vary=Vary(draw=Draw.ONE),
+            start=Start.BACKPROP,
+            start_rate=0.1,
+            # Lessons that diverge have gradients 100 times the usual; longer ones drown the rest.
+            optimiser=Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE, clip=1.0),
             population=1,
-            meta_steps=600,
+            meta_steps=320,
+            validate_every=80,
             validation_episodes=3,
             seed=1,
-            **_FROM_BACKPROP,
         ),
     ),
     "mlp-fast": Recipe(
@@ -224,9 +234,7 @@ RECIPES: dict[str, Recipe] = {
         MetaTrain(
             tasks=("xor", "and", "two-moon", "centre-circle", "random-xor"),
             hidden=("20",),
-            rule=dataclasses.replace(
-                SWIFT, states=2, sigma=dataclasses.replace(SWIFT.sigma, forward=Activation.TANH)
-            ),
+            rule=dataclasses.replace(_with_tanh(SWIFT), states=2),
             episode=EpisodeSpec(steps=50, batch=128, query=512),
             objective=Objective(when=When.MEAN),
             population=2,
