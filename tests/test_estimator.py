@@ -72,7 +72,7 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(iris):
 
 def test_it_works_in_a_pipeline_a_search_and_side_by_side(iris):
     x, held_x, y, held_y = iris
-    piped = make_pipeline(MinMaxScaler(), small(standardise=False))
+    piped = make_pipeline(MinMaxScaler(), small(steps=200))
     search = GridSearchCV(piped, {"blurclassifier__hidden": [(4,), (16,)]}, cv=2).fit(x, y)
     assert search.score(held_x, held_y) > 0.8
     scores = [cross_val_score(small(), x, y, cv=3, n_jobs=jobs) for jobs in (1, 2)]
@@ -96,7 +96,7 @@ def test_partial_fits_add_up(iris):
     before = found.score(held_x, held_y)
     for _ in range(20):
         found.partial_fit(x, y)
-    assert found.score(held_x, held_y) > max(before, 0.85)
+    assert found.score(held_x, held_y) > before + 0.3
     assert found.n_iter_ == 1 + 20 * 4
 
 
