@@ -34,7 +34,7 @@ def keep(
         learner: Its name in the comparisons, if another.
     """
     io.load_genome(genome)
-    found = tuple(compare.read(directory / compare.RESULT) for directory in comparisons)
+    found = tuple(compare.read(directory) for directory in comparisons)
     sheet = (
         sheet_of(found, learner or genome.stem, about, recipe)
         if found
