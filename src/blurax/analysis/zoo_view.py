@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from blurax.analysis.genome_parts import size
 from blurax.genome import Genome
@@ -24,20 +26,22 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
     return table
 
 
-def sheet_table(sheet: Sheet) -> Table:
+def sheet_view(sheet: Sheet) -> Group:
     """What a genome reached in each cell, and under it the best tuned baseline."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("task, hidden layers")
-    table.add_column("learner")
-    budgets = sorted({budget for row in sheet.rows for budget in row.budgets})
-    for budget in budgets:
-        table.add_column(f"{budget:,}", justify="right", no_wrap=True)
+    pieces: list[RenderableType] = []
     for row in sheet.rows:
-        mine = _cells(row, budgets, row.genome, row.genome_std)
-        table.add_row(f"{row.task}, {row.net}", "genome", *mine, style="bold")
-        if row.rival:
-            best = _cells(row, budgets, row.rival_mean, row.rival_std, row.rival)
-            table.add_row("", "best baseline", *best)
+        pieces += [Text(f"{row.task}, hidden layers {row.net}", "bold"), _row_table(row), Text()]
+    return Group(*pieces)
+
+
+def _row_table(row: Row) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("steps", no_wrap=True)
+    for budget in row.budgets:
+        table.add_column(f"{budget:,}", justify="right", no_wrap=True, min_width=15)
+    table.add_row("genome", *_cells(row.genome, row.genome_std, ("",) * len(row.budgets)))
+    if row.rival:
+        table.add_row("tuned", *_cells(row.rival_mean, row.rival_std, row.rival))
     return table
 
 
@@ -61,19 +65,6 @@ def tally_lines(sheet: Sheet) -> list[str]:
     return lines
 
 
-def _cells(
-    row: Row,
-    budgets: list[int],
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    who: tuple[str, ...] = (),
-) -> list[str]:
-    texts = []
-    for budget in budgets:
-        if budget not in row.budgets:
-            texts.append("")
-            continue
-        place = row.budgets.index(budget)
-        name = f" {who[place]}" if who else ""
-        texts.append(f"{100 * mean[place]:.1f} ± {100 * std[place]:.1f}{name}")
-    return texts
+def _cells(mean: tuple[float, ...], std: tuple[float, ...], who: tuple[str, ...]) -> list[str]:
+    each = zip(mean, std, who, strict=True)
+    return [f"{100 * m:.1f} ± {100 * s:.1f} {name}".rstrip() for m, s, name in each]

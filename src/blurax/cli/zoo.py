@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from blurax import zoo
 from blurax.analysis.genome_view import genome_panel
-from blurax.analysis.zoo_view import sheet_table, tally_lines, zoo_table
+from blurax.analysis.zoo_view import sheet_view, tally_lines, zoo_table
 
 
 def show_zoo(name: tyro.conf.Positional[str] = "") -> None:
@@ -28,8 +28,8 @@ def show_zoo(name: tyro.conf.Positional[str] = "") -> None:
     console.print(f"{escape(sheet.about)}\nMade by: {escape(sheet.recipe)}\n")
     if sheet.rows:
         console.print(
-            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds",
-            sheet_table(sheet),
+            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds:\n",
+            sheet_view(sheet),
         )
     for line in tally_lines(sheet):
         console.print(line)
