@@ -97,14 +97,14 @@ def sheet(name: str) -> Sheet:
 def find(name_or_path: str) -> Path:
     """The file of a genome: one of the zoo by its name, any other by its path.
 
-    A name has neither an ending nor a folder; a file `./default` is so told from the genome
-    `default`.
+    A name has neither an ending nor a folder. A name of the zoo means its genome, even where a file
+    of that name lies in this folder.
 
     Raises:
         BluraxError: for a word that is no name in the zoo and no file.
     """
     path = Path(name_or_path)
-    is_name = name_or_path in names() or (len(path.parts) == 1 and not path.suffix)
-    if is_name and not (path.exists() and name_or_path not in names()):
+    like_a_name = len(path.parts) == 1 and not path.suffix
+    if name_or_path in names() or (like_a_name and not path.exists()):
         return genome_file(name_or_path)
     return path
