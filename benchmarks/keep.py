@@ -3,7 +3,6 @@
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 """
 
-import json
 from pathlib import Path
 
 import tyro
@@ -41,7 +40,7 @@ def keep(
         else zoo.Sheet(about, recipe, 0, ())
     )
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
-    io.write_text(HOME / f"{name}.json", json.dumps(to_json(sheet), indent=1) + "\n")
+    io.write_json(HOME / f"{name}.json", to_json(sheet))
     print(f"{name}: {len(sheet.rows)} cells")
 
 

@@ -42,7 +42,7 @@ def test_the_commands_parse(monkeypatch):
     commands = [line for line in blocks("sh")[2].replace("\\\n", "").splitlines() if line]
     assert len(commands) == 12
     called = []
-    for name in ("io", "run", "_new_directory", "list_tasks", "find_runs"):
+    for name in ("io", "zoo", "run", "_new_directory", "list_tasks", "find_runs"):
         monkeypatch.setattr(cli, name, _Recorder(called))
     monkeypatch.setattr(sys.modules["blurax.cli.compare"], "experiment", _Recorder(called))
     for room in ("zoo", "export"):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from blurax import io, zoo
+from blurax import zoo
 from blurax.analysis.run_view import draw_run
 from blurax.errors import require
 from blurax.genome import Genome
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> Genome:
     Raises:
         BluraxError: if it is missing, damaged or no genome file, or there is none of this name.
     """
-    return io.load_genome(zoo.find(os.fspath(path)))[0]
+    return zoo.genome(path)[0]
 
 
 def meta_train(

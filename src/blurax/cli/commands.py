@@ -179,9 +179,9 @@ def train(
         directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
             this one for a genome of the zoo.
     """
-    console, out, file = Console(), directory or genome.parent, zoo.find(str(genome))
+    console, out = Console(), directory or genome.parent
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
-    learned, _ = io.load_genome(file)
+    learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = teach.network_for(data, teach.parse_hidden(hidden))
     keys = jax.random.split(jax.random.key(seed), seeds)
@@ -215,7 +215,7 @@ def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
         png: Where the picture goes; the default is beside the genome file, or in this folder.
     """
     console = Console()
-    learned, provenance = io.load_genome(zoo.find(str(genome)))
+    learned, provenance = zoo.genome(genome)
     console.print(genome_panel(learned, provenance))
     picture = png or genome.with_suffix(".png")
     draw_genome(learned, picture, genome.name)

@@ -52,7 +52,7 @@ class Request:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of the genomes."""
-        return tuple(zoo.find(str(genome)) for genome in self.genomes)
+        return tuple(zoo.find(genome) for genome in self.genomes)
 
     def plan(self) -> Plan:
         """The plan of the comparison."""

@@ -21,7 +21,7 @@ def export(
         directory: Where both go.
         genome: A genome file, or the name of one that blurax zoo lists.
     """
-    file = zoo.find(str(genome))
+    file = zoo.find(genome)
     io.load_genome(file)
     targets = {directory / NUMPY.name: NUMPY, directory / file.name: file}
     for target in targets:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from blurax import io, zoo
+from blurax import zoo
 from blurax.errors import BluraxError
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, observe_moments, predict, unroll
@@ -25,7 +25,7 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
     if isinstance(given, Genome):
         found = given
     elif isinstance(given, (str, os.PathLike)):
-        found = io.load_genome(zoo.find(os.fspath(given)))[0]
+        found = zoo.genome(given)[0]
     else:
         raise BluraxError(f"genome is {given!r}; it takes a name, a path or a Genome.")
     rule = found.rule

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import functools
 import json
+import os
 from pathlib import Path
 
 from blurax import io
@@ -76,13 +77,13 @@ def genome_file(name: str) -> Path:
     return HOME / f"{name}.safetensors"
 
 
-def genome(name: str) -> tuple[Genome, Provenance]:
-    """A genome of the zoo, and where it comes from.
+def genome(name_or_path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
+    """A genome of the zoo or of a file, and where it comes from.
 
     Raises:
-        BluraxError: if there is none of this name.
+        BluraxError: as `find` and `io.load_genome` do.
     """
-    return io.load_genome(genome_file(name))
+    return io.load_genome(find(name_or_path))
 
 
 def sheet(name: str) -> Sheet:
@@ -94,7 +95,7 @@ def sheet(name: str) -> Sheet:
     return from_json(Sheet, json.loads(genome_file(name).with_suffix(".json").read_text()))
 
 
-def find(name_or_path: str) -> Path:
+def find(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a genome: one of the zoo by its name, any other by its path.
 
     A name has neither an ending nor a folder. A name of the zoo means its genome, even where a file
@@ -103,8 +104,8 @@ def find(name_or_path: str) -> Path:
     Raises:
         BluraxError: for a word that is no name in the zoo and no file.
     """
-    path = Path(name_or_path)
+    name, path = os.fspath(name_or_path), Path(name_or_path)
     like_a_name = len(path.parts) == 1 and not path.suffix
-    if name_or_path in names() or (like_a_name and not path.exists()):
-        return genome_file(name_or_path)
+    if name in names() or (like_a_name and not path.exists()):
+        return genome_file(name)
     return path
