@@ -118,6 +118,11 @@ class MetaTrain:
             "stage begins with a validation, so the first is to be a multiple of the second.",
         )
         self.objective.check(self.episode.steps)
+        require(
+            self.objective.early == 0 or not self.method.has_windows,
+            f"Objective.early is {self.objective.early}, which counts from the first step of a "
+            f"lesson; MetaTrain.method is {self.method.value}, which sees windows of it.",
+        )
 
     @property
     def last_stage(self) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 from blurax.genome import Genome
 from blurax.inner import Remat, predict, unroll
 from blurax.network import Network, NetworkState
@@ -61,6 +62,9 @@ class Objective:
     """The numbers of the steps, from 1, after which it is asked for, where `when` says so."""
     weights: tuple[float, ...] = ()
     """How much each horizon weighs; all the same if empty."""
+    early: float = added(0.0)
+    """Where it is asked after every step, step n weighs n^-early: with 1 each doubling of the steps
+    counts the same, with 0 each step does."""
     growth: float = 0.0
     """The weight of a penalty on synapses that still grow in the last step, as they would beyond
     the horizon: the growth of their root mean square if as many steps again followed."""
@@ -91,6 +95,11 @@ class Objective:
             f"{len(self.horizons)} horizons.",
         )
         require(
+            0 <= self.early < math.inf and (self.early == 0 or self.when is When.MEAN),
+            f"Objective.early is {self.early} and Objective.when {self.when.value}; early takes a "
+            "number >= 0, and counts only with --objective.when mean.",
+        )
+        require(
             0 <= self.growth < math.inf,
             f"Objective.growth is {self.growth}; it takes a number >= 0.",
         )
@@ -103,9 +112,10 @@ class Objective:
         )
 
     def asked_after(self, steps: int) -> list[tuple[int, float]]:
-        """The steps after which the query is asked, in order, and how much each weighs."""
-        if self.when is When.MEAN:
-            return [(step, 1 / steps) for step in range(1, steps + 1)]
+        """The steps after which the query is asked, in order, and how much each weighs.
+
+        Not for `When.MEAN`, which asks after each.
+        """
         horizons = self.horizons or (steps,)
         weights = self.weights or (1.0,) * len(horizons)
         found = {
@@ -113,6 +123,12 @@ class Objective:
             for step in sorted({*horizons, steps})
         }
         return [(step, weight / sum(weights)) for step, weight in found.items()]
+
+
+def _weights(steps: int, early: float) -> np.ndarray:
+    """How much each step of a lesson weighs that is asked after every step; 1 in the mean."""
+    weights = np.arange(1, steps + 1) ** -early
+    return (weights / weights.mean()).astype(jnp.zeros((), float).dtype)
 
 
 def prediction_loss(
@@ -171,7 +187,7 @@ def window_loss(
         state, (losses, size) = learn(state, 0, steps, lambda s: (asked(s), log_size(s)))
         sizes.extend([size[-2]] if steps > 1 else [])
         sizes.append(size[-1])
-        loss = jnp.mean(losses)
+        loss = jnp.mean(losses * _weights(steps, objective.early))
     else:
         loss, start = jnp.zeros((), float), 0
         for end, share in objective.asked_after(steps):
