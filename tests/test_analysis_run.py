@@ -10,7 +10,7 @@ import pytest
 
 from blurax import io
 from blurax.analysis import style
-from blurax.analysis.metrics import Metrics, read_metrics
+from blurax.outer.metrics import Metrics, read_metrics
 from blurax.analysis.run_view import draw_losses, draw_run, draw_validations, smoothed
 from blurax.errors import BluraxError
 from blurax.outer import run

@@ -54,6 +54,7 @@ def loss_of(objective: Objective) -> float:
     [
         (Objective(), [0, 0, 0, 0, 1]),
         (Objective(when=When.MEAN), [0.2] * 5),
+        (Objective(when=When.MEAN, early=1.0), np.array([60, 30, 20, 15, 12]) / 137),
         (Objective(when=When.HORIZONS, horizons=(2, 5)), [0, 0.5, 0, 0, 0.5]),
         (Objective(when=When.HORIZONS, horizons=(4, 1), weights=(3.0, 1.0)), [0.25, 0, 0, 0.75, 0]),
     ],

@@ -11,8 +11,8 @@ from blurax.analysis import style
 from blurax.analysis.comparison_view import comparison_table, draw_comparison
 from blurax.analysis.curve_view import curve_table, draw_band
 from blurax.analysis.demo_words import DemoResult, headline, long_title, name, verdict
-from blurax.analysis.metrics import read_metrics
 from blurax.analysis.run_view import draw_validations
+from blurax.outer.metrics import read_metrics
 
 __all__ = ["DemoResult", "demo_tables", "draw_demo", "verdict"]
 

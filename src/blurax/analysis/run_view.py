@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from blurax.analysis import style
 from blurax.analysis.genome_parts import parts, size
 from blurax.analysis.genome_picture import draw_gates, draw_grid
-from blurax.analysis.metrics import Metrics, read_metrics
 from blurax.genome import Genome
 from blurax.io import load_genome
+from blurax.outer.metrics import Metrics, read_metrics
 from blurax.outer.run import read_config
 from blurax.tasks import score_name
 

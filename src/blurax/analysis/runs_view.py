@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from blurax.analysis.metrics import read_metrics
 from blurax.errors import BluraxError
 from blurax.io import load_genome
+from blurax.outer.metrics import read_metrics
 from blurax.outer.run import read_config
 from blurax.tasks import score_name
 

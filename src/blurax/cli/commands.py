@@ -24,11 +24,13 @@ from blurax.analysis.runs_view import find_runs, runs_table
 from blurax.cli.compare import compare
 from blurax.cli.demo import run_demo
 from blurax.cli.export import export
+from blurax.cli.figure import make_figures
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.zoo import show_zoo
 from blurax.errors import BluraxError, require
+from blurax.experiments.figures import Budget
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.recipes import RECIPES, get_recipe
@@ -222,6 +224,25 @@ def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
     console.print(f"Picture: {picture}")
 
 
+def figure(
+    number: tyro.conf.Positional[str],
+    budget: Budget = Budget.CPU,
+    directory: Path = Path("runs/figures"),
+    redo: bool = False,
+) -> None:
+    """Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper says.
+
+    What is there already is not computed again; interrupted, it goes on where it was.
+
+    Args:
+        number: 2 to 17, or all.
+        budget: smoke takes seconds and means nothing, cpu minutes, paper an accelerator and hours.
+        directory: Where the figures and the genomes they share go.
+        redo: Forget what the directory holds of this figure, and begin anew.
+    """
+    make_figures(Console(), number, budget, directory, redo)
+
+
 def _new_directory(config: MetaTrain) -> Path:
     """Make the first of runs/TASKS-1, runs/TASKS-2, ... that does not exist.
 
@@ -277,6 +298,7 @@ def dispatch(args: list[str]) -> None:
         "compare": compare,
         "zoo": show_zoo,
         "export": export,
+        "figure": figure,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
 

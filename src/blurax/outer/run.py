@@ -161,6 +161,19 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
     return Result(directory, state.best, float(state.best_score))
 
 
+def members(directory: Path) -> Genome:
+    """All genomes at the newest checkpoint of a run, every leaf with a leading axis `members`.
+
+    Raises:
+        BluraxError: if the directory holds no run, or one before its first checkpoint.
+    """
+    config, _ = read_config(directory)
+    trainer = config.trainer(config.last_stage)
+    state, step = _restore(directory, trainer, config, jax.random.key(config.seed))
+    require(step > 0, f"{directory} has no checkpoint yet.")
+    return trainer.genomes(state.trainer)
+
+
 def _progress(
     step: int, config: MetaTrain, state: RunState, info: MetaInfo, validated: bool
 ) -> Progress:

@@ -1,0 +1,145 @@
+"""Findings as one picture: charts, tables, points and images, whatever there is."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from blurax.analysis import style
+from blurax.analysis.findings_table import draw_table
+from blurax.findings import Chart, Findings, Image, Scatter
+
+WIDTH, ROW = 1500, 560
+"""Pixels of a picture, and of a row of charts."""
+ACROSS = 3
+"""Charts beside each other, at most."""
+
+
+def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
+    """Draw all that findings hold, charts first.
+
+    Raises:
+        BluraxError: if there is nothing to draw, or the file cannot be written.
+    """
+    plots = [*found.charts, *found.scatters]
+    squares = [image for image in found.images if image.bar]
+    strips = [image for image in found.images if not image.bar]
+    heights = [float(ROW) for _ in range(math.ceil(len(plots) / ACROSS))]
+    tables = [_table_row(found)] if found.tables else []
+    heights += tables + ([620.0] if squares else [])
+    heights += [max(120.0, 95.0 * math.ceil(len(strips) / 2))] if strips else []
+    title = f"Figure {found.figure}. {found.title}"
+    figure = style.new_figure(WIDTH, int(sum(heights)) + 70, title)
+    parts = iter(style.stacked(figure, *heights))
+    for first in range(0, len(plots), ACROSS):
+        row = plots[first : first + ACROSS]
+        across = min(ACROSS, len(plots))
+        places = style.side_by_side(next(parts), *[1.0] * across)
+        for place, plot in zip(places, row, strict=False):
+            if isinstance(plot, Chart):
+                _draw_chart(place, plot)
+            else:
+                _draw_scatter(place, plot)
+    if found.tables:
+        places = style.side_by_side(
+            next(parts), *[float(len(table.columns) + 2) for table in found.tables]
+        )
+        for place, table in zip(places, found.tables, strict=True):
+            draw_table(place, table)
+    if squares:
+        for place, image in zip(
+            style.side_by_side(next(parts), *[1.0] * len(squares)), squares, strict=True
+        ):
+            _draw_square(place, image)
+    if strips:
+        _draw_strips(next(parts), strips)
+    return style.save(figure, path)
+
+
+def _table_row(found: Findings) -> float:
+    return 150.0 + 38.0 * max(len(table.rows) for table in found.tables)
+
+
+def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
+    style.heading(canvas, chart.title)
+    axes = canvas.subplots()
+    looks = iter(range(len(chart.curves)))
+    ours = iter((style.EMPHASIS, style.ORANGE, style.PURPLE))
+    for curve in chart.curves:
+        mine = curve.label in chart.ours
+        number = -1 if mine else next(looks)
+        rest = [c for c in style.PALETTE if len(chart.ours) < 2 or c != style.ORANGE]
+        colour = next(ours, style.EMPHASIS) if mine else rest[number % len(rest)]
+        many = len(curve.x) > 30
+        axes.plot(
+            curve.x,
+            curve.mean,
+            color=colour,
+            marker="" if many else ("o" if mine else style.MARKERS[number % len(style.MARKERS)]),
+            markersize=5,
+            linewidth=style.BOLD if mine else style.THIN,
+            linestyle="-" if number < len(rest) else "--",
+            zorder=3 if mine else 2,
+            label=curve.label,
+        )
+        if curve.spread:
+            mean, spread = np.asarray(curve.mean), np.asarray(curve.spread)
+            low = np.maximum(mean - spread, mean / 10) if chart.log_y else mean - spread
+            axes.fill_between(curve.x, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
+    for mark in chart.marks:
+        axes.axvline(mark, color=style.QUIET, linewidth=1.2, linestyle=":")
+    style.tidy(axes, chart.x_label, chart.y_label)
+    _scales(axes, chart)
+    axes.legend(fontsize=style.SMALL - 2, framealpha=0.85, edgecolor="white")
+
+
+def _scales(axes: Axes, chart: Chart) -> None:
+    last = max(curve.x[-1] for curve in chart.curves)
+    if chart.log_x:
+        style.log_steps(axes, style.round_steps(int(last)))
+    if chart.log_y:
+        values = np.concatenate([curve.mean for curve in chart.curves])
+        shown = values[(values > 0) & (values < 1e12)]
+        axes.set_yscale("log")
+        if shown.size:
+            axes.set_ylim(shown.min() / 3, shown.max() * 3)
+
+
+def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
+    style.heading(canvas, scatter.title)
+    axes = canvas.subplots()
+    for number, group in enumerate(scatter.groups):
+        axes.plot(
+            group.x,
+            group.y,
+            style.MARKERS[number],
+            color=(style.EMPHASIS, *style.PALETTE)[number],
+            markersize=9,
+            label=group.label,
+        )
+    style.tidy(axes, scatter.x_label, scatter.y_label)
+    axes.legend(fontsize=style.SMALL - 2, framealpha=0.85, edgecolor="white")
+
+
+def _draw_square(canvas: style.SubFigure, image: Image) -> None:
+    style.heading(canvas, image.title)
+    axes = canvas.subplots()
+    values = np.asarray(image.values)
+    shown = axes.imshow(values, cmap="magma", vmin=-17, vmax=0, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    bar = canvas.colorbar(shown, ax=axes, shrink=0.8)
+    bar.set_label(image.bar, fontsize=style.SMALL)
+    bar.ax.tick_params(labelsize=style.SMALL)
+
+
+def _draw_strips(canvas: style.SubFigure, strips: list[Image]) -> None:
+    """Rows of examples, two beside each other."""
+    grid = canvas.subplots(math.ceil(len(strips) / 2), 2, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, image in zip(grid.flat, strips, strict=False):
+        axes.imshow(np.asarray(image.values), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(image.title, loc="left", fontsize=style.SMALL, color=style.INK)

@@ -1,0 +1,152 @@
+"""What the figures have in common: the rule they start from, and how genomes are found."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from blurax.baselines import baseline, follow
+from blurax.baselines.learner import Learner, Taught
+from blurax.baselines.learner import Schedule as RateSchedule
+from blurax.baselines.tuner import Tuning, tune
+from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
+from blurax.genome import Genome
+from blurax.outer.config import MetaTrain
+from blurax.outer.objective import Objective, When
+from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.outer.start import Start
+from blurax.spec import (
+    Activation,
+    Init,
+    InitScale,
+    Normalise,
+    Reduction,
+    Rule,
+    Sigma,
+    Stabilise,
+    Update,
+)
+from blurax.tasks import EpisodeSpec, Split, get
+from blurax.teach import network_for, parse_hidden
+
+PLAIN = Rule(
+    states=4,
+    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
+    stabilise=Stabilise(normalise=Normalise.BOTH),
+    update=Update(batch=Reduction.MEAN),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""The paper's rule as printed: additive, asymmetric, a channel for each state, both sweeps
+normalised. A mean over the batch and births scaled by their inputs make it independent of sizes."""
+
+SMALL_MNIST, MNIST = "mnist:crop=20,size=10", "mnist"
+"""10x10 pixels as in the paper, and the whole images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    """How genomes are found."""
+
+    members: int
+    """Random genomes side by side, the best of which is kept."""
+    meta_steps: int
+    learning_rate: float = 1.5e-2
+    schedule: Schedule = Schedule.COSINE
+    when: When = When.MEAN
+    """The paper asks after the last step; the mean over all steps learns in fewer meta-steps."""
+    query: int = 256
+
+    def config(
+        self,
+        tasks: tuple[str, ...],
+        hidden: tuple[str, ...],
+        rule: Rule,
+        steps: int,
+        start: Start = Start.RANDOM,
+        batch: int = 128,
+    ) -> MetaTrain:
+        """A meta-training run by gradient."""
+        return MetaTrain(
+            tasks=tasks,
+            hidden=hidden,
+            rule=rule,
+            start=start,
+            episode=EpisodeSpec(steps, batch, self.query),
+            objective=Objective(when=self.when),
+            optimiser=Optimiser(learning_rate=self.learning_rate, schedule=self.schedule),
+            population=self.members,
+            meta_steps=self.meta_steps,
+            validate_every=max(1, self.meta_steps // 10),
+        )
+
+
+SMOKE = Outer(2, 2, query=64)
+PAPER = Outer(8, 10_000, 5e-4, Schedule.CONSTANT, When.LAST, 128)
+"""Section 3.3: Adam at 0.0005, a gradient clipped at 10, 8 random genomes."""
+
+
+def round_stops(steps: int) -> tuple[int, ...]:
+    """Steps at which a lesson is looked at: dense at first, then by halves and doublings."""
+    wanted = [round(10 ** (n / 8)) for n in range(33)]
+    return tuple(sorted({*(n for n in wanted if n < steps), steps}))
+
+
+def measured(
+    learner: Learner,
+    task: str,
+    hidden: str,
+    stops: tuple[int, ...],
+    seeds: int,
+    batch: int,
+    rate: float = 0.0,
+) -> Float[np.ndarray, "seeds stops"]:
+    """The test score of newborn learners; those of a task and network meet the same episodes."""
+    keys = jax.random.split(keyed(task, hidden), seeds)
+    found = follow(learner, get(task), keys, stops, Split.TEST, rate=rate, batch=batch)
+    return np.asarray(found.accuracy)
+
+
+def taught(
+    work: Work, training: str, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
+) -> Float[np.ndarray, "seeds stops"]:
+    """What networks that a trained genome teaches reach, at `round_stops`; kept."""
+
+    def compute() -> Arrays:
+        return {"score": lessons(work.genome(training), task, hidden, steps, seeds, batch)}
+
+    return work.cell(cell_name(training, task, hidden, steps), compute)["score"]
+
+
+def lessons(
+    genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
+) -> Float[np.ndarray, "seeds stops"]:
+    """What networks that a genome teaches reach, at `round_stops`."""
+    learner = Taught(network_for(get(task), parse_hidden(hidden)), genome)
+    return measured(learner, task, hidden, round_stops(steps), seeds, batch)
+
+
+def tuned(
+    work: Work, name: str, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
+) -> Float[np.ndarray, "seeds stops"]:
+    """What an optimiser reaches with the constant rate that is best after `steps`; kept.
+
+    The rate is chosen on validation examples and other seeds; ReLU, no batch normalisation.
+    """
+
+    def compute() -> Arrays:
+        data = get(task)
+        network = network_for(data, parse_hidden(hidden))
+        tuning = Tuning((Activation.RELU,), (False,), (RateSchedule.CONSTANT,), seeds=3)
+        key = jax.random.fold_in(keyed(task, hidden), 1)
+        found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]
+        learner = baseline(name).make(found.arrangement, network, data)
+        score = measured(learner, task, hidden, round_stops(steps), seeds, batch, found.rate)
+        return {"score": score, "rate": np.asarray(found.rate)}
+
+    return work.cell(cell_name(name, task, hidden, steps), compute)["score"]
+
+
+def percent(value: float) -> str:
+    """A share in per cent, for a sentence."""
+    return f"{100 * value:.1f} %"

@@ -1,0 +1,53 @@
+"""What a figure of the paper is: settings for each budget, genomes, a measurement, claims."""
+
+import abc
+import enum
+from typing import Any, ClassVar
+
+from blurax.experiments.figures.work import Work, version
+from blurax.findings import Claim, Findings
+from blurax.outer.config import MetaTrain
+
+
+class Budget(enum.StrEnum):
+    """How much is computed."""
+
+    SMOKE = "smoke"
+    """Seconds, on data that is always at hand: it shows that everything runs, and no more."""
+    CPU = "cpu"
+    """At most half an hour on two cores: smaller images, fewer meta-steps and runs."""
+    PAPER = "paper"
+    """The full setting, for an accelerator."""
+
+
+class Figure(abc.ABC):
+    """One figure of the paper, or two that share all they need."""
+
+    name: ClassVar[str]
+    """Its number, such as 8."""
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    """What it shows in the paper."""
+    settings: ClassVar[dict[Budget, Any]]
+    """A frozen dataclass for each budget."""
+
+    @abc.abstractmethod
+    def trainings(self, setting: Any) -> dict[str, MetaTrain]:
+        """The meta-training runs it needs, by name; figures that name the same one share it."""
+
+    @abc.abstractmethod
+    def measure(self, setting: Any, work: Work) -> Findings:
+        """Train what is not trained yet, and measure."""
+
+    @abc.abstractmethod
+    def claims(self, found: Findings) -> tuple[Claim, ...]:
+        """What the paper says of it, judged by findings alone."""
+
+    def found(self, work: Work, setting: str, **parts: Any) -> Findings:
+        """Findings under the figure's name.
+
+        Args:
+            setting: what was run, in a sentence.
+            parts: charts, tables and so on.
+        """
+        return Findings(self.name, self.title, work.budget, version(), setting, **parts)

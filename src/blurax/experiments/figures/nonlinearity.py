@@ -1,0 +1,191 @@
+"""Figures 12 and 13: the non-linearities, and the number of states."""
+
+import dataclasses
+import itertools
+from typing import Any, ClassVar
+
+import numpy as np
+
+from blurax.experiments.figures.common import PAPER, PLAIN, SMOKE, Outer, percent, taught
+from blurax.experiments.figures.figure import Budget, Figure
+from blurax.experiments.figures.work import Work
+from blurax.findings import Claim, Findings, table
+from blurax.outer.config import MetaTrain
+from blurax.spec import Activation, Sigma
+
+TANH, RELU, LINEAR = Activation.TANH, Activation.RELU, Activation.LINEAR
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Figures 12 and 13."""
+
+    outer: Outer
+    task: str
+    hidden: str
+    activations: tuple[Activation, ...]
+    states: tuple[int, ...]
+    steps: int = 10
+    seeds: int = 5
+
+
+class Nonlinearity(Figure):
+    """Every pair of non-linearities with several numbers of states."""
+
+    name = "12"
+    title = "Non-linearities of the two sweeps, and the number of states"
+    paper = "Most pairs reach 0.84 to 0.88; all-linear ones gain nothing from more states."
+    settings: ClassVar[dict[Budget, Any]] = {
+        Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2, 3), 3, 2),
+        Budget.CPU: Setting(Outer(3, 120), "mnist:size=14", "64", (TANH, RELU, LINEAR), (2, 4)),
+        Budget.PAPER: Setting(
+            PAPER,
+            "mnist",
+            "256-128",
+            (TANH, RELU, LINEAR, Activation.SIGMOID),
+            (2, 4, 8),
+        ),
+    }
+
+    def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
+        """A genome for each pair and number of states."""
+        return {
+            _name(up, down, k): setting.outer.config(
+                (setting.task,),
+                (setting.hidden,),
+                dataclasses.replace(PLAIN, states=k, sigma=Sigma(up, down, LINEAR)),
+                setting.steps,
+            )
+            for up, down in _pairs(setting)
+            for k in setting.states
+        }
+
+    def measure(self, setting: Setting, work: Work) -> Findings:
+        """The last step of a lesson."""
+        scores = [
+            [
+                taught(
+                    work,
+                    _name(up, down, k),
+                    setting.task,
+                    setting.hidden,
+                    setting.steps,
+                    setting.seeds,
+                )[:, -1]
+                for k in setting.states
+            ]
+            for up, down in _pairs(setting)
+        ]
+        found = table(
+            f"Test accuracy after {setting.steps} steps",
+            ("forward / backward", "states"),
+            [_words(*pair) for pair in _pairs(setting)],
+            [str(k) for k in setting.states],
+            np.asarray(scores),
+        )
+        return self.found(
+            work,
+            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
+            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
+            tables=(found,),
+        )
+
+    def claims(self, found: Findings) -> tuple[Claim, ...]:
+        """Most pairs work alike; linear ones gain nothing from states."""
+        best = found.tables[0]
+        top = {row: max(best.mean[n]) for n, row in enumerate(best.rows)}
+        near = [row for row, value in top.items() if value > max(top.values()) - 0.05]
+        few, many = best.columns[0], best.columns[-1]
+        claims = [
+            Claim(
+                "Most pairs of non-linearities come within 5 points of the best.",
+                2 * len(near) > len(top),
+                f"{len(near)} of {len(top)}; the best is {max(top, key=lambda r: top[r])} with "
+                f"{percent(max(top.values()))}",
+            )
+        ]
+        linear = _words(LINEAR, LINEAR)
+        if linear in best.rows:
+            gain = best.at(linear, many) - best.at(linear, few)
+            others = [row for row in best.rows if row != linear]
+            gains = [best.at(row, many) - best.at(row, few) for row in others]
+            claims.append(
+                Claim(
+                    "All-linear rules gain less from more states than the others do.",
+                    gain < float(np.mean(gains)),
+                    f"from {few} to {many} states {100 * gain:+.1f} points, the others in the mean "
+                    f"{100 * float(np.mean(gains)):+.1f}",
+                )
+            )
+        return tuple(claims)
+
+
+class States(Figure):
+    """From 2 to 16 states."""
+
+    name = "13"
+    title = "The number of states"
+    paper = "More states are better: from about 0.85 with 2 to 0.90 with 16."
+    settings: ClassVar[dict[Budget, Any]] = {
+        Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2, 3), 3, 2),
+        Budget.CPU: Setting(Outer(3, 200), "mnist:size=14", "64", (TANH,), (2, 4, 8, 16)),
+        Budget.PAPER: Setting(PAPER, "mnist", "256-128", (TANH,), (2, 4, 8, 16)),
+    }
+
+    def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
+        """A genome for each number of states."""
+        return {
+            f"states-{k}": setting.outer.config(
+                (setting.task,),
+                (setting.hidden,),
+                dataclasses.replace(PLAIN, states=k),
+                setting.steps,
+            )
+            for k in setting.states
+        }
+
+    def measure(self, setting: Setting, work: Work) -> Findings:
+        """The last step of a lesson."""
+        scores = [
+            taught(work, f"states-{k}", setting.task, setting.hidden, setting.steps, setting.seeds)[
+                :, -1
+            ]
+            for k in setting.states
+        ]
+        found = table(
+            f"Test accuracy after {setting.steps} steps",
+            ("states", ""),
+            [str(k) for k in setting.states],
+            ["accuracy"],
+            np.asarray(scores)[:, None],
+        )
+        return self.found(
+            work,
+            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
+            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
+            tables=(found,),
+        )
+
+    def claims(self, found: Findings) -> tuple[Claim, ...]:
+        """The most states beat the fewest."""
+        best = found.tables[0]
+        few, many = best.mean[0][0], best.mean[-1][0]
+        return (
+            Claim(
+                "More states are better.",
+                many > few,
+                f"{best.rows[0]} states {percent(few)}, {best.rows[-1]} states {percent(many)}",
+            ),
+        )
+
+
+def _pairs(setting: Setting) -> list[tuple[Activation, Activation]]:
+    return list(itertools.product(setting.activations, setting.activations))
+
+
+def _words(up: Activation, down: Activation) -> str:
+    return f"{up.value} / {down.value}"
+
+
+def _name(up: Activation, down: Activation, k: int) -> str:
+    return f"sigma-{up.value}-{down.value}-{k}"

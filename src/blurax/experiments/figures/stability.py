@@ -1,0 +1,279 @@
+"""Figures 15 and 16: long lessons with and without the Oja-like term and normalised synapses."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+
+from blurax.experiments.figures.common import PAPER, PLAIN, SMALL_MNIST, SMOKE, Outer
+from blurax.experiments.figures.figure import Budget, Figure
+from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
+from blurax.findings import Chart, Claim, Findings, curve
+from blurax.genome import Genome
+from blurax.inner import Remat, StepInfo, predict, unroll
+from blurax.network import Network, NetworkState
+from blurax.outer.config import MetaTrain
+from blurax.spec import Normalise, Oja, Stabilise
+from blurax.tasks import EpisodeSpec, Split, Task, get
+from blurax.tasks.base import signed_one_hot
+from blurax.teach import curve_point, network_for, parse_hidden
+
+CHUNK = 50
+"""Steps of one compiled unroll."""
+LARGE = 1e30
+"""What stands for a size that is no longer a number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Figures 15 and 16."""
+
+    outer: Outer
+    task: str
+    hidden: str
+    steps: int
+    """Of a lesson in meta-training."""
+    long: int
+    """Of the lesson that is looked at."""
+    random_after: int | None = None
+    """The step from which on labels are random."""
+    seeds: int = 5
+
+
+class _Seen(eqx.Module):
+    accuracy: Float[Array, ""]
+    synapses: Float[Array, ""]
+    activations: Float[Array, ""]
+
+
+class Oja15(Figure):
+    """Two genomes, with and without the Oja-like term."""
+
+    name = "15"
+    title = "The Oja-like term and the growth of synapses"
+    paper = "Without the Oja-like term synapses grow exponentially; with it they stay bounded."
+    settings: ClassVar[dict[Budget, Any]] = {
+        Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
+        Budget.CPU: Setting(Outer(3, 150), SMALL_MNIST, "64-32", 10, 100),
+        Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 100),
+    }
+
+    def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
+        """With and without."""
+        return {_name(oja, False): _config(setting, oja, False) for oja in (False, True)}
+
+    def measure(self, setting: Setting, work: Work) -> Findings:
+        """Accuracy and the sizes of synapses and activations."""
+        found = {
+            "without Oja": _watched(work, setting, False, False),
+            "with Oja": _watched(work, setting, True, False),
+        }
+        return self.found(work, _about(setting), charts=_charts(found, setting, "with Oja"))
+
+    def claims(self, found: Findings) -> tuple[Claim, ...]:
+        """Growth without, none with."""
+        sizes, last = found.chart("Synapses").curves, found.chart("Synapses").curves[0].x[-1]
+        half = sizes[0].x[len(sizes[0].x) // 2]
+        without, with_it = (c.at(last) / c.at(half) for c in sizes)
+        accuracy = [c.at(last) for c in found.chart("Accuracy").curves]
+        numbers = f"from step {half:.0f} to {last:.0f}: {without:.3g} times without, "
+        return (
+            Claim(
+                "Without the Oja-like term synapses go on growing, with it they do not.",
+                without > 1.5 and with_it < 1.1,
+                f"{numbers}{with_it:.3g} times with it",
+            ),
+            Claim(
+                "The lesson ends better with the Oja-like term.",
+                accuracy[1] > accuracy[0],
+                f"{accuracy[1]:.1f} % with, {accuracy[0]:.1f} % without, after {last:.0f} steps",
+            ),
+        )
+
+
+class Long16(Figure):
+    """Four genomes: the Oja-like term, normalised synapses, both, neither."""
+
+    name = "16"
+    title = "Long lessons whose labels become random"
+    paper = (
+        "With the Oja-like term and normalised synapses a network keeps learning, and un-learns "
+        "when labels become random; without them it freezes and later overflows."
+    )
+    settings: ClassVar[dict[Budget, Any]] = {
+        Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
+        Budget.CPU: Setting(Outer(3, 150), SMALL_MNIST, "64-32", 10, 800, 500, 3),
+        Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 800, 500),
+    }
+
+    def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
+        """The four; those without normalised synapses are figure 15's."""
+        return {_name(*case): _config(setting, *case) for case in CASES.values()}
+
+    def measure(self, setting: Setting, work: Work) -> Findings:
+        """Accuracy on true labels, and the sizes of synapses and activations."""
+        found = {words: _watched(work, setting, *case) for words, case in CASES.items()}
+        return self.found(work, _about(setting), charts=_charts(found, setting, "both"))
+
+    def claims(self, found: Findings) -> tuple[Claim, ...]:
+        """With both it un-learns and stays finite, with neither it overflows or freezes."""
+        accuracy, sizes = found.chart("Accuracy"), found.chart("Synapses")
+        change, last = accuracy.marks[0], accuracy.curves[0].x[-1]
+        fall = {c.label: c.at(change) - c.at(last) for c in accuracy.curves}
+        growth = {c.label: c.at(last) / c.at(1.0) for c in sizes.curves}
+        before = {c.label: c.at(change) for c in accuracy.curves}
+        return (
+            Claim(
+                "With both the network un-learns when labels become random: it still learns.",
+                fall["both"] > 20,
+                f"{before['both']:.1f} % before, {before['both'] - fall['both']:.1f} % at the end",
+            ),
+            Claim(
+                "With both it has learned best before the change.",
+                before["both"] >= max(before.values()),
+                ", ".join(f"{label} {value:.1f} %" for label, value in before.items()),
+            ),
+            Claim(
+                "Only without both do synapses grow out of all bounds.",
+                growth["neither"] > 1e3 > growth["both"],
+                ", ".join(f"{label} {value:.3g} times" for label, value in growth.items()),
+            ),
+        )
+
+
+CASES = {
+    "neither": (False, False),
+    "Oja": (True, False),
+    "normalised": (False, True),
+    "both": (True, True),
+}
+"""Oja-like term, normalised synapses."""
+
+
+def _config(setting: Setting, oja: bool, normalised: bool) -> MetaTrain:
+    stabilise = Stabilise(
+        normalise=Normalise.BOTH,
+        oja=Oja.MULTIPLIER if oja else Oja.NONE,
+        normalise_synapses=normalised,
+    )
+    rule = dataclasses.replace(PLAIN, stabilise=stabilise)
+    return setting.outer.config((setting.task,), (setting.hidden,), rule, setting.steps)
+
+
+def _name(oja: bool, normalised: bool) -> str:
+    return f"long-{'oja' if oja else 'bare'}{'-normalised' if normalised else ''}"
+
+
+def _about(setting: Setting) -> str:
+    return (
+        f"{setting.task}, hidden layers {setting.hidden}; learned in lessons of {setting.steps} "
+        f"steps, the best of {setting.outer.members} genomes after {setting.outer.meta_steps} "
+        f"meta-steps, {setting.seeds} seeds."
+    )
+
+
+def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Chart, ...]:
+    steps = range(1, setting.long + 1)
+    shown = [n for n in steps if n <= 20 or n % (setting.long // 50) == 0]
+    marks = () if setting.random_after is None else (float(setting.random_after),)
+    axes = (
+        ("Accuracy", "accuracy", "test accuracy (%)", 100.0, False),
+        ("Synapses", "synapses", "standard deviation of synapses", 1.0, True),
+        ("Activations", "activations", "standard deviation of hidden activations", 1.0, True),
+    )
+    return tuple(
+        Chart(
+            title,
+            "steps",
+            label,
+            tuple(
+                curve(words, shown, scale * arrays[key][:, [n - 1 for n in shown]])
+                for words, arrays in found.items()
+            ),
+            (ours,),
+            log_y=log,
+            marks=marks,
+        )
+        for title, key, label, scale, log in axes
+    )
+
+
+def _watched(work: Work, setting: Setting, oja: bool, normalised: bool) -> Arrays:
+    name = _name(oja, normalised)
+
+    def compute() -> Arrays:
+        return watch(
+            work.genome(name),
+            get(setting.task),
+            setting.hidden,
+            setting.long,
+            setting.seeds,
+            setting.random_after,
+        )
+
+    return work.cell(cell_name(name, setting.task, setting.long), compute)
+
+
+def watch(
+    genome: Genome, task: Task, hidden: str, steps: int, seeds: int, random_after: int | None
+) -> Arrays:
+    """Accuracy and standard deviations `[seeds, steps]` in the course of long lessons.
+
+    Args:
+        random_after: the number of steps after which labels are drawn at random.
+    """
+    network = network_for(task, parse_hidden(hidden))
+    keys = jax.random.split(keyed(task.name, hidden), seeds)
+    spec = EpisodeSpec(steps=min(CHUNK, steps), batch=128)
+    after = jnp.asarray(steps if random_after is None else random_after)
+    state, parts = _born(network, genome, keys, spec), []
+    for first in range(0, steps, spec.steps):
+        start = jnp.asarray(first, jnp.int32)
+        state, seen = _lesson(genome, task, state, keys, start, after, spec)
+        parts.append(seen)
+    whole = jax.tree.map(lambda *each: np.concatenate(each, axis=1)[:, :steps], *parts)
+    return {
+        "accuracy": whole.accuracy,
+        "synapses": np.nan_to_num(whole.synapses, nan=LARGE, posinf=LARGE),
+        "activations": np.nan_to_num(whole.activations, nan=LARGE, posinf=LARGE),
+    }
+
+
+@eqx.filter_jit
+def _born(network: Network, genome: Genome, keys: Key[Array, " seeds"], spec: EpisodeSpec) -> Any:
+    return jax.vmap(lambda k: network.init(jax.random.fold_in(k, 0), genome.rule, spec.batch))(keys)
+
+
+@eqx.filter_jit
+def _lesson(
+    genome: Genome,
+    task: Task,
+    states: NetworkState,
+    keys: Key[Array, " seeds"],
+    first: Int[Array, ""],
+    after: Int[Array, ""],
+    spec: EpisodeSpec,
+) -> tuple[NetworkState, _Seen]:
+    def one(state: NetworkState, key: PRNGKeyArray) -> tuple[NetworkState, _Seen]:
+        episode = task.sample(jax.random.fold_in(key, 1), spec, Split.TEST, first)
+        steps, batch, classes = episode.y.shape
+        chance = jax.random.fold_in(jax.random.fold_in(key, 2), first)
+        wrong = signed_one_hot(jax.random.randint(chance, (steps, batch), 0, classes), classes)
+        late = first + jnp.arange(steps) >= after
+        y = jnp.where(late[:, None, None], wrong, episode.y)
+
+        def see(state: NetworkState, info: StepInfo) -> _Seen:
+            prediction = predict(genome, state, episode.query_x)
+            return _Seen(
+                curve_point(prediction, episode.query_y, task.kind).accuracy,
+                jnp.mean(jnp.stack([jnp.std(s.forward) for s in state.synapses])),
+                jnp.mean(jnp.stack([jnp.std(a) for a in info.neurons[1:-1]])),
+            )
+
+        return unroll(genome, state, episode.x, y, see, Remat.NONE, first)
+
+    return jax.vmap(one)(states, keys)

@@ -1,0 +1,129 @@
+"""What figures compute with: runs and measurements that are kept, so that nothing is done twice."""
+
+import dataclasses
+import importlib.metadata
+import io as memory
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from blurax import io
+from blurax.errors import BluraxError, require
+from blurax.frozen import to_json
+from blurax.genome import Genome
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+
+Say = Callable[[str], None]
+Arrays = dict[str, np.ndarray]
+
+SETTING, GENOMES, CELLS = "setting.json", "genomes", "cells"
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """The directory of a figure's measurements, and that of the genomes all figures share."""
+
+    figure: str
+    budget: str
+    home: Path
+    """Of all figures of a budget."""
+    setting: Any
+    """All that decides the figure's numbers."""
+    trainings: Mapping[str, MetaTrain]
+    say: Say = lambda text: None
+
+    @property
+    def directory(self) -> Path:
+        """Of this figure."""
+        return self.home / f"figure-{self.figure}"
+
+    def begin(self) -> None:
+        """Make the directory, or check that it holds this very figure.
+
+        Raises:
+            BluraxError: if it holds one of other settings or another version.
+        """
+        path = self.directory / SETTING
+        runs = {name: to_json(config) for name, config in self.trainings.items()}
+        wanted = {"version": version(), "setting": to_json(self.setting), "trainings": runs}
+        if not path.exists():
+            io.write_json(path, wanted)
+            return
+        try:
+            same = json.loads(path.read_text()) == json.loads(json.dumps(wanted))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            same = False
+        require(
+            same,
+            f"{self.directory} holds figure {self.figure} of another version or other settings; "
+            "--redo computes it anew, --directory takes another place.",
+        )
+
+    def trained(self, name: str) -> Path:
+        """The directory of a finished run: found, continued or begun.
+
+        Raises:
+            BluraxError: if there is a run of this name with another configuration.
+        """
+        directory, config = self.home / GENOMES / name, self.trainings[name]
+        if (directory / "config.json").exists():
+            require(
+                run.read_config(directory)[0] == config,
+                f"{directory} holds a run of another configuration; --redo begins it anew.",
+            )
+        else:
+            run.start(config, directory)
+        self.say(f"meta-training {name}")
+
+        def watch(step: run.Progress) -> None:
+            best = f", best {100 * step.score:.1f} %" if step.score >= 0 else ""
+            self.say(f"meta-training {name}: {step.step} of {step.meta_steps}{best}")
+
+        run.advance(directory, watch)
+        return directory
+
+    def genome(self, name: str) -> Genome:
+        """The best genome of a run."""
+        return io.load_genome(self.trained(name) / "best.safetensors")[0]
+
+    def cell(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Arrays that are computed once and kept.
+
+        Raises:
+            BluraxError: if the file that keeps them is damaged.
+        """
+        path = self.directory / CELLS / f"{name}.npz"
+        if not path.exists():
+            self.say(name)
+            buffer = memory.BytesIO()
+            np.savez_compressed(buffer, allow_pickle=False, **compute())
+            io.write_bytes(path, buffer.getvalue())
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                return dict(found)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise BluraxError(f"{path} is damaged; remove it, and it is measured again.") from error
+
+
+def keyed(*names: str) -> jax.Array:
+    """A random key that depends on names alone: all learners of a task meet the same episodes."""
+    return jax.random.key(zlib.crc32(" ".join(names).encode()))
+
+
+def cell_name(*parts: object) -> str:
+    """The name of a cell, as a file can have it."""
+    return "--".join(
+        str(part).replace(":", "_").replace("=", "").replace("/", "_") for part in parts
+    )
+
+
+def version() -> str:
+    """The version of blurax at work."""
+    return importlib.metadata.version("blurax")
