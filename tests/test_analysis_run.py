@@ -10,11 +10,11 @@ import pytest
 
 from blurax import io
 from blurax.analysis import style
-from blurax.outer.metrics import Metrics, read_metrics
 from blurax.analysis.run_view import draw_losses, draw_run, draw_validations, smoothed
 from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.metrics import Metrics, read_metrics
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 from variants import lively

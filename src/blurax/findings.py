@@ -210,7 +210,9 @@ def numbers(values: Float[np.ndarray, " n"]) -> tuple[float, ...]:
     return tuple(rounded(v) for v in np.asarray(values).tolist())
 
 
-def curve(label: str, x: Sequence[float], values: Float[np.ndarray, "*seeds points"]) -> Curve:
+def curve(
+    label: str, x: Sequence[float] | Sequence[int], values: Float[np.ndarray, "*seeds points"]
+) -> Curve:
     """A curve of the mean over the seeds, with their standard deviation if there are several."""
     rows = np.atleast_2d(values)
     spread = numbers(rows.std(axis=0, ddof=1)) if len(rows) > 1 else ()

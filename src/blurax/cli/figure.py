@@ -35,7 +35,13 @@ def make_figures(
 def _make(console: Console, figure: Figure, budget: Budget, directory: Path) -> None:
     console.print(f"[bold]Figure {figure.name}[/]. {figure.title}")
     with console.status("") as status:
-        found, folder = make(figure, budget, directory, lambda text: status.update(escape(text)))
+
+        def say(text: str) -> None:
+            status.update(escape(text))
+            if not console.is_terminal and ": " not in text:  # in a log a line for each part
+                console.print(f"  {text}", markup=False, highlight=False)
+
+        found, folder = make(figure, budget, directory, say)
         picture = draw_findings(found, folder / PICTURE)
     console.print(escape(found.setting), style="dim")
     if budget is Budget.SMOKE:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from blurax.genome import Genome
 from blurax.inner import step
-from blurax.network import Network, NetworkState
+from blurax.network import Network, NetworkState, Synapses
 
 THRESHOLD = 1e-8
 """Singular values below this share of the largest count as zero (App. A)."""
@@ -61,26 +61,33 @@ def jacobian(genome: Genome, network: Network, key: jax.Array, x: Array, y: Arra
     """
     exact = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), genome)
     state = network.init(key, exact.rule, x.shape[0])
-    flat, change = _change(exact, state, jnp.asarray(x, float), jnp.asarray(y, float))
-    forward = np.asarray(jax.jit(jax.jacfwd(change))(flat))
-    return Jacobian(forward, np.asarray(jax.jit(jax.jacrev(change))(flat)))
+    at = exact, state, jnp.asarray(x, float), jnp.asarray(y, float)
+    return Jacobian(np.asarray(_derived(jax.jacfwd, *at)), np.asarray(_derived(jax.jacrev, *at)))
 
 
-def _change(
-    genome: Genome, state: NetworkState, x: Array, y: Array
-) -> tuple[Array, Callable[[Array], Array]]:
-    """The forward synapses as one vector, and Δw as a function of it."""
+@eqx.filter_jit
+def _derived(
+    mode: Callable, genome: Genome, state: NetworkState, x: Array, y: Array
+) -> Float[Array, "n n"]:
+    return mode(lambda w: change(genome, state, w, x, y))(forward_synapses(state))
 
-    def forward(state: NetworkState) -> list[Array]:
-        return [part for between in state.synapses for part in (between.forward, between.bias)]
 
-    flat, restore = ravel_pytree(forward(state))
+def forward_synapses(state: NetworkState) -> Float[Array, " n"]:
+    """The forward synapses as one vector, those of the bias units among them."""
+    return ravel_pytree([(between.forward, between.bias) for between in state.synapses])[0]
 
-    def change(w: Array) -> Array:
-        moved = eqx.tree_at(forward, state, restore(w))
-        return ravel_pytree(forward(step(genome, moved, x, y)[0]))[0] - w
 
-    return flat, change
+def change(
+    genome: Genome, state: NetworkState, w: Float[Array, " n"], x: Array, y: Array
+) -> Float[Array, " n"]:
+    """Δw: what one inner step adds to the forward synapses, if they are w."""
+    _, restore = ravel_pytree([(between.forward, between.bias) for between in state.synapses])
+    synapses = tuple(
+        Synapses(w_ij, bias_j, between.backward)
+        for (w_ij, bias_j), between in zip(restore(w), state.synapses, strict=True)
+    )
+    moved = NetworkState(synapses, state.neurons)
+    return forward_synapses(step(genome, moved, x, y)[0]) - w
 
 
 class Metrics:

@@ -24,9 +24,12 @@ class Setting:
     hidden: tuple[str, ...]
     steps: int = 10
     seeds: int = 5
-
-
-CHOICES = (Normalise.NONE, Normalise.BACKWARD, Normalise.FORWARD, Normalise.BOTH)
+    choices: tuple[Normalise, ...] = (
+        Normalise.NONE,
+        Normalise.BACKWARD,
+        Normalise.FORWARD,
+        Normalise.BOTH,
+    )
 
 
 class Normalisation(Figure):
@@ -36,7 +39,7 @@ class Normalisation(Figure):
     title = "Normalisation, and what it does for other sizes and depths"
     paper = "Both sweeps have to be normalised for a rule to work at other sizes and depths."
     settings: ClassVar[dict[Budget, Any]] = {
-        Budget.SMOKE: Setting(SMOKE, "digits", ("digits", "wine"), ("8",), 3, 2),
+        Budget.SMOKE: Setting(SMOKE, "digits", ("digits",), ("8",), 3, 2, (Normalise.BOTH,)),
         Budget.CPU: Setting(
             Outer(4, 150), SMALL_MNIST, (SMALL_MNIST, MNIST), ("64", "64-64", "64-64-64")
         ),
@@ -54,7 +57,7 @@ class Normalisation(Figure):
                 dataclasses.replace(PLAIN, stabilise=Stabilise(normalise=how)),
                 setting.steps,
             )
-            for how in CHOICES
+            for how in setting.choices
             for hidden in setting.hidden
         }
 
@@ -67,13 +70,13 @@ class Normalisation(Figure):
                     taught(work, _name(how, hidden), task, hidden, setting.steps, setting.seeds)
                     for hidden in setting.hidden
                 ]
-                for how in CHOICES
+                for how in setting.choices
             ]
             tables.append(
                 table(
                     f"Test accuracy on {task}",
                     ("normalised", "hidden layers"),
-                    [how.value for how in CHOICES],
+                    [how.value for how in setting.choices],
                     setting.hidden,
                     np.asarray(scores)[..., -1],
                 )

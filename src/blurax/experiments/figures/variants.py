@@ -67,7 +67,7 @@ class Variants(Figure):
         "multi-channel and asymmetric multi-channel ones are the best."
     )
     settings: ClassVar[dict[Budget, Any]] = {
-        Budget.SMOKE: Setting(SMOKE, ("digits", "iris"), "8", 64, 2, 2, variants=2),
+        Budget.SMOKE: Setting(SMOKE, ("digits",), "8", 64, 2, 2, variants=1),
         Budget.CPU: Setting(
             Outer(3, 80, query=50),
             ("mnist:crop=20,size=10", "omniglot:split=random,size=10"),
