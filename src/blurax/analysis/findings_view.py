@@ -30,7 +30,7 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
     tables = [_table_row(found)] if found.tables else []
     heights += tables + ([620.0] if squares else [])
     heights += [max(120.0, 95.0 * math.ceil(len(strips) / 2))] if strips else []
-    title = f"Figure {found.figure}. {found.title}"
+    title = f"Figure {found.figure}. {found.title}" if found.figure else found.title
     figure = style.new_figure(WIDTH, int(sum(heights)) + 70, title)
     parts = iter(style.stacked(figure, *heights))
     for first in range(0, len(plots), ACROSS):

@@ -18,7 +18,6 @@ from rich.table import Table
 
 from blurax import io, teach, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
-from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.analysis.run_view import draw_run
 from blurax.analysis.runs_view import find_runs, runs_table
 from blurax.cli.compare import compare
@@ -26,6 +25,8 @@ from blurax.cli.demo import run_demo
 from blurax.cli.export import export
 from blurax.cli.figure import make_figures
 from blurax.cli.progress import RunProgress, resumable
+from blurax.cli.report import report
+from blurax.cli.show import look_inside, show_genome
 from blurax.cli.tasks import file_name, list_tasks, show_tasks
 from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.zoo import show_zoo
@@ -209,19 +210,32 @@ def train(
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")
 
 
-def show(genome: tyro.conf.Positional[Path], png: Path | None = None) -> None:
-    """Draw a genome's matrices and gates in the terminal and as a picture.
+def show(
+    genome: tyro.conf.Positional[Path],
+    png: Path | None = None,
+    canonical: bool = False,
+    task: str | None = None,
+    hidden: str = "64",
+    steps: int = 50,
+    seeds: int = 5,
+) -> None:
+    """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
 
     Args:
         genome: A genome file, or the name of one that blurax zoo lists.
         png: Where the picture goes; the default is beside the genome file, or in this folder.
+        canonical: Show the genome without what only renames or rescales, so that two genomes can be
+            compared.
+        task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
+            synapses, and what is lost without each number.
+        hidden: The hidden layers of the networks it teaches.
+        steps: Inner steps of these lessons.
+        seeds: Networks to average over.
     """
-    console = Console()
-    learned, provenance = zoo.genome(genome)
-    console.print(genome_panel(learned, provenance))
-    picture = png or genome.with_suffix(".png")
-    draw_genome(learned, picture, genome.name)
-    console.print(f"Picture: {picture}")
+    show_genome(Console(), genome, png, canonical)
+    if task is not None:
+        require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+        look_inside(Console(), genome, png, task, hidden, steps, seeds)
 
 
 def figure(
@@ -299,6 +313,7 @@ def dispatch(args: list[str]) -> None:
         "zoo": show_zoo,
         "export": export,
         "figure": figure,
+        "report": report,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
 

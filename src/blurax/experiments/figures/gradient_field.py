@@ -82,12 +82,17 @@ def change(
 ) -> Float[Array, " n"]:
     """Δw: what one inner step adds to the forward synapses, if they are w."""
     _, restore = ravel_pytree([(between.forward, between.bias) for between in state.synapses])
+    moved = with_forward_synapses(state, restore(w))
+    return forward_synapses(step(genome, moved, x, y)[0]) - w
+
+
+def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, Array]]) -> NetworkState:
+    """The state with other synapses upwards, and with others of the bias units."""
     synapses = tuple(
         Synapses(w_ij, bias_j, between.backward)
-        for (w_ij, bias_j), between in zip(restore(w), state.synapses, strict=True)
+        for (w_ij, bias_j), between in zip(parts, state.synapses, strict=True)
     )
-    moved = NetworkState(synapses, state.neurons)
-    return forward_synapses(step(genome, moved, x, y)[0]) - w
+    return NetworkState(synapses, state.neurons)
 
 
 class Metrics:

@@ -1,0 +1,136 @@
+"""A run as one HTML page that needs nothing else: pictures are in it, and no script runs."""
+
+import base64
+import html
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blurax.analysis.genome_parts import size
+from blurax.analysis.genome_picture import draw_genome
+from blurax.analysis.genome_view import provenance_words
+from blurax.analysis.rule_words import rule_words
+from blurax.analysis.run_view import draw_run
+from blurax.frozen import to_json
+from blurax.genome import canonical
+from blurax.io import load_genome, write_text
+from blurax.outer.config import MetaTrain
+from blurax.outer.metrics import Metrics, read_metrics
+from blurax.outer.run import read_config
+from blurax.tasks import score_name
+
+STYLE = """
+body { font: 16px/1.5 sans-serif; color: #222 }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+img { max-width: 100%; height: auto }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #e2e2e2 }
+td.number { text-align: right; font-variant-numeric: tabular-nums }
+code, pre { background: #f4f4f4; padding: .1rem .3rem }
+pre { padding: .6rem; overflow-x: auto }
+h2 { margin-top: 2.5rem }
+"""
+
+
+def write_report(directory: Path, path: Path) -> Path:
+    """Write the page about a run, whole or not at all.
+
+    Raises:
+        BluraxError: if the directory holds no run, one before its first validation, or a damaged
+            one; or if the page cannot be written.
+    """
+    config, header = read_config(directory)
+    metrics = read_metrics(directory)
+    genome, provenance = load_genome(directory / "best.safetensors")
+    with tempfile.TemporaryDirectory() as folder:
+        own = draw_genome(genome, Path(folder) / "genome.png", "The genome").read_bytes()
+        bare = canonical(genome)
+        title = "Its canonical form, to compare it with others"
+        plain = draw_genome(bare, Path(folder) / "canonical.png", title).read_bytes()
+    run = draw_run(directory).read_bytes()
+    name = directory.resolve().name
+    words = {"kept genome": f"{size(genome)} numbers", **provenance_words(provenance)}
+    parts = [
+        f"<h1>Meta-training run {html.escape(name)}</h1>",
+        _pairs({**words, "blurax": str(header.get("library_version", ""))}),
+        "<h2>How it was learned</h2>",
+        _picture(run, "Losses and validations of all members, and the genome that was kept"),
+        "<h2>How well it teaches</h2>",
+        _validations(metrics, config),
+        "<h2>The genome</h2>",
+        _pairs(dict(rule_words(genome.rule))),
+        _picture(own, "All numbers of the genome"),
+        _picture(plain, "The genome in its canonical form"),
+        "<h2>What was configured</h2>",
+        "<p>Only what differs from the defaults.</p>",
+        _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
+        "<h2>What to do with it</h2>",
+        f"<pre>{html.escape(_commands(directory))}</pre>",
+    ]
+    write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
+    return path
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _picture(png: bytes, words: str) -> str:
+    data = base64.b64encode(png).decode()
+    return f'<p><img alt="{html.escape(words)}" src="data:image/png;base64,{data}"></p>'
+
+
+def _pairs(words: dict[str, str]) -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(about)}</th><td>{html.escape(text)}</td></tr>"
+        for about, text in words.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def _validations(metrics: Metrics, config: MetaTrain) -> str:
+    """The kept member at its best validation, for each task and network."""
+    means = np.nan_to_num(metrics.scores, nan=-1.0)
+    when, member = np.unravel_index(np.argmax(means), means.shape)
+    scores = metrics.accuracy[when, member]
+    tasks = config.validate_on or config.tasks
+    pairs = [(task, hidden) for task in tasks for hidden in config.hidden]
+    what = html.escape(score_name(tasks))
+    rows = "".join(
+        f"<tr><td>{html.escape(task)}</td><td>{html.escape(hidden)}</td>"
+        f'<td class="number">{100 * score:.1f}</td></tr>'
+        for (task, hidden), score in zip(pairs, scores, strict=True)
+    )
+    return (
+        f"<p>The genome that was kept, at meta-step {metrics.validated[when]:,}.</p><table>"
+        f"<tr><th>task</th><th>hidden layers</th><th>validation {what} (%)</th></tr>{rows}</table>"
+    )
+
+
+def _differences(value: Any, usual: Any, where: str = "") -> Iterable[tuple[str, str]]:
+    """The fields of a configuration that are not as usual, by their path."""
+    if isinstance(value, dict) and isinstance(usual, dict):
+        for name, inner in value.items():
+            yield from _differences(inner, usual.get(name), f"{where}.{name}" if where else name)
+    elif value != usual:
+        shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield where, shown or "none"
+
+
+def _commands(directory: Path) -> str:
+    genome = directory / "best.safetensors"
+    return "\n".join(
+        (
+            f"blurax meta-train --resume {directory}",
+            f"blurax train {genome} --task digits --hidden 64",
+            f"blurax compare --genome {genome} --tasks digits --nets 64",
+            f"blurax show {genome} --task digits",
+        )
+    )

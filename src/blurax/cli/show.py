@@ -1,0 +1,45 @@
+"""`blurax show`: a genome as numbers, as a picture, and at work."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from blurax import zoo
+from blurax.analysis.findings_view import draw_findings
+from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.experiments.inside import look
+from blurax.genome import canonical as canonical_form
+from blurax.tasks import get
+
+
+def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:
+    """Print and draw a genome."""
+    genome, provenance = zoo.genome(path)
+    shown = canonical_form(genome) if canonical else genome
+    console.print(genome_panel(shown, provenance))
+    suffix = "-canonical" if canonical else ""
+    picture = png or path.with_name(f"{path.stem}{suffix}.png")
+    draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
+    console.print(f"Picture: {escape(str(picture))}")
+
+
+def look_inside(
+    console: Console, path: Path, png: Path | None, task: str, hidden: str, steps: int, seeds: int
+) -> None:
+    """Watch a genome teach a task, and draw what is seen."""
+    genome, _ = zoo.genome(path)
+    with console.status(f"watching it teach {escape(task)}"):
+        found = look(genome, get(task), hidden, steps, seeds)
+    whole = found.fact("accuracy of the whole genome")
+    console.print(f"\n{found.setting} Score after the last step: {100 * whole:.1f} %.")
+    angles = found.chart("From the negative gradient").curves
+    for curve in angles:
+        console.print(
+            f"{curve.label}: updates {curve.mean[0]:.0f}° from the negative gradient in the first "
+            f"step, {curve.mean[-1]:.0f}° in the last"
+        )
+    base = png or path
+    picture = base.with_name(f"{base.stem}-inside.png")
+    draw_findings(found, picture)
+    console.print(f"Picture: {escape(str(picture))}")
