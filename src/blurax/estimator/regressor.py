@@ -18,7 +18,11 @@ class BlurRegressor(RegressorMixin, Blur):
     Attributes:
         learning_curve_: for each step the share of variance (R^2) that was explained on its batch
             before it was learned from.
-        validation_curve_, n_iter_, genome_, state_, moments_: as of `BlurClassifier`.
+        validation_curve_: with `early_stopping`, the same on the examples held apart.
+        n_iter_: inner steps made.
+        genome_: the genome that taught.
+        state_: the synapses.
+        moments_: means and variances that normalise the neurons in prediction.
     """
 
     classifies = False
