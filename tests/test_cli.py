@@ -65,6 +65,33 @@ def test_meta_train_train_and_show(tmp_path, capsys):
     assert all(word in printed for word in ("ν", "μ", "ν~", "μ~", "η"))
     assert (directory / "best.png").stat().st_size > 5_000
 
+    assert cli.main(["report", str(directory)]) == 0
+    assert "report.html" in capsys.readouterr().out
+    assert (directory / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_show_looks_inside(tmp_path, genome_file, capsys):
+    words = ["show", str(genome_file), "--canonical", "--task", "iris", "--hidden", "4"]
+    assert cli.main([*words, "--steps", "3", "--seeds", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "layer 1: updates 0° from the negative gradient in the first step" in printed
+    for name in ("exact-canonical.png", "exact-inside.png"):
+        assert (tmp_path / name).stat().st_size > 5_000
+
+
+@pytest.mark.usefixtures("float32")
+def test_a_figure_is_made_once_and_made_anew_if_asked(tmp_path, capsys):
+    words = ["figure", "11", "--budget", "smoke", "--directory", "figures"]
+    folder = tmp_path / "figures" / "smoke" / "figure-11"
+    assert cli.main(words) == 0
+    assert "Figure 11." in capsys.readouterr().out
+    assert (folder / "figure.png").stat().st_size > 5_000
+    (folder / "setting.json").write_text("{}")
+    assert cli.main(words) == 2
+    assert "--redo computes it anew" in capsys.readouterr().err
+    assert cli.main([*words, "--redo"]) == 0
+    assert json.loads((folder / "setting.json").read_text())["setting"]["across"] == 4
+
 
 def test_a_second_run_gets_a_directory_of_its_own(tmp_path):
     config = MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
@@ -93,6 +120,9 @@ MISTAKES = {
     "meta-train task": (["meta-train", "--tasks", "mnits"], "There is no task 'mnits'"),
     "layers": (["meta-train", "--rule.layers", "3"], "genes for 3 synapse layers"),
     "query": (["meta-train", "--tasks", "iris"], "90 training examples; a query batch of 128"),
+    "figure": (["figure", "1"], "There is no figure '1'"),
+    "no run to report": (["report", "nowhere"], "nowhere holds no run"),
+    "inside": (["show", "GENOME", "--task", "iris", "--seeds", "0"], "--seeds is 0"),
     "demo seeds": (["demo", "--seeds", "1"], "--seeds is 1"),
 }
 

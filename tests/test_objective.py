@@ -11,6 +11,8 @@ from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.inner import predict, step
 from blurax.network import Network
+from blurax.outer.config import MetaTrain
+from blurax.outer.methods import Method
 from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, get
@@ -84,6 +86,8 @@ def test_growth_in_the_last_step_costs_what_it_would_grow_to(when, by_hand):
         ({"when": When.HORIZONS, "horizons": (0,)}, r"horizons is \(0,\)"),
         ({"when": When.HORIZONS, "horizons": (1, 2), "weights": (1.0,)}, r"weights is \(1\.0,\)"),
         ({"when": When.HORIZONS, "horizons": (1,), "weights": (-1.0,)}, r"weights is \(-1\.0,\)"),
+        ({"early": 1.0}, r"Objective\.early is 1\.0 and Objective\.when last"),
+        ({"when": When.MEAN, "early": -1.0}, r"Objective\.early is -1\.0"),
         ({"growth": -1.0}, r"Objective\.growth is -1\.0"),
     ],
 )
@@ -95,3 +99,9 @@ def test_objectives_that_make_no_sense_are_refused(fields, message):
 def test_a_horizon_beyond_the_lesson_is_refused():
     with pytest.raises(BluraxError, match="but a lesson has 5 steps"):
         Objective(when=When.HORIZONS, horizons=(6,)).check(5)
+
+
+def test_early_steps_cannot_weigh_more_in_windows():
+    objective = Objective(when=When.MEAN, early=0.5)
+    with pytest.raises(BluraxError, match=r"MetaTrain\.method is pes, which sees windows"):
+        MetaTrain(method=Method.PES, objective=objective)

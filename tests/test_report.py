@@ -69,7 +69,8 @@ def test_the_page_is_whole_and_stands_alone(page):
     assert len(page.pictures) == 3
     for picture in page.pictures:
         data = base64.b64decode(picture.removeprefix("data:image/png;base64,"), validate=True)
-        assert data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")
+        assert data.startswith(b"\x89PNG")
+        assert data.endswith(b"IEND\xaeB`\x82")
 
 
 def test_it_says_what_was_run_and_found(page, directory):

@@ -39,7 +39,10 @@ def learn(
     key: int | Key[Array, "*seeds"] = 0,
     split: Split = Split.TEST,
 ) -> Lesson:
-    """Let a genome teach a newborn network; no gradient and no loss is used.
+    """Let a genome teach a newborn network; nothing is differentiated.
+
+    The last layer is told what the genome's rule says (`Rule.feedback`): the labels, or their
+    difference from the prediction.
 
     Args:
         key: a seed, a key, or `[seeds]` keys for as many networks side by side.

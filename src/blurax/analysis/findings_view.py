@@ -92,7 +92,9 @@ def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
         axes.axvline(mark, color=style.QUIET, linewidth=1.2, linestyle=":")
     style.tidy(axes, chart.x_label, chart.y_label)
     _scales(axes, chart)
-    axes.legend(fontsize=style.SMALL - 2, framealpha=0.85, edgecolor="white")
+    if chart.y_label.endswith("(%)"):
+        axes.set_ylim(max(0.0, axes.get_ylim()[0]), min(101.0, axes.get_ylim()[1]))
+    _legend(canvas, axes)
 
 
 def _scales(axes: Axes, chart: Chart) -> None:
@@ -120,7 +122,22 @@ def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
             label=group.label,
         )
     style.tidy(axes, scatter.x_label, scatter.y_label)
-    axes.legend(fontsize=style.SMALL - 2, framealpha=0.85, edgecolor="white")
+    _legend(canvas, axes)
+
+
+def _legend(canvas: style.SubFigure, axes: Axes) -> None:
+    """Below the axes, where it hides nothing; none for a single line that the title names."""
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) > 1:
+        longest = max(len(name) for name in names)
+        canvas.legend(
+            handles,
+            names,
+            loc="outside lower center",
+            ncols=max(1, min(3, 45 // (longest + 5))),
+            fontsize=style.SMALL - 1,
+            frameon=False,
+        )
 
 
 def _draw_square(canvas: style.SubFigure, image: Image) -> None:

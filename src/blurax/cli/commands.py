@@ -232,9 +232,9 @@ def show(
         steps: Inner steps of these lessons.
         seeds: Networks to average over.
     """
+    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
     show_genome(Console(), genome, png, canonical)
     if task is not None:
-        require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
         look_inside(Console(), genome, png, task, hidden, steps, seeds)
 
 
