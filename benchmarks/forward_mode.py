@@ -17,7 +17,7 @@ from blurax.inner import Remat
 from blurax.outer.config import MetaTrain
 from blurax.outer.estimators import Estimator, ForwardGradient, FullGradient
 from blurax.outer.objective import Objective, When
-from blurax.outer.recipes import STABLE
+from blurax.outer.variants import STABLE
 from blurax.tasks import EpisodeSpec
 
 CALLS = 3

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from blurax.network import Network
-from blurax.outer.recipes import STABLE
+from blurax.outer.variants import STABLE
 from blurax.spec import Reduction, Rule, Symmetry, Update
 from blurax.tasks import Task, from_arrays, get
 

@@ -9,6 +9,7 @@ import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io
 from blurax.cli.demo import run_demo
+from blurax.cli.meta_train import _new_directory
 from blurax.experiments import demo
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
@@ -96,9 +97,9 @@ def test_a_figure_is_made_once_and_made_anew_if_asked(tmp_path, capsys):
 def test_a_second_run_gets_a_directory_of_its_own(tmp_path):
     config = MetaTrain(tasks=("iris",), episode=EpisodeSpec(2, 8, 8))
     run.start(config, tmp_path / "runs" / "iris-1")
-    assert cli._new_directory(config).name == "iris-2"
+    assert _new_directory(config).name == "iris-2"
     # it is taken at once, before the run is written
-    assert cli._new_directory(config).name == "iris-3"
+    assert _new_directory(config).name == "iris-3"
 
 
 def test_a_run_that_cannot_start_leaves_no_directory(tmp_path, capsys):

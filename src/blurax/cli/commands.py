@@ -1,41 +1,33 @@
 """The commands, their arguments, and how a mistake is told."""
 
-import contextlib
-import itertools
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from blurax import io, teach, zoo
-from blurax.analysis.curve_view import curve_table, draw_curve
-from blurax.analysis.run_view import draw_run
 from blurax.analysis.runs_view import find_runs, runs_table
 from blurax.cli.compare import compare
 from blurax.cli.demo import run_demo
 from blurax.cli.export import export
 from blurax.cli.figure import make_figures
-from blurax.cli.progress import RunProgress, resumable
+from blurax.cli.meta_train import meta_train_from, recipe_in
+from blurax.cli.progress import resumable
 from blurax.cli.report import report
 from blurax.cli.show import look_inside, show_genome
-from blurax.cli.tasks import file_name, list_tasks, show_tasks
-from blurax.cli.tensorboard import TensorBoard
+from blurax.cli.tasks import list_tasks, show_tasks
+from blurax.cli.train import train
 from blurax.cli.zoo import show_zoo
 from blurax.errors import BluraxError, require
 from blurax.experiments.figures import Budget
-from blurax.outer import run
-from blurax.outer.config import MetaTrain
-from blurax.outer.recipes import RECIPES, get_recipe
-from blurax.tasks import EpisodeSpec, get, score_name
+from blurax.outer.recipes import RECIPES
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
 """How arguments are written: choices by their values, such as `random`."""
@@ -53,66 +45,6 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
     """
     with resumable(f"blurax demo --directory {directory}"):
         run_demo(Console(), directory, seeds, redo)
-
-
-def meta_train_from(default: MetaTrain) -> Callable[..., None]:
-    """The command meta-train, its options starting from a configuration: a recipe's, say."""
-
-    def meta_train(
-        config: Annotated[MetaTrain, tyro.conf.arg(name="")] = default,
-        recipe: str | None = None,
-        directory: Path | None = None,
-        resume: Path | None = None,
-        tensorboard: bool = False,
-    ) -> None:
-        """Find a rule: by gradient, evolution strategies, CMA-ES or random search.
-
-        Args:
-            config: The configuration of the run.
-            recipe: Start from a named configuration; further options change it. blurax recipes
-                lists them.
-            directory: Where the run goes; the default is a new folder under runs/.
-            resume: Go on with the run in this directory, as it was started.
-            tensorboard: Also write a log for TensorBoard; takes the extra tensorboard.
-        """
-        console = Console()
-        if resume is not None:
-            alone = config == MetaTrain() and directory is None and recipe is None
-            require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
-            found = resume
-        else:
-            found = _started(config) if directory is None else directory
-            if directory is not None:
-                run.start(config, directory)
-        _advance(console, found, tensorboard)
-
-    return meta_train
-
-
-def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
-    """Take a run to its end, in sight of the user."""
-    config = run.read_config(directory)[0]
-    what = score_name(config.tasks)
-    console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)")
-    board = TensorBoard(directory) if tensorboard else None
-    with (
-        resumable(f"blurax meta-train --resume {directory}"),
-        RunProgress(console, "meta-training", what) as progress,
-    ):
-
-        def watch(step: run.Progress) -> None:
-            progress(step)
-            if board is not None:
-                board(step)
-
-        result = run.advance(directory, watch)
-    if board is not None:
-        board.close()
-    picture = draw_run(directory)
-    console.print(
-        f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
-        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
-    )
 
 
 def recipes() -> None:
@@ -157,57 +89,6 @@ def tasks(
             "blurax tasks show NAME draws one.",
         )
         list_tasks(Console())
-
-
-def train(
-    genome: tyro.conf.Positional[Path],
-    task: str = "digits",
-    hidden: str = "128",
-    steps: int = 100,
-    batch: int = 128,
-    seeds: int = 5,
-    seed: int = 0,
-    directory: Path | None = None,
-) -> None:
-    """Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.
-
-    Args:
-        genome: A genome file, or the name of one that blurax zoo lists.
-        task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
-        hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
-        steps: Inner steps.
-        batch: Examples in each step.
-        seeds: Networks side by side, each with a birth and batches of its own.
-        seed: Of the births and batches.
-        directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
-            this one for a genome of the zoo.
-    """
-    console, out = Console(), directory or genome.parent
-    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
-    learned, _ = zoo.genome(genome)
-    data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
-    network = teach.network_for(data, teach.parse_hidden(hidden))
-    keys = jax.random.split(jax.random.key(seed), seeds)
-    title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
-    with console.status(title):
-        _, curve = teach.teach(learned, network, data, keys, spec)
-    accuracy = jnp.asarray(curve.accuracy)
-    stem = f"curve-{file_name(task)}-{file_name(hidden)}"
-    io.write_json(
-        out / f"{stem}.json",
-        {
-            "genome": str(genome),
-            "task": task,
-            "sizes": list(network.sizes),
-            "batch": batch,
-            "seed": seed,
-            "score": data.kind.score,
-            "accuracy": accuracy.tolist(),
-        },
-    )
-    draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
-    console.print(title, curve_table(accuracy, what=data.kind.score))
-    console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")
 
 
 def show(
@@ -257,34 +138,6 @@ def figure(
     make_figures(Console(), number, budget, directory, redo)
 
 
-def _new_directory(config: MetaTrain) -> Path:
-    """Make the first of runs/TASKS-1, runs/TASKS-2, ... that does not exist.
-
-    Made at once, so that two runs started together do not take the same.
-    """
-    stem = file_name("+".join(config.tasks))
-    Path("runs").mkdir(exist_ok=True)
-    for number in itertools.count(1):
-        found = Path("runs") / f"{stem}-{number}"
-        with contextlib.suppress(FileExistsError):
-            found.mkdir()
-            return found
-    raise AssertionError("itertools.count ends never")
-
-
-def _started(config: MetaTrain) -> Path:
-    """Start a run in a new directory, which goes again if the run cannot be started."""
-    directory = _new_directory(config)
-    try:
-        run.start(config, directory)
-    except BluraxError:
-        directory.rmdir()
-        with contextlib.suppress(OSError):  # there are other runs in it
-            directory.parent.rmdir()
-        raise
-    return directory
-
-
 def _use_compilation_cache() -> None:
     """Keep compiled programs between runs, so that the second start is quick."""
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -303,7 +156,7 @@ def dispatch(args: list[str]) -> None:
     """
     commands: dict[str, Callable[..., Any]] = {
         "demo": demo,
-        "meta-train": meta_train_from(_recipe_in(args)),
+        "meta-train": meta_train_from(recipe_in(args)),
         "recipes": recipes,
         "runs": runs,
         "tasks": tasks,
@@ -316,16 +169,6 @@ def dispatch(args: list[str]) -> None:
         "report": report,
     }
     tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
-
-
-def _recipe_in(args: list[str]) -> MetaTrain:
-    """The configuration of the recipe that the arguments name; the usual one if they name none."""
-    for word, following in zip(args, [*args[1:], ""], strict=True):
-        if word == "--recipe" and following:
-            return get_recipe(following).config
-        if word.startswith("--recipe="):
-            return get_recipe(word.removeprefix("--recipe=")).config
-    return MetaTrain()
 
 
 def main(args: list[str] | None = None) -> int:

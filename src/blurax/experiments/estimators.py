@@ -19,8 +19,8 @@ from blurax.outer.estimators import Estimator, PersistentES, TruncatedGradient
 from blurax.outer.objective import Objective, When
 from blurax.outer.ongoing import advance, begin
 from blurax.outer.problem import Problem
-from blurax.outer.recipes import STABLE
 from blurax.outer.start import Start, newborn
+from blurax.outer.variants import STABLE
 from blurax.tasks import EpisodeSpec
 
 STEPS = 20

@@ -10,25 +10,8 @@ from blurax.outer.methods import Cma, Method
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.start import Start
+from blurax.outer.variants import STABLE, SWIFT, with_tanh
 from blurax.outer.vary import Draw, Vary
-from blurax.spec import (
-    Activation,
-    Backward,
-    Channels,
-    Feedback,
-    Init,
-    InitScale,
-    Normalise,
-    Reduction,
-    Rule,
-    Saturation,
-    Sigma,
-    Signal,
-    Source,
-    Stabilise,
-    Symmetry,
-    Update,
-)
 from blurax.tasks import EpisodeSpec
 
 
@@ -43,46 +26,6 @@ class Recipe:
     config: MetaTrain
     version: int = 1
     """Rises with every change of the configuration, so that a result can name what made it."""
-
-
-STABLE = Rule(
-    states=4,
-    symmetry=Symmetry.SYMMETRIC,
-    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
-    stabilise=Stabilise(
-        normalise=Normalise.BOTH, normalise_synapses=True, saturation=Saturation.TANH
-    ),
-    update=Update(batch=Reduction.MEAN),
-    init=Init(1.0, InitScale.FAN_IN),
-)
-"""A variant that learns from random numbers. Normalisation lets it work in networks of other sizes;
-saturation bounds the synapses, without which a forget gate above 1 overflows after a few hundred
-steps."""
-
-SWIFT = Rule(
-    states=4,
-    backward=Backward.MULTIPLICATIVE_STATE_2,
-    symmetry=Symmetry.SYMMETRIC,
-    channels=Channels.SINGLE,
-    sigma=Sigma(Activation.RELU, Activation.LINEAR, Activation.LINEAR, derivative=True),
-    stabilise=Stabilise(
-        normalise=Normalise.BOTH,
-        normalise_synapses=True,
-        saturation=Saturation.LENGTH,
-        normalise_last=False,
-    ),
-    update=Update(batch=Reduction.MEAN, source=Source.FORWARD_SWEEP),
-    feedback=Feedback(Signal.CROSS_ENTROPY),
-    init=Init(1.0, InitScale.FAN_IN),
-)
-"""A variant that contains back-propagation and can be learned from there. Synapses are normalised
-where they are used, so that f~ above 1 makes the learning rate fall. How it was found stands in
-docs/zoo.md."""
-
-
-def _with_tanh(rule: Rule) -> Rule:
-    sigma = dataclasses.replace(rule.sigma, forward=Activation.TANH)
-    return dataclasses.replace(rule, sigma=sigma)
 
 
 _FROM_BACKPROP = {
@@ -178,7 +121,7 @@ RECIPES: dict[str, Recipe] = {
         MetaTrain(
             tasks=("mnist:size=14@2", "mnist:size=14,pattern=0.5"),
             hidden=_NETS,
-            rule=_with_tanh(SWIFT),
+            rule=with_tanh(SWIFT),
             episode=EpisodeSpec(steps=50, batch=128, query=256),
             objective=Objective(when=When.MEAN),
             vary=Vary(draw=Draw.ONE),
@@ -234,7 +177,7 @@ RECIPES: dict[str, Recipe] = {
         MetaTrain(
             tasks=("xor", "and", "two-moon", "centre-circle", "random-xor"),
             hidden=("20",),
-            rule=dataclasses.replace(_with_tanh(SWIFT), states=2),
+            rule=dataclasses.replace(with_tanh(SWIFT), states=2),
             episode=EpisodeSpec(steps=50, batch=128, query=512),
             objective=Objective(when=When.MEAN),
             population=2,

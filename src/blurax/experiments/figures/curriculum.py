@@ -27,7 +27,7 @@ from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.metrics import read_metrics
-from blurax.outer.recipes import STABLE
+from blurax.outer.variants import STABLE
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Activation
 from blurax.tasks import get

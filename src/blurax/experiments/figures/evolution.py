@@ -13,7 +13,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Cma, Method
 from blurax.outer.metrics import read_metrics
 from blurax.outer.objective import Loss, Objective
-from blurax.outer.recipes import STABLE
+from blurax.outer.variants import STABLE
 
 EVOLVED, DESCENDED = "CMA-ES", "gradient"
 

@@ -1,0 +1,118 @@
+"""`blurax meta-train`: find a rule."""
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from blurax.analysis.run_view import draw_run
+from blurax.cli.progress import RunProgress, resumable
+from blurax.cli.tasks import file_name
+from blurax.cli.tensorboard import TensorBoard
+from blurax.errors import BluraxError, require
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.outer.recipes import get_recipe
+from blurax.tasks import score_name
+
+
+def meta_train_from(default: MetaTrain) -> Callable[..., None]:
+    """The command meta-train, its options starting from a configuration: a recipe's, say."""
+
+    def meta_train(
+        config: Annotated[MetaTrain, tyro.conf.arg(name="")] = default,
+        recipe: str | None = None,
+        directory: Path | None = None,
+        resume: Path | None = None,
+        tensorboard: bool = False,
+    ) -> None:
+        """Find a rule: by gradient, evolution strategies, CMA-ES or random search.
+
+        Args:
+            config: The configuration of the run.
+            recipe: Start from a named configuration; further options change it. blurax recipes
+                lists them.
+            directory: Where the run goes; the default is a new folder under runs/.
+            resume: Go on with the run in this directory, as it was started.
+            tensorboard: Also write a log for TensorBoard; takes the extra tensorboard.
+        """
+        console = Console()
+        if resume is not None:
+            alone = config == MetaTrain() and directory is None and recipe is None
+            require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
+            found = resume
+        else:
+            found = _started(config) if directory is None else directory
+            if directory is not None:
+                run.start(config, directory)
+        _advance(console, found, tensorboard)
+
+    return meta_train
+
+
+def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
+    """Take a run to its end, in sight of the user."""
+    config = run.read_config(directory)[0]
+    what = score_name(config.tasks)
+    console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)")
+    board = TensorBoard(directory) if tensorboard else None
+    with (
+        resumable(f"blurax meta-train --resume {directory}"),
+        RunProgress(console, "meta-training", what) as progress,
+    ):
+
+        def watch(step: run.Progress) -> None:
+            progress(step)
+            if board is not None:
+                board(step)
+
+        result = run.advance(directory, watch)
+    if board is not None:
+        board.close()
+    picture = draw_run(directory)
+    console.print(
+        f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
+        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
+    )
+
+
+def _new_directory(config: MetaTrain) -> Path:
+    """Make the first of runs/TASKS-1, runs/TASKS-2, ... that does not exist.
+
+    Made at once, so that two runs started together do not take the same.
+    """
+    stem = file_name("+".join(config.tasks))
+    Path("runs").mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        found = Path("runs") / f"{stem}-{number}"
+        with contextlib.suppress(FileExistsError):
+            found.mkdir()
+            return found
+    raise AssertionError("itertools.count ends never")
+
+
+def _started(config: MetaTrain) -> Path:
+    """Start a run in a new directory, which goes again if the run cannot be started."""
+    directory = _new_directory(config)
+    try:
+        run.start(config, directory)
+    except BluraxError:
+        directory.rmdir()
+        with contextlib.suppress(OSError):  # there are other runs in it
+            directory.parent.rmdir()
+        raise
+    return directory
+
+
+def recipe_in(args: list[str]) -> MetaTrain:
+    """The configuration of the recipe that the arguments name; the usual one if they name none."""
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        if word == "--recipe" and following:
+            return get_recipe(following).config
+        if word.startswith("--recipe="):
+            return get_recipe(word.removeprefix("--recipe=")).config
+    return MetaTrain()

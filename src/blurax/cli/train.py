@@ -1,0 +1,65 @@
+"""`blurax train`: a genome teaches newborn networks."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import tyro
+from rich.console import Console
+
+from blurax import io, teach, zoo
+from blurax.analysis.curve_view import curve_table, draw_curve
+from blurax.cli.tasks import file_name
+from blurax.errors import require
+from blurax.tasks import EpisodeSpec, get
+
+
+def train(
+    genome: tyro.conf.Positional[Path],
+    task: str = "digits",
+    hidden: str = "128",
+    steps: int = 100,
+    batch: int = 128,
+    seeds: int = 5,
+    seed: int = 0,
+    directory: Path | None = None,
+) -> None:
+    """Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.
+
+    Args:
+        genome: A genome file, or the name of one that blurax zoo lists.
+        task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
+        hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
+        steps: Inner steps.
+        batch: Examples in each step.
+        seeds: Networks side by side, each with a birth and batches of its own.
+        seed: Of the births and batches.
+        directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
+            this one for a genome of the zoo.
+    """
+    console, out = Console(), directory or genome.parent
+    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    learned, _ = zoo.genome(genome)
+    data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
+    network = teach.network_for(data, teach.parse_hidden(hidden))
+    keys = jax.random.split(jax.random.key(seed), seeds)
+    title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
+    with console.status(title):
+        _, curve = teach.teach(learned, network, data, keys, spec)
+    accuracy = jnp.asarray(curve.accuracy)
+    stem = f"curve-{file_name(task)}-{file_name(hidden)}"
+    io.write_json(
+        out / f"{stem}.json",
+        {
+            "genome": str(genome),
+            "task": task,
+            "sizes": list(network.sizes),
+            "batch": batch,
+            "seed": seed,
+            "score": data.kind.score,
+            "accuracy": accuracy.tolist(),
+        },
+    )
+    draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
+    console.print(title, curve_table(accuracy, what=data.kind.score))
+    console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")

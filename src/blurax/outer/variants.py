@@ -1,0 +1,62 @@
+"""Variants of the rule that are good to start from."""
+
+import dataclasses
+
+from blurax.spec import (
+    Activation,
+    Backward,
+    Channels,
+    Feedback,
+    Init,
+    InitScale,
+    Normalise,
+    Reduction,
+    Rule,
+    Saturation,
+    Sigma,
+    Signal,
+    Source,
+    Stabilise,
+    Symmetry,
+    Update,
+)
+
+STABLE = Rule(
+    states=4,
+    symmetry=Symmetry.SYMMETRIC,
+    sigma=Sigma(Activation.TANH, Activation.TANH, Activation.LINEAR),
+    stabilise=Stabilise(
+        normalise=Normalise.BOTH, normalise_synapses=True, saturation=Saturation.TANH
+    ),
+    update=Update(batch=Reduction.MEAN),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""A variant that learns from random numbers. Normalisation lets it work in networks of other sizes;
+saturation bounds the synapses, without which a forget gate above 1 overflows after a few hundred
+steps."""
+
+SWIFT = Rule(
+    states=4,
+    backward=Backward.MULTIPLICATIVE_STATE_2,
+    symmetry=Symmetry.SYMMETRIC,
+    channels=Channels.SINGLE,
+    sigma=Sigma(Activation.RELU, Activation.LINEAR, Activation.LINEAR, derivative=True),
+    stabilise=Stabilise(
+        normalise=Normalise.BOTH,
+        normalise_synapses=True,
+        saturation=Saturation.LENGTH,
+        normalise_last=False,
+    ),
+    update=Update(batch=Reduction.MEAN, source=Source.FORWARD_SWEEP),
+    feedback=Feedback(Signal.CROSS_ENTROPY),
+    init=Init(1.0, InitScale.FAN_IN),
+)
+"""A variant that contains back-propagation and can be learned from there. Synapses are normalised
+where they are used, so that f~ above 1 makes the learning rate fall. How it was found stands in
+docs/zoo.md."""
+
+
+def with_tanh(rule: Rule) -> Rule:
+    """The rule with tanh in its hidden layers' forward sweep."""
+    sigma = dataclasses.replace(rule.sigma, forward=Activation.TANH)
+    return dataclasses.replace(rule, sigma=sigma)
