@@ -44,6 +44,11 @@ class Setting:
     seeds: int = 5
 
 
+GENTLE = Outer(3, 200, 5e-3)
+"""Nothing bounds the synapses here but what is looked at: at 0.015 all members diverge that have the
+Oja-like term, for a multiplier below 0 makes synapses grow ever faster."""
+
+
 class _Seen(eqx.Module):
     accuracy: Float[Array, ""]
     synapses: Float[Array, ""]
@@ -58,7 +63,7 @@ class Oja15(Figure):
     paper = "Without the Oja-like term synapses grow exponentially; with it they stay bounded."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
-        Budget.CPU: Setting(Outer(3, 150), SMALL_MNIST, "64-32", 10, 100),
+        Budget.CPU: Setting(GENTLE, SMALL_MNIST, "64-32", 10, 100),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 100),
     }
 
@@ -106,7 +111,7 @@ class Long16(Figure):
     )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
-        Budget.CPU: Setting(Outer(3, 150), SMALL_MNIST, "64-32", 10, 800, 500, 3),
+        Budget.CPU: Setting(GENTLE, SMALL_MNIST, "64-32", 10, 800, 500, 3),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 800, 500),
     }
 

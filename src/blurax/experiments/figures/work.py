@@ -38,6 +38,8 @@ class Work:
     """All that decides the figure's numbers."""
     trainings: Mapping[str, MetaTrain]
     say: Say = lambda text: None
+    finished: set[str] = dataclasses.field(default_factory=set)
+    """The runs that are known to be at their end."""
 
     @property
     def directory(self) -> Path:
@@ -73,6 +75,8 @@ class Work:
             BluraxError: if there is a run of this name with another configuration.
         """
         directory, config = self.home / GENOMES / name, self.trainings[name]
+        if name in self.finished:
+            return directory
         if (directory / "config.json").exists():
             require(
                 run.read_config(directory)[0] == config,
@@ -87,6 +91,7 @@ class Work:
             self.say(f"meta-training {name}: {step.step} of {step.meta_steps}{best}")
 
         run.advance(directory, watch)
+        self.finished.add(name)
         return directory
 
     def genome(self, name: str) -> Genome:

@@ -1,0 +1,82 @@
+"""How much the first batches of a lesson can teach at all: batch learners fitted to convergence.
+
+A rule sees 128 new examples in each step: 1,280 after 10. Here scikit-learn's classifiers may go
+over the same examples as often as they like. The best of them on validation examples is reported on
+test examples: what a learner can hardly be asked to pass that sees each example once.
+
+    BLURAX_DATA=... python benchmarks/ceiling.py --tasks mnist fashion-mnist
+"""
+
+import dataclasses
+import warnings
+
+import jax
+import numpy as np
+import tyro
+from sklearn.base import ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from blurax.experiments.figures.work import keyed
+from blurax.tasks import EpisodeSpec, Split, Task, get
+
+CLASSIFIERS = {
+    "logistic regression, C = 0.01": LogisticRegression(C=0.01, max_iter=300),
+    "SVM, RBF kernel, C = 1": SVC(C=1.0),
+    "SVM, RBF kernel, C = 10": SVC(C=10.0),
+    "3 nearest neighbours": KNeighborsClassifier(3),
+    "random forest of 300": RandomForestClassifier(300, random_state=0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What is fitted."""
+
+    tasks: tuple[str, ...] = ("digits",)
+    steps: tuple[int, ...] = (10, 20)
+    seeds: int = 5
+    batch: int = 128
+
+
+def scores(
+    learner: ClassifierMixin, task: Task, steps: int, seeds: int, batch: int, split: Split
+) -> np.ndarray:
+    """`[seeds]`: the score on the query of a split, after the batches of a lesson."""
+    found = []
+    for key in jax.random.split(keyed(task.name, split.value), seeds):
+        episode = task.sample(key, EpisodeSpec(steps, batch), split)
+        x = np.asarray(episode.x).reshape(steps * batch, -1)
+        y = np.asarray(episode.y).reshape(steps * batch, -1).argmax(-1)
+        fitted = clone(learner).fit(x, y)
+        right = fitted.predict(np.asarray(episode.query_x)) == np.asarray(episode.query_y).argmax(
+            -1
+        )
+        found.append(right.mean())
+    return 100 * np.asarray(found)
+
+
+def main(arguments: Arguments) -> None:
+    warnings.filterwarnings("ignore", module="sklearn")
+    print("| task | steps | examples | best batch learner | test accuracy |\n|---|---|---|---|---|")
+    for name in arguments.tasks:
+        task = get(name)
+        for steps in arguments.steps:
+            size = task, steps
+            validation = {
+                words: scores(one, *size, 2, arguments.batch, Split.VALIDATE).mean()
+                for words, one in CLASSIFIERS.items()
+            }
+            best = max(validation, key=lambda words: validation[words])
+            found = scores(CLASSIFIERS[best], *size, arguments.seeds, arguments.batch, Split.TEST)
+            print(
+                f"| {name} | {steps} | {steps * arguments.batch:,} | {best} | "
+                f"{found.mean():.1f} ± {found.std(ddof=1):.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
