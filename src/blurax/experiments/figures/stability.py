@@ -45,8 +45,8 @@ class Setting:
 
 
 GENTLE = Outer(3, 200, 5e-3)
-"""Nothing bounds the synapses here but what is looked at: at 0.015 all members diverge that have the
-Oja-like term, for a multiplier below 0 makes synapses grow ever faster."""
+"""Nothing bounds the synapses here but what is looked at: at 0.015 all members diverge that have
+the Oja-like term, for a multiplier below 0 makes synapses grow ever faster."""
 
 
 class _Seen(eqx.Module):
