@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler
 import blurax
 from blurax import BlurClassifier, BlurRegressor
 from blurax.errors import BluraxError
+from blurax.spec import Activation
 
 pytestmark = pytest.mark.usefixtures("float32", "unchecked")
 WORDS = np.array(["setosa", "versicolor", "virginica"])
@@ -170,3 +171,10 @@ def test_wrong_data_is_told(iris):
         found.predict(held_x[:, :2])
     with pytest.raises(ValueError, match="'rose' is none of the classes"):
         found.partial_fit(x[:2], ["rose", "setosa"])
+
+
+def test_a_network_that_diverges_is_told(iris):
+    x, _, y, _ = iris
+    wild = blurax.backprop(blurax.Rule.backprop(Activation.LINEAR), learning_rate=1e6)
+    with pytest.warns(ConvergenceWarning, match="The network diverged within 50 steps"):
+        BlurClassifier((8,), genome=wild, steps=50, random_state=0).fit(x, y)

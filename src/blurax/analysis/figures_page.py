@@ -37,10 +37,10 @@ def figures_page(
     parts = [INTRODUCTION]
     for findings, paper, claims in found:
         others = [number for number, with_it in together.items() if with_it == findings.figure]
-        numbers = " and ".join([findings.figure, *others])
+        numbers = " and ".join([f"Figure{'s' * bool(others)} {findings.figure}", *others])
         rows = [f"| {c.says} | {'yes' if c.holds else '**no**'} | {c.numbers} |" for c in claims]
         parts.append(
-            f"## Figure {numbers}. {findings.title}\n\n"
+            f"## {numbers}. {findings.title}\n\n"
             f"In the paper: {paper}\n\n"
             f"Here: {findings.setting}\n\n"
             f"![{findings.title}](figures/figure-{findings.figure}.png)\n\n"

@@ -2,12 +2,14 @@
 
 import numbers
 import os
+import warnings
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -123,6 +125,14 @@ class Blur(BaseEstimator):
         """Means and variances for prediction, so that it does not depend on what else is asked."""
         few = x if len(x) <= MEASURED else x[self._order.permutation(len(x))[:MEASURED]]
         self.moments_ = moments(self.genome_, self.state_, jnp.asarray(few, float))
+        numbers_now = jax.tree.leaves((self.state_.synapses, self.moments_))
+        if not all(np.isfinite(leaf).all() for leaf in numbers_now):
+            warnings.warn(
+                f"The network diverged within {self.n_iter_} steps: its synapses are no longer "
+                "numbers, its predictions mean nothing. Fewer steps or another genome may help.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def _outputs(self, x: Any) -> np.ndarray:
         check_is_fitted(self, "moments_")

@@ -1,0 +1,67 @@
+"""What the paper says, judged by the data that the documentation shows."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from blurax import findings
+from blurax.experiments.figures import FIGURES, Budget
+from blurax.experiments.figures.catalogue import TOGETHER
+from blurax.findings import Claim
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+from keep_figures import page  # noqa: E402 - a script, found by the line above
+
+NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {}
+"""The beginnings of the claims that do not hold at budget cpu, by figure; all others have to."""
+
+
+def stored(name: str) -> findings.Findings:
+    return findings.read(DOCS / "figures" / f"figure-{name}.json")
+
+
+def claims() -> list[tuple[str, int]]:
+    return [(name, n) for name in FIGURES for n in range(len(FIGURES[name].claims(stored(name))))]
+
+
+@pytest.mark.parametrize(("name", "number"), claims())
+def test_a_claim_is_borne_out_or_known_not_to_be(name, number):
+    claim = FIGURES[name].claims(stored(name))[number]
+    assert isinstance(claim, Claim)
+    known = any(claim.says.startswith(words) for words in NOT_BORNE_OUT.get(name, ()))
+    assert claim.holds != known, f"{claim.says} {claim.numbers}"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_was_made_as_the_code_says(name):
+    found = stored(name)
+    assert (found.figure, found.title, found.budget) == (name, FIGURES[name].title, "cpu")
+    picture = (DOCS / "figures" / f"figure-{name}.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 400_000
+
+
+def test_the_page_says_what_the_data_say():
+    assert page() == (DOCS / "figures.md").read_text()
+
+
+def test_every_number_of_the_paper_is_on_the_page():
+    text = page()
+    headings = [line for line in text.splitlines() if line.startswith("## Figure")]
+    numbers = {word.strip(".") for line in headings for word in line.split(".")[0].split()}
+    assert {*FIGURES, *TOGETHER} <= numbers
+
+
+def test_claims_depend_on_the_numbers():
+    """A claim is judged by the findings: turned around, it is judged otherwise."""
+    found = stored("13")
+    table = found.tables[0]
+    other = dataclasses.replace(table, mean=table.mean[::-1])
+    turned = dataclasses.replace(found, tables=(other,))
+    figure = FIGURES["13"]
+    assert figure.settings[Budget.CPU].states == tuple(int(row) for row in table.rows)
+    assert [c.holds for c in figure.claims(turned)] != [c.holds for c in figure.claims(found)]
