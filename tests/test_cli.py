@@ -56,10 +56,10 @@ def test_meta_train_train_and_show(tmp_path, capsys):
 
     assert cli.main(["meta-train", "--resume", str(directory)]) == 0
     assert cli.main(["train", str(best), "--task", "wine", "--hidden", "4-3", "--steps", "3"]) == 0
-    curve = json.loads((directory / "curve-wine-4-3.json").read_text())
+    curve = json.loads((directory / "curve-best-wine-4-3.json").read_text())
     assert curve["sizes"] == [13, 4, 3, 3]
     assert np.shape(curve["accuracy"]) == (5, 3)
-    assert (directory / "curve-wine-4-3.png").stat().st_size > 5_000
+    assert (directory / "curve-best-wine-4-3.png").stat().st_size > 5_000
 
     assert cli.main(["show", str(best)]) == 0
     printed = capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_show_looks_inside(tmp_path, genome_file, capsys):
     words = ["show", str(genome_file), "--canonical", "--task", "iris", "--hidden", "4"]
     assert cli.main([*words, "--steps", "3", "--seeds", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "layer 1: updates 0° from the negative gradient in the first step" in printed
+    assert "layer 1: updates 0° from the loss's negative gradient in the first step" in printed
     for name in ("exact-canonical.png", "exact-inside.png"):
         assert (tmp_path / name).stat().st_size > 5_000
 

@@ -22,7 +22,7 @@ def backprop():
 
 
 def test_back_propagation_goes_down_the_gradient(backprop):
-    curves = backprop.chart("From the negative gradient").curves
+    curves = backprop.chart("Angle to the negative gradient of the loss").curves
     assert [c.label for c in curves] == ["layer 1", "layer 2"]
     for curve in curves:
         assert len(curve.mean) == 12
@@ -31,18 +31,18 @@ def test_back_propagation_goes_down_the_gradient(backprop):
 
 def test_the_opposite_rate_goes_up():
     found = look(genomes.backprop(Rule.backprop(), -0.01), DIGITS, "16", 3, 2)
-    for curve in found.chart("From the negative gradient").curves:
+    for curve in found.chart("Angle to the negative gradient of the loss").curves:
         assert min(curve.mean) > 179.9
 
 
 def test_what_back_propagation_needs_is_missed(backprop):
     whole = backprop.fact("accuracy of the whole genome")
     assert whole > 0.5
-    forward = backprop.table("ν, forward: loss without")
+    forward = backprop.table("ν, forward: points lost")
     assert forward.at("1", "1") > 0.3  # no activity reaches the next layer
     assert 0 < abs(forward.at("2", "1")) < 0.2  # φ'(0) = 1: the error passes undamped
     assert forward.at("1", "2") == forward.at("2", "2") == 0  # these are 0 anyway
-    post = backprop.table("μ~, post-synaptic: loss without")
+    post = backprop.table("μ~, post-synaptic: points lost")
     assert (post.rows, post.columns) == (("1",), ("1", "2"))
     assert post.at("1", "2") > 0.3  # nothing is learned
     assert post.at("1", "1") == 0

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.frozen import check_types, from_json, to_json
+from blurax.frozen import added, check_types, from_json, to_json
 
 Item = TypeVar("Item")
 
@@ -83,6 +83,8 @@ class Table:
     """`[rows][columns]`"""
     spread: tuple[tuple[float, ...], ...] = ()
     """`[rows][columns]`: the standard deviation over the seeds; empty where there is one value."""
+    mark_best: bool = added(True)
+    """Whether the largest of each column is marked."""
 
     def __post_init__(self) -> None:
         check_types(self)

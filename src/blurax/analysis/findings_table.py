@@ -18,7 +18,7 @@ def draw_table(canvas: style.SubFigure, table: Table) -> None:
         text = f"{values[row, column]:.1f}"
         if spread is not None:
             text += f" ± {spread[row, column]:.1f}"
-        best = values[row, column] == values[:, column].max()
+        best = table.mark_best and values[row, column] == values[:, column].max()
         axes.text(
             column,
             row,

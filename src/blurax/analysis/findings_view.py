@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from blurax.analysis import style
 from blurax.analysis.findings_table import draw_table
-from blurax.findings import Chart, Findings, Image, Scatter
+from blurax.findings import Chart, Findings, Image, Scatter, Table
 
 WIDTH, ROW = 1500, 560
 """Pixels of a picture, and of a row of charts."""
@@ -27,8 +27,8 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
     squares = [image for image in found.images if image.bar]
     strips = [image for image in found.images if not image.bar]
     heights = [float(ROW) for _ in range(math.ceil(len(plots) / ACROSS))]
-    tables = [_table_row(found)] if found.tables else []
-    heights += tables + ([620.0] if squares else [])
+    heights += [_table_height(row) for row in _table_rows(found)]
+    heights += [620.0] if squares else []
     heights += [max(120.0, 95.0 * math.ceil(len(strips) / 2))] if strips else []
     title = f"Figure {found.figure}. {found.title}" if found.figure else found.title
     figure = style.new_figure(WIDTH, int(sum(heights)) + 70, title)
@@ -42,11 +42,9 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
                 _draw_chart(place, plot)
             else:
                 _draw_scatter(place, plot)
-    if found.tables:
-        places = style.side_by_side(
-            next(parts), *[float(len(table.columns) + 2) for table in found.tables]
-        )
-        for place, table in zip(places, found.tables, strict=True):
+    for row in _table_rows(found):
+        places = style.side_by_side(next(parts), *[len(table.columns) + 2.0 for table in row])
+        for place, table in zip(places, row, strict=True):
             draw_table(place, table)
     if squares:
         for place, image in zip(
@@ -58,8 +56,13 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
     return style.save(figure, path)
 
 
-def _table_row(found: Findings) -> float:
-    return 150.0 + 38.0 * max(len(table.rows) for table in found.tables)
+def _table_rows(found: Findings) -> list[tuple[Table, ...]]:
+    """Two tables beside each other, at most."""
+    return [found.tables[n : n + 2] for n in range(0, len(found.tables), 2)]
+
+
+def _table_height(row: tuple[Table, ...]) -> float:
+    return 150.0 + 38.0 * max(len(table.rows) for table in row)
 
 
 def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
@@ -126,9 +129,9 @@ def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
 
 
 def _legend(canvas: style.SubFigure, axes: Axes) -> None:
-    """Below the axes, where it hides nothing; none for a single line that the title names."""
+    """Below the axes, where it hides nothing; none for a single line that the axis names."""
     handles, names = axes.get_legend_handles_labels()
-    if len(names) > 1:
+    if names != ["accuracy"]:
         longest = max(len(name) for name in names)
         canvas.legend(
             handles,

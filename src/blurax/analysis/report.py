@@ -52,7 +52,8 @@ def write_report(directory: Path, path: Path) -> Path:
         plain = draw_genome(bare, Path(folder) / "canonical.png", title).read_bytes()
     run = draw_run(directory).read_bytes()
     name = directory.resolve().name
-    words = {"kept genome": f"{size(genome)} numbers", **provenance_words(provenance)}
+    done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
+    words = {"run": done, "kept genome": f"{size(genome)} numbers", **provenance_words(provenance)}
     parts = [
         f"<h1>Meta-training run {html.escape(name)}</h1>",
         _pairs({**words, "blurax": str(header.get("library_version", ""))}),

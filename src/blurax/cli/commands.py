@@ -21,7 +21,7 @@ from blurax.cli.figure import make_figures
 from blurax.cli.meta_train import meta_train_from, recipe_in
 from blurax.cli.progress import resumable
 from blurax.cli.report import report
-from blurax.cli.show import look_inside, show_genome
+from blurax.cli.show import check_lesson, look_inside, show_genome
 from blurax.cli.tasks import list_tasks, show_tasks
 from blurax.cli.train import train
 from blurax.cli.zoo import show_zoo
@@ -114,6 +114,8 @@ def show(
         seeds: Networks to average over.
     """
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    if task is not None:  # a mistake is told before anything is printed
+        check_lesson(task, hidden, steps)
     show_genome(Console(), genome, png, canonical)
     if task is not None:
         look_inside(Console(), genome, png, task, hidden, steps, seeds)

@@ -10,6 +10,7 @@ from blurax.analysis.findings_view import draw_findings
 from blurax.cli.progress import resumable
 from blurax.experiments.figures import FIGURES, Budget, Figure
 from blurax.experiments.figures import figure as find
+from blurax.experiments.figures.catalogue import TOGETHER
 from blurax.experiments.figures.make import forget, make
 
 PICTURE = "figure.png"
@@ -24,6 +25,8 @@ def make_figures(
         BluraxError: for an unknown figure, missing data, or a folder of other settings.
     """
     wanted = tuple(FIGURES.values()) if number == "all" else (find(number),)
+    if number in TOGETHER:
+        console.print(f"Figure {number} is measured and drawn with figure {TOGETHER[number]}.")
     fresh: frozenset[str] = frozenset()
     with resumable(f"blurax figure {number} --budget {budget.value} --directory {directory}"):
         for each in wanted:

@@ -110,7 +110,7 @@ def _started(config: MetaTrain) -> Path:
 
 def recipe_in(args: list[str]) -> MetaTrain:
     """The configuration of the recipe that the arguments name; the usual one if they name none."""
-    for word, following in zip(args, [*args[1:], ""], strict=True):
+    for word, following in itertools.pairwise([*args, ""]):
         if word == "--recipe" and following:
             return get_recipe(following).config
         if word.startswith("--recipe="):

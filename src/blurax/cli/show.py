@@ -10,7 +10,8 @@ from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.experiments.inside import look
 from blurax.genome import canonical as canonical_form
-from blurax.tasks import get
+from blurax.tasks import EpisodeSpec, get
+from blurax.teach import network_for, parse_hidden
 
 
 def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:
@@ -24,6 +25,12 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     console.print(f"Picture: {escape(str(picture))}")
 
 
+def check_lesson(task: str, hidden: str, steps: int) -> None:
+    """Raise `BluraxError` for an unknown task, or layers or steps that are none."""
+    network_for(get(task), parse_hidden(hidden))
+    EpisodeSpec(steps=steps)
+
+
 def look_inside(
     console: Console, path: Path, png: Path | None, task: str, hidden: str, steps: int, seeds: int
 ) -> None:
@@ -33,11 +40,11 @@ def look_inside(
         found = look(genome, get(task), hidden, steps, seeds)
     whole = found.fact("accuracy of the whole genome")
     console.print(f"\n{found.setting} Score after the last step: {100 * whole:.1f} %.")
-    angles = found.chart("From the negative gradient").curves
+    angles = found.chart("Angle to the negative gradient of the loss").curves
     for curve in angles:
         console.print(
-            f"{curve.label}: updates {curve.mean[0]:.0f}° from the negative gradient in the first "
-            f"step, {curve.mean[-1]:.0f}° in the last"
+            f"{curve.label}: updates {curve.mean[0]:.0f}° from the loss's negative gradient in "
+            f"the first step, {curve.mean[-1]:.0f}° in the last"
         )
     base = png or path
     picture = base.with_name(f"{base.stem}-inside.png")

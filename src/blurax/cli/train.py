@@ -47,7 +47,7 @@ def train(
     with console.status(title):
         _, curve = teach.teach(learned, network, data, keys, spec)
     accuracy = jnp.asarray(curve.accuracy)
-    stem = f"curve-{file_name(task)}-{file_name(hidden)}"
+    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
     io.write_json(
         out / f"{stem}.json",
         {

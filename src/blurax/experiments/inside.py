@@ -1,5 +1,6 @@
 """Looking inside a genome at work: what each number does, where it goes, how synapses grow."""
 
+import dataclasses
 import itertools
 
 import equinox as eqx
@@ -60,7 +61,8 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         f"Inside a genome: {task.name}, network {'-'.join(map(str, network.sizes))}",
         "",
         version(),
-        f"{steps} steps of 128 examples, {seeds} seeds, validation examples.",
+        f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points of "
+        f"accuracy lost of {100 * whole:.1f} % if one number of the genome is 0.",
         charts=_charts(seen, steps),
         tables=tables,
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
@@ -76,7 +78,7 @@ def _charts(seen: _Seen, steps: int) -> tuple[Chart, ...]:
     reached = (curve("accuracy", x, 100 * score),)
     return (
         Chart("What it reaches", "steps", "validation score (%)", reached, ("accuracy",)),
-        Chart("From the negative gradient", "steps", "angle of the update (degrees)", angles),
+        Chart("Angle to the negative gradient of the loss", "steps", "degrees", angles),
         Chart("Synapses", "steps", "root mean square", sizes, log_y=True),
     )
 
@@ -145,9 +147,8 @@ def _ablated(
         where = places[name]
         rows, columns = ([str(n + 1) for n in range(size)] for size in where.shape)
         values = np.array([[lost[place] for place in line] for line in where.tolist()])
-        tables.append(
-            findings.table(f"{title}: loss without", (row, column), rows, columns, values)
-        )
+        found = findings.table(f"{title}: points lost", (row, column), rows, columns, values)
+        tables.append(dataclasses.replace(found, mark_best=False))
     return float(scores[0].mean()), tuple(tables)
 
 

@@ -34,7 +34,8 @@ from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.spec import Rule
 
 LOST = 20
-"""Meta-steps in a row in which all members diverge, after which a run is given up."""
+"""Meta-steps in a row in which all members diverge or have no gradient, after which a run is given
+up."""
 
 
 class RunState(eqx.Module):
@@ -50,7 +51,7 @@ class RunState(eqx.Module):
     stale: Int[Array, ""]
     """Validations since the best one."""
     lost: Int[Array, ""]
-    """Meta-steps in a row in which all members diverged."""
+    """Meta-steps in a row in which all members diverged or had no gradient."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +148,7 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
         if config.curriculum.begins(step):
             trainer = config.trainer(config.curriculum.stage(step))
             state = _synchronised(trainer, state, jax.random.fold_in(key, 3), step)
-        state, info = _step(trainer, state, key, step)
+        state, info = _step(trainer, state, key, step, config)
         lines.append(_step_line(step + 1, info))
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
@@ -157,7 +158,7 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
             lines = []
         watch(_progress(step + 1, config, state, info, due))
         if int(state.lost) >= LOST:
-            raise BluraxError(_lost(directory, config, step))
+            raise BluraxError(_lost(directory, config, step, bool(np.all(info.diverged))))
     return Result(directory, state.best, float(state.best_score))
 
 
@@ -189,17 +190,28 @@ def _progress(
     )
 
 
-def _lost(directory: Path, config: MetaTrain, step: int) -> str:
+def _lost(directory: Path, config: MetaTrain, step: int, diverged: bool) -> str:
     """What is said of a run whose members are all lost."""
     stage = config.curriculum.stage(step)
     steps = config.curriculum.steps(config.episode.steps, stage)
     newest = step // config.validate_every * config.validate_every
+    what, remedy = "diverged", "a smaller learning rate, rule.stabilise or objective.growth"
+    if not diverged:
+        what = "had no gradient"
+        remedy = "another start, other non-linearities (rule.sigma) or rule.stabilise"
     return (
-        f"{directory}: all {config.population} members diverged in {LOST} meta-steps in a row, up "
+        f"{directory}: all {config.population} members {what} in {LOST} meta-steps in a row, up "
         f"to {step + 1}, in lessons of {steps} steps; the last good state is that of meta-step "
-        f"{newest}, and the best genome so far stays in best.safetensors; try a smaller learning "
-        "rate, rule.stabilise or objective.growth."
+        f"{newest}, and the best genome so far stays in best.safetensors; try {remedy}."
     )
+
+
+def _is_lost(config: MetaTrain, info: MetaInfo) -> bool:
+    """Whether all members diverged, or have an exact gradient of 0, which moves nothing."""
+    norms = info.gradient_norm
+    if norms is None or not config.method.needs_gradient:
+        return bool(np.all(info.diverged))
+    return bool(np.all(info.diverged | (np.asarray(norms) == 0)))
 
 
 def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunState:
@@ -210,11 +222,11 @@ def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunStat
 
 
 def _step(
-    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: int
+    trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: int, config: MetaTrain
 ) -> tuple[RunState, MetaInfo]:
     drawn = jax.random.fold_in(jax.random.fold_in(key, 1), jnp.asarray(number, jnp.int32))
     moved, info = trainer.step(state.trainer, drawn)
-    lost = jnp.asarray(int(state.lost) + 1 if bool(np.all(info.diverged)) else 0, jnp.int32)
+    lost = jnp.asarray(int(state.lost) + 1 if _is_lost(config, info) else 0, jnp.int32)
     return dataclasses.replace(state, trainer=moved, lost=lost), info
 
 

@@ -46,5 +46,7 @@ def figure(number: str) -> Figure:
     """
     found = TOGETHER.get(number, number)
     known = sorted({*FIGURES, *TOGETHER}, key=int)
-    require(found in FIGURES, f"There is no figure {number!r}; there are {', '.join(known)}.")
+    require(
+        found in FIGURES, f"There is no figure {number!r}; there are {', '.join(known)}, or all."
+    )
     return FIGURES[found]

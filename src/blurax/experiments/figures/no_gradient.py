@@ -99,7 +99,8 @@ class NoGradient(Figure):
             work,
             f"{setting.task}, one hidden layer of {setting.hidden}, 2 states; appendix A: hidden "
             f"layer of {setting.small}, {setting.states} random networks. The genome: the best of "
-            f"{setting.outer.members} after {setting.outer.meta_steps} meta-steps.",
+            f"{setting.outer.members} after {setting.outer.meta_steps} meta-steps. Dark in its "
+            "picture: the synapses into the last layer's state 2, which the labels overwrite.",
             charts=(chart,),
             images=tuple(images),
             facts=tuple(facts),
@@ -133,14 +134,14 @@ class NoGradient(Figure):
             Claim(
                 "No constant, positive definite metric makes it a gradient.",
                 definite[LEARNED] < DEFINITE,
-                f"{first:.0f} dimensions of metrics suit one network, {last:.0f} suit all; "
-                f"smallest eigenvalue of the most definite one {definite[LEARNED]:.2g} of the "
-                "largest",
+                f"metrics that suit one network: a space of {first:.0f} dimensions; that suit all: "
+                f"{last:.0f}; the best of these has a smallest eigenvalue of {definite[LEARNED]:.1g} "
+                "of its largest, which is 0 but for rounding: it is blind to some synapses",
             ),
             Claim(
                 "The same test finds a metric for back-propagation.",
                 definite[BACKPROP] > DEFINITE,
-                f"smallest eigenvalue {definite[BACKPROP]:.2g} of the largest",
+                f"its smallest eigenvalue is {definite[BACKPROP]:.2g} of the largest",
             ),
         )
 

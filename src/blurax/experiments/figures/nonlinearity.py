@@ -9,7 +9,7 @@ import numpy as np
 from blurax.experiments.figures.common import PAPER, PLAIN, SMOKE, Outer, percent, taught
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Work
-from blurax.findings import Claim, Findings, table
+from blurax.findings import Chart, Claim, Findings, curve, table
 from blurax.outer.config import MetaTrain
 from blurax.spec import Activation, Sigma
 
@@ -100,7 +100,7 @@ class Nonlinearity(Figure):
             Claim(
                 "Most pairs of non-linearities come within 5 points of the best.",
                 2 * len(near) > len(top),
-                f"{len(near)} of {len(top)}; the best is {max(top, key=lambda r: top[r])} with "
+                f"{len(near)} of {len(top)}, each with its best number of states; the best is {max(top, key=lambda r: top[r])} with "
                 f"{percent(max(top.values()))}",
             )
         ]
@@ -113,8 +113,8 @@ class Nonlinearity(Figure):
                 Claim(
                     "All-linear rules gain nothing from more states: less than a point.",
                     gain < 0.01,
-                    f"from {few} to {many} states {100 * gain:+.1f} points, the others in the mean "
-                    f"{100 * float(np.mean(gains)):+.1f}",
+                    f"from {few} to {many} states {100 * gain:+.1f} points, the others in the "
+                    f"median {100 * float(np.median(gains)):+.1f}",
                 )
             )
         return tuple(claims)
@@ -152,29 +152,32 @@ class States(Figure):
             ]
             for k in setting.states
         ]
-        found = table(
+        chart = Chart(
             f"Test accuracy after {setting.steps} steps",
-            ("states", ""),
-            [str(k) for k in setting.states],
-            ["accuracy"],
-            np.asarray(scores)[:, None],
+            "states",
+            "test accuracy (%)",
+            (curve("accuracy", setting.states, 100 * np.asarray(scores).T),),
+            ("accuracy",),
+            log_x=True,
         )
         return self.found(
             work,
             f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
             f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
-            tables=(found,),
+            charts=(chart,),
         )
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """The most states beat the fewest."""
-        best = found.tables[0]
-        few, many = best.mean[0][0], best.mean[-1][0]
+        reached = found.charts[0].curves[0]
         return (
             Claim(
                 "More states are better.",
-                many > few,
-                f"{best.rows[0]} states {percent(few)}, {best.rows[-1]} states {percent(many)}",
+                reached.mean[-1] > reached.mean[0],
+                ", ".join(
+                    f"{k:.0f} states {mean:.1f} ± {spread:.1f} %"
+                    for k, mean, spread in zip(reached.x, reached.mean, reached.spread, strict=True)
+                ),
             ),
         )
 

@@ -84,7 +84,7 @@ class Work:
             )
         else:
             run.start(config, directory)
-        self.say(f"meta-training {name}")
+            self.say(f"meta-training {name}")
 
         def watch(step: run.Progress) -> None:
             best = f", best {100 * step.score:.1f} %" if step.score >= 0 else ""
