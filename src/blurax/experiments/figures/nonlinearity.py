@@ -100,8 +100,8 @@ class Nonlinearity(Figure):
             Claim(
                 "Most pairs of non-linearities come within 5 points of the best.",
                 2 * len(near) > len(top),
-                f"{len(near)} of {len(top)}, each with its best number of states; the best is {max(top, key=lambda r: top[r])} with "
-                f"{percent(max(top.values()))}",
+                f"{len(near)} of {len(top)}, each with its best number of states; the best is "
+                f"{max(top, key=lambda row: top[row])} with {percent(max(top.values()))}",
             )
         ]
         linear = _words(LINEAR, LINEAR)
