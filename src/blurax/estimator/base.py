@@ -31,12 +31,14 @@ class Blur(BaseEstimator):
     """What both estimators share: how a genome teaches a network from arrays."""
 
     classifies: bool
+    usual_genome: str
+    """The name of the genome that is meant by None."""
 
     def __init__(
         self,
         hidden: tuple[int, ...] = (256, 128),
         *,
-        genome: "str | os.PathLike[str] | Genome" = "default",
+        genome: "str | os.PathLike[str] | Genome | None" = None,
         epochs: int = 5,
         steps: int | None = None,
         batch_size: int = 128,
@@ -95,7 +97,8 @@ class Blur(BaseEstimator):
         self._measure(x)
 
     def _be_born(self, x: np.ndarray, y: np.ndarray, rng: np.random.RandomState) -> None:
-        self.genome_ = genome_for(self.genome, self.classifies)
+        given = self.usual_genome if self.genome is None else self.genome
+        self.genome_ = genome_for(given, self.classifies)
         self.shift_, self.scale_ = scaling(x) if self.standardise else (0.0, 1.0)
         self._scale_targets(y)
         network = Network((x.shape[1], *self.hidden, y.shape[1]))

@@ -26,6 +26,7 @@ class BlurRegressor(RegressorMixin, Blur):
     """
 
     classifies = False
+    usual_genome = "smooth"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

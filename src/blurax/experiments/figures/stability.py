@@ -24,8 +24,8 @@ from blurax.teach import curve_point, network_for, parse_hidden
 
 CHUNK = 50
 """Steps of one compiled unroll."""
-LARGE = 1e30
-"""What stands for a size that is no longer a number."""
+LARGE = 1e12
+"""What stands for a size that is larger, or no longer a number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,8 +183,9 @@ def _about(setting: Setting) -> str:
 
 def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Chart, ...]:
     steps = range(1, setting.long + 1)
-    shown = [n for n in steps if n <= 20 or n % (setting.long // 50) == 0]
     marks = () if setting.random_after is None else (float(setting.random_after),)
+    spaced = max(1, setting.long // 50)
+    shown = [n for n in steps if n <= 20 or n % spaced == 0 or n in marks]
     axes = (
         ("Accuracy", "accuracy", "test accuracy (%)", 100.0, False),
         ("Synapses", "synapses", "standard deviation of synapses", 1.0, True),
@@ -196,7 +197,7 @@ def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Char
             "steps",
             label,
             tuple(
-                curve(words, shown, scale * arrays[key][:, [n - 1 for n in shown]])
+                curve(words, shown, scale * _bounded(arrays[key][:, [n - 1 for n in shown]]))
                 for words, arrays in found.items()
             ),
             (ours,),
@@ -205,6 +206,10 @@ def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Char
         )
         for title, key, label, scale, log in axes
     )
+
+
+def _bounded(sizes: np.ndarray) -> np.ndarray:
+    return np.minimum(np.nan_to_num(sizes.astype(float), nan=LARGE, posinf=LARGE), LARGE)
 
 
 def _watched(work: Work, setting: Setting, oja: bool, normalised: bool) -> Arrays:
@@ -243,8 +248,8 @@ def watch(
     whole = jax.tree.map(lambda *each: np.concatenate(each, axis=1)[:, :steps], *parts)
     return {
         "accuracy": whole.accuracy,
-        "synapses": np.nan_to_num(whole.synapses, nan=LARGE, posinf=LARGE),
-        "activations": np.nan_to_num(whole.activations, nan=LARGE, posinf=LARGE),
+        "synapses": _bounded(whole.synapses),
+        "activations": _bounded(whole.activations),
     }
 
 
