@@ -136,7 +136,8 @@ class NoGradient(Figure):
                 definite[LEARNED] < DEFINITE,
                 f"metrics that suit one network: a space of {first:.0f} dimensions; that suit all: "
                 f"{last:.0f}; the best of these has a smallest eigenvalue of "
-                f"{definite[LEARNED]:.1g} of its largest, which is 0 but for rounding: it is blind to some synapses",
+                f"{definite[LEARNED]:.1g} of its largest, which is 0 but for rounding: it is "
+                "blind to some synapses",
             ),
             Claim(
                 "The same test finds a metric for back-propagation.",

@@ -27,8 +27,8 @@ SETS = (
     ("fashion-mnist", "fashion-mnist:size=10"),
     ("kmnist:train=0", "kmnist:train=0,size=10"),
     (
-        "emnist-letters:train=0,test=14800",
-        "emnist-letters:train=0,test=14800,size=10",
+        "emnist-letters:train=0,test=14800,classes=10-19",
+        "emnist-letters:train=0,test=14800,classes=10-19,size=10",
     ),
     ("emnist-byclass:train=0", "emnist-byclass:train=0,size=10"),
     ("cifar10:train=8000,test=2000,grey", "cifar10:train=8000,test=2000,grey,size=10"),
