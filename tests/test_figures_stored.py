@@ -20,12 +20,17 @@ NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {}
 """The beginnings of the claims that do not hold at budget cpu, by figure; all others have to."""
 
 
+UNFINISHED = ("7", "9")
+"""Figures that have not been made at budget cpu."""
+MADE = [name for name in FIGURES if name not in UNFINISHED]
+
+
 def stored(name: str) -> findings.Findings:
     return findings.read(DOCS / "figures" / f"figure-{name}.json")
 
 
 def claims() -> list[tuple[str, int]]:
-    return [(name, n) for name in FIGURES for n in range(len(FIGURES[name].claims(stored(name))))]
+    return [(name, n) for name in MADE for n in range(len(FIGURES[name].claims(stored(name))))]
 
 
 @pytest.mark.parametrize(("name", "number"), claims())
@@ -36,7 +41,7 @@ def test_a_claim_is_borne_out_or_known_not_to_be(name, number):
     assert claim.holds != known, f"{claim.says} {claim.numbers}"
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", MADE)
 def test_a_figure_was_made_as_the_code_says(name):
     found = stored(name)
     assert (found.figure, found.title, found.budget) == (name, FIGURES[name].title, "cpu")
@@ -53,15 +58,21 @@ def test_every_number_of_the_paper_is_on_the_page():
     text = page()
     headings = [line for line in text.splitlines() if line.startswith("## Figure")]
     numbers = {word.strip(".") for line in headings for word in line.split(".")[0].split()}
-    assert {*FIGURES, *TOGETHER} <= numbers
+    missing = {number for number, other in TOGETHER.items() if other in UNFINISHED}
+    assert {*FIGURES, *TOGETHER} - {*UNFINISHED} - missing <= numbers
+
+
+def test_unfinished_figures_are_told():
+    for name in UNFINISHED:
+        assert not (DOCS / "figures" / f"figure-{name}.json").exists()
+        assert f"Figure {name} " in page().split("## Figure")[0]
 
 
 def test_claims_depend_on_the_numbers():
     """A claim is judged by the findings: turned around, it is judged otherwise."""
-    found = stored("13")
-    table = found.tables[0]
-    other = dataclasses.replace(table, mean=table.mean[::-1])
-    turned = dataclasses.replace(found, tables=(other,))
-    figure = FIGURES["13"]
-    assert figure.settings[Budget.CPU].states == tuple(int(row) for row in table.rows)
+    found, figure = stored("13"), FIGURES["13"]
+    chart = found.charts[0]
+    curve = dataclasses.replace(chart.curves[0], mean=chart.curves[0].mean[::-1])
+    turned = dataclasses.replace(found, charts=(dataclasses.replace(chart, curves=(curve,)),))
+    assert figure.settings[Budget.CPU].states == chart.curves[0].x
     assert [c.holds for c in figure.claims(turned)] != [c.holds for c in figure.claims(found)]

@@ -134,7 +134,9 @@ class Unseen(_Shared):
                 "BLUR": taught(work, TRAINING, *where),
                 "SGD, tuned": tuned(work, "sgd", *where),
             }
-            charts.append(_chart(f"{task}, {hidden}", curves, setting.steps, ("BLUR",)))
+            charts.append(
+                _chart(f"{task.split(':')[0]}, {hidden}", curves, setting.steps, ("BLUR",))
+            )
         return self.found(
             work,
             f"{_school(setting)} SGD: ReLU, a constant rate, the best after {setting.steps} steps "

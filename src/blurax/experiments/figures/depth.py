@@ -87,9 +87,9 @@ class Depth(Figure):
             tables.append(
                 table(
                     f"Best within the lesson, {WORDS[start]}",
-                    ("learned with", "evaluated with"),
+                    ("learned with", "hidden layers of the network that learns"),
                     [_layers(depth) for depth in setting.trained],
-                    [_layers(depth) for depth in setting.evaluated],
+                    [str(depth) for depth in setting.evaluated],
                     np.asarray([[s.max(axis=1) for s in row] for row in scores.values()]),
                 )
             )
@@ -109,7 +109,7 @@ class Depth(Figure):
         shallow, deep = best.rows[0], best.rows[-1]
         down = best.at(deep, best.columns[0]) / best.at(shallow, best.columns[0])
         up = best.at(shallow, best.columns[-1]) / best.at(deep, best.columns[-1])
-        home = best.at(deep, deep) if deep in best.columns else best.at(deep, best.columns[-2])
+        home = best.at(deep, deep.split()[0])
         beyond = best.at(deep, best.columns[-2])
         return (
             Claim(
@@ -121,13 +121,13 @@ class Depth(Figure):
             Claim(
                 "A rule learned on the shallowest does not work in the deepest.",
                 up < 0.7,
-                f"{percent(best.at(shallow, best.columns[-1]))} with {best.columns[-1]}, where the "
+                f"{percent(best.at(shallow, best.columns[-1]))} with {best.columns[-1]} layers, where the "
                 f"rule learned with {deep} has {percent(best.at(deep, best.columns[-1]))}",
             ),
             Claim(
                 "A rule learned on the deepest works in deeper ones.",
                 beyond > 0.9 * home,
-                f"{percent(beyond)} with {best.columns[-2]}, {percent(home)} with {deep}",
+                f"{percent(beyond)} with {best.columns[-2]} layers, {percent(home)} with {deep}",
             ),
         )
 
