@@ -31,11 +31,20 @@ def commands(block: str) -> list[list[str]]:
 def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse a command; whatever it would do then is left."""
     assert words[0] == "blurax"
-    for name in ("io", "zoo", "run", "_new_directory", "list_tasks", "find_runs"):
+    for name in ("list_tasks", "find_runs", "make_figures"):
         monkeypatch.setattr(cli, name, _Recorder())
-    monkeypatch.setattr(sys.modules["blurax.cli.compare"], "experiment", _Recorder())
-    for room in ("zoo", "export"):
-        monkeypatch.setattr(sys.modules[f"blurax.cli.{room}"], "zoo", _Recorder())
+    rooms = {
+        "compare": ("experiment",),
+        "export": ("zoo",),
+        "meta_train": ("run", "_new_directory"),
+        "report": ("write_report",),
+        "show": ("zoo",),
+        "train": ("zoo",),
+        "zoo": ("zoo",),
+    }
+    for room, names in rooms.items():
+        for name in names:
+            monkeypatch.setattr(sys.modules[f"blurax.cli.{room}"], name, _Recorder())
     with pytest.raises(_ReachedError):
         cli.dispatch(words[1:])
 

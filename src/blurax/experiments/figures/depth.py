@@ -121,8 +121,9 @@ class Depth(Figure):
             Claim(
                 "A rule learned on the shallowest does not work in the deepest.",
                 up < 0.7,
-                f"{percent(best.at(shallow, best.columns[-1]))} with {best.columns[-1]} layers, where the "
-                f"rule learned with {deep} has {percent(best.at(deep, best.columns[-1]))}",
+                f"{percent(best.at(shallow, best.columns[-1]))} with {best.columns[-1]} layers, "
+                f"where the rule learned with {deep} has "
+                f"{percent(best.at(deep, best.columns[-1]))}",
             ),
             Claim(
                 "A rule learned on the deepest works in deeper ones.",
