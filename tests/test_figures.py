@@ -13,8 +13,8 @@ from blurax.baselines.learner import Taught
 from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget, figure, make
 from blurax.experiments.figures.common import PLAIN, lessons, round_stops
+from blurax.experiments.figures.long_lesson import watch
 from blurax.experiments.figures.make import forget
-from blurax.experiments.figures.stability import watch
 from blurax.experiments.figures.work import Work
 from blurax.frozen import to_json
 from blurax.genome import random

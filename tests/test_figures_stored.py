@@ -22,7 +22,7 @@ NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {
     "6": ("BLUR is ahead",),
     "10": ("A rule learned on the shallowest does not",),
     "12": ("All-linear rules",),
-    "15": ("The lesson ends better",),
+    "15": ("Without the Oja-like term", "The lesson ends better"),
     "16": ("With both the network un-learns", "With both it has learned best"),
 }
 """The beginnings of the claims that do not hold at budget cpu, by figure; all others have to."""
