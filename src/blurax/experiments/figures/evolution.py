@@ -86,7 +86,7 @@ class Evolution(Figure):
             Chart(
                 "Meta-training",
                 "meta-step",
-                f"best validation accuracy so far, after {setting.steps} steps (%)",
+                "best validation accuracy so far (%)",
                 tuple(learning),
                 (EVOLVED,),
             ),
