@@ -14,7 +14,9 @@ from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
+from blurax.outer.methods import Method
 from blurax.outer.optimiser import Optimiser
+from blurax.outer.protocol import MetaInfo
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
 
@@ -110,8 +112,8 @@ def test_a_run_that_is_lost_says_so_and_keeps_its_last_good_state(tmp_path, monk
     good = io.load_genome(tmp_path / "best.safetensors")[0]
     original = run._step
 
-    def diverging(trainer, state, key, number):
-        moved, info = original(trainer, state, key, number)
+    def diverging(trainer, state, key, number, config):
+        moved, info = original(trainer, state, key, number, config)
         wild = dataclasses.replace(info, diverged=jnp.ones(3, bool))
         return dataclasses.replace(moved, lost=state.lost + 1), wild
 
@@ -124,6 +126,23 @@ def test_a_run_that_is_lost_says_so_and_keeps_its_last_good_state(tmp_path, monk
     for name, leaf in genomes.leaves(kept).items():
         assert np.isfinite(leaf).all(), name
     assert genomes.leaves(good).keys() == genomes.leaves(kept).keys()
+
+
+def test_a_run_without_any_gradient_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "LOST", 3)
+    config = dataclasses.replace(CONFIG, curriculum=Curriculum(), meta_steps=30)
+    assert run._is_lost(config, _info(0.0, 0.0))
+    assert not run._is_lost(config, _info(0.0, 0.5))
+    evolved = dataclasses.replace(config, method=Method.ES)
+    assert not run._is_lost(evolved, _info(0.0, 0.0))  # another draw may give one
+    monkeypatch.setattr(run, "_is_lost", lambda config, info: True)
+    run.start(config, tmp_path)
+    with pytest.raises(BluraxError, match="had no gradient in 3 meta-steps in a row, up to 3, in"):
+        run.advance(tmp_path)
+
+
+def _info(*norms: float) -> MetaInfo:
+    return MetaInfo(jnp.ones(len(norms)), jnp.asarray(norms), jnp.zeros(len(norms), bool))
 
 
 def test_members_that_all_diverge_are_counted(tmp_path):

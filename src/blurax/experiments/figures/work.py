@@ -113,7 +113,7 @@ class Work:
         try:
             with np.load(path, allow_pickle=False) as found:
                 return dict(found)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise BluraxError(f"{path} is damaged; remove it, and it is measured again.") from error
 
 
