@@ -240,8 +240,8 @@ def table(
 
 
 def write(path: Path, findings: Findings) -> None:
-    """Write findings as JSON, whole or not at all."""
-    io.write_json(path, to_json(findings))
+    """Write findings as JSON, whole or not at all; compact, for most of it is long rows."""
+    io.write_text(path, json.dumps(to_json(findings), separators=(",", ":")) + "\n")
 
 
 def read(path: Path) -> Findings:
