@@ -26,7 +26,7 @@ def page() -> str:
         path = DOCS / "figures" / f"figure-{name}.json"
         if path.exists():
             found = findings.read(path)
-            rows.append((found, figure.paper, figure.claims(found)))
+            rows.append((found, figure.paper, figure.claims(found), figure.remark))
     return figures_page(rows, TOGETHER)
 
 

@@ -33,16 +33,16 @@ The data behind each picture lie beside it as JSON, and a test judges the claims
 
 
 def figures_page(
-    found: Iterable[tuple[Findings, str, tuple[Claim, ...]]], together: Mapping[str, str]
+    found: Iterable[tuple[Findings, str, tuple[Claim, ...], str]], together: Mapping[str, str]
 ) -> str:
     """The page as Markdown.
 
     Args:
-        found: of each figure its findings, what it shows in the paper, and its claims.
+        found: of each figure its findings, what it shows in the paper, its claims, and a remark.
         together: numbers of figures that are drawn with another, by that other one.
     """
     parts = [INTRODUCTION]
-    for findings, paper, claims in found:
+    for findings, paper, claims, remark in found:
         others = [number for number, with_it in together.items() if with_it == findings.figure]
         numbers = " and ".join([f"Figure{'s' * bool(others)} {findings.figure}", *others])
         rows = [f"| {c.says} | {'yes' if c.holds else '**no**'} | {c.numbers} |" for c in claims]
@@ -53,4 +53,5 @@ def figures_page(
             f"![{findings.title}](figures/figure-{findings.figure}.png)\n\n"
             "| claim | borne out | numbers |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
         )
+        parts.extend([f"{remark}\n\n"] if remark else [])
     return "".join(parts).rstrip("\n") + "\n"

@@ -28,6 +28,8 @@ class Figure(abc.ABC):
     title: ClassVar[str]
     paper: ClassVar[str]
     """What it shows in the paper."""
+    remark: ClassVar[str] = ""
+    """What we make of it at budget cpu, where the claims do not say it all."""
     settings: ClassVar[dict[Budget, Any]]
     """A frozen dataclass for each budget."""
 
