@@ -20,8 +20,6 @@ accuracies are not the paper's; the claims are about differences. Where a claim 
 says **no**, with the numbers: at this budget, with one population of genomes, that may be the
 budget's fault or the claim's.
 
-Figure 9 (with 17) has not been made at this budget yet.
-
 ± and bands are standard deviations over newborn networks that one genome teaches, on test examples.
 They say nothing of how another population of genomes would have come out. Figures 2 and 3 need no
 data but what the library makes; the others take the sets of [tasks](tasks.md), which are
