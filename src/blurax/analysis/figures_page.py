@@ -21,12 +21,14 @@ says **no**, with the numbers: at this budget, with one population of genomes, t
 budget's fault or the claim's.
 
 ± and bands are standard deviations over newborn networks that one genome teaches, on test examples.
-They say nothing of how another population of genomes would have come out. Figure 2 needs no data but what the library makes; the others take the sets of [tasks](tasks.md),
-which are downloaded if they are not at hand.
+They say nothing of how another population of genomes would have come out. Figure 2 needs no data
+but what the library makes; the others take the sets of [tasks](tasks.md), which are downloaded if
+they are not at hand.
 
-Not everything was fixed beforehand. Figure 10 got its second start, and 15 and 16 a smaller learning
-rate, after a first run had shown genomes that had not learned or had diverged; claims of figures 12,
-15 and 16 were worded anew, those of 12 and 15 more strictly, after their numbers were seen.
+Not everything was fixed beforehand. Figure 10 got its second start, and 15 and 16 a smaller
+learning rate, after a first run had shown genomes that had not learned or had diverged; claims of
+figures 12, 15 and 16 were worded anew, those of 12 and 15 more strictly, after their numbers were
+seen.
 
 The data behind each picture lie beside it as JSON, and a test judges the claims by them.
 
