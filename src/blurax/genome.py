@@ -60,6 +60,9 @@ class SynapseGenes(eqx.Module):
     """m, the multiplier of the first term of (8)."""
     saturation: Float[Array, "*layers"] | None = None
     """α of the saturating non-linearity or of the longest vector, or s of the exponential one."""
+    decorrelation: Float[Array, "*layers"] | None = None
+    """How much alike examples inhibit each other, before the logistic function; None where they do
+    not."""
 
 
 class Genome(eqx.Module):
@@ -179,6 +182,7 @@ def _assemble(
             eta_tilde=jnp.full((), eta_tilde, float),
             oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
             saturation=None if bound is None else jnp.full((), bound, float),
+            decorrelation=jnp.zeros((), float) if rule.update.decorrelate else None,
         )
 
     neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
@@ -267,6 +271,7 @@ def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
         jnp.ones_like(genes.eta_tilde),
         genes.oja,
         bound,
+        genes.decorrelation,
     )
 
 

@@ -232,11 +232,21 @@ def _updated(
     g: SynapseGenes, rule: Rule, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
 ) -> list[Array]:
     """The synapses w_ij, and those of the bias unit if given, after (7) and App. B."""
-    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, rule.update.batch
+    among = _among(g, rule, a_i, bool(bias_j))
+    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, rule.update.batch, among
     changes = [rules.hebbian(a_i, a_j, *genes)]
     if bias_j:
         changes.append(rules.hebbian_bias(a_j, *genes))
     return _stabilised(g, rule, [w_ij, *bias_j], changes)
+
+
+def _among(g: SynapseGenes, rule: Rule, a_i: Array, with_bias: bool) -> Array | None:
+    """How the examples of the batch act on each other in (7), if they do."""
+    if not rule.update.decorrelate:
+        return None
+    bias = jnp.sum(g.nu_tilde, axis=0) if with_bias else None
+    share = jax.nn.sigmoid(_present(g.decorrelation))
+    return stabilise.decorrelation(rules.mix(g.nu_tilde.T, a_i), bias, share)
 
 
 def _stabilised(

@@ -160,6 +160,9 @@ class Update:
     """Which activations of the lower layer enter (release)."""
     after_forward: bool = False
     """Also update after the forward sweep, with a genome of its own (release; future work)."""
+    decorrelate: bool = added(False)
+    """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
+    share: `stabilise.decorrelation`. Not in the paper; there each example counts alone."""
 
 
 @dataclasses.dataclass(frozen=True)
