@@ -254,16 +254,21 @@ def _stabilised(
 ) -> list[Array]:
     """(7), then what App. B adds: all that leads into a neuron is one vector."""
     stable = rule.stabilise
-    new = [rules.synapse(w, c, g.f_tilde) for w, c in zip(synapses, changes, strict=True)]
-    square = stabilise.squared_length(*synapses) if stable.oja is not Oja.NONE else None
+    slowing = stable.saturation is Saturation.SLOWING
+    wanted = slowing or stable.oja is not Oja.NONE
+    square = stabilise.squared_length(*synapses) if wanted else None
+    f_tilde = g.f_tilde
+    if square is not None and slowing:
+        f_tilde = stabilise.slowed_gate(square, f_tilde, _present(g.saturation))
+    new = [rules.synapse(w, c, f_tilde) for w, c in zip(synapses, changes, strict=True)]
     if square is not None and stable.oja is Oja.MULTIPLIER:
         m = _present(g.oja)
         terms = [stabilise.oja_multiplier(w, square, m) for w in synapses]
         new = [n + term for n, term in zip(new, terms, strict=True)]
-    elif square is not None:
+    elif square is not None and stable.oja is Oja.FULL:
         pairs = zip(synapses, changes, strict=True)
         along = stabilise.sum_into(*(w * change for w, change in pairs))
-        terms = [stabilise.oja_full(w, square, along, g.f_tilde) for w in synapses]
+        terms = [stabilise.oja_full(w, square, along, f_tilde) for w in synapses]
         new = [n + term for n, term in zip(new, terms, strict=True)]
     if stable.saturation is Saturation.TANH:
         return [stabilise.saturate(n, _present(g.saturation)) for n in new]

@@ -66,7 +66,9 @@ def backward(
 
 
 def synapse(
-    w_ij: Float[Array, "channels i j"], change: Float[Array, "channels i j"], f_tilde: Scalar
+    w_ij: Float[Array, "channels i j"],
+    change: Float[Array, "channels i j"],
+    f_tilde: Scalar | Float[Array, "channels 1 j"],
 ) -> Float[Array, "channels i j"]:
     """(7): f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, the second term from `hebbian`."""
     return f_tilde * w_ij + change

@@ -75,7 +75,7 @@ def oja_full(
     w: Float[Array, "channels _ j"],
     square: Float[Array, "channels 1 j"],
     along: Float[Array, "channels 1 j"],
-    f_tilde: Scalar,
+    f_tilde: Scalar | Float[Array, "channels 1 j"],
 ) -> Float[Array, "channels _ j"]:
     """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - w_ij^c Σ_r w_rj^c η~ h_rj^c.
 
@@ -101,6 +101,17 @@ def shorten(
         square: `squared_length` of the synapses into the neuron.
     """
     return w * jnp.minimum(1.0, jnp.exp(alpha) / jnp.sqrt(square + SYNAPSE_EPSILON))
+
+
+def slowed_gate(
+    square: Float[Array, "channels 1 j"], f_tilde: Scalar, alpha: Scalar
+) -> Float[Array, "channels 1 j"]:
+    """1 + (f~ - 1) |w_j|^-exp(α): f~, but the closer to 1 the longer the vector is, above length 1.
+
+    Args:
+        square: `squared_length` of the synapses into the neuron.
+    """
+    return 1 + (f_tilde - 1) * jnp.maximum(square, 1.0) ** (-0.5 * jnp.exp(alpha))
 
 
 def saturate_exponentially(
