@@ -60,8 +60,8 @@ class SynapseGenes(eqx.Module):
     oja: Float[Array, "*layers"] | None = None
     """m, the multiplier of the first term of (8)."""
     saturation: Float[Array, "*layers"] | None = None
-    """α of the saturating non-linearity, of the longest vector or of the slowing of its growth, or s
-    of the exponential one."""
+    """α of the saturating non-linearity, the longest vector or the slowing growth, or s of the
+    exponential one."""
     decorrelation: Float[Array, "*layers"] | None = None
     """How much alike examples inhibit each other, before the logistic function; None where they do
     not."""

@@ -180,9 +180,9 @@ def _hebbian(own, a_j, *below):
 
 
 def _inhibition(before, gene):
-    """How much examples that excite the neurons below alike inhibit each other, [c, batch, batch]."""
+    """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
     share = 1 / (1 + np.exp(-gene))
-    alike = sum(a @ np.swapaxes(a, 1, 2) for a in before)
+    alike = np.sum([a @ np.swapaxes(a, 1, 2) for a in before], axis=0)
     mean = np.diagonal(alike, axis1=1, axis2=2).mean(axis=1)[:, None, None]
     return (1 - share) * np.eye(alike.shape[1], dtype=alike.dtype) + share * alike / (mean + 1e-9)
 
