@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,16 +31,15 @@ from blurax.tasks import EpisodeSpec
 WIDE = next(size for size in SIZES if size.name.startswith("wide"))
 
 
-class Timed(eqx.Module):
+def timed(losses: Losses) -> Callable[..., tuple[Any, np.ndarray]]:
     """Losses, and the seconds they took where they were computed."""
 
-    losses: Losses
-
-    def __call__(self, *arguments: Any) -> tuple[Any, np.ndarray]:
-        """As `Losses`."""
+    def found(*arguments: Any) -> tuple[Any, np.ndarray]:
         begun = time.perf_counter()
-        found = jax.block_until_ready(self.losses(*arguments))
-        return found, np.asarray(time.perf_counter() - begun)
+        values = jax.block_until_ready(losses(*arguments))
+        return values, np.asarray(time.perf_counter() - begun)
+
+    return found
 
 
 class Fewer:
@@ -106,7 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     engine: Any = open_ray(RayOptions(workers=2))
-    work = Timed(Losses(problem(), 0))
+    work = timed(Losses(problem(), 0))
     evaluate = engine.prepare(work)
     number = 0  # of the work, the first that the engine was given
     host = [engine.dispatcher, Dispatcher(Fewer(engine.pool, 1), Patience())]

@@ -7,6 +7,7 @@ The undisturbed run is one of the engine local, without Ray.
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import random
 import shutil
@@ -17,31 +18,27 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kill_runs import files
+import kill_runs
 from rich.console import Console
 
 from blurax.engine import RayOptions, open_ray
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
-from blurax.tasks import EpisodeSpec
 
 WORKERS = 2
 
 
 def config_of(method: Method, meta_steps: int) -> MetaTrain:
     """A run of small jobs; validations and checkpoints among them."""
-    return MetaTrain(
-        tasks=("xor",),
-        hidden=("4",),
-        method=method,
-        episode=EpisodeSpec(4, 16, 16, held_out=64),
-        population=4,
+    return dataclasses.replace(
+        kill_runs.config_of(method),
+        curriculum=Curriculum(),
         lessons=2,
         share=1,
         meta_steps=meta_steps,
         validate_every=20,
-        validation_episodes=1,
     )
 
 
@@ -108,7 +105,7 @@ def main() -> None:
             shutil.copytree(whole, ragged)
             run.advance(whole)
             told = torn(ragged, arguments.kills, arguments.meta_steps, method.value)
-            same = files(whole) == files(ragged)
+            same = kill_runs.files(whole) == kill_runs.files(ragged)
             console.print(f"{method.value}: {told}; {'bit-identical' if same else 'DIFFERENT'}")
 
 

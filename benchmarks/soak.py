@@ -6,6 +6,7 @@ programs are compiled and pools are filled.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import tempfile
@@ -13,14 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kill_runs
 import numpy as np
 from rich.console import Console
 
 from blurax.engine import RayOptions, open_ray
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
-from blurax.tasks import EpisodeSpec
 
 
 class EnoughError(Exception):
@@ -29,16 +31,12 @@ class EnoughError(Exception):
 
 def config_of(method: Method) -> MetaTrain:
     """Generations without end, a checkpoint every hundredth."""
-    return MetaTrain(
-        tasks=("xor",),
-        hidden=("4",),
-        method=method,
-        episode=EpisodeSpec(4, 16, 16, held_out=64),
-        population=4,
+    return dataclasses.replace(
+        kill_runs.config_of(method),
+        curriculum=Curriculum(),
         share=1,
         meta_steps=200_000,
         validate_every=100,
-        validation_episodes=1,
     )
 
 

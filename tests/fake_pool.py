@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
+import jax
+import numpy as np
+
 from blurax.engine import Job, Patience
 from blurax.engine.dispatch import Dispatcher, Event
 
@@ -79,6 +83,13 @@ class FakePool:
         return Event(worker, result=self.done(work, job))
 
 
+def _travelled(tree: Any) -> Any:
+    """As from another process; plain things only, for equinox keeps all that is unpickled."""
+    nodes = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, eqx.Module))
+    assert not any(isinstance(node, eqx.Module) for node in nodes)
+    return jax.tree.map(np.array, jax.device_get(tree))
+
+
 class FakeEngine:
     """An engine of such workers: they compute in this process, in whatever order."""
 
@@ -88,7 +99,8 @@ class FakeEngine:
         self.dispatcher = Dispatcher(self.pool, Patience(job_limit=1e6), self.pool.clock)
 
     def _done(self, work: int, job: Job) -> Any:
-        return self.works[work](*job.arguments)
+        result = self.works[work](*_travelled(job.arguments))
+        return _travelled(jax.device_get(result))
 
     def prepare(self, work: Any) -> Any:
         number = len(self.works)

@@ -14,7 +14,7 @@ from blurax.engine import LOCAL, Job, PoisonedJobError, RayOptions
 from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.jobs import Estimates, cut, joined
+from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.methods import Method
 from blurax.outer.objective import Objective, When
 from blurax.spec import Reduction, Rule, Update
@@ -164,7 +164,7 @@ def test_a_lesson_that_diverges_does_not_spoil_the_mean_of_the_others():
         losses, gradients, carry = LOCAL.prepare(work)(jobs)[0]
         return [(losses.at[1].set(np.nan), gradients, carry)]
 
-    work = Estimates(trainer.estimator)
+    work = EstimateJobs(Estimates(trainer.estimator), CONFIG.rule)
     moved, info = dataclasses.replace(trainer, evaluate=overflowing).step(state, key)
     _, whole = trainer.step(state, key)
     assert not info.diverged.any()

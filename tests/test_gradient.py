@@ -100,7 +100,8 @@ def test_a_member_that_diverges_stays_where_it_was_and_is_counted():
         np.testing.assert_array_equal(before[1], after[1])
     assert all(np.isfinite(leaf[jnp.array([0, 2])]).all() for leaf in jax.tree.leaves(moved))
     assert not np.array_equal(wild.genomes.neuron.nu[0], moved.genomes.neuron.nu[0])
-    scores = Scores(CONFIG.validation(), 2)(wild.genomes, jax.random.key_data(jax.random.key(2)))
+    seed, leaves = jax.random.key_data(jax.random.key(2)), jax.tree.leaves(wild.genomes)
+    scores = Scores(CONFIG.validation(), 2)(leaves, seed)
     assert scores[1, 0] == 0
 
 

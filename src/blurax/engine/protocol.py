@@ -14,12 +14,12 @@ class Job:
     id: str
     """Says what it is and, by the key of the meta-step, when: a repeated run has the same ids."""
     arguments: tuple[Any, ...]
-    """Pytrees of arrays (keys as their data), with which the work is called."""
+    """What the work is called with: arrays, keys as their data, in tuples, lists and dicts."""
 
 
 Work = Callable[..., Any]
-"""What is done in a job: called with its arguments, it returns a pytree of arrays. It is sent to
-workers, and so holds arrays, settings and names of functions, but no open files."""
+"""What is done in a job: called with its arguments, it returns arrays in tuples, lists and dicts.
+As it is sent to workers, it holds arrays, settings and names of functions, but no open files."""
 
 Evaluate = Callable[[Sequence[Job]], list[Any]]
 """From jobs to their results, in the same order."""

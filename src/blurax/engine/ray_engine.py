@@ -1,9 +1,13 @@
 """The engine on Ray: a cluster of one's own, on this machine, or one that is there already."""
 
+import contextlib
 import itertools
 import os
+import signal
+import threading
+import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -39,7 +43,8 @@ class RayEngine:
 
     def __init__(self, options: RayOptions) -> None:
         jax.config.update("jax_platforms", "cpu")
-        _connect(options)
+        with _sigterm_kept():
+            _connect(options)
         _check_on_cpu()
         kept = SETTINGS if options.address is not None else SETTINGS + CACHE
         settings = {name: getattr(jax.config, name) for name in kept}
@@ -72,6 +77,15 @@ def _forget(pool: weakref.ref[RayPool], number: int) -> None:
         there.forget(number)
 
 
+@contextlib.contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray would print its stack in place of stopping the run."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
 def _check_on_cpu() -> None:
     """The driver's arithmetic must not take a GPU from a worker of this machine."""
     require(
@@ -95,14 +109,21 @@ def _connect(options: RayOptions) -> None:
     room: dict[str, Any] = {"num_cpus": workers * options.cpus} if options.workers else {}
     if options.workers and options.gpus:
         room["num_gpus"] = workers * options.gpus
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        object_store_memory=STORE,
-        _node_ip_address=options.host,
-        **room,
-        **quiet,
-    )
+    with warnings.catch_warnings():
+        # Ray's own daemons: what is forked becomes another program at once.
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+        try:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=STORE,
+                _node_ip_address=options.host,
+                **room,
+                **quiet,
+            )
+        except Exception as error:  # Ray raises nothing more precise
+            first = str(error).strip().splitlines()[0]
+            raise NoWorkersError(f"Ray cannot start on this machine: {first}") from error
     found = ray.nodes()[0]["NodeManagerAddress"]
     if options.host == LOOPBACK and found != LOOPBACK:
         ray.shutdown()

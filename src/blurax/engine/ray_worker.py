@@ -4,12 +4,13 @@ The class is made inside a function, so that it travels by value: a worker does 
 package, and with it jax, before it has been told which cores and which device are its own.
 """
 
-from typing import Any
+from typing import Any, no_type_check
 
 
 def worker_class() -> type:
     """The class of the actors."""
 
+    @no_type_check  # a checker's wrappers do not travel by value
     class Worker:
         def __init__(self) -> None:
             self._sent: dict[int, list[Any]] = {}

@@ -16,7 +16,7 @@ from blurax.outer.estimators import (
     TruncatedGradient,
 )
 from blurax.outer.evolution import CmaEs, RandomSearch
-from blurax.outer.jobs import Estimates, Losses
+from blurax.outer.jobs import EstimateJobs, Estimates, Losses
 from blurax.outer.methods import Cma, Es, Method
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
@@ -189,7 +189,7 @@ class MetaTrain:
                 return CmaEs(problem, *shape, *start, *cut, evaluate)
             return RandomSearch(problem, self.population, self.cma.chunk, *start, *cut, evaluate)
         estimator = self._estimator(problem)
-        evaluate = evaluator.prepare(Estimates(estimator))
+        evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), self.rule))
         shape = (self.population, self.meta_steps, self.optimiser)
         return Descent(problem, estimator, *shape, *start, *cut, evaluate)
 

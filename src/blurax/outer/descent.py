@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from blurax.engine import LOCAL, Evaluate
 from blurax.genome import Genome
 from blurax.outer.estimators import Estimator
-from blurax.outer.jobs import Estimates, cut, joined
+from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
@@ -66,10 +66,15 @@ class Descent(eqx.Module):
         compiled = self._compiled()
         if self.share == 0:
             return compiled._whole(state, key)
-        evaluate = self.evaluate or LOCAL.prepare(Estimates(self.estimator))
+        work = EstimateJobs(Estimates(self.estimator), self.problem.rule)
+        evaluate = self.evaluate or LOCAL.prepare(work)
         genomes, seeds, which = compiled._lanes(state, key)
-        jobs = cut("gradients", key, self.share, (genomes, state.carry, seeds), which)
-        return compiled._follow(state, seeds, *joined(evaluate(jobs)))
+        lanes = (jax.tree.leaves(genomes), jax.tree.leaves(state.carry), seeds)
+        jobs = cut("gradients", key, self.share, lanes, which)
+        losses, slopes, carried = joined(evaluate(jobs))
+        gradients = jax.tree.unflatten(jax.tree.structure(state.genomes), slopes)
+        carry = jax.tree.unflatten(jax.tree.structure(state.carry), carried)
+        return compiled._follow(state, seeds, losses, gradients, carry)
 
     def genomes(self, state: DescentState) -> Genome:
         """The current genomes, every leaf with a leading axis `members`."""

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from blurax.engine import LOCAL, Evaluate, Job
-from blurax.genome import Genome, unflatten
+from blurax.genome import Genome, template, unflatten
 from blurax.outer.estimators import Estimator, Which
 from blurax.outer.problem import Problem
 from blurax.spec import Rule
@@ -67,6 +67,33 @@ class Estimates(eqx.Module):
         return jax.vmap(one)(*lanes)
 
 
+class EstimateJobs(eqx.Module):
+    """`Estimates` as workers are asked for them: what travels are lists of leaves.
+
+    Not the modules themselves: equinox remembers for ever each one that is unpickled.
+    """
+
+    estimates: Estimates
+    rule: Rule = eqx.field(static=True)
+    """Of the genomes."""
+
+    @eqx.filter_jit
+    def __call__(
+        self, lanes: tuple[list[Array], list[Array], UInt32[Array, "lanes ..."]], which: Which
+    ) -> tuple[Float[Array, " lanes"], list[Array], list[Array]]:
+        """Losses, and the leaves of gradients and of what is carried on.
+
+        Args:
+            lanes: the leaves of genomes and of what was carried, and the data of a key for each.
+        """
+        genomes, carried, seeds = lanes
+        blank = jax.eval_shape(self.estimates.estimator.init, jax.random.key(0))
+        carry = jax.tree.unflatten(jax.tree.structure(blank), carried)
+        known = (_genome(genomes, self.rule), carry, seeds)
+        losses, gradients, carry = self.estimates(known, which)
+        return losses, jax.tree.leaves(gradients), jax.tree.leaves(carry)
+
+
 class Scores(eqx.Module):
     """The validation scores of genomes."""
 
@@ -75,11 +102,21 @@ class Scores(eqx.Module):
 
     @eqx.filter_jit
     def __call__(
-        self, genomes: Genome, seed: UInt32[Array, "..."]
+        self, leaves: list[Array], seed: UInt32[Array, "..."]
     ) -> Float[Array, "genomes pairs"]:
-        """The score of each genome for each task and network; leaves lead with `genomes`."""
-        key = jax.random.wrap_key_data(seed)
+        """The score of each genome for each task and network.
+
+        Args:
+            leaves: of the genomes, each leading with `genomes`.
+            seed: the data of a key.
+        """
+        key, genomes = jax.random.wrap_key_data(seed), _genome(leaves, self.problem.rule)
         return jax.vmap(lambda genome: self.problem.validate(genome, key, self.episodes))(genomes)
+
+
+def _genome(leaves: list[Array], rule: Rule) -> Genome:
+    """A genome, or many, from its leaves."""
+    return jax.tree.unflatten(jax.tree.structure(template(rule)), leaves)
 
 
 def cut(name: str, key: PRNGKeyArray, share: int, lanes: Any, *rest: Any) -> list[Job]:
@@ -141,11 +178,7 @@ def candidate_losses(
 def genomes_of(job: Job, rule: Rule) -> list[Genome]:
     """The genomes that a job is about."""
     lanes = job.arguments[0]
-    if isinstance(lanes, Genome):
-        stacked = lanes
-    elif isinstance(lanes, tuple):
-        stacked = lanes[0]
-    else:
+    if not isinstance(lanes, tuple | list):
         return [unflatten(jnp.asarray(vector), rule) for vector in lanes]
-    count = jax.tree.leaves(stacked)[0].shape[0]
-    return [jax.tree.map(lambda leaf, n=n: leaf[n], stacked) for n in range(count)]
+    leaves = lanes[0] if isinstance(lanes, tuple) else lanes
+    return [_genome([leaf[n] for leaf in leaves], rule) for n in range(len(leaves[0]))]

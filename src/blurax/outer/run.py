@@ -229,7 +229,8 @@ def _validate(
 ) -> tuple[RunState, Float[Array, "members pairs"]]:
     """Score all genomes, always on the same episodes, and keep the best one ever seen."""
     genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
-    jobs = cut("scores", episodes, share, genomes, jax.random.key_data(episodes))
+    leaves = jax.tree.leaves(genomes)
+    jobs = cut("scores", episodes, share, leaves, jax.random.key_data(episodes))
     scores = joined(evaluate(jobs))
     means = jnp.mean(scores, axis=1)
     leader = jnp.argmax(means).astype(jnp.int32)
