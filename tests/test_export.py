@@ -127,7 +127,9 @@ def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
 
     def loss(genome):
         end, _ = unroll(genome, state, x, y)
-        return query_loss(predict(genome, NetworkState(end.synapses, None), x[0]), y[0], Kind.CLASSES)
+        return query_loss(
+            predict(genome, NetworkState(end.synapses, None), x[0]), y[0], Kind.CLASSES
+        )
 
     port = Port(torch_blur, lambda leaf: torch.as_tensor(np.array(leaf)))
     genes = {path: leaf.requires_grad_() for path, leaf in port.genes(genome).items()}

@@ -8,7 +8,8 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
-from blurax.experiments.inside import MATRICES, look, positions
+from blurax.experiments.ablation import MATRICES, positions
+from blurax.experiments.inside import look
 from blurax.genome import flatten
 from blurax.spec import Activation, Rule
 from blurax.tasks import get
