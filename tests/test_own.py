@@ -10,7 +10,7 @@ import blurax
 from blurax.baselines import Taught
 from blurax.errors import BluraxError
 from blurax.network import Network
-from blurax.tasks import TASKS, EpisodeSpec, Kind, Split
+from blurax.tasks import EpisodeSpec, Kind, Split
 from blurax.teach import query_loss
 
 SPEC = EpisodeSpec(steps=3, batch=16, query=20, held_out=30)
@@ -24,16 +24,6 @@ def ring(key, n):
 def line(key, n):
     x = jax.random.normal(key, (n, 3))
     return x, x @ jnp.array([[1.0], [2.0], [0.0]])
-
-
-@pytest.fixture
-def names(monkeypatch):
-    """The tasks by name, as they are again afterwards."""
-    monkeypatch.setattr("blurax.tasks.registry.TASKS", TASKS)
-    before = dict(TASKS)
-    yield TASKS
-    TASKS.clear()
-    TASKS.update(before)
 
 
 def test_a_function_draws_labelled_examples_that_never_repeat():
@@ -82,7 +72,8 @@ def test_a_function_that_draws_wrongly_is_told(draw, options, message):
     assert "\n" not in str(told.value)
 
 
-def test_a_task_of_ones_own_goes_by_its_name(names, tmp_path):
+@pytest.mark.usefixtures("own_tasks_forgotten")
+def test_a_task_of_ones_own_goes_by_its_name(tmp_path):
     blurax.add_task(blurax.from_function(ring, 2, 2, "ring"))
     noisy = blurax.task("ring:noise=0.5").sample(jax.random.key(0), SPEC, Split.TEST)
     plain = blurax.task("ring").sample(jax.random.key(0), SPEC, Split.TEST)
@@ -96,7 +87,7 @@ def test_a_task_of_ones_own_goes_by_its_name(names, tmp_path):
     assert blurax.task("ring").features == 3
 
 
-@pytest.mark.usefixtures("unchecked", "names")
+@pytest.mark.usefixtures("unchecked", "own_tasks_forgotten")
 @pytest.mark.parametrize(
     ("task", "message"),
     [

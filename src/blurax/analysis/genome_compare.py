@@ -49,7 +49,10 @@ def comparison_panel(names: tuple[str, str], genomes: tuple[Genome, Genome]) -> 
     Args:
         genomes: as `matched` gives them.
     """
-    table = Table(box=None, header_style="dim", pad_edge=False)
+    caption = (
+        "Of a matrix its length, the length of the difference, and the cosine between the two."
+    )
+    table = Table(box=None, header_style="dim", pad_edge=False, caption=caption)
     for name in ("", *names, "difference", "cosine"):
         table.add_column(Text(name), justify="left" if name == "" else "right")
     for part, other in zip(*(parts(genome) for genome in genomes), strict=True):

@@ -52,17 +52,17 @@ def ablate(
         The whole genome's score, and the tables: terms first, then a table for each matrix.
     """
     vector, places = flatten(genome), positions(genome)
-    terms = dict(_terms(genome, places))
+    rests = dict(terms(genome, places))
     single = [place for name in MATRICES for place in places[name].ravel().tolist()]
-    changed = [vector.at[where].set(value) for where, value in terms.values()]
+    changed = [vector.at[where].set(value) for where, value in rests.values()]
     changed += [vector.at[place].set(0.0) for place in single]
     scores = np.asarray(_scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
     lost = scores[0] - scores[1:]
     row = ("", "the genome with")
     tables = [
-        findings.table("Each term: points lost", row, [""], list(terms), lost[None, : len(terms)])
+        findings.table("Each term: points lost", row, [""], list(rests), lost[None, : len(rests)])
     ]
-    at = dict(zip(single, lost[len(terms) :], strict=True))
+    at = dict(zip(single, lost[len(rests) :], strict=True))
     for name, (title, row, column) in MATRICES.items():
         where = places[name]
         rows, columns = ([str(n + 1) for n in range(size)] for size in where.shape)
@@ -72,7 +72,7 @@ def ablate(
     return float(scores[0].mean()), plain
 
 
-def _terms(
+def terms(
     genome: Genome, places: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, tuple[np.ndarray, float]]]:
     """The terms that this genome has: their numbers in its vector, and what puts them to rest."""
