@@ -97,6 +97,13 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) >= 3
 
 
+def test_the_python_of_the_estimators_page_runs(tmp_path):
+    page = (DOCS / "estimator.md").read_text()
+    names = pages.run("\n".join(pages.blocks(page, "python")), tmp_path)
+    assert names["rule"]["states"] == 4
+    assert names["search"].param_grid == {"blurclassifier__genome": ["default", "mlp-fast"]}
+
+
 def test_the_commands_of_the_quickstart_parse(monkeypatch):
     blocks = pages.blocks((DOCS / "quickstart.md").read_text(), "sh")
     found = [words for block in blocks for words in pages.commands(block)]
