@@ -7,17 +7,14 @@ import shutil
 import struct
 import subprocess
 
-import jax
 import pytest
 
-from blurax import genome as genomes
 from blurax.analysis.report import write_report
 from blurax.errors import BluraxError
-from blurax.experiments.inside import look
+from blurax.findings import Chart, Curve, Findings, Table
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.spec import Rule
-from blurax.tasks import EpisodeSpec, get
+from blurax.tasks import EpisodeSpec
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -55,6 +52,17 @@ CONFIG = MetaTrain(
 )
 
 
+SEEN = Findings(
+    "",
+    "Inside a genome: iris, network 4-4-3",
+    "",
+    "0.1.0",
+    "3 steps of 128 examples, <2> seeds.",
+    charts=(Chart("Angle", "steps", "degrees", (Curve("layer 1", (1.0, 2.0), (10.0, 20.0)),)),),
+    tables=(Table("Each term", "", "with", ("",), ("μ = 0", "f = 0"), ((0.25, 0.5),)),),
+)
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "a <run> & more"
@@ -65,9 +73,8 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def file(directory):
-    """The report, with what was seen of a genome at work."""
-    seen = look(genomes.random(jax.random.key(0), Rule()), get("iris"), "4", 3, 2)
-    return write_report(directory, directory / "report.html", seen)
+    """The report, with what might have been seen of a genome at work."""
+    return write_report(directory, directory / "report.html", SEEN)
 
 
 def parsed(file):
@@ -104,7 +111,7 @@ def test_it_says_what_was_run_and_found(page, directory):
 
 def test_the_genome_at_work_is_told(page, directory, tmp_path):
     text = " ".join(" ".join(page.text).split())
-    assert "The genome at work 3 steps of 128 examples, 2 seeds, validation examples." in text
+    assert "The genome at work 3 steps of 128 examples, <2> seeds." in text
     without = parsed(write_report(directory, tmp_path / "short.html"))
     assert len(without.pictures) == 3
     assert "at work" not in " ".join(without.text)

@@ -113,6 +113,8 @@ def _scales(axes: Axes, chart: Chart) -> None:
     last = max(curve.x[-1] for curve in chart.curves)
     if chart.log_x:
         style.log_steps(axes, style.round_steps(int(last)))
+    elif all(x == int(x) for curve in chart.curves for x in curve.x):
+        style.whole_steps(axes, [int(x) for curve in chart.curves for x in curve.x])
     if chart.log_y:
         values = np.concatenate([curve.mean for curve in chart.curves])
         shown = values[(values > 0) & (values < 1e12)]

@@ -30,4 +30,4 @@ def export(
         require(not target.exists(), f"{target} is there already; name another directory.")
     for target, source in targets.items():
         io.write_bytes(target, source.read_bytes())
-        Console().print(escape(str(target)))
+        Console().print(escape(str(target)), soft_wrap=True)

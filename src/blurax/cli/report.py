@@ -30,7 +30,7 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
     console = Console()
     seen = _seen(console, run) if inside else None
     page = write_report(run, html or run / "report.html", seen)
-    console.print(f"Report: {escape(str(page))}")
+    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
 
 
 def _seen(console: Console, directory: Path) -> Findings | None:

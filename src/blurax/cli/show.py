@@ -23,7 +23,7 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     suffix = "-canonical" if canonical else ""
     picture = png or path.with_name(f"{path.stem}{suffix}.png")
     draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
-    console.print(f"Picture: {escape(str(picture))}")
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
 
 
 def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> None:
@@ -33,7 +33,7 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
     console.print(comparison_panel(names, genomes))
     picture = png or paths[0].with_name(f"{paths[0].stem}-and-{paths[1].stem}.png")
     draw_comparison(names, genomes, picture)
-    console.print(f"Picture: {escape(str(picture))}")
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
 
 
 def check_lesson(task: str, hidden: str, steps: int) -> None:
@@ -60,4 +60,4 @@ def look_inside(
     base = png or path
     picture = base.with_name(f"{base.stem}-inside.png")
     draw_findings(found, picture)
-    console.print(f"Picture: {escape(str(picture))}")
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
