@@ -37,7 +37,7 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         "compare": ("experiment",),
         "export": ("zoo",),
         "meta_train": ("run", "_new_directory"),
-        "report": ("write_report",),
+        "report": ("read_config", "write_report"),
         "show": ("zoo",),
         "train": ("zoo",),
         "zoo": ("zoo",),

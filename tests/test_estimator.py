@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -78,6 +79,50 @@ def test_it_works_in_a_pipeline_a_search_and_side_by_side(iris):
     assert search.score(held_x, held_y) > 0.8
     scores = [cross_val_score(small(), x, y, cv=3, n_jobs=jobs) for jobs in (1, 2)]
     np.testing.assert_array_equal(*scores)
+
+
+def test_a_search_side_by_side_finds_the_same(iris):
+    x, _, y, _ = iris
+    grid = {"genome": ["default", "backprop"]}
+    found = [GridSearchCV(small(steps=20), grid, cv=2, n_jobs=jobs).fit(x, y) for jobs in (1, 2)]
+    for name in ("mean_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(*(each.cv_results_[name] for each in found))
+    np.testing.assert_array_equal(*(each.best_estimator_.predict_proba(x) for each in found))
+
+
+def test_one_feature_and_a_constant_one_are_enough():
+    x = np.random.default_rng(0).uniform(-1, 1, size=(300, 1))
+    y = np.where(np.abs(x[:, 0]) > 0.5, "far", "near")
+    assert small(steps=200).fit(x, y).score(x, y) > 0.9
+    both = np.concatenate([x, np.full((300, 1), 7.0)], axis=1)
+    found = small(steps=200).fit(both, y)
+    assert found.score(both, y) > 0.9
+    changed = found.predict_proba(both + np.array([0, 1e6]))
+    np.testing.assert_array_equal(changed, found.predict_proba(both))  # it never varied: no news
+    numbers = BlurRegressor((16,), random_state=0).fit(x, 3 * x[:, 0] + 1)
+    assert numbers.score(x, 3 * x[:, 0] + 1) > 0.9
+
+
+def test_early_stopping_holds_some_of_each_class_apart():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 3)), np.repeat(["common", "rare"], [190, 10])
+    found = small(early_stopping=True, validation_fraction=0.2)
+    for seed in range(5):
+        found.classes_ = np.unique(y)
+        parts = found._divided(x, found._signed(y), np.random.RandomState(seed))
+        assert (parts[3] == "rare").sum() == 2
+        assert len(parts[3]) == 40
+    alone = np.repeat(["common", "alone"], [199, 1])  # cannot be divided, and is not asked to be
+    assert small(early_stopping=True).fit(x, alone).n_iter_ > 0
+
+
+def test_a_dumped_one_answers_the_same(iris, tmp_path):
+    x, held_x, y, _ = iris
+    found = small().fit(x, y)
+    joblib.dump(found, tmp_path / "found.joblib")
+    again = joblib.load(tmp_path / "found.joblib")  # as scikit-learn does, and our own file
+    np.testing.assert_array_equal(found.predict_proba(held_x), again.predict_proba(held_x))
+    assert again.learning_curve_ == found.learning_curve_
 
 
 def test_a_pickled_one_answers_the_same_and_learns_on_the_same(iris):

@@ -1,8 +1,13 @@
-"""The file that users copy learns the same as blurax, variant by variant, and needs only NumPy."""
+"""The files that users copy learn the same as blurax, variant by variant, and need nothing else."""
 
 import ast
+import dataclasses
+import functools
+import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -11,76 +16,154 @@ import pytest
 import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io, zoo
-from blurax.export import NUMPY, numpy_blur
+from blurax.export import Library
 from blurax.frozen import to_json
 from blurax.inner import predict, unroll
 from blurax.network import NetworkState
+from blurax.tasks import Kind
+from blurax.teach import query_loss
 from closeness import assert_close
-from variants import TABLE, batches, lively, newborn
+from variants import TABLE, batches, jit, lively, newborn
 
 STEPS = 4
 
+needs_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None,
+    reason="PyTorch is not installed (pip install 'blurax[torch]')",
+)
+LIBRARIES = [Library.NUMPY, pytest.param(Library.TORCH, marks=needs_torch)]
 
-def both(name: str):
-    """A variant's trajectory here and there, from the same birth on the same batches."""
+
+@dataclasses.dataclass(frozen=True)
+class Port:
+    """One of the files, and how numbers get into it."""
+
+    file: ModuleType
+    number: Callable
+    """An array of that library, from one of JAX."""
+
+    def genes(self, genome) -> dict:
+        return {path: self.number(leaf) for path, leaf in genomes.leaves(genome).items()}
+
+    def network(self, state: NetworkState) -> dict:
+        kept = state.neurons
+        return {
+            "synapses": [
+                tuple(None if w is None else self.number(w) for w in parts(layer))
+                for layer in state.synapses
+            ],
+            "neurons": None if kept is None else [self.number(a) for a in kept],
+            "steps": 0,
+        }
+
+
+def parts(layer) -> tuple:
+    return layer.forward, layer.bias, layer.backward
+
+
+@pytest.fixture(params=LIBRARIES, ids=str)
+def port(request) -> Port:
+    if request.param is Library.NUMPY:
+        from blurax.export import numpy_blur
+
+        return Port(numpy_blur, np.asarray)
+    import torch
+
+    from blurax.export import torch_blur
+
+    return Port(torch_blur, lambda leaf: torch.as_tensor(np.array(leaf)))
+
+
+@functools.cache
+def here(name: str) -> tuple:
+    """What blurax does: the synapses after each step, and what the last network answers."""
     rule, genome, state = TABLE[name], lively(TABLE[name]), newborn(TABLE[name])
     x, y = batches(STEPS)
-    end, _ = jax.jit(unroll)(genome, state, x, y)
-    copied = {path: np.asarray(leaf) for path, leaf in genomes.leaves(genome).items()}
-    network = {
-        "synapses": [
-            tuple(None if w is None else np.asarray(w) for w in (s.forward, s.bias, s.backward))
-            for s in state.synapses
-        ],
-        "neurons": None if state.neurons is None else [np.asarray(a) for a in state.neurons],
-        "steps": 0,
-    }
-    plain = to_json(rule)
-    for batch in range(STEPS):
-        network = numpy_blur.step(
-            plain, copied, network, np.asarray(x[batch]), np.asarray(y[batch])
-        )
-    return (genome, end, x[0]), (plain, copied, network, np.asarray(x[0]))
+
+    @jit
+    def taught(genome, state):
+        end, each = unroll(genome, state, x, y, lambda state, _: state.synapses)
+        return each, predict(genome, NetworkState(end.synapses, None), x[0])
+
+    return to_json(rule), genome, state, *taught(genome, state)
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_variant_takes_the_same_steps(name: str):
-    (genome, end, x), there = both(name)
-    for mine, theirs in zip(end.synapses, there[2]["synapses"], strict=True):
-        for ours, copied in zip((mine.forward, mine.bias, mine.backward), theirs, strict=True):
-            if ours is not None:
-                assert_close(copied, ours, tolerance=1e-10)
-    at_rest = NetworkState(end.synapses, None)
-    assert_close(numpy_blur.predict(*there), predict(genome, at_rest, x), tolerance=1e-9)
+def test_a_variant_takes_the_same_steps(name: str, port: Port):
+    rule, genome, state, each, answer = here(name)
+    genes, network = port.genes(genome), port.network(state)
+    for number, (x, y) in enumerate(zip(*batches(STEPS), strict=True)):
+        network = port.file.step(rule, genes, network, port.number(x), port.number(y))
+        for mine, theirs in zip(each, network["synapses"], strict=True):
+            for ours, copied in zip(parts(mine), theirs, strict=True):
+                assert (ours is None) == (copied is None)
+                if ours is not None:
+                    assert_close(np.asarray(copied), ours[number], tolerance=1e-10)
+    found = port.file.predict(rule, genes, network, port.number(batches(STEPS)[0][0]))
+    assert_close(np.asarray(found), answer, tolerance=1e-9)
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_file_is_read_the_same(name: str):
-    rule, genes = numpy_blur.load_genome(zoo.genome_file(name))
+def test_a_file_is_read_the_same(name: str, port: Port):
+    rule, genes = port.file.load_genome(zoo.genome_file(name))
     genome, _ = io.load_genome(zoo.genome_file(name))
     assert rule == to_json(genome.rule)
     expected = genomes.leaves(genome)
     assert set(genes) == set(expected)
     for path, leaf in expected.items():
-        np.testing.assert_array_equal(genes[path], np.asarray(leaf, genes[path].dtype))
+        found = np.asarray(genes[path])
+        np.testing.assert_array_equal(found, np.asarray(leaf, found.dtype))
 
 
-def test_a_newborn_is_as_large_as_one_of_blurax():
+@needs_torch
+@pytest.mark.parametrize("name", ["default", "cross-entropy", "saturation-length"])
+def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
+    import torch
+
+    from blurax.export import torch_blur
+
+    rule, genome, state, *_ = here(name)
+    x, y = batches(STEPS)
+
+    def loss(genome):
+        end, _ = unroll(genome, state, x, y)
+        return query_loss(
+            predict(genome, NetworkState(end.synapses, None), x[0]), y[0], Kind.CLASSES
+        )
+
+    port = Port(torch_blur, lambda leaf: torch.as_tensor(np.array(leaf)))
+    genes = {path: leaf.requires_grad_() for path, leaf in port.genes(genome).items()}
+    network = port.network(state)
+    for batch in range(STEPS):
+        network = torch_blur.step(
+            rule, genes, network, port.number(x[batch]), port.number(y[batch])
+        )
+    scores = torch_blur.predict(rule, genes, network, port.number(x[0]))
+    right = port.number(y[0]).argmax(1)
+    torch.nn.functional.cross_entropy(scores, right).backward()
+    for path, leaf in genomes.leaves(jit(jax.grad(loss))(genome)).items():
+        slope = genes[path].grad
+        assert_close(np.zeros_like(leaf) if slope is None else slope.numpy(), leaf, tolerance=1e-8)
+
+
+def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
     rule = to_json(TABLE["default"])
-    born = numpy_blur.newborn(rule, (50, 40, 30), np.random.default_rng(0))
-    assert [w.shape for w, _, _ in born["synapses"]] == [(2, 50, 40), (2, 40, 30)]
+    if port.file.__name__.endswith("numpy_blur"):
+        source = np.random.default_rng(0)
+    else:
+        import torch
+
+        source = torch.Generator().manual_seed(0)
+    born = port.file.newborn(rule, (50, 40, 30), source)
+    assert [tuple(w.shape) for w, _, _ in born["synapses"]] == [(2, 50, 40), (2, 40, 30)]
     assert born["synapses"][0][2] is None  # nothing leads back to the input
-    assert born["synapses"][1][2].shape == (2, 30, 40)
-    assert born["synapses"][0][0].std() == pytest.approx(TABLE["default"].init.std, rel=0.1)
+    assert tuple(born["synapses"][1][2].shape) == (2, 30, 40)
+    std = float(born["synapses"][0][0].std())
+    assert std == pytest.approx(TABLE["default"].init.std, rel=0.1)
 
 
-@pytest.mark.usefixtures("unchecked")
-def test_the_command_writes_two_files_that_work_alone(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
-    out = tmp_path / "out"
-    assert cli.main(["export", str(out), "--genome", "toys"]) == 0
-    assert {p.name for p in out.iterdir()} == {"numpy_blur.py", "toys.safetensors"}
-    code = (
+ALONE = {
+    Library.NUMPY: (
         "import numpy as np, numpy_blur as nb\n"
         "rule, genes = nb.load_genome('toys.safetensors')\n"
         "rng = np.random.default_rng(0)\n"
@@ -91,21 +174,46 @@ def test_the_command_writes_two_files_that_work_alone(tmp_path, monkeypatch, cap
         "    score = np.mean(nb.predict(rule, genes, network, x).argmax(1) == y.argmax(1))\n"
         "    network = nb.step(rule, genes, network, x, y)\n"
         "print(score)\n"
-    )
-    alone = [sys.executable, "-c", code]
+    ),
+    Library.TORCH: (
+        "import torch, torch_blur as tb\n"
+        "rule, genes = tb.load_genome('toys.safetensors')\n"
+        "rng = torch.Generator().manual_seed(0)\n"
+        "network = tb.newborn(rule, (2, 20, 2), rng)\n"
+        "for _ in range(50):\n"
+        "    x = 2 * torch.rand((128, 2), generator=rng) - 1\n"
+        "    same = x[:, :1] * x[:, 1:] > 0\n"
+        "    y = torch.where(same == torch.tensor([True, False]), 1.0, -1.0)\n"
+        "    right = tb.predict(rule, genes, network, x).argmax(1) == y.argmax(1)\n"
+        "    network = tb.step(rule, genes, network, x, y)\n"
+        "print(right.float().mean().item())\n"
+    ),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_command_writes_two_files_that_work_alone(library, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
+    out = tmp_path / "out"
+    command = ["export", str(out), "--genome", "toys", "--library", library.value]
+    assert cli.main(command) == 0
+    assert {p.name for p in out.iterdir()} == {library.file.name, "toys.safetensors"}
+    alone = [sys.executable, "-c", ALONE[library]]
     score = subprocess.run(alone, cwd=out, capture_output=True, text=True, check=True).stdout
     assert float(score) > 0.85  # xor
-    assert cli.main(["export", str(out), "--genome", "toys"]) == 2
+    assert cli.main(command) == 2
     assert "is there already" in capsys.readouterr().err
 
 
-def test_the_file_imports_numpy_and_json_alone():
-    tree = ast.parse(NUMPY.read_text())
+@pytest.mark.parametrize("library", Library)
+def test_a_file_imports_its_library_and_json_alone(library: Library):
+    tree = ast.parse(library.file.read_text())
     names = {
         alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.Import)
         for alias in node.names
     }
-    assert names == {"json", "numpy"}
+    assert names == {"json", library.value}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -2,16 +2,20 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
-from blurax.experiments.inside import MATRICES, look, positions
-from blurax.genome import flatten
-from blurax.spec import Activation, Rule
+from blurax.experiments.ablation import MATRICES, TERMS, positions, terms
+from blurax.experiments.inside import ANGLE, TURNED, look
+from blurax.genome import flatten, unflatten
+from blurax.spec import Activation, Normalise, Oja, Rule, Saturation, Stabilise, Update
 from blurax.tasks import get
+from variants import lively
 
 DIGITS = get("digits")
 
@@ -46,6 +50,57 @@ def test_what_back_propagation_needs_is_missed(backprop):
     assert (post.rows, post.columns) == (("1",), ("1", "2"))
     assert post.at("1", "2") > 0.3  # nothing is learned
     assert post.at("1", "1") == 0
+
+
+def test_terms_are_taken_away_one_at_a_time(backprop):
+    (terms,) = (t for t in backprop.tables if t.title == "Each term: points lost")
+    assert terms.columns == ("η~ = 0", "μ = 0", "f = 0", "f~ = 1")  # it has no others
+    whole = backprop.fact("accuracy of the whole genome")
+    nothing_learned = whole - terms.at("", "η~ = 0")
+    assert nothing_learned < 0.3
+    assert terms.at("", "f~ = 1") == 0  # as it is anyway
+    assert 0 < terms.at("", "μ = 0") < terms.at("", "η~ = 0")  # the last layer learns alone
+
+
+def test_each_term_of_a_genome_with_everything_rests():
+    rule = Rule(
+        states=4,
+        stabilise=Stabilise(Normalise.BOTH, Oja.MULTIPLIER, True, Saturation.LENGTH),
+        update=Update(after_forward=True),
+    )
+    genome = lively(rule)
+    vector, found = flatten(genome), dict(terms(genome, positions(genome)))
+    assert set(found) == {*TERMS, "no bound", "no state 3", "no state 4"}
+    touched = np.concatenate([where for where, _ in found.values()])
+    assert set(range(len(vector))) - set(touched.tolist()) <= set(
+        np.concatenate([positions(genome)[name].ravel() for name in UNTOUCHED]).tolist()
+    )
+    where, value = found["no state 3"]
+    silent = unflatten(vector.at[where].set(value), rule)
+    nu, mu = silent.neuron.nu, silent.neuron.mu
+    for part in (nu[2], nu[:, 2], mu[2], mu[:, 2], silent.synapse.nu_tilde[2]):
+        assert not part.any()
+    assert np.count_nonzero(nu) == 9
+
+
+UNTOUCHED = (
+    *("neuron.nu", "neuron.eta", "synapse.nu_tilde", "synapse.mu_tilde"),
+    *(f"forward_synapse.{n}" for n in ("nu_tilde", "mu_tilde", "f_tilde", "oja", "saturation")),
+)
+"""Numbers that no term is about: the matrices are taken apart number by number."""
+
+
+def test_what_only_stretches_synapses_has_no_part_in_what_turns_them():
+    swift = dataclasses.replace(
+        Rule.backprop(Activation.TANH), stabilise=Stabilise(normalise_synapses=True)
+    )
+    growing = eqx.tree_at(
+        lambda g: g.synapse.f_tilde, genomes.backprop(swift, 0.05), jnp.array(1.5)
+    )
+    found = look(growing, DIGITS, "16", 5, 2)
+    last, turned = (found.chart(name).curve("layer 2") for name in (ANGLE, TURNED))
+    assert min(last.mean) > 60  # it mostly grows
+    assert max(turned.mean) < 15  # and turns down the gradient; the loss of what was said decides
 
 
 def test_positions_are_those_of_the_vector():

@@ -28,7 +28,7 @@ def test_the_python_runs(tmp_path, capsys):
 
 def test_the_commands_parse(monkeypatch):
     commands = pages.commands(pages.blocks(README, "sh")[2])
-    assert len(commands) == 12
+    assert len(commands) == 14
     for words in commands[:-1]:
         pages.parse(words, monkeypatch)
     with pytest.raises(SystemExit) as caught:

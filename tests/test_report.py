@@ -2,11 +2,16 @@
 
 import base64
 import html.parser
+import json
+import shutil
+import struct
+import subprocess
 
 import pytest
 
 from blurax.analysis.report import write_report
 from blurax.errors import BluraxError
+from blurax.findings import Chart, Curve, Findings, Table
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.tasks import EpisodeSpec
@@ -47,6 +52,17 @@ CONFIG = MetaTrain(
 )
 
 
+SEEN = Findings(
+    "",
+    "Inside a genome: iris, network 4-4-3",
+    "",
+    "0.1.0",
+    "3 steps of 128 examples, <2> seeds.",
+    charts=(Chart("Angle", "steps", "degrees", (Curve("layer 1", (1.0, 2.0), (10.0, 20.0)),)),),
+    tables=(Table("Each term", "", "with", ("",), ("μ = 0", "f = 0"), ((0.25, 0.5),)),),
+)
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "a <run> & more"
@@ -56,17 +72,27 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(directory):
+def file(directory):
+    """The report, with what might have been seen of a genome at work."""
+    return write_report(directory, directory / "report.html", SEEN)
+
+
+def parsed(file):
     found = Page()
-    found.feed(write_report(directory, directory / "report.html").read_text())
+    found.feed(file.read_text())
     found.close()
     return found
+
+
+@pytest.fixture(scope="module")
+def page(file):
+    return parsed(file)
 
 
 def test_the_page_is_whole_and_stands_alone(page):
     assert page.open == []
     assert page.links == []
-    assert len(page.pictures) == 3
+    assert len(page.pictures) == 4
     for picture in page.pictures:
         data = base64.b64decode(picture.removeprefix("data:image/png;base64,"), validate=True)
         assert data.startswith(b"\x89PNG")
@@ -81,6 +107,51 @@ def test_it_says_what_was_run_and_found(page, directory):
     assert "seed 0" in text
     assert "learning_rate" not in text  # as usual, so not told
     assert f"blurax meta-train --resume {directory}" in text
+
+
+def test_the_genome_at_work_is_told(page, directory, tmp_path):
+    text = " ".join(" ".join(page.text).split())
+    assert "The genome at work 3 steps of 128 examples, <2> seeds." in text
+    without = parsed(write_report(directory, tmp_path / "short.html"))
+    assert len(without.pictures) == 3
+    assert "at work" not in " ".join(without.text)
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+ALONE = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--hide-scrollbars", "--window-size=900,4000", "--host-resolver-rules=MAP * ~NOTFOUND"),
+)
+ASK = """<script>addEventListener("load", () => {
+  const pictures = [...document.images].map((i) => [i.complete, i.naturalWidth, i.clientWidth]);
+  const asked = performance.getEntriesByType("resource").map((e) => e.name);
+  const width = document.documentElement.scrollWidth;
+  document.title = JSON.stringify({pictures, asked, width});
+})</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium to look at the page with")
+def test_a_browser_shows_it(file, tmp_path):
+    """All pictures are there, none wider than the page, and nothing was asked of anybody."""
+    copy = tmp_path / "asked.html"  # the report has no scripts; its copy gets one that looks
+    copy.write_text(file.read_text().replace("</body>", f"{ASK}</body>"))
+    start = [BROWSER, *ALONE, f"--user-data-dir={tmp_path / 'profile'}"]
+    dom = subprocess.run(
+        [*start, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=60
+    ).stdout
+    found = json.loads(html.unescape(dom.split("<title>")[1].split("</title>")[0]))
+    assert len(found["pictures"]) == 4
+    for complete, natural, shown in found["pictures"]:
+        assert complete
+        assert natural >= 1000
+        assert 600 < shown <= 900
+    assert found["width"] <= 900
+    assert [name for name in found["asked"] if not name.startswith("data:")] == []
+    picture = tmp_path / "page.png"
+    subprocess.run([*start, f"--screenshot={picture}", file.as_uri()], timeout=60, check=True)
+    assert struct.unpack(">II", picture.read_bytes()[16:24]) == (900, 4000)
+    assert picture.stat().st_size > 50_000  # an empty page takes a tenth of that
 
 
 def test_every_task_has_its_score(page):

@@ -15,6 +15,8 @@ WIDTH, ROW = 1500, 560
 """Pixels of a picture, and of a row of charts."""
 ACROSS = 3
 """Charts beside each other, at most."""
+ALONE = 6
+"""Columns of a table that still leave room for another beside it."""
 
 
 def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
@@ -26,17 +28,17 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
     plots = [*found.charts, *found.scatters]
     squares = [image for image in found.images if image.bar]
     strips = [image for image in found.images if not image.bar]
-    heights = [float(ROW) for _ in range(math.ceil(len(plots) / ACROSS))]
+    across = 2 if len(plots) == 4 else ACROSS
+    heights = [float(ROW) for _ in range(math.ceil(len(plots) / across))]
     heights += [_table_height(row) for row in _table_rows(found)]
     heights += [620.0] if squares else []
     heights += [max(120.0, 95.0 * math.ceil(len(strips) / 2))] if strips else []
     title = f"Figure {found.figure}. {found.title}" if found.figure else found.title
     figure = style.new_figure(WIDTH, int(sum(heights)) + 70, title)
     parts = iter(style.stacked(figure, *heights))
-    for first in range(0, len(plots), ACROSS):
-        row = plots[first : first + ACROSS]
-        across = min(ACROSS, len(plots))
-        places = style.side_by_side(next(parts), *[1.0] * across)
+    for first in range(0, len(plots), across):
+        row = plots[first : first + across]
+        places = style.side_by_side(next(parts), *[1.0] * min(across, len(plots)))
         for place, plot in zip(places, row, strict=False):
             if isinstance(plot, Chart):
                 _draw_chart(place, plot)
@@ -57,8 +59,15 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
 
 
 def _table_rows(found: Findings) -> list[tuple[Table, ...]]:
-    """Two tables beside each other, at most."""
-    return [found.tables[n : n + 2] for n in range(0, len(found.tables), 2)]
+    """Two tables beside each other, at most; a wide one stands alone."""
+    rows: list[tuple[Table, ...]] = []
+    for table in found.tables:
+        alone = len(table.columns) > ALONE
+        if rows and len(rows[-1]) == 1 and not alone and len(rows[-1][0].columns) <= ALONE:
+            rows[-1] = (*rows[-1], table)
+        else:
+            rows.append((table,))
+    return rows
 
 
 def _table_height(row: tuple[Table, ...]) -> float:
@@ -104,6 +113,8 @@ def _scales(axes: Axes, chart: Chart) -> None:
     last = max(curve.x[-1] for curve in chart.curves)
     if chart.log_x:
         style.log_steps(axes, style.round_steps(int(last)))
+    elif all(x == int(x) for curve in chart.curves for x in curve.x):
+        style.whole_steps(axes, [int(x) for curve in chart.curves for x in curve.x])
     if chart.log_y:
         values = np.concatenate([curve.mean for curve in chart.curves])
         shown = values[(values > 0) & (values < 1e12)]

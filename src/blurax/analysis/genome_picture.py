@@ -23,17 +23,23 @@ def draw_genome(genome: Genome, path: str | os.PathLike[str], title: str = "") -
     """
     heading = title or f"A genome of {size(genome)} numbers, k = {genome.rule.states}"
     found = parts(genome)
-    side = _cell(genome.rule.states) * max(2, genome.rule.states)
-    items = max(len(part.grids) for part in found) + 1
-    across = items if genome.rule.states <= 4 else 3
-    heights = [_rows(part, across) * (side + 90.0) + 40 for part in found]
-    width = max(1000, across * (side + 90) + 40)
+    sizes = [part_size(part, genome.rule.states) for part in found]
+    width, across = max(size[0] for size in sizes), max(size[2] for size in sizes)
+    heights = [size[1] for size in sizes]
     figure = style.new_figure(width, round(sum(heights)) + 70, heading)
     for band, part in zip(style.stacked(figure, *heights), found, strict=True):
         if len(found) > 1:
             style.heading(band, part.title)
         draw_part(band, part, across)
     return style.save(figure, path)
+
+
+def part_size(part: Part, states: int) -> tuple[int, float, int]:
+    """Width and height of a drawn part in pixels, and how many stand side by side."""
+    side = _cell(states) * max(2, states)
+    across = len(part.grids) + 1 if states <= 4 else 3
+    width = max(1000, across * (side + 90) + 40)
+    return width, _rows(part, across) * (side + 90.0) + 40, across
 
 
 def draw_part(canvas: style.Canvas, part: Part, across: int) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
+from blurax.findings import Findings
 from blurax.frozen import to_json
 from blurax.genome import canonical
 from blurax.io import load_genome, write_text
@@ -35,8 +37,11 @@ h2 { margin-top: 2.5rem }
 """
 
 
-def write_report(directory: Path, path: Path) -> Path:
+def write_report(directory: Path, path: Path, inside: Findings | None = None) -> Path:
     """Write the page about a run, whole or not at all.
+
+    Args:
+        inside: what was seen of the kept genome at work.
 
     Raises:
         BluraxError: if the directory holds no run, one before its first validation, or a damaged
@@ -50,6 +55,7 @@ def write_report(directory: Path, path: Path) -> Path:
         bare = canonical(genome)
         title = "Its canonical form, to compare it with others"
         plain = draw_genome(bare, Path(folder) / "canonical.png", title).read_bytes()
+        work = draw_findings(inside, Path(folder) / "inside.png").read_bytes() if inside else b""
     run = draw_run(directory).read_bytes()
     name = directory.resolve().name
     done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
@@ -65,6 +71,7 @@ def write_report(directory: Path, path: Path) -> Path:
         _pairs(dict(rule_words(genome.rule))),
         _picture(own, "All numbers of the genome"),
         _picture(plain, "The genome in its canonical form"),
+        *(_at_work(inside, work) if inside else ()),
         "<h2>What was configured</h2>",
         "<p>Only what differs from the defaults.</p>",
         _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
@@ -86,6 +93,15 @@ def _page(title: str, body: str) -> str:
 def _picture(png: bytes, words: str) -> str:
     data = base64.b64encode(png).decode()
     return f'<p><img alt="{html.escape(words)}" src="data:image/png;base64,{data}"></p>'
+
+
+def _at_work(inside: Findings, picture: bytes) -> tuple[str, ...]:
+    words = "What it reaches, its angle to the gradient, its synapses, and what each number does"
+    return (
+        "<h2>The genome at work</h2>",
+        f"<p>{html.escape(inside.setting)}</p>",
+        _picture(picture, words),
+    )
 
 
 def _pairs(words: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from blurax.baselines.compare import BUDGETS, Comparison, compare_optimiser, mea
 from blurax.baselines.descent import Arrangement, Descent
 from blurax.baselines.learner import Learner, Schedule, Taught, follow
 from blurax.baselines.optimisers import OPTIMISERS, descend
+from blurax.baselines.own_rule import improve
 from blurax.baselines.record import Record, record_baseline, record_genome
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -32,6 +33,7 @@ __all__ = [
     "compare_optimiser",
     "descend",
     "follow",
+    "improve",
     "measure_genome",
     "record_baseline",
     "record_genome",

@@ -21,7 +21,7 @@ from blurax.cli.figure import make_figures
 from blurax.cli.meta_train import meta_train_from, recipe_in
 from blurax.cli.progress import resumable
 from blurax.cli.report import report
-from blurax.cli.show import check_lesson, look_inside, show_genome
+from blurax.cli.show import check_lesson, look_inside, show_both, show_genome
 from blurax.cli.tasks import list_tasks, show_tasks
 from blurax.cli.train import train
 from blurax.cli.zoo import show_zoo
@@ -93,6 +93,7 @@ def tasks(
 
 def show(
     genome: tyro.conf.Positional[Path],
+    other: tyro.conf.Positional[Path | None] = None,
     png: Path | None = None,
     canonical: bool = False,
     task: str | None = None,
@@ -104,6 +105,7 @@ def show(
 
     Args:
         genome: A genome file, or the name of one that blurax zoo lists.
+        other: A second one: show how they differ, both in their canonical form.
         png: Where the picture goes; the default is beside the genome file, or in this folder.
         canonical: Show the genome without what only renames or rescales, so that two genomes can be
             compared.
@@ -114,6 +116,10 @@ def show(
         seeds: Networks to average over.
     """
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    if other is not None:
+        require(task is None, "--task watches one genome at work; name one alone.")
+        show_both(Console(), (genome, other), png)
+        return
     if task is not None:  # a mistake is told before anything is printed
         check_lesson(task, hidden, steps)
     show_genome(Console(), genome, png, canonical)

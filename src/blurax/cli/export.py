@@ -8,24 +8,26 @@ from rich.markup import escape
 
 from blurax import io, zoo
 from blurax.errors import require
-from blurax.export import NUMPY
+from blurax.export import Library
 
 
 def export(
     directory: tyro.conf.Positional[Path],
     genome: Path = Path("default"),
+    library: Library = Library.NUMPY,
 ) -> None:
-    """Write a genome and one Python file that lets it teach networks with NumPy alone.
+    """Write a genome and one Python file that lets it teach networks with NumPy or PyTorch alone.
 
     Args:
         directory: Where both go.
         genome: A genome file, or the name of one that blurax zoo lists.
+        library: What the file is written for; nothing else is needed to run it.
     """
-    file = zoo.find(genome)
+    file, code = zoo.find(genome), library.file
     io.load_genome(file)
-    targets = {directory / NUMPY.name: NUMPY, directory / file.name: file}
+    targets = {directory / code.name: code, directory / file.name: file}
     for target in targets:
         require(not target.exists(), f"{target} is there already; name another directory.")
     for target, source in targets.items():
         io.write_bytes(target, source.read_bytes())
-        Console().print(escape(str(target)))
+        Console().print(escape(str(target)), soft_wrap=True)

@@ -6,15 +6,40 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from blurax import io
 from blurax.analysis.report import write_report
+from blurax.experiments.inside import look
+from blurax.findings import Findings
+from blurax.outer.run import read_config
+from blurax.tasks import get
+
+LONGEST, SEEDS = 50, 3
+"""Steps at most, and newborn networks, of the lesson in which the genome is watched."""
 
 
-def report(run: tyro.conf.Positional[Path], html: Path | None = None) -> None:
+def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bool = True) -> None:
     """Write one self-contained HTML page about a meta-training run: it can be mailed as it is.
 
     Args:
         run: The run's directory.
         html: Where the page goes; the default is report.html in the run's directory.
+        inside: Also watch the kept genome teach the run's first task: the angle of its updates to
+            the gradient, the growth of synapses, what is lost without each number. It takes half a
+            minute or so.
     """
-    page = write_report(run, html or run / "report.html")
-    Console().print(f"Report: {escape(str(page))}")
+    console = Console()
+    seen = _seen(console, run) if inside else None
+    page = write_report(run, html or run / "report.html", seen)
+    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
+
+
+def _seen(console: Console, directory: Path) -> Findings | None:
+    """The kept genome at work; None for one with genes for each layer, which cannot be watched."""
+    config, _ = read_config(directory)
+    genome, _ = io.load_genome(directory / "best.safetensors")
+    if genome.rule.layers is not None:
+        return None
+    task = (config.validate_on or config.tasks)[0]
+    steps = min(LONGEST, config.validation_steps or config.episode.steps)
+    with console.status(f"watching the genome teach {escape(task)}"):
+        return look(genome, get(task), config.hidden[0], steps, SEEDS)

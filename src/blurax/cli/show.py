@@ -7,8 +7,9 @@ from rich.markup import escape
 
 from blurax import zoo
 from blurax.analysis.findings_view import draw_findings
+from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
-from blurax.experiments.inside import look
+from blurax.experiments.inside import ANGLE, look
 from blurax.genome import canonical as canonical_form
 from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, parse_hidden
@@ -22,7 +23,17 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     suffix = "-canonical" if canonical else ""
     picture = png or path.with_name(f"{path.stem}{suffix}.png")
     draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
-    console.print(f"Picture: {escape(str(picture))}")
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
+
+
+def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> None:
+    """Print and draw how two genomes differ, both in their canonical form."""
+    genomes = matched(*(zoo.genome(path)[0] for path in paths))
+    names = paths[0].name, paths[1].name
+    console.print(comparison_panel(names, genomes))
+    picture = png or paths[0].with_name(f"{paths[0].stem}-and-{paths[1].stem}.png")
+    draw_comparison(names, genomes, picture)
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
 
 
 def check_lesson(task: str, hidden: str, steps: int) -> None:
@@ -40,7 +51,7 @@ def look_inside(
         found = look(genome, get(task), hidden, steps, seeds)
     whole = found.fact("accuracy of the whole genome")
     console.print(f"\n{found.setting} Score after the last step: {100 * whole:.1f} %.")
-    angles = found.chart("Angle to the negative gradient of the loss").curves
+    angles = found.chart(ANGLE).curves
     for curve in angles:
         console.print(
             f"{curve.label}: updates {curve.mean[0]:.0f}° from the loss's negative gradient in "
@@ -49,4 +60,4 @@ def look_inside(
     base = png or path
     picture = base.with_name(f"{base.stem}-inside.png")
     draw_findings(found, picture)
-    console.print(f"Picture: {escape(str(picture))}")
+    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)

@@ -146,10 +146,18 @@ class Blur(BaseEstimator):
         return (x - self.shift_) * self.scale_
 
     def _divided(self, x: np.ndarray, y: np.ndarray, rng: np.random.RandomState) -> list:
-        """Training examples, and validation ones held apart as the user gave them."""
+        """Training examples, and validation ones held apart as the user gave them.
+
+        Of each class the same share, where there are examples enough for that.
+        """
         told = self._as_given(y)
-        share = self.validation_fraction
-        kept, held = train_test_split(np.arange(len(x)), test_size=share, random_state=rng)
+        share, rows = self.validation_fraction, np.arange(len(x))
+        classes = np.argmax(y, axis=1) if self.classifies else None
+        if classes is not None:
+            few = np.bincount(classes, minlength=y.shape[1]).min() < 2
+            scarce = min(share, 1 - share) * len(x) < y.shape[1] + 1
+            classes = None if few or scarce else classes
+        kept, held = train_test_split(rows, test_size=share, random_state=rng, stratify=classes)
         return [x[kept], y[kept], x[held], told[held]]
 
     def _check_parameters(self) -> None:

@@ -11,9 +11,10 @@ from blurax.tasks.base import (
     check_task,
     signed_one_hot,
 )
+from blurax.tasks.endless import FunctionTask, from_function
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
-from blurax.tasks.registry import TASKS, Entry, entry, get, score_name, weight
+from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -25,6 +26,7 @@ __all__ = [
     "Entry",
     "Episode",
     "EpisodeSpec",
+    "FunctionTask",
     "Kind",
     "Mixture",
     "Omniglot",
@@ -32,11 +34,13 @@ __all__ = [
     "Split",
     "Task",
     "Toy",
+    "add_task",
     "check_task",
     "choice",
     "entry",
     "from_arrays",
     "from_csv",
+    "from_function",
     "get",
     "score_name",
     "signed_one_hot",

@@ -3,13 +3,14 @@
 import dataclasses
 import difflib
 import enum
+import re
 from collections.abc import Callable
 from typing import Any
 
 from blurax.errors import BluraxError, require
 from blurax.tasks import grammar, images, omniglot, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
-from blurax.tasks.base import Kind, Task
+from blurax.tasks.base import EpisodeSpec, Kind, Split, Task, check_task
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
 
@@ -21,6 +22,7 @@ class Family(enum.StrEnum):
     TABLE = "table"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
+    OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,6 +183,48 @@ TASKS: dict[str, Entry] = {
     for entry in (*_toys(), *_tables(), *(_image(s) for s in SOURCES.values()), _few_shot())
 }
 """Every task by name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnOptions:
+    """A task of one's own has no options but the disguises that go with every task."""
+
+
+def add_task(task: Task) -> None:
+    """Give a task of one's own its name among the others, for this process.
+
+    From then on `blurax.task`, `MetaTrain.tasks` and mixtures take the name. A run that is
+    continued in another process takes the same call there first.
+
+    Raises:
+        BluraxError: if the name is taken or cannot stand in a list of tasks, or the task does not
+            draw what the protocol says.
+    """
+    require(isinstance(task, Task), f"task is of type {type(task).__name__}; it takes a Task.")
+    name = task.name
+    require(
+        re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) is not None,
+        f"The task is called {name!r}; a name takes small letters, digits and hyphens.",
+    )
+    require(
+        name not in TASKS or TASKS[name].family is Family.OWN,
+        f"There is a task {name!r} already; give yours another name.",
+    )
+    for split in Split:
+        check_task(task, EpisodeSpec(steps=2, batch=2, query=2), split)
+    TASKS[name] = Entry(
+        name,
+        Family.OWN,
+        "your own",
+        str(task.features),
+        str(task.outputs),
+        "yours",
+        "yours",
+        OwnOptions,
+        lambda options, text: task,
+        _always,
+        task.kind,
+    )
 
 
 def get(text: str, **options: Any) -> Task:

@@ -1,7 +1,6 @@
 """Toy tasks: endless 2-d examples with a class, and the sine, whose value is to be predicted."""
 
 import dataclasses
-from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -11,10 +10,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.tasks import worlds
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
-
-SUPPORT = 0
-_MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, signed_one_hot
+from blurax.tasks.endless import endless
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Toy(eqx.Module):
         def examples(key: PRNGKeyArray, n: int, mark: int) -> tuple[Array, Array]:
             return self._examples(key, theta, n, mark)
 
-        return _episode(examples, key, spec, split, first)
+        return endless(examples, key, spec, split, first)
 
     def grid(self, key: PRNGKeyArray, x: Float[Array, "n 2"]) -> Int[Array, " n"]:
         """The classes of any points in the world of the episode that `key` names."""
@@ -129,34 +126,11 @@ class Sine(eqx.Module):
             x = marked(2 * jnp.pi * jax.random.uniform(key, (n, 1), float), mark)
             return x, amplitude * jnp.sin(x)
 
-        return _episode(examples, key, spec, split, first)
+        return endless(examples, key, spec, split, first)
 
     def amplitude(self, key: PRNGKeyArray) -> Float[Array, ""]:
         """A of the episode that `key` names."""
         return 10 * jax.random.uniform(jax.random.fold_in(key, 0), (), float)
-
-
-Examples = Callable[[PRNGKeyArray, int, int], tuple[Array, Array]]
-"""So many examples and labels, with a mark."""
-
-
-def _episode(
-    examples: Examples,
-    key: PRNGKeyArray,
-    spec: EpisodeSpec,
-    split: Split,
-    first: int | Int[Array, ""],
-) -> Episode:
-    """An episode of examples that are drawn anew for each batch."""
-    check_split(split)
-    numbers = jnp.zeros(1, jnp.int32) if spec.fixed_batch else first + jnp.arange(spec.steps)
-    lesson = jax.random.fold_in(key, 1)
-    drawn = jax.vmap(
-        lambda number: examples(jax.random.fold_in(lesson, number), spec.batch, SUPPORT)
-    )(numbers)
-    x, y = (jnp.broadcast_to(part, (spec.steps, *part.shape[1:])) for part in drawn)
-    size = spec.query if split is Split.TRAIN else spec.held_out
-    return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, _MARKS[split]))
 
 
 def marked(x: Float[Array, "n features"], mark: int) -> Float[Array, "n features"]:

@@ -1,0 +1,117 @@
+"""What a genome's numbers do: take them away one at a time, and see what is lost."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from blurax import findings
+from blurax.findings import Table
+from blurax.genome import Genome, flatten, leaves, unflatten
+from blurax.network import Network
+from blurax.spec import Saturation
+from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.teach import final_score
+
+MATRICES = {
+    "neuron.nu": ("ν, forward", "into state", "from state"),
+    "neuron.mu": ("μ, backward", "into state", "from state"),
+    "synapse.nu_tilde": ("ν~, pre-synaptic", "state", "channel"),
+    "synapse.mu_tilde": ("μ~, post-synaptic", "channel", "state"),
+}
+TERMS = {
+    "η~ = 0": ("synapse.eta_tilde", 0.0),
+    "μ = 0": ("neuron.mu", 0.0),
+    "f = 0": ("neuron.f", 0.0),
+    "f~ = 1": ("synapse.f_tilde", 1.0),
+    "Oja: m = 0": ("synapse.oja", 0.0),
+    "forward: × = 1": ("neuron.forward_scale", 1.0),
+    "forward: + = 0": ("neuron.forward_shift", 0.0),
+    "backward: × = 1": ("neuron.backward_scale", 1.0),
+    "backward: + = 0": ("neuron.backward_shift", 0.0),
+    "unsupervised: η~ = 0": ("forward_synapse.eta_tilde", 0.0),
+}
+"""The leaf of each term, and the value with which it does nothing."""
+NO_BOUND = {Saturation.TANH: 1e6, Saturation.LENGTH: 80.0, Saturation.EXPONENTIAL: 0.0}
+"""The value of α or s with which a bound does nothing, in single precision too."""
+AT_ONCE = 8
+"""Genomes that are tried side by side."""
+
+
+def ablate(
+    genome: Genome, network: Network, task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec
+) -> tuple[float, tuple[Table, ...]]:
+    """What the last score loses without each term, and without each number of a matrix.
+
+    Returns:
+        The whole genome's score, and the tables: terms first, then a table for each matrix.
+    """
+    vector, places = flatten(genome), positions(genome)
+    rests = dict(terms(genome, places))
+    single = [place for name in MATRICES for place in places[name].ravel().tolist()]
+    changed = [vector.at[where].set(value) for where, value in rests.values()]
+    changed += [vector.at[place].set(0.0) for place in single]
+    scores = np.asarray(_scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
+    lost = scores[0] - scores[1:]
+    row = ("", "the genome with")
+    tables = [
+        findings.table("Each term: points lost", row, [""], list(rests), lost[None, : len(rests)])
+    ]
+    at = dict(zip(single, lost[len(rests) :], strict=True))
+    for name, (title, row, column) in MATRICES.items():
+        where = places[name]
+        rows, columns = ([str(n + 1) for n in range(size)] for size in where.shape)
+        values = np.array([[at[place] for place in line] for line in where.tolist()])
+        tables.append(findings.table(f"{title}: points lost", (row, column), rows, columns, values))
+    plain = tuple(dataclasses.replace(table, mark_best=False) for table in tables)
+    return float(scores[0].mean()), plain
+
+
+def terms(
+    genome: Genome, places: dict[str, np.ndarray]
+) -> Iterator[tuple[str, tuple[np.ndarray, float]]]:
+    """The terms that this genome has: their numbers in its vector, and what puts them to rest."""
+    for name, (leaf, value) in TERMS.items():
+        if leaf in places:
+            yield name, (places[leaf].ravel(), value)
+    if "synapse.saturation" in places:
+        kind = genome.rule.stabilise.saturation
+        yield "no bound", (places["synapse.saturation"].ravel(), NO_BOUND[kind])
+    for state in range(2, genome.rule.states):
+        nu, mu = places["neuron.nu"], places["neuron.mu"]
+        heard = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]
+        told = places["synapse.nu_tilde"][state], places["synapse.mu_tilde"][:, state]
+        yield f"no state {state + 1}", (np.unique(np.concatenate([*heard, *told])), 0.0)
+
+
+@eqx.filter_jit
+def _scores(
+    genome: Genome,
+    vectors: Float[Array, "genomes size"],
+    network: Network,
+    task: Task,
+    keys: Key[Array, " seeds"],
+    spec: EpisodeSpec,
+) -> Float[Array, "genomes seeds"]:
+    def one(vector: Array) -> Array:
+        changed = unflatten(vector, genome.rule)
+        return jax.vmap(lambda key: final_score(changed, network, task, key, spec, Split.VALIDATE))(
+            keys
+        )
+
+    return jax.lax.map(one, vectors, batch_size=AT_ONCE)
+
+
+def positions(genome: Genome) -> dict[str, np.ndarray]:
+    """Where each leaf's numbers stand in `genome.flatten`, by the leaf's path."""
+    found = leaves(genome)
+    ends = list(itertools.accumulate(leaf.size for leaf in found.values()))
+    return {
+        name: np.arange(end - leaf.size, end).reshape(leaf.shape)
+        for (name, leaf), end in zip(found.items(), ends, strict=True)
+    }

@@ -1,0 +1,241 @@
+"""A blurax genome in PyTorch alone: read its file, let it teach a network, ask the network.
+
+Copy this one file; it needs PyTorch and nothing else. It does what blurax does, variant by variant,
+on the device and in the dtype of the numbers it is given; blurax's tests hold it to the same
+trajectories. Nothing is changed in place, so a gradient can be taken through many steps.
+
+    rule, genes = load_genome("default.safetensors")
+    network = newborn(rule, (784, 256, 10), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for x, y in batches:  # [batch, 784], and [batch, 10] of +1 for the right class and -1
+            network = step(rule, genes, network, x, y)
+        scores = predict(rule, genes, network, x)
+
+Activations are [k, batch, n], synapses [channels, from, to], those of the bias unit
+[channels, 1, to].
+Numbers (5), (6), (7), (8): equations of Sandler et al., ICML 2021.
+"""
+
+# pyright: reportOptionalOperand=false, reportMissingImports=false
+import json
+
+import torch
+
+
+def load_genome(path, dtype=torch.float32, device="cpu"):
+    """The rule (a dictionary) and the genes (tensors by name) in a genome file; runs no code."""
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    body, genes = data[8 + length :], {}
+    rule = json.loads(header.pop("__metadata__")["blurax"])["rule"]
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        stored = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
+        numbers = torch.frombuffer(body[first:last], dtype=stored).reshape(entry["shape"])
+        genes[name] = numbers.to(device, dtype)
+    return rule, genes
+
+
+def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu"):
+    """A network with normal synapses: a list of (forward, bias, backward) for each layer."""
+    k = rule["states"] if rule["channels"] == "multi" else 1
+
+    def normal(*shape):
+        drawn = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+        return (drawn * _std(rule, shape[1])).to(device)
+
+    layers = []
+    for l in range(len(sizes) - 1):
+        i, j = sizes[l], sizes[l + 1]
+        up, down = normal(k, i + 1, j), None
+        if rule["symmetry"] == "asymmetric" and l > 0:
+            down = normal(k, j, i)
+        layers.append((up[:, :-1], up[:, -1:], down))
+    return {"synapses": layers, "neurons": None, "steps": 0}
+
+
+def step(rule, genes, network, x, y):
+    """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
+    synapses, steps = network["synapses"], network["steps"]
+    predicted = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
+    if rule["update"]["after_forward"]:
+        synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
+    neurons = predicted
+    if steps % rule["feedback"]["every"] == 0:
+        neurons = _backward(rule, genes, synapses, _feedback(rule, predicted, y))
+        lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
+        synapses = _update(rule, genes, "synapse", synapses, lower, neurons)
+    kept = neurons if rule["keep_neurons"] else None
+    return {"synapses": synapses, "neurons": kept, "steps": steps + 1}
+
+
+def predict(rule, genes, network, x):
+    """What the last layer says of each example, [batch, outputs]."""
+    synapses = network["synapses"]
+    return _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[-1][0]
+
+
+def _std(rule, inputs):
+    scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
+    return rule["init"]["std"] / scale
+
+
+def _resting(rule, synapses, x, kept):
+    if kept is not None:
+        return [x[None], *kept[1:]]
+    shape = rule["states"], len(x)
+    return [x[None], *(x.new_zeros((*shape, w.shape[2])) for w, _, _ in synapses)]
+
+
+def _gene(rule, genes, name, layer):
+    found = genes.get(name)
+    return found if found is None or rule["layers"] is None else found[layer]
+
+
+def _forward(rule, genes, synapses, neurons):
+    """(5), layer by layer upwards."""
+    neurons, stable = list(neurons), rule["stabilise"]
+    for l, (w, bias, _) in enumerate(synapses):
+        nu, f, eta, scale, shift = (
+            _gene(rule, genes, f"neuron.{name}", l)
+            for name in ("nu", "f", "eta", "forward_scale", "forward_shift")
+        )
+        heard = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(1)[:, None, None] * bias
+        z = f * neurons[l + 1] + heard / _length(stable, w, bias)
+        last = l == len(synapses) - 1
+        if scale is not None and (stable.get("normalise_last", True) or not last):
+            z = _normalised(z, scale, shift)
+        phi = rule["sigma"]["last" if last else "forward"]
+        a = _phi(z, phi)
+        if rule["sigma"]["derivative"]:
+            a = torch.cat([a[:1], _phi_prime(z[1:2], phi), a[2:]])
+        neurons[l + 1] = a
+    return neurons
+
+
+def _feedback(rule, neurons, y):
+    *below, last = neurons
+    signal = rule["feedback"]["signal"]
+    if rule["states"] == 1:
+        return [*below, y[None]]
+    told = y
+    if signal == "squared-error":
+        told = last[0] - y
+    if signal == "cross-entropy":
+        told = torch.softmax(last[0], 1) - (y > 0).to(y.dtype)
+    if signal != "label" and rule["sigma"]["derivative"]:
+        told = told * last[1]
+    return [*below, torch.cat([last[:1], told[None], torch.zeros_like(last[2:])])]
+
+
+def _backward(rule, genes, synapses, neurons):
+    """(6), layer by layer downwards."""
+    neurons = list(neurons)
+    for l in reversed(range(1, len(synapses))):
+        mu, f, eta, scale, shift = (
+            _gene(rule, genes, f"neuron.{name}", l)
+            for name in ("mu", "f", "eta", "backward_scale", "backward_shift")
+        )
+        w, _, down = synapses[l]
+        down = w.transpose(1, 2) if down is None else down
+        kept = f * neurons[l]
+        heard = _transmit(down, eta * mu, neurons[l + 1]) / _length(rule["stabilise"], down)
+        if rule["backward"] == "additive":
+            z = kept + heard
+        elif rule["backward"] == "multiplicative":
+            z = kept * heard
+        else:
+            z = torch.cat([kept[:1], kept[1:] * heard[1:]])
+        z = z if scale is None else _normalised(z, scale, shift)
+        neurons[l] = _phi(z, rule["sigma"]["backward"])
+    return neurons
+
+
+def _update(rule, genes, which, synapses, lower, upper):
+    """(7), all synapses at once."""
+    new = []
+    for l, (w, bias, down) in enumerate(synapses):
+        own = {
+            name: _gene(rule, genes, f"{which}.{name}", l)
+            for name in ("nu_tilde", "mu_tilde", "f_tilde", "eta_tilde", "oja", "saturation")
+        }
+        a_i, a_j = lower[l], upper[l + 1]
+        rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
+        change = rate * _hebbian(own, a_i, a_j)
+        one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
+        up = _stabilised(rule, own, [w, bias], [change, rate * _hebbian(own, one, a_j)])
+        if down is not None:
+            (down,) = _stabilised(rule, own, [down], [rate * _hebbian(own, a_j, a_i)])
+        new.append((*up, down))
+    return new
+
+
+def _hebbian(own, a_i, a_j):
+    """The sum over states and batch in (7): a_i^e ν~^{ec} μ~^{cd} a_j^d."""
+    before = torch.einsum("ec,ebi->cib", own["nu_tilde"][: len(a_i)], a_i)
+    return before @ torch.einsum("cd,dbj->cbj", own["mu_tilde"][:, : len(a_j)], a_j)
+
+
+def _stabilised(rule, own, old, changes):
+    """(7) with what appendix B adds; all that leads into a neuron is one vector."""
+    stable = rule["stabilise"]
+    new = [own["f_tilde"] * w + change for w, change in zip(old, changes, strict=True)]
+    square = _into(w**2 for w in old)
+    if stable["oja"] == "multiplier":
+        new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
+    if stable["oja"] == "full":  # (8)
+        along = _into(w * change for w, change in zip(old, changes, strict=True))
+        inhibition = (own["f_tilde"] - 1) * square + along
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
+    bound = own["saturation"]
+    if stable["saturation"] == "tanh":
+        new = [bound * torch.tanh(n / bound) for n in new]
+    if stable["saturation"] == "length":
+        longest = torch.exp(bound) / torch.sqrt(_into(n**2 for n in new) + 1e-9)
+        new = [n * longest.clamp(max=1.0) for n in new]
+    if stable["saturation"] == "exponential":
+        damped = [torch.exp(-bound.abs() * w.abs()) for w in old]
+        new = [w + (n - w) * d for w, n, d in zip(old, new, damped, strict=True)]
+    return new
+
+
+def _into(parts):
+    return sum(part.sum(1, keepdim=True) for part in parts)
+
+
+def _transmit(w, transform, a):
+    return torch.einsum("cd,dbi->cbi", transform[:, : len(a)], a) @ w
+
+
+def _length(stable, *into):
+    return torch.sqrt(_into(w**2 for w in into) + 1e-9) if stable["normalise_synapses"] else 1.0
+
+
+def _normalised(z, scale, shift):
+    centred = z - z.mean(1, keepdim=True)
+    unit = centred / torch.sqrt((centred**2).mean(1, keepdim=True) + 1e-5)
+    return scale[:, None, None] * unit + shift[:, None, None]
+
+
+def _phi(z, name):
+    if name == "tanh":
+        return torch.tanh(z)
+    if name == "relu":
+        return torch.relu(z)
+    if name == "sigmoid":
+        return torch.sigmoid(z)
+    return torch.relu(torch.tanh(z)) if name == "relu-tanh" else z
+
+
+def _phi_prime(z, name):
+    if name == "tanh":
+        return 1 - torch.tanh(z) ** 2
+    if name == "relu":
+        return (z > 0).to(z.dtype)
+    if name == "sigmoid":
+        return _phi(z, name) * (1 - _phi(z, name))
+    if name == "relu-tanh":
+        return torch.where(z > 0, 1 - torch.tanh(z) ** 2, 0.0)
+    return torch.ones_like(z)

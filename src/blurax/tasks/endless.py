@@ -1,0 +1,112 @@
+"""Tasks without an end: examples that are drawn anew for each batch, by a function."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from blurax.errors import BluraxError, require
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+
+SUPPORT = 0
+_MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
+
+Examples = Callable[[PRNGKeyArray, int, int], tuple[Array, Array]]
+"""So many examples and labels, with a mark that says what they are for."""
+Draw = Callable[[PRNGKeyArray, int], tuple[Array, Array]]
+"""A user's own: so many examples `[n, features]` and their labels."""
+
+
+def endless(
+    examples: Examples,
+    key: PRNGKeyArray,
+    spec: EpisodeSpec,
+    split: Split,
+    first: int | Int[Array, ""],
+) -> Episode:
+    """An episode of examples that are drawn anew for each batch."""
+    check_split(split)
+    numbers = jnp.zeros(1, jnp.int32) if spec.fixed_batch else first + jnp.arange(spec.steps)
+    lesson = jax.random.fold_in(key, 1)
+    drawn = jax.vmap(
+        lambda number: examples(jax.random.fold_in(lesson, number), spec.batch, SUPPORT)
+    )(numbers)
+    x, y = (jnp.broadcast_to(part, (spec.steps, *part.shape[1:])) for part in drawn)
+    size = spec.query if split is Split.TRAIN else spec.held_out
+    return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, _MARKS[split]))
+
+
+class FunctionTask(eqx.Module):
+    """A task whose examples a function draws."""
+
+    draw: Draw = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+    features: int = eqx.field(static=True)
+    outputs: int = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode; the query of each split is drawn apart from all else."""
+
+        def examples(key: PRNGKeyArray, n: int, mark: int) -> tuple[Array, Array]:
+            x, labels = self.draw(jax.random.fold_in(key, mark), n)
+            y = signed_one_hot(labels, self.outputs) if self.kind is Kind.CLASSES else labels
+            return x.astype(float), y.astype(float)
+
+        return endless(examples, key, spec, split, first)
+
+
+def from_function(
+    draw: Draw,
+    features: int,
+    outputs: int,
+    name: str = "function",
+    *,
+    kind: Kind = Kind.CLASSES,
+) -> FunctionTask:
+    """A task from the user's own function, which draws examples without an end.
+
+    Args:
+        draw: called with a key and a number n, gives examples `[n, features]` and their labels:
+            whole numbers 0, 1, ... `[n]`, or the numbers to predict `[n, outputs]`. It is pure and
+            runs inside jit and vmap, so it is written with `jax.numpy`.
+        features: the number of inputs.
+        outputs: the number of classes, or of numbers to predict.
+        name: what to call the task.
+        kind: classes, or numbers to predict.
+
+    Raises:
+        BluraxError: if the function does not give what it should.
+    """
+    for what, value in (("features", features), ("outputs", outputs)):
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        require(whole, f"Task {name}: {what} is {value!r}; it takes a whole number >= 1.")
+    require(isinstance(kind, Kind), f"Task {name}: kind is {kind!r}; it takes a Kind.")
+    _check_draw(draw, features, outputs, name, kind)
+    return FunctionTask(draw, name, features, outputs, kind)
+
+
+def _check_draw(draw: Draw, features: int, outputs: int, name: str, kind: Kind) -> None:
+    n = 7  # unlike most numbers of features and outputs, so that no wrong shape fits
+    where = f"Task {name}: draw(key, {n})"
+    try:
+        x, labels = jax.eval_shape(lambda key: draw(key, n), jax.random.key(0))
+        found, told = x.shape, labels.shape
+    except (TypeError, ValueError, AttributeError, jax.errors.JAXTypeError) as error:
+        first = str(error).splitlines()[0]
+        raise BluraxError(f"{where} does not give examples and labels: {first}") from error
+    require(
+        found == (n, features),
+        f"{where} gives examples of shape {found}; it takes {(n, features)}.",
+    )
+    wanted = (n,) if kind is Kind.CLASSES else (n, outputs)
+    require(told == wanted, f"{where} gives labels of shape {told}; it takes {wanted}.")
+    whole = jnp.issubdtype(labels.dtype, jnp.integer)
+    require(
+        whole or kind is Kind.NUMBERS,
+        f"{where} gives labels of dtype {labels.dtype}; classes are whole numbers 0, 1, 2, ...",
+    )
