@@ -1,9 +1,11 @@
 """The engine on Ray, with real workers: on loopback, on cores of their own, killed with SIGKILL."""
 
+import importlib
 import importlib.util
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import jax
@@ -27,6 +29,7 @@ def engine():
         patch.setenv("RAY_worker_niceness", "0")
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         found = open_ray(RayOptions(workers=2))
+        importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
         yield found
         found.close()
         signal.signal(signal.SIGTERM, before)

@@ -34,6 +34,8 @@ CACHE = (
 """What workers on this machine take over too: what one has compiled, the next one need not."""
 ENVIRONMENT = ("XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")
 """Variables that they take over, where the driver has them."""
+STARTS = 3
+"""Tries to start a cluster: Ray gives its daemons 30 s, too few on a busy machine."""
 STORE = 512 * 2**20
 """Bytes of the object store of a cluster of one's own: tasks pass through it, and job results."""
 
@@ -109,25 +111,33 @@ def _connect(options: RayOptions) -> None:
     room: dict[str, Any] = {"num_cpus": workers * options.cpus} if options.workers else {}
     if options.workers and options.gpus:
         room["num_gpus"] = workers * options.gpus
-    with warnings.catch_warnings():
-        # Ray's own daemons: what is forked becomes another program at once.
-        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+    for left in reversed(range(STARTS)):
         try:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=STORE,
-                _node_ip_address=options.host,
-                **room,
-                **quiet,
-            )
+            _start(options.host, **room, **quiet)
+            break
         except Exception as error:  # Ray raises nothing more precise
-            first = str(error).strip().splitlines()[0]
-            raise NoWorkersError(f"Ray cannot start on this machine: {first}") from error
+            ray.shutdown()
+            if not left:
+                first = str(error).strip().splitlines()[0]
+                raise NoWorkersError(f"Ray cannot start on this machine: {first}") from error
     found = ray.nodes()[0]["NodeManagerAddress"]
     if options.host == LOOPBACK and found != LOOPBACK:
         ray.shutdown()
         raise NoWorkersError(
             f"Ray listens on {found} instead of {LOOPBACK}, for it was imported before the engine "
             f"was opened; import it later, or set RayOptions.host to {found} if that is meant."
+        )
+
+
+def _start(host: str, **told: Any) -> None:
+    """Start a cluster that listens on this host's address."""
+    with warnings.catch_warnings():
+        # Ray's own daemons: what is forked becomes another program at once.
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=STORE,
+            _node_ip_address=host,
+            **told,
         )

@@ -181,4 +181,5 @@ def genomes_of(job: Job, rule: Rule) -> list[Genome]:
     if not isinstance(lanes, tuple | list):
         return [unflatten(jnp.asarray(vector), rule) for vector in lanes]
     leaves = lanes[0] if isinstance(lanes, tuple) else lanes
-    return [_genome([leaf[n] for leaf in leaves], rule) for n in range(len(leaves[0]))]
+    count = len(leaves[0])
+    return [_genome([jnp.asarray(leaf[n]) for leaf in leaves], rule) for n in range(count)]
