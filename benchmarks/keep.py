@@ -9,7 +9,7 @@ import tyro
 
 from blurax import io, zoo
 from blurax.experiments import compare
-from blurax.experiments.sheets import sheet_of
+from blurax.experiments.sheets import sheet_of, with_rivals
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
@@ -21,6 +21,7 @@ def keep(
     about: str = "",
     recipe: str = "",
     learner: str = "",
+    rivals: str = "",
 ) -> None:
     """Put a genome file into the zoo, with the sheet of finished comparisons.
 
@@ -31,6 +32,8 @@ def keep(
         about: One line that says what it is.
         recipe: What to type to make it anew.
         learner: Its name in the comparisons, if another.
+        rivals: A genome of the zoo with whose sheet rows without baselines are filled, where task,
+            network and budgets are the same.
     """
     io.load_genome(genome)
     found = tuple(compare.read(directory) for directory in comparisons)
@@ -39,6 +42,8 @@ def keep(
         if found
         else zoo.Sheet(about, recipe, 0, ())
     )
+    if rivals:
+        sheet = with_rivals(sheet, zoo.sheet(rivals))
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
     io.write_json(HOME / f"{name}.json", to_json(sheet))
     print(f"{name}: {len(sheet.rows)} cells")

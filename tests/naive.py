@@ -52,24 +52,50 @@ def backward(a_i, a_j, w_ji, mu, f, eta, how):
     return z
 
 
-def product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction):
-    """Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d of one synapse, over the batch; a_i may be the bias."""
+def product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction, among=None):
+    """Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d of one synapse, over the batch; a_i may be the bias.
+
+    `among[c, b, other]` is how much what example `other` tells bears on example b.
+    """
     k, batch = len(a_j), a_j.shape[1]
     total = 0.0
     for b in range(batch):
         for e in range(k):
-            for d in range(k):
-                pre = a_with_bias(a_i, e, b, i) * nu_tilde[e, c]
-                total += pre * mu_tilde[c, d] * a_with_bias(a_j, d, b, j)
+            pre = a_with_bias(a_i, e, b, i) * nu_tilde[e, c]
+            for other in range(batch):
+                weight = float(b == other) if among is None else among[c, b, other]
+                for d in range(k):
+                    total += pre * weight * mu_tilde[c, d] * a_with_bias(a_j, d, other, j)
     return total / batch if reduction is Reduction.MEAN else total
 
 
-def synapse(a_i, a_j, w_ij, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction):
+def among_examples(a_i, nu_tilde, gene, inputs):
+    """((1 - s) I + s K)^-1 of each channel, where K says how alike examples excite the lower layer.
+
+    Args:
+        inputs: the number of neurons of the lower layer, its bias unit counted if it has one.
+    """
+    (k, batch, _), channels = a_i.shape, nu_tilde.shape[1]
+    share, found = 1 / (1 + math.exp(-gene)), np.zeros((channels, batch, batch))
+    for c in range(channels):
+        alike = np.zeros((batch, batch))
+        for b, other, i in np.ndindex(batch, batch, inputs):
+            one = sum(a_with_bias(a_i, e, b, i) * nu_tilde[e, c] for e in range(k))
+            two = sum(a_with_bias(a_i, e, other, i) * nu_tilde[e, c] for e in range(k))
+            alike[b, other] += one * two
+        mean = sum(alike[b, b] for b in range(batch)) / batch
+        mixed = (1 - share) * np.eye(batch) + share * alike / (mean + 1e-9)
+        found[c] = np.linalg.inv(mixed)
+    return found
+
+
+def synapse(a_i, a_j, w_ij, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction, among=None):
     """f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, equation (7)."""
     new = np.zeros(w_ij.shape)
     for c, i, j in np.ndindex(*w_ij.shape):
-        heard = product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction)
-        new[c, i, j] = f_tilde * w_ij[c, i, j] + eta_tilde * heard
+        heard = product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction, among)
+        gate = f_tilde[c, i, j] if np.ndim(f_tilde) else f_tilde
+        new[c, i, j] = gate * w_ij[c, i, j] + eta_tilde * heard
     return new
 
 
@@ -81,17 +107,18 @@ def oja_multiplier(w, m):
     return out
 
 
-def oja_full(a_i, a_j, w, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction):
+def oja_full(a_i, a_j, w, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction, among=None):
     """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - η~ w_ij^c Σ_r w_rj^c Σ_{e,d} a_r^e ν~^{ec} ..."""
     out, (channels, n_i, n_j) = np.zeros(w.shape), w.shape
     for c, j in np.ndindex(channels, n_j):
         first, second = 0.0, 0.0
         for r in range(n_i):
             first += w[c, r, j] ** 2
-            heard = product(a_i, a_j, nu_tilde, mu_tilde, c, r, j, reduction)
+            heard = product(a_i, a_j, nu_tilde, mu_tilde, c, r, j, reduction, among)
             second += w[c, r, j] * heard
         for i in range(n_i):
-            out[c, i, j] = -(f_tilde - 1) * w[c, i, j] * first - eta_tilde * w[c, i, j] * second
+            gate = f_tilde[c, i, j] if np.ndim(f_tilde) else f_tilde
+            out[c, i, j] = -(gate - 1) * w[c, i, j] * first - eta_tilde * w[c, i, j] * second
     return out
 
 
@@ -129,6 +156,15 @@ def shorten(w, alpha):
         length = math.sqrt(sum(w[c, r, j] ** 2 for r in range(w.shape[1])) + 1e-9)
         out[c, i, j] = w[c, i, j] * min(1.0, math.exp(alpha) / length)
     return out
+
+
+def slowed_gates(w, f_tilde, alpha):
+    """1 + (f~ - 1) |w_j|^-exp(α) for each vector into a neuron that is longer than 1, else f~."""
+    gates = np.zeros(w.shape)
+    for c, i, j in np.ndindex(*w.shape):
+        length = math.sqrt(sum(w[c, r, j] ** 2 for r in range(w.shape[1])))
+        gates[c, i, j] = 1 + (f_tilde - 1) * max(length, 1.0) ** -math.exp(alpha)
+    return gates
 
 
 def saturate_exponentially(w, updated, s):
@@ -187,13 +223,19 @@ def transposed(w_ij):
 def updated(genes, rule, a_i, a_j, w):
     """One matrix of synapses after (7), with what appendix B adds to it."""
     pair = genes.nu_tilde, genes.mu_tilde
-    gates = genes.f_tilde, genes.eta_tilde
-    reduction = rule.update.batch
-    new = synapse(a_i, a_j, w, *pair, *gates, reduction)
+    f_tilde = genes.f_tilde
+    if rule.stabilise.saturation is Saturation.SLOWING:
+        f_tilde = slowed_gates(w, f_tilde, genes.saturation)
+    gates = f_tilde, genes.eta_tilde
+    among = None
+    if rule.update.decorrelate:
+        among = among_examples(a_i, genes.nu_tilde, genes.decorrelation, w.shape[1])
+    reduction = rule.update.batch, among
+    new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
     if rule.stabilise.oja is Oja.MULTIPLIER:
         new = new + oja_multiplier(w, genes.oja)
     if rule.stabilise.oja is Oja.FULL:
-        new = new + oja_full(a_i, a_j, w, *pair, *gates, reduction)
+        new = new + oja_full(a_i, a_j, w, *pair, *gates, *reduction)
     if rule.stabilise.saturation is Saturation.TANH:
         new = saturate(new, genes.saturation)
     if rule.stabilise.saturation is Saturation.LENGTH:

@@ -12,7 +12,7 @@ from blurax import io
 from blurax.analysis import style
 from blurax.analysis.run_view import draw_losses, draw_run, draw_validations, smoothed
 from blurax.errors import BluraxError
-from blurax.outer import run
+from blurax.outer import journal, run
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
 from blurax.spec import Rule
@@ -199,7 +199,7 @@ def test_the_log_is_that_of_the_run_loop(tmp_path: Path) -> None:
     info = run.MetaInfo(
         jax.numpy.array([1.0, np.nan]), jax.numpy.ones(2), jax.numpy.array([False, True])
     )
-    _run(tmp_path, [run._step_line(1, info)])
+    _run(tmp_path, [journal.step_line(1, info)])
     metrics = read_metrics(tmp_path)
     np.testing.assert_array_equal(metrics.loss, [[1.0, np.nan]])
     assert metrics.diverged.tolist() == [1]

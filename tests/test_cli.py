@@ -179,7 +179,7 @@ def test_damaged_genomes_are_told(tmp_path, genome_file, capsys):
 
 
 def test_ctrl_c_is_status_130_and_says_how_to_go_on(monkeypatch, capsys):
-    def interrupted(directory, watch):
+    def interrupted(directory, watch, evaluator):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "advance", interrupted)

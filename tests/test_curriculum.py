@@ -131,11 +131,11 @@ def test_a_run_that_is_lost_says_so_and_keeps_its_last_good_state(tmp_path, monk
 def test_a_run_without_any_gradient_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "LOST", 3)
     config = dataclasses.replace(CONFIG, curriculum=Curriculum(), meta_steps=30)
-    assert run._is_lost(config, _info(0.0, 0.0))
-    assert not run._is_lost(config, _info(0.0, 0.5))
+    assert run.is_lost(config, _info(0.0, 0.0))
+    assert not run.is_lost(config, _info(0.0, 0.5))
     evolved = dataclasses.replace(config, method=Method.ES)
-    assert not run._is_lost(evolved, _info(0.0, 0.0))  # another draw may give one
-    monkeypatch.setattr(run, "_is_lost", lambda config, info: True)
+    assert not run.is_lost(evolved, _info(0.0, 0.0))  # another draw may give one
+    monkeypatch.setattr(run, "is_lost", lambda config, info: True)
     run.start(config, tmp_path)
     with pytest.raises(BluraxError, match="had no gradient in 3 meta-steps in a row, up to 3, in"):
         run.advance(tmp_path)
@@ -169,7 +169,7 @@ def test_members_that_all_diverge_are_counted(tmp_path):
             return getattr(self._trainer, name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MetaTrain, "trainer", lambda self, stage=0: Wild(original(self, stage)))
+        patch.setattr(MetaTrain, "trainer", lambda self, *told: Wild(original(self, *told)))
         with pytest.raises(BluraxError, match=r"all 3 members diverged in 20 meta-steps in a row"):
             run.advance(tmp_path)
 

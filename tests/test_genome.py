@@ -29,6 +29,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.f_tilde": (), f"{update}.eta_tilde": ()}
         want |= {f"{update}.oja": ()} if stable.oja is Oja.MULTIPLIER else {}
         want |= {f"{update}.saturation": ()} if stable.saturation is not Saturation.NONE else {}
+        want |= {f"{update}.decorrelation": ()} if rule.update.decorrelate else {}
     lead = () if rule.layers is None else (rule.layers,)
     return {name: (*lead, *shape) for name, shape in want.items()}
 
@@ -48,14 +49,14 @@ def test_a_template_has_leaves_by_name_too():
     assert {path: leaf.shape for path, leaf in got.items()} == shapes(rule)
 
 
-@pytest.mark.parametrize("name", ["default", "per-layer", "everything"])
+@pytest.mark.parametrize("name", ["default", "per-layer", "decorrelate", "everything"])
 def test_random_gates_start_as_released(name: str):
     rule = TABLE[name]
     named = genomes.leaves(randomly(jax.random.key(0), rule))
     eta_tilde = -1e-3 if rule.update.batch is Reduction.SUM else -0.1
     starts = {"f": 1.0, "eta": 1.0, "f_tilde": 1.0, "eta_tilde": eta_tilde, "oja": 1e-3}
     starts |= {"saturation": 1.0, "forward_scale": 1.0, "backward_scale": 1.0}
-    starts |= {"forward_shift": 0.0, "backward_shift": 0.0}
+    starts |= {"forward_shift": 0.0, "backward_shift": 0.0, "decorrelation": 0.0}
     for path, leaf in named.items():
         own = path.split(".")[-1]
         if own in starts:

@@ -11,8 +11,8 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.network import Network
-from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.jobs import Scores
 from blurax.outer.objective import Loss, Objective, When, episode_loss, prediction_loss
 from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.problem import Problem
@@ -100,7 +100,9 @@ def test_a_member_that_diverges_stays_where_it_was_and_is_counted():
         np.testing.assert_array_equal(before[1], after[1])
     assert all(np.isfinite(leaf[jnp.array([0, 2])]).all() for leaf in jax.tree.leaves(moved))
     assert not np.array_equal(wild.genomes.neuron.nu[0], moved.genomes.neuron.nu[0])
-    assert run._scores(CONFIG.validation(), wild.genomes, jax.random.key(2), 2)[1, 0] == 0
+    seed, leaves = jax.random.key_data(jax.random.key(2)), jax.tree.leaves(wild.genomes)
+    scores = Scores(CONFIG.validation(), 2)(leaves, seed)
+    assert scores[1, 0] == 0
 
 
 def test_start_from_back_propagation():

@@ -33,6 +33,9 @@ FAMILIES = [
     "keep-neurons-every-2",
     "after-forward-every-3",
     "forward-source",
+    "decorrelate",
+    "decorrelate-asymmetric",
+    "decorrelate-backprop",
     "normalise-derivative",
     "oja",
     "oja-full",
@@ -40,6 +43,7 @@ FAMILIES = [
     "saturation",
     "saturation-exponential",
     "saturation-length",
+    "saturation-slowing",
     "everything",
 ]
 KINKED = ["default", "linear-relu", "backprop-relu", "derivative-asymmetric"]

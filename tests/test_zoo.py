@@ -1,5 +1,6 @@
 """The zoo: every genome loads, says where it comes from, and teaches what it was learned for."""
 
+import dataclasses
 import json
 
 import jax
@@ -11,7 +12,7 @@ import blurax.cli.commands as cli
 from blurax import io, zoo
 from blurax.errors import BluraxError
 from blurax.experiments import compare
-from blurax.experiments.sheets import sheet_of
+from blurax.experiments.sheets import sheet_of, with_rivals
 from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, teach
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
@@ -100,6 +101,13 @@ def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
             assert row.rival[place] == best.learner
             assert row.rival_mean[place] == round(best.mean(budget), 4)
             assert row.genome[place] == round(exact.mean(budget), 4)
+    bare = dataclasses.replace(sheet.rows[1], rival=(), rival_mean=(), rival_std=())
+    alone = dataclasses.replace(sheet, rows=(sheet.rows[0], bare))
+    assert with_rivals(alone, sheet) == sheet
+    other_net = dataclasses.replace(sheet.rows[1], net="7")
+    assert with_rivals(alone, dataclasses.replace(sheet, rows=(other_net,))) == alone
+    with pytest.raises(BluraxError, match="5 and"):
+        with_rivals(dataclasses.replace(alone, seeds=5), sheet)
     with pytest.raises(BluraxError, match="no genome other"):
         sheet_of((compared,), "other", "", "")
 

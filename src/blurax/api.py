@@ -10,6 +10,7 @@ from jaxtyping import Array, Key
 
 from blurax import zoo
 from blurax.analysis.run_view import draw_run
+from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.network import Network, NetworkState
@@ -89,12 +90,15 @@ def meta_train(
     config: MetaTrain,
     directory: str | os.PathLike[str],
     watch: run.Watch = lambda progress: None,
+    evaluator: Evaluator = LOCAL,
 ) -> run.Result:
     """Learn a rule in a new run directory, or go on with the run that the directory holds.
 
     Args:
         config: of the run; a run that is continued must have been started with the same.
         watch: called after each meta-step.
+        evaluator: the engine that does the work, such as `blurax.engine.open_ray()`, which takes
+            a configuration whose `share` is 1 or more.
 
     Raises:
         BluraxError: if the directory holds a run of another configuration.
@@ -107,6 +111,6 @@ def meta_train(
         )
     else:
         run.start(config, directory)
-    result = run.advance(directory, watch)
+    result = run.advance(directory, watch, evaluator)
     draw_run(directory)
     return result

@@ -20,6 +20,9 @@ from blurax.frozen import added, check_types, from_json, to_json
 
 Item = TypeVar("Item")
 
+OFF_SCALE = 1e12
+"""What stands for a size that is larger, or no longer a number; it is not drawn."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Curve:

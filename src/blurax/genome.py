@@ -23,6 +23,7 @@ _BOUNDS = {
     Saturation.TANH: 1.0,
     Saturation.EXPONENTIAL: 1.0,
     Saturation.LENGTH: 6.0,  # exp(6) is 400 times the length of a birth scaled by its inputs
+    Saturation.SLOWING: 1.0,  # length grows as t^exp(-1), and the rate falls as t^-0.7
 }
 """Where α or s starts."""
 
@@ -59,7 +60,11 @@ class SynapseGenes(eqx.Module):
     oja: Float[Array, "*layers"] | None = None
     """m, the multiplier of the first term of (8)."""
     saturation: Float[Array, "*layers"] | None = None
-    """α of the saturating non-linearity or of the longest vector, or s of the exponential one."""
+    """α of the saturating non-linearity, the longest vector or the slowing growth, or s of the
+    exponential one."""
+    decorrelation: Float[Array, "*layers"] | None = None
+    """How much alike examples inhibit each other, before the logistic function; None where they do
+    not."""
 
 
 class Genome(eqx.Module):
@@ -179,6 +184,7 @@ def _assemble(
             eta_tilde=jnp.full((), eta_tilde, float),
             oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
             saturation=None if bound is None else jnp.full((), bound, float),
+            decorrelation=jnp.zeros((), float) if rule.update.decorrelate else None,
         )
 
     neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
@@ -253,7 +259,7 @@ def canonical(genome: Genome) -> Genome:
 
 def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
     bound = genes.saturation
-    if bound is not None and rule.stabilise.saturation is not Saturation.LENGTH:
+    if bound is not None and rule.stabilise.saturation in (Saturation.TANH, Saturation.EXPONENTIAL):
         bound = jnp.abs(bound)
     length = jnp.linalg.norm(genes.nu_tilde, axis=-2, keepdims=True)
     largest = jnp.argmax(jnp.abs(genes.nu_tilde), axis=-2, keepdims=True)
@@ -267,6 +273,7 @@ def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
         jnp.ones_like(genes.eta_tilde),
         genes.oja,
         bound,
+        genes.decorrelation,
     )
 
 

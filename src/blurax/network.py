@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from blurax import rules, stabilise
+from blurax import plasticity, rules, stabilise
 from blurax.activations import activate
 from blurax.errors import require
 from blurax.genome import Genome, SynapseGenes, at_layer
-from blurax.spec import InitScale, Oja, Rule, Saturation, Signal, Symmetry
+from blurax.spec import InitScale, Rule, Signal, Symmetry
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -220,50 +220,12 @@ def update_synapses(
     updated = []
     for l, between in enumerate(synapses):
         own, a_i, a_j = at_layer(genes, rule, l), lower[l], upper[l + 1]
-        up, bias_j = _updated(own, rule, a_i, a_j, between.forward, between.bias)
+        up, bias_j = plasticity.updated(own, rule, a_i, a_j, between.forward, between.bias)
         down = between.backward
         if down is not None:
-            (down,) = _updated(own, rule, a_j, a_i, down)
+            (down,) = plasticity.updated(own, rule, a_j, a_i, down)
         updated.append(Synapses(up, bias_j, down))
     return tuple(updated)
-
-
-def _updated(
-    g: SynapseGenes, rule: Rule, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
-) -> list[Array]:
-    """The synapses w_ij, and those of the bias unit if given, after (7) and App. B."""
-    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, rule.update.batch
-    changes = [rules.hebbian(a_i, a_j, *genes)]
-    if bias_j:
-        changes.append(rules.hebbian_bias(a_j, *genes))
-    return _stabilised(g, rule, [w_ij, *bias_j], changes)
-
-
-def _stabilised(
-    g: SynapseGenes, rule: Rule, synapses: list[Array], changes: list[Array]
-) -> list[Array]:
-    """(7), then what App. B adds: all that leads into a neuron is one vector."""
-    stable = rule.stabilise
-    new = [rules.synapse(w, c, g.f_tilde) for w, c in zip(synapses, changes, strict=True)]
-    square = stabilise.squared_length(*synapses) if stable.oja is not Oja.NONE else None
-    if square is not None and stable.oja is Oja.MULTIPLIER:
-        m = _present(g.oja)
-        terms = [stabilise.oja_multiplier(w, square, m) for w in synapses]
-        new = [n + term for n, term in zip(new, terms, strict=True)]
-    elif square is not None:
-        pairs = zip(synapses, changes, strict=True)
-        along = stabilise.sum_into(*(w * change for w, change in pairs))
-        terms = [stabilise.oja_full(w, square, along, g.f_tilde) for w in synapses]
-        new = [n + term for n, term in zip(new, terms, strict=True)]
-    if stable.saturation is Saturation.TANH:
-        return [stabilise.saturate(n, _present(g.saturation)) for n in new]
-    if stable.saturation is Saturation.LENGTH:
-        square, alpha = stabilise.squared_length(*new), _present(g.saturation)
-        return [stabilise.shorten(n, square, alpha) for n in new]
-    if stable.saturation is Saturation.EXPONENTIAL:
-        s, pairs = _present(g.saturation), zip(synapses, new, strict=True)
-        return [stabilise.saturate_exponentially(w, n, s) for w, n in pairs]
-    return new
 
 
 def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
@@ -310,8 +272,3 @@ def _normalised(
     if scale is None or shift is None:
         return z
     return stabilise.normalise_activations(z, scale, shift, known)
-
-
-def _present(gene: Array | None) -> Array:
-    assert gene is not None, "The genome lacks a gene that its own rule calls for."
-    return gene

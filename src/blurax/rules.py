@@ -66,7 +66,9 @@ def backward(
 
 
 def synapse(
-    w_ij: Float[Array, "channels i j"], change: Float[Array, "channels i j"], f_tilde: Scalar
+    w_ij: Float[Array, "channels i j"],
+    change: Float[Array, "channels i j"],
+    f_tilde: Scalar | Float[Array, "channels 1 j"],
 ) -> Float[Array, "channels i j"]:
     """(7): f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, the second term from `hebbian`."""
     return f_tilde * w_ij + change
@@ -79,15 +81,20 @@ def hebbian(
     mu_tilde: Float[Array, "channels k"],
     eta_tilde: Scalar,
     batch: Reduction = Reduction.SUM,
+    among: Float[Array, "channels b b"] | None = None,
 ) -> Float[Array, "channels i j"]:
     """η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, summed or averaged over the batch.
 
     For the synapse from j to i exchange the roles: a_j is then pre-synaptic.
+
+    Args:
+        among: how the examples of the batch act on each other between a_i and a_j, if they do
+            (`stabilise.decorrelation`).
     """
     mu_tilde = _gated(mu_tilde, eta_tilde, a_i.shape[1], batch)
     if a_i.shape[0] == 1:  # one state: its transform joins that of the other side
-        return jnp.matmul(_turned(a_i), mix(nu_tilde[:1].T * mu_tilde, a_j))
-    return jnp.matmul(_turned(mix(nu_tilde.T, a_i)), mix(mu_tilde, a_j))
+        return jnp.matmul(_turned(a_i), _among(among, mix(nu_tilde[:1].T * mu_tilde, a_j)))
+    return jnp.matmul(_turned(mix(nu_tilde.T, a_i)), _among(among, mix(mu_tilde, a_j)))
 
 
 def hebbian_bias(
@@ -96,10 +103,13 @@ def hebbian_bias(
     mu_tilde: Float[Array, "channels k"],
     eta_tilde: Scalar,
     batch: Reduction = Reduction.SUM,
+    among: Float[Array, "channels b b"] | None = None,
 ) -> Float[Array, "channels 1 j"]:
     """The same for the synapses of the bias unit, a_i^e = 1."""
     mu_tilde = _gated(mu_tilde, eta_tilde, a_j.shape[1], batch)
     weight = jnp.sum(nu_tilde, axis=0)[:, None] * mu_tilde
+    if among is not None:
+        return jnp.sum(_among(among, mix(weight, a_j)), axis=1, keepdims=True)
     return jnp.einsum("cd,dj->cj", weight[:, : a_j.shape[0]], jnp.sum(a_j, axis=1))[:, None]
 
 
@@ -130,6 +140,10 @@ def _gated(
     mu_tilde: Float[Array, "channels k"], eta_tilde: Scalar, examples: int, batch: Reduction
 ) -> Float[Array, "channels k"]:
     return eta_tilde / (examples if batch is Reduction.MEAN else 1) * mu_tilde
+
+
+def _among(among: Float[Array, "c b b"] | None, a: Float[Array, "c b j"]) -> Float[Array, "c b j"]:
+    return a if among is None else jnp.matmul(among, a)
 
 
 def _turned(a: Float[Array, "c b i"]) -> Float[Array, "c i b"]:

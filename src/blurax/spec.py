@@ -82,6 +82,11 @@ class Saturation(enum.StrEnum):
     """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer, α
     learnable. Where synapses are normalised in the sweeps, their length divides the learning rate:
     with f~ above 1 the rate falls as they grow, down to where this bound holds it."""
+    SLOWING = "slowing"
+    """The forget gate acts the less the longer the vector of the synapses into a neuron, by
+    |w|^-exp(α), α learnable. Where synapses are normalised in the sweeps, the learning rate then
+    falls as a power of the step number in the place of exponentially: fast at first, and never
+    to a standstill."""
 
 
 class Source(enum.StrEnum):
@@ -160,6 +165,9 @@ class Update:
     """Which activations of the lower layer enter (release)."""
     after_forward: bool = False
     """Also update after the forward sweep, with a genome of its own (release; future work)."""
+    decorrelate: bool = added(False)
+    """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
+    share: `stabilise.decorrelation`. Not in the paper; there each example counts alone."""
 
 
 @dataclasses.dataclass(frozen=True)

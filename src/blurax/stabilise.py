@@ -3,6 +3,7 @@
 Shapes as in `rules.py`: activations `[k, batch, n]`, synapses `[channels, from, to]`.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -74,7 +75,7 @@ def oja_full(
     w: Float[Array, "channels _ j"],
     square: Float[Array, "channels 1 j"],
     along: Float[Array, "channels 1 j"],
-    f_tilde: Scalar,
+    f_tilde: Scalar | Float[Array, "channels 1 j"],
 ) -> Float[Array, "channels _ j"]:
     """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - w_ij^c Σ_r w_rj^c η~ h_rj^c.
 
@@ -102,8 +103,70 @@ def shorten(
     return w * jnp.minimum(1.0, jnp.exp(alpha) / jnp.sqrt(square + SYNAPSE_EPSILON))
 
 
+def slowed_gate(
+    square: Float[Array, "channels 1 j"], f_tilde: Scalar, alpha: Scalar
+) -> Float[Array, "channels 1 j"]:
+    """1 + (f~ - 1) |w_j|^-exp(α): f~, but the closer to 1 the longer the vector is, above length 1.
+
+    Args:
+        square: `squared_length` of the synapses into the neuron.
+    """
+    return 1 + (f_tilde - 1) * jnp.maximum(square, 1.0) ** (-0.5 * jnp.exp(alpha))
+
+
 def saturate_exponentially(
     w: Float[Array, "channels i j"], updated: Float[Array, "channels i j"], s: Scalar
 ) -> Float[Array, "channels i j"]:
     """W + (updated - w) exp(-|s| |w|): the larger a synapse, the less it moves (release)."""
     return w + (updated - w) * jnp.exp(-jnp.abs(s) * jnp.abs(w))
+
+
+def decorrelation(
+    pre: Float[Array, "c b _"], bias: Float[Array, " c"] | None, share: Scalar
+) -> Float[Array, "c b b"]:
+    """((1 - s) I + s K)^-1, where K_bb' = Σ_i p_i[b] p_i[b'] with a mean of 1 on its diagonal.
+
+    Between Σ_b and a_j of (7), it makes the examples of a batch inhibit each other as far as they
+    excite the lower layer alike, so that what they have in common is not learned once for each.
+    With s = 0 nothing changes; near 1 the argument of the upper neurons moves by what they ask for,
+    whatever the correlations below: descent on neurons in place of synapses (Benzing, "Gradient
+    Descent on Neurons and its Link to Approximate Second-Order Optimization", ICML 2022). Not in
+    the paper.
+
+    Args:
+        pre: what the lower layer offers to each channel, p = Σ_e a_i^e ν~^{ec}.
+        bias: what its bias unit offers; None where it has none.
+        share: s, from 0 to 1.
+    """
+    alike = jnp.matmul(pre, jnp.swapaxes(pre, 1, 2))
+    if bias is not None:
+        alike = alike + bias[:, None, None] ** 2
+    mean = jnp.mean(jnp.diagonal(alike, axis1=1, axis2=2), axis=1)[:, None, None]
+    unit = jnp.eye(pre.shape[1], dtype=pre.dtype)
+    return inverse((1 - share) * unit + share * alike / (mean + SYNAPSE_EPSILON))
+
+
+@jax.custom_jvp
+def inverse(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """The inverse of symmetric, positive definite matrices, pivot by pivot (Gauss and Jordan).
+
+    In plain array operations: LAPACK's own, called side by side from two threads, has been seen to
+    wait for ever inside XLA. For a batch of 128 it takes less than the product of the lower layer.
+    """
+    places = jnp.arange(a.shape[-1])
+
+    def pivot(p: Array, a: Array) -> Array:
+        across, down = (places == p)[None, None, :], (places == p)[None, :, None]
+        row = jax.lax.dynamic_slice_in_dim(a, p, 1, axis=-2)
+        column = jax.lax.dynamic_slice_in_dim(a, p, 1, axis=-1)
+        row = jnp.where(across, 1.0, row) / jax.lax.dynamic_slice_in_dim(row, p, 1, axis=-1)
+        return jnp.where(down, row, jnp.where(across, 0.0, a) - column * row)
+
+    return jax.lax.fori_loop(0, a.shape[-1], pivot, a)
+
+
+@inverse.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """d(A^-1) = -A^-1 dA A^-1: a gradient keeps the inverse, not the pivots."""
+    found = inverse(*primals)
+    return found, -jnp.matmul(jnp.matmul(found, tangents[0]), found)

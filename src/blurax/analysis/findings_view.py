@@ -3,28 +3,43 @@
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from blurax.analysis import style
 from blurax.analysis.findings_table import draw_table
-from blurax.findings import Chart, Findings, Image, Scatter, Table
+from blurax.findings import OFF_SCALE, Chart, Curve, Findings, Image, Scatter, Table
 
 WIDTH, ROW = 1500, 560
 """Pixels of a picture, and of a row of charts."""
 ACROSS = 3
 """Charts beside each other, at most."""
-ALONE = 6
-"""Columns of a table that still leave room for another beside it."""
+WIDE = 4
+"""Columns of a table, beyond which nothing stands beside it."""
+FEW = 6
+"""Points of a curve, up to which each has a tick of its own."""
+DECADE = 20.0
+"""The ratio of largest to smallest from which on a logarithmic axis is worth it."""
+
+
+OURS = ((style.EMPHASIS, "o", 5), (style.ORANGE, "*", 11), (style.PURPLE, "h", 8))
+"""Colours, markers and their sizes of the curves that a chart is about."""
 
 
 def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
-    """Draw all that findings hold, charts first.
+    """Draw all that findings hold, and write it as PNG.
 
     Raises:
-        BluraxError: if there is nothing to draw, or the file cannot be written.
+        BluraxError: if the file cannot be written.
     """
+    return style.save(picture(found), path)
+
+
+def picture(found: Findings) -> Figure:
+    """All that findings hold, charts first."""
     plots = [*found.charts, *found.scatters]
     squares = [image for image in found.images if image.bar]
     strips = [image for image in found.images if not image.bar]
@@ -55,15 +70,15 @@ def draw_findings(found: Findings, path: str | os.PathLike[str]) -> Path:
             _draw_square(place, image)
     if strips:
         _draw_strips(next(parts), strips)
-    return style.save(figure, path)
+    return figure
 
 
 def _table_rows(found: Findings) -> list[tuple[Table, ...]]:
     """Two tables beside each other, at most; a wide one stands alone."""
     rows: list[tuple[Table, ...]] = []
     for table in found.tables:
-        alone = len(table.columns) > ALONE
-        if rows and len(rows[-1]) == 1 and not alone and len(rows[-1][0].columns) <= ALONE:
+        alone = len(table.columns) > WIDE
+        if rows and len(rows[-1]) == 1 and not alone and len(rows[-1][0].columns) <= WIDE:
             rows[-1] = (*rows[-1], table)
         else:
             rows.append((table,))
@@ -77,29 +92,12 @@ def _table_height(row: tuple[Table, ...]) -> float:
 def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
     style.heading(canvas, chart.title)
     axes = canvas.subplots()
-    looks = iter(range(len(chart.curves)))
-    ours = iter((style.EMPHASIS, style.ORANGE, style.PURPLE))
+    looks, mine = iter(range(len(chart.curves))), iter(range(len(chart.curves)))
     for curve in chart.curves:
-        mine = curve.label in chart.ours
-        number = -1 if mine else next(looks)
-        rest = [c for c in style.PALETTE if len(chart.ours) < 2 or c != style.ORANGE]
-        colour = next(ours, style.EMPHASIS) if mine else rest[number % len(rest)]
-        many = len(curve.x) > 30
-        axes.plot(
-            curve.x,
-            curve.mean,
-            color=colour,
-            marker="" if many else ("o" if mine else style.MARKERS[number % len(style.MARKERS)]),
-            markersize=5,
-            linewidth=style.BOLD if mine else style.THIN,
-            linestyle="-" if number < len(rest) else "--",
-            zorder=3 if mine else 2,
-            label=curve.label,
-        )
-        if curve.spread:
-            mean, spread = np.asarray(curve.mean), np.asarray(curve.spread)
-            low = np.maximum(mean - spread, mean / 10) if chart.log_y else mean - spread
-            axes.fill_between(curve.x, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        if curve.label in chart.ours:
+            _draw_ours(axes, curve, next(mine), chart.log_y)
+        else:
+            _draw_other(axes, curve, next(looks), chart)
     for mark in chart.marks:
         axes.axvline(mark, color=style.QUIET, linewidth=1.2, linestyle=":")
     style.tidy(axes, chart.x_label, chart.y_label)
@@ -109,18 +107,59 @@ def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
     _legend(canvas, axes)
 
 
+def _draw_ours(axes: Axes, curve: Curve, number: int, log: bool) -> None:
+    """A curve that the chart is about: thick, in front, and in a colour that no other has."""
+    colour, marker, size = OURS[number % len(OURS)]
+    look = {"color": colour, "marker": marker, "markersize": size}
+    _draw_curve(axes, curve, log, linewidth=style.BOLD, zorder=3, **look)
+
+
+def _draw_other(axes: Axes, curve: Curve, number: int, chart: Chart) -> None:
+    taken = {colour for colour, _, _ in OURS[: len(chart.ours)]}
+    colours = [c for c in style.PALETTE if c not in taken]
+    look = {
+        "color": colours[number % len(colours)],
+        "marker": style.MARKERS[number % len(style.MARKERS)],
+        "markersize": 5,
+        "linestyle": "-" if number < len(colours) else "--",
+    }
+    _draw_curve(axes, curve, chart.log_y, linewidth=style.THIN, zorder=2, **look)
+
+
+def _draw_curve(axes: Axes, curve: Curve, log: bool, **look: Any) -> None:
+    """A line with its band; a cross where it leaves the scale."""
+    mean = np.asarray(curve.mean)
+    shown = mean < OFF_SCALE
+    if len(curve.x) > 30:
+        look["marker"] = ""
+    axes.plot(curve.x, np.where(shown, mean, np.nan), label=curve.label, **look)
+    if curve.spread:
+        spread = np.asarray(curve.spread)
+        low = np.maximum(mean - spread, mean / 10) if log else mean - spread
+        colour = look["color"]
+        axes.fill_between(curve.x, low, mean + spread, shown, color=colour, alpha=0.15, linewidth=0)
+    if shown[0] and not shown.all():
+        last = int(np.argmin(shown)) - 1
+        cross = {"marker": "x", "markersize": 13, "markeredgewidth": 3, "zorder": 4}
+        axes.plot(curve.x[last], mean[last], color=look["color"], **cross)
+
+
 def _scales(axes: Axes, chart: Chart) -> None:
-    last = max(curve.x[-1] for curve in chart.curves)
+    points = sorted({x for curve in chart.curves for x in curve.x})
     if chart.log_x:
-        style.log_steps(axes, style.round_steps(int(last)))
-    elif all(x == int(x) for curve in chart.curves for x in curve.x):
-        style.whole_steps(axes, [int(x) for curve in chart.curves for x in curve.x])
+        few = len(points) <= FEW
+        ticks = [int(x) for x in points] if few else style.round_steps(int(points[-1]))
+        style.log_steps(axes, ticks)
+    elif all(x == int(x) for x in points):
+        style.whole_steps(axes, [int(x) for x in points])
     if chart.log_y:
         values = np.concatenate([curve.mean for curve in chart.curves])
-        shown = values[(values > 0) & (values < 1e12)]
-        axes.set_yscale("log")
-        if shown.size:
+        shown = values[(values > 0) & (values < OFF_SCALE)]
+        if shown.size and shown.max() > DECADE * shown.min():
+            axes.set_yscale("log")
             axes.set_ylim(shown.min() / 3, shown.max() * 3)
+        else:
+            axes.set_ylim(bottom=0)
 
 
 def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:

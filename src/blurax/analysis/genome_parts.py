@@ -111,3 +111,6 @@ def _synapse_gates(genes: SynapseGenes, rule: Rule) -> Iterator[Gate]:
         damped = rule.stabilise.saturation is Saturation.EXPONENTIAL
         name, latex = ("s", "s") if damped else ("α", r"\alpha")
         yield Gate(f"{name} (saturation)", latex, float(genes.saturation))
+    if genes.decorrelation is not None:
+        share = 1 / (1 + np.exp(-float(genes.decorrelation)))
+        yield Gate("s (decorrelation)", "s", float(share))

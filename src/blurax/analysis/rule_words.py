@@ -72,9 +72,10 @@ def _update_words(rule: Rule) -> str:
     update, feedback = rule.update, rule.feedback
     batch = "mean" if update.batch is Reduction.MEAN else "sum"
     source = " from the forward sweep" if update.source is Source.FORWARD_SWEEP else ""
+    apart = ", alike examples inhibiting each other" if update.decorrelate else ""
     after = ", also after the forward sweep" if update.after_forward else ""
     every = "" if feedback.every == 1 else f" every {feedback.every} steps"
-    return f"{batch} over the batch{source}{after}; told the {_TOLD[feedback.signal]}{every}"
+    return f"{batch} over the batch{source}{apart}{after}; told the {_TOLD[feedback.signal]}{every}"
 
 
 _TOLD = {

@@ -1,8 +1,10 @@
 """`blurax meta-train`: find a rule."""
 
 import contextlib
+import dataclasses
+import enum
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +15,19 @@ from blurax.analysis.run_view import draw_run
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name
 from blurax.cli.tensorboard import TensorBoard
+from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.recipes import get_recipe
 from blurax.tasks import score_name
+
+
+class Engine(enum.StrEnum):
+    """Who does the work."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def meta_train_from(default: MetaTrain) -> Callable[..., None]:
@@ -29,6 +39,8 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         directory: Path | None = None,
         resume: Path | None = None,
         tensorboard: bool = False,
+        engine: Engine = Engine.LOCAL,
+        cluster: Annotated[RayOptions, tyro.conf.arg(name="")] = RayOptions(),  # noqa: B008
     ) -> None:
         """Find a rule: by gradient, evolution strategies, CMA-ES or random search.
 
@@ -39,22 +51,46 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
             directory: Where the run goes; the default is a new folder under runs/.
             resume: Go on with the run in this directory, as it was started.
             tensorboard: Also write a log for TensorBoard; takes the extra tensorboard.
+            engine: Who does the work: local is this process, ray are workers on this machine or
+                on others (the extra ray). It changes no result.
+            cluster: For the engine ray.
         """
         console = Console()
+        usual = cluster == RayOptions()
+        require(usual or engine is Engine.RAY, "Options of a cluster take --engine ray.")
+        if engine is Engine.RAY:
+            check_installed()
+            if resume is None and config.share == 0:
+                config = dataclasses.replace(config, share=1)
         if resume is not None:
             alone = config == MetaTrain() and directory is None and recipe is None
-            require(alone, f"--resume {resume} goes with no other option: a run keeps its own.")
+            require(
+                alone,
+                f"--resume {resume} goes with no other option but the engine's: a run keeps its "
+                "own.",
+            )
             found = resume
         else:
             found = _started(config) if directory is None else directory
             if directory is not None:
                 run.start(config, directory)
-        _advance(console, found, tensorboard)
+        with _opened(engine, cluster) as evaluator:
+            _advance(console, found, tensorboard, evaluator)
 
     return meta_train
 
 
-def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
+@contextlib.contextmanager
+def _opened(engine: Engine, cluster: RayOptions) -> Iterator[Evaluator]:
+    """An engine, closed at the end."""
+    evaluator = open_ray(cluster) if engine is Engine.RAY else LOCAL
+    try:
+        yield evaluator
+    finally:
+        evaluator.close()
+
+
+def _advance(console: Console, directory: Path, tensorboard: bool, evaluator: Evaluator) -> None:
     """Take a run to its end, in sight of the user."""
     config = run.read_config(directory)[0]
     what = score_name(config.tasks)
@@ -70,7 +106,7 @@ def _advance(console: Console, directory: Path, tensorboard: bool) -> None:
             if board is not None:
                 board(step)
 
-        result = run.advance(directory, watch)
+        result = run.advance(directory, watch, evaluator)
     if board is not None:
         board.close()
     picture = draw_run(directory)

@@ -1,5 +1,7 @@
 """From a comparison to the sheet that a genome of the zoo carries."""
 
+import dataclasses
+
 from blurax.baselines import BASELINES, Comparison
 from blurax.errors import require
 from blurax.experiments.compare import Compared, Panel
@@ -26,6 +28,32 @@ def sheet_of(compared: tuple[Compared, ...], learner: str, about: str, recipe: s
         require(learner in have, f"A comparison has no genome {learner}; it has {', '.join(have)}.")
     rows = tuple(_row(panel, learner) for each in compared for panel in each.panels)
     return Sheet(about, recipe, seeds.pop(), rows)
+
+
+def with_rivals(sheet: Sheet, other: Sheet) -> Sheet:
+    """A sheet whose rows without baselines take over those of another genome's sheet.
+
+    Baselines depend on the task, the network, the budgets and the seeds alone, so that they need
+    not be tuned anew for each genome.
+
+    Raises:
+        BluraxError: if the sheets differ in their seeds.
+    """
+    require(
+        sheet.seeds == other.seeds,
+        f"The sheets have {sheet.seeds} and {other.seeds} seeds; they take the same.",
+    )
+    known = {(row.task, row.net, row.budgets): row for row in other.rows if row.rival}
+
+    def filled(row: Row) -> Row:
+        theirs = known.get((row.task, row.net, row.budgets))
+        if row.rival or theirs is None:
+            return row
+        return dataclasses.replace(
+            row, rival=theirs.rival, rival_mean=theirs.rival_mean, rival_std=theirs.rival_std
+        )
+
+    return dataclasses.replace(sheet, rows=tuple(map(filled, sheet.rows)))
 
 
 def _row(panel: Panel, learner: str) -> Row:

@@ -19,6 +19,8 @@ import json
 
 import numpy as np
 
+_MATRICES = "nu_tilde", "mu_tilde"
+
 
 def load_genome(path):
     """The rule (a dictionary) and the genes (arrays by name) in a genome file; runs no code."""
@@ -153,37 +155,51 @@ def _update(rule, genes, which, synapses, lower, upper):
     for l, (w, bias, down) in enumerate(synapses):
         own = {
             name: _gene(rule, genes, f"{which}.{name}", l)
-            for name in ("nu_tilde", "mu_tilde", "f_tilde", "eta_tilde", "oja", "saturation")
+            for name in (*_MATRICES, "f_tilde", "eta_tilde", "oja", "saturation", "decorrelation")
         }
         a_i, a_j = lower[l], upper[l + 1]
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
-        change = rate * _hebbian(own, a_i, a_j)
         one = np.ones((len(a_j), a_j.shape[1], 1), a_j.dtype)
-        up = _stabilised(rule, own, [w, bias], [change, rate * _hebbian(own, one, a_j)])
+        changes = [rate * change for change in _hebbian(own, a_j, a_i, one)]
+        up = _stabilised(rule, own, [w, bias], changes)
         if down is not None:
-            (down,) = _stabilised(rule, own, [down], [rate * _hebbian(own, a_j, a_i)])
+            (change,) = _hebbian(own, a_i, a_j)
+            (down,) = _stabilised(rule, own, [down], [rate * change])
         new.append((*up, down))
     return new
 
 
-def _hebbian(own, a_i, a_j):
-    """The sum over states and batch in (7): a_i^e ν~^{ec} μ~^{cd} a_j^d."""
-    before = np.einsum("ec,ebi->cib", own["nu_tilde"][: len(a_i)], a_i)
-    return before @ np.einsum("cd,dbj->cbj", own["mu_tilde"][:, : len(a_j)], a_j)
+def _hebbian(own, a_j, *below):
+    """The sums over states and batch in (7), a_i^e ν~^{ec} μ~^{cd} a_j^d, for neurons below."""
+    nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
+    before = [np.einsum("ec,ebi->cbi", nu_tilde[: len(a_i)], a_i) for a_i in below]
+    after = np.einsum("cd,dbj->cbj", mu_tilde[:, : len(a_j)], a_j)
+    if own["decorrelation"] is not None:
+        after = np.linalg.solve(_inhibition(before, own["decorrelation"]), after)
+    return [np.swapaxes(a, 1, 2) @ after for a in before]
+
+
+def _inhibition(before, gene):
+    """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
+    share = 1 / (1 + np.exp(-gene))
+    alike = np.sum([a @ np.swapaxes(a, 1, 2) for a in before], axis=0)
+    mean = np.diagonal(alike, axis1=1, axis2=2).mean(axis=1)[:, None, None]
+    return (1 - share) * np.eye(alike.shape[1], dtype=alike.dtype) + share * alike / (mean + 1e-9)
 
 
 def _stabilised(rule, own, old, changes):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
-    stable = rule["stabilise"]
-    new = [own["f_tilde"] * w + change for w, change in zip(old, changes, strict=True)]
+    stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     square = _into(w**2 for w in old)
+    if stable["saturation"] == "slowing":
+        f_tilde = 1 + (f_tilde - 1) * np.maximum(square, 1) ** (-0.5 * np.exp(bound))
+    new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
         new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
-        inhibition = (own["f_tilde"] - 1) * square + along
+        inhibition = (f_tilde - 1) * square + along
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
-    bound = own["saturation"]
     if stable["saturation"] == "tanh":
         new = [bound * np.tanh(n / bound) for n in new]
     if stable["saturation"] == "length":

@@ -21,6 +21,8 @@ import json
 
 import torch
 
+_MATRICES = "nu_tilde", "mu_tilde"
+
 
 def load_genome(path, dtype=torch.float32, device="cpu"):
     """The rule (a dictionary) and the genes (tensors by name) in a genome file; runs no code."""
@@ -159,37 +161,52 @@ def _update(rule, genes, which, synapses, lower, upper):
     for l, (w, bias, down) in enumerate(synapses):
         own = {
             name: _gene(rule, genes, f"{which}.{name}", l)
-            for name in ("nu_tilde", "mu_tilde", "f_tilde", "eta_tilde", "oja", "saturation")
+            for name in (*_MATRICES, "f_tilde", "eta_tilde", "oja", "saturation", "decorrelation")
         }
         a_i, a_j = lower[l], upper[l + 1]
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
-        change = rate * _hebbian(own, a_i, a_j)
         one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
-        up = _stabilised(rule, own, [w, bias], [change, rate * _hebbian(own, one, a_j)])
+        changes = [rate * change for change in _hebbian(own, a_j, a_i, one)]
+        up = _stabilised(rule, own, [w, bias], changes)
         if down is not None:
-            (down,) = _stabilised(rule, own, [down], [rate * _hebbian(own, a_j, a_i)])
+            (change,) = _hebbian(own, a_i, a_j)
+            (down,) = _stabilised(rule, own, [down], [rate * change])
         new.append((*up, down))
     return new
 
 
-def _hebbian(own, a_i, a_j):
-    """The sum over states and batch in (7): a_i^e ν~^{ec} μ~^{cd} a_j^d."""
-    before = torch.einsum("ec,ebi->cib", own["nu_tilde"][: len(a_i)], a_i)
-    return before @ torch.einsum("cd,dbj->cbj", own["mu_tilde"][:, : len(a_j)], a_j)
+def _hebbian(own, a_j, *below):
+    """The sums over states and batch in (7), a_i^e ν~^{ec} μ~^{cd} a_j^d, for neurons below."""
+    nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
+    before = [torch.einsum("ec,ebi->cbi", nu_tilde[: len(a_i)], a_i) for a_i in below]
+    after = torch.einsum("cd,dbj->cbj", mu_tilde[:, : len(a_j)], a_j)
+    if own["decorrelation"] is not None:
+        after = torch.linalg.solve(_inhibition(before, own["decorrelation"]), after)
+    return [a.transpose(1, 2) @ after for a in before]
+
+
+def _inhibition(before, gene):
+    """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
+    share = torch.sigmoid(gene)
+    alike = torch.stack([a @ a.transpose(1, 2) for a in before]).sum(0)
+    mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
+    unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
+    return (1 - share) * unit + share * alike / (mean + 1e-9)
 
 
 def _stabilised(rule, own, old, changes):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
-    stable = rule["stabilise"]
-    new = [own["f_tilde"] * w + change for w, change in zip(old, changes, strict=True)]
+    stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     square = _into(w**2 for w in old)
+    if stable["saturation"] == "slowing":
+        f_tilde = 1 + (f_tilde - 1) * square.clamp(min=1.0) ** (-0.5 * torch.exp(bound))
+    new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
         new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
-        inhibition = (own["f_tilde"] - 1) * square + along
+        inhibition = (f_tilde - 1) * square + along
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
-    bound = own["saturation"]
     if stable["saturation"] == "tanh":
         new = [bound * torch.tanh(n / bound) for n in new]
     if stable["saturation"] == "length":

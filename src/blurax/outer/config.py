@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.descent import Descent
 from blurax.outer.estimators import (
@@ -15,6 +16,7 @@ from blurax.outer.estimators import (
     TruncatedGradient,
 )
 from blurax.outer.evolution import CmaEs, RandomSearch
+from blurax.outer.jobs import EstimateJobs, Estimates, Losses
 from blurax.outer.methods import Cma, Es, Method
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
@@ -71,6 +73,12 @@ class MetaTrain:
     population: int = 8
     """Independent runs side by side, the best of which is kept; for cma-es and random-search the
     candidates of a generation."""
+    lessons: int = added(1)
+    """Lessons of each genome in a meta-step, over which its gradient or its loss is averaged."""
+    share: int = added(0)
+    """Lessons in a job of the engine; 0: a meta-step is not cut into jobs, which the engine ray
+    needs (it takes 1 unless told otherwise). Results differ in rounding between shares, and never
+    between engines or numbers of workers."""
     meta_steps: int = 2000
     """Meta-steps of each run, or generations."""
     validate_on: tuple[str, ...] = ()
@@ -88,7 +96,14 @@ class MetaTrain:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("population", "meta_steps", "validate_every", "validation_episodes", "window"):
+        for name in (
+            "population",
+            "lessons",
+            "meta_steps",
+            "validate_every",
+            "validation_episodes",
+            "window",
+        ):
             value = getattr(self, name)
             require(value >= 1, f"MetaTrain.{name} is {value}; it takes a whole number >= 1.")
         for name in ("validation_steps", "patience", "forward_chunk"):
@@ -97,6 +112,7 @@ class MetaTrain:
                 value is None or value >= 1,
                 f"MetaTrain.{name} is {value}; it takes a whole number >= 1.",
             )
+        require(self.share >= 0, f"MetaTrain.share is {self.share}; it takes a whole number >= 0.")
         require(self.seed >= 0, f"MetaTrain.seed is {self.seed}; it takes a whole number >= 0.")
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
@@ -152,27 +168,30 @@ class MetaTrain:
             tuple(weight(name) for name in names),
         )
 
-    def trainer(self, stage: int = 0) -> MetaTrainer:
-        """The trainer of a stage of the curriculum, with its tasks' data loaded."""
+    def trainer(self, stage: int = 0, evaluator: Evaluator = LOCAL) -> MetaTrainer:
+        """The trainer of a stage of the curriculum, with its tasks' data loaded.
+
+        Args:
+            evaluator: the engine that estimates and evaluates for it.
+        """
+        require(
+            self.share > 0 or isinstance(evaluator, Local),
+            "MetaTrain.share is 0, so there are no jobs to give to workers; it takes 1 or more; "
+            "a run that was started without goes on with the engine local.",
+        )
         problem = self.problem(stage)
         check_scales(self.rule, (*self.es.scale, *self.cma.scale))
-        if self.method is Method.CMA_ES:
-            return CmaEs(
-                problem, self.population, self.meta_steps, self.cma, self.start, self.start_rate
-            )
-        if self.method is Method.RANDOM_SEARCH:
-            return RandomSearch(
-                problem, self.population, self.cma.chunk, self.start, self.start_rate
-            )
-        return Descent(
-            problem,
-            self._estimator(problem),
-            self.population,
-            self.meta_steps,
-            self.optimiser,
-            self.start,
-            self.start_rate,
-        )
+        start, cut = (self.start, self.start_rate), (self.lessons, self.share)
+        if self.method.needs_candidates:
+            evaluate = evaluator.prepare(Losses(problem, self.cma.chunk))
+            if self.method is Method.CMA_ES:
+                shape = (self.population, self.meta_steps, self.cma)
+                return CmaEs(problem, *shape, *start, *cut, evaluate)
+            return RandomSearch(problem, self.population, self.cma.chunk, *start, *cut, evaluate)
+        estimator = self._estimator(problem)
+        evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), self.rule))
+        shape = (self.population, self.meta_steps, self.optimiser)
+        return Descent(problem, estimator, *shape, *start, *cut, evaluate)
 
     def _estimator(self, problem: Problem) -> Estimator:
         es = self.es

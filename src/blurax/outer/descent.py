@@ -1,15 +1,18 @@
 """Meta-training by descent: a population of genomes, each of which follows its own gradient."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from blurax.engine import LOCAL, Evaluate
 from blurax.genome import Genome
 from blurax.outer.estimators import Estimator
+from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
@@ -20,13 +23,15 @@ _SHARED = 2**31 - 1
 
 
 class DescentState(eqx.Module):
-    """What changes from one meta-step to the next; leaves lead with the axis `members`."""
+    """What changes from one meta-step to the next."""
 
     genomes: Genome
+    """Leaves lead with the axis `members`."""
     optimiser: Any
     """What optax keeps for each member."""
     carry: Any
-    """What the estimator keeps for each member."""
+    """What the estimator keeps for each lesson of each member; leaves lead with `lanes`, the
+    lessons of a member side by side."""
 
 
 class Descent(eqx.Module):
@@ -40,59 +45,145 @@ class Descent(eqx.Module):
     start: Start = eqx.field(static=True)
     start_rate: float = eqx.field(static=True)
     """The learning rate of the genome at the start, where that is back-propagation."""
+    lessons: int = eqx.field(static=True, default=1)
+    """Estimates of each member's gradient in a meta-step, on lessons of their own: their mean is
+    followed."""
+    share: int = eqx.field(static=True, default=0)
+    """Estimates in a job; 0: there are no jobs, a meta-step is one program in this process."""
+    evaluate: Evaluate | None = eqx.field(static=True, default=None)
+    """Who does the jobs, if there are any; this process if None."""
 
-    @eqx.filter_jit
     def init(self, key: PRNGKeyArray) -> DescentState:
         """A population at its start."""
+        return self._compiled()._init(key)
 
-        def member(index: Array) -> DescentState:
-            own = jax.random.fold_in(key, index)
-            genome: Any = newborn(own, self.problem.rule, self.start, self.start_rate)
-            carry = self.estimator.init(jax.random.fold_in(own, 1))
-            return DescentState(genome, self._optax().init(genome), carry)
-
-        return jax.vmap(member)(jnp.arange(self.population))
-
-    @eqx.filter_jit
     def step(self, state: DescentState, key: PRNGKeyArray) -> tuple[DescentState, MetaInfo]:
         """One meta-step of every member, each on episodes of its own.
 
-        A member whose loss or gradient is not finite keeps its genome, and what its estimator
-        carries begins anew.
+        Estimates that are not finite count for nothing. A member that has no other keeps its
+        genome; what its estimator carries begins anew.
         """
-        # Not from a member's key: where all share the setting, only that one is computed.
-        which = self.problem.draw(jax.random.fold_in(key, _SHARED))
-
-        def member(index: Array, state: DescentState) -> tuple[DescentState, MetaInfo]:
-            own = jax.random.fold_in(key, index)
-            loss, gradient, carry = self.estimator.estimate(state.genomes, state.carry, own, which)
-            norm = optax.tree.norm(gradient)
-            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-            updates, optimiser = self._optax().update(gradient, state.optimiser)
-            stepped: Any = jax.tree.map(jnp.add, state.genomes, updates)
-            moved = DescentState(stepped, optimiser, carry)
-            fresh = self.estimator.init(jax.random.fold_in(own, _SHARED))
-            stayed = DescentState(state.genomes, state.optimiser, fresh)
-            kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, stayed)
-            return kept, MetaInfo(loss, norm, ~finite)
-
-        return jax.vmap(member)(jnp.arange(self.population), state)
+        compiled = self._compiled()
+        if self.share == 0:
+            return compiled._whole(state, key)
+        work = EstimateJobs(Estimates(self.estimator), self.problem.rule)
+        evaluate = self.evaluate or LOCAL.prepare(work)
+        genomes, seeds, which = compiled._lanes(state, key)
+        lanes = (jax.tree.leaves(genomes), jax.tree.leaves(state.carry), seeds)
+        jobs = cut("gradients", key, self.share, lanes, which)
+        losses, slopes, carried = joined(evaluate(jobs))
+        gradients = jax.tree.unflatten(jax.tree.structure(state.genomes), slopes)
+        carry = jax.tree.unflatten(jax.tree.structure(state.carry), carried)
+        return compiled._follow(state, seeds, losses, gradients, carry)
 
     def genomes(self, state: DescentState) -> Genome:
         """The current genomes, every leaf with a leading axis `members`."""
         return state.genomes
 
-    @eqx.filter_jit
     def synchronise(
         self, state: DescentState, best: Int[Array, ""], key: PRNGKeyArray
     ) -> DescentState:
         """All members go on from the best one (App. C.1); what estimators carry begins anew."""
+        return self._compiled()._synchronise(state, best, key)
+
+    def _compiled(self) -> "Descent":
+        """The same without its engine, of which nothing compiled may depend."""
+        return dataclasses.replace(self, evaluate=None)
+
+    @eqx.filter_jit
+    def _init(self, key: PRNGKeyArray) -> DescentState:
+        def member(index: Array) -> tuple[Any, Any, Any]:
+            own = jax.random.fold_in(key, index)
+            genome: Any = newborn(own, self.problem.rule, self.start, self.start_rate)
+            carry = jax.vmap(self.estimator.init)(self._each_lesson(jax.random.fold_in(own, 1)))
+            return genome, self._optax().init(genome), carry
+
+        genomes, optimiser, carry = jax.vmap(member)(jnp.arange(self.population))
+        return DescentState(genomes, optimiser, self._side_by_side(carry))
+
+    @eqx.filter_jit
+    def _whole(self, state: DescentState, key: PRNGKeyArray) -> tuple[DescentState, MetaInfo]:
+        """A meta-step as one program."""
+        genomes, seeds, which = self._lanes(state, key)
+        estimates = Estimates(self.estimator)((genomes, state.carry, seeds), which)
+        return self._follow(state, seeds, *estimates)
+
+    @eqx.filter_jit
+    def _lanes(self, state: DescentState, key: PRNGKeyArray) -> tuple[Genome, Array, Any]:
+        """The genome and the seed of every lesson of every member, and the setting of them all."""
+        # Not from a member's key: where all share the setting, only that one is computed.
+        which = self.problem.draw(jax.random.fold_in(key, _SHARED))
+        members = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
+        keys = self._side_by_side(jax.vmap(self._each_lesson)(members))
+        genomes = jax.tree.map(lambda leaf: jnp.repeat(leaf, self.lessons, axis=0), state.genomes)
+        return genomes, jax.random.key_data(keys), which
+
+    @eqx.filter_jit
+    def _follow(
+        self,
+        state: DescentState,
+        seeds: Array,
+        losses: Float[Array, " lanes"],
+        gradients: Any,
+        carried: Any,
+    ) -> tuple[DescentState, MetaInfo]:
+        """Every member's step along the mean of its finite estimates."""
+
+        def lesson(seed: Array, loss: Array, gradient: Any, carry: Any) -> tuple[Array, Any]:
+            finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+            key = jax.random.fold_in(jax.random.wrap_key_data(seed), _SHARED)
+            fresh = self.estimator.init(key)
+            return finite, jax.tree.map(lambda new, old: jnp.where(finite, new, old), carry, fresh)
+
+        def member(
+            genome: Any, optimiser: Any, finite: Array, loss: Array, gradient: Any
+        ) -> tuple[Any, Any, MetaInfo]:
+            some, mean = jnp.any(finite), _finite_mean(finite, loss)
+            slope = jax.tree.map(lambda leaf: _finite_mean(finite, leaf), gradient)
+            updates, moved = self._optax().update(slope, optimiser)
+            stepped = jax.tree.map(jnp.add, genome, updates)
+            new, old = (stepped, moved), (genome, optimiser)
+            kept = jax.tree.map(lambda new, old: jnp.where(some, new, old), new, old)
+            return *kept, MetaInfo(mean, optax.tree.norm(slope), ~some)
+
+        finite, carry = jax.vmap(lesson)(seeds, losses, gradients, carried)
+        by_member = jax.tree.map(
+            lambda leaf: leaf.reshape(self.population, self.lessons, *leaf.shape[1:]),
+            (finite, losses, gradients),
+        )
+        genomes, optimiser, info = jax.vmap(member)(state.genomes, state.optimiser, *by_member)
+        return DescentState(genomes, optimiser, carry), info
+
+    @eqx.filter_jit
+    def _synchronise(
+        self, state: DescentState, best: Int[Array, ""], key: PRNGKeyArray
+    ) -> DescentState:
         same = jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf[best], leaf.shape), (state.genomes, state.optimiser)
         )
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
+        members = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
+        keys = self._side_by_side(jax.vmap(self._each_lesson)(members))
         genomes, optimiser = same
         return DescentState(genomes, optimiser, jax.vmap(self.estimator.init)(keys))
 
+    def _each_lesson(self, key: PRNGKeyArray) -> Key[Array, " lessons"]:
+        """`[lessons]` keys; of a single lesson the key itself."""
+        if self.lessons == 1:
+            return key[None]
+        return jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(self.lessons))
+
+    def _side_by_side(self, tree: Any) -> Any:
+        """From `[members, lessons]` to `[lanes]`."""
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+
     def _optax(self) -> optax.GradientTransformation:
         return self.optimiser.transformation(self.meta_steps)
+
+
+def _finite_mean(finite: Array, values: Array) -> Array:
+    """The mean over the lessons that were finite; over all, whatever that is, if none was."""
+    if len(finite) == 1:
+        return values[0]
+    use = finite | ~jnp.any(finite)
+    kept = jnp.where(use.reshape(-1, *(1,) * (values.ndim - 1)), values, 0)
+    return jnp.sum(kept, axis=0) / jnp.sum(use).astype(values.dtype)

@@ -4,6 +4,7 @@ Neither needs a gradient: the objective may be the accuracy (paper, Fig. 7). All
 generation meet the same episodes, so that they differ by nothing but themselves.
 """
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -11,29 +12,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 
+from blurax.engine import Evaluate
 from blurax.genome import Genome, flatten, unflatten
+from blurax.outer.jobs import Losses, candidate_losses
 from blurax.outer.methods import Cma
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
 from blurax.outer.scales import scale_vector
 from blurax.outer.start import Start, newborn
-
-
-@eqx.filter_jit
-def candidate_losses(
-    problem: Problem, vectors: Float[Array, "candidates size"], key: PRNGKeyArray, chunk: int
-) -> Float[Array, " candidates"]:
-    """The loss of each genome on the same episodes, `chunk` of them side by side."""
-    which = problem.draw(jax.random.fold_in(key, 1))
-    episodes = jax.random.fold_in(key, 0)
-
-    def one(vector: Array) -> Array:
-        return problem.loss(unflatten(vector, problem.rule), episodes, which)
-
-    size = min(chunk, len(vectors)) if chunk else len(vectors)
-    return jax.lax.map(one, vectors, batch_size=size)
+from blurax.spec import Rule
 
 
 def _alone(genome_vector: Array, problem: Problem) -> Genome:
@@ -68,6 +57,12 @@ class CmaEs(eqx.Module):
     options: Cma = eqx.field(static=True)
     start: Start = eqx.field(static=True)
     start_rate: float = eqx.field(static=True)
+    lessons: int = eqx.field(static=True, default=1)
+    """Lessons over which a candidate's loss is averaged."""
+    share: int = eqx.field(static=True, default=0)
+    """Candidates in a job; 0: there are no jobs."""
+    evaluate: Evaluate | None = eqx.field(static=True, default=None)
+    """Who does the jobs, if there are any; this process if None."""
     _live: dict[bytes, "Search"] = eqx.field(static=True, default_factory=dict)
     """The search that belongs to the latest state, so that it need not be led there again."""
 
@@ -85,7 +80,8 @@ class CmaEs(eqx.Module):
         """One generation."""
         search = self._led_to(state)
         vectors = jnp.asarray(search.ask(), float)
-        losses = candidate_losses(self.problem, vectors, key, self.options.chunk)
+        work = Losses(self.problem, self.options.chunk)
+        losses = candidate_losses(work, self.evaluate, vectors, key, self.share, self.lessons)
         search.tell(np.asarray(losses))
         count = int(state.count)
         moved = CmaState(
@@ -202,22 +198,32 @@ class RandomSearch(eqx.Module):
     chunk: int = eqx.field(static=True)
     start: Start = eqx.field(static=True)
     start_rate: float = eqx.field(static=True)
+    lessons: int = eqx.field(static=True, default=1)
+    """Lessons over which a candidate's loss is averaged."""
+    share: int = eqx.field(static=True, default=0)
+    """Candidates in a job; 0: there are no jobs."""
+    evaluate: Evaluate | None = eqx.field(static=True, default=None)
+    """Who does the jobs, if there are any; this process if None."""
 
-    @eqx.filter_jit
     def init(self, key: PRNGKeyArray) -> BestState:
         """A newborn genome that anything beats."""
-        genome = newborn(key, self.problem.rule, self.start, self.start_rate)
-        return BestState(flatten(genome), jnp.full((), jnp.inf, float))
+        return BestState(self._newborn(key[None])[0], jnp.full((), jnp.inf, float))
 
-    @eqx.filter_jit
     def step(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
         """One generation."""
+        if self.share == 0:
+            return dataclasses.replace(self, evaluate=None)._whole(state, key)
+        return self._generation(state, key)
 
-        def born(key: PRNGKeyArray) -> Array:
-            return flatten(newborn(key, self.problem.rule, self.start, self.start_rate))
+    @eqx.filter_jit
+    def _whole(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
+        """A generation as one program."""
+        return self._generation(state, key)
 
-        vectors = jax.vmap(born)(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
-        losses = candidate_losses(self.problem, vectors, key, self.chunk)
+    def _generation(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
+        vectors = self._newborn(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
+        work = Losses(self.problem, self.chunk)
+        losses = candidate_losses(work, self.evaluate, vectors, key, self.share, self.lessons)
         ranked = jnp.where(jnp.isfinite(losses), losses, jnp.inf)
         winner = jnp.argmin(ranked)
         better = ranked[winner] < state.loss
@@ -234,3 +240,13 @@ class RandomSearch(eqx.Module):
     def synchronise(self, state: BestState, best: Int[Array, ""], key: PRNGKeyArray) -> BestState:
         """The losses of the stage before say nothing of this one: any candidate may be better."""
         return BestState(state.vector, jnp.full((), jnp.inf, float))
+
+    def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
+        return _newborn_vectors(keys, self.problem.rule, self.start, self.start_rate)
+
+
+@eqx.filter_jit
+def _newborn_vectors(
+    keys: Key[Array, " candidates"], rule: Rule, start: Start, rate: float
+) -> Float[Array, "candidates size"]:
+    return jax.vmap(lambda key: flatten(newborn(key, rule, start, rate)))(keys)

@@ -34,6 +34,11 @@ class Method(enum.StrEnum):
         return self in (Method.GRADIENT, Method.FORWARD, Method.TRUNCATED)
 
     @property
+    def needs_candidates(self) -> bool:
+        """Whether it asks for the losses of candidates, and for no gradient of any kind."""
+        return self in (Method.CMA_ES, Method.RANDOM_SEARCH)
+
+    @property
     def has_windows(self) -> bool:
         """Whether it cuts lessons into windows."""
         return self in (Method.TRUNCATED, Method.PES, Method.NRES)

@@ -5,6 +5,7 @@ A run directory holds
     metrics.jsonl    one line for each meta-step, and one for each validation
     checkpoints/     the newest two states
     best.safetensors the genome with the best validation score so far
+    poisoned-*       the genomes of a job that failed wherever it was tried, if there was one
 
 Everything random comes from the seed and the number of the meta-step, and everything written
 belongs to a checkpoint: lines beyond the newest one are dropped and computed again.
@@ -25,17 +26,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import io
+from blurax.engine import LOCAL, Evaluate, Evaluator
 from blurax.errors import BluraxError, require
 from blurax.frozen import from_json, to_json
 from blurax.genome import Genome, template
+from blurax.outer import journal
 from blurax.outer.config import MetaTrain
-from blurax.outer.problem import Problem
+from blurax.outer.jobs import Scores, cut, joined
+from blurax.outer.lost import LOST, is_lost, lost_words
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.spec import Rule
-
-LOST = 20
-"""Meta-steps in a row in which all members diverge or have no gradient, after which a run is given
-up."""
 
 
 class RunState(eqx.Module):
@@ -123,42 +123,51 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
         raise BluraxError(f"{path} is not the configuration of a run.") from error
 
 
-def advance(directory: Path, watch: Watch = lambda progress: None) -> Result:
+def advance(
+    directory: Path,
+    watch: Watch = lambda progress: None,
+    evaluator: Evaluator = LOCAL,
+) -> Result:
     """Take a run from its newest checkpoint (or its start) to its end.
 
     Args:
         watch: called after each meta-step. An exception it raises, KeyboardInterrupt say, stops
             the run, which can be resumed.
+        evaluator: the engine that does the work; another one changes no result.
 
     Raises:
-        BluraxError: if the directory holds no run, none of its checkpoints can be read, or all
-            members diverge and go on diverging; then the last good state is kept.
+        BluraxError: if the directory holds no run, none of its checkpoints can be read, all
+            members diverge and go on diverging (then the last good state is kept), the engine has
+            no workers, or a job fails wherever it is tried (then its genomes are kept).
     """
     config, header = read_config(directory)
-    key, validation = jax.random.key(config.seed), config.validation()
-    trainer = config.trainer()
+    key = jax.random.key(config.seed)
+    trainer = config.trainer(0, evaluator)
+    validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))
     state, first = _restore(directory, trainer, config, key)
     if config.curriculum.stage(first) > 0:
-        trainer = config.trainer(config.curriculum.stage(first))
-    _drop_lines(directory / "metrics.jsonl", first)
+        trainer = config.trainer(config.curriculum.stage(first), evaluator)
+    journal.drop_lines(directory / "metrics.jsonl", first)
     lines: list[dict[str, Any]] = []
     for step in range(first, config.meta_steps):
         if config.patience is not None and int(state.stale) >= config.patience:
             break
         if config.curriculum.begins(step):
-            trainer = config.trainer(config.curriculum.stage(step))
+            trainer = config.trainer(config.curriculum.stage(step), evaluator)
             state = _synchronised(trainer, state, jax.random.fold_in(key, 3), step)
-        state, info = _step(trainer, state, key, step, config)
-        lines.append(_step_line(step + 1, info))
+        with journal.poison_kept(directory, config, header, step):
+            state, info = _step(trainer, state, key, step, config)
+        lines.append(journal.step_line(step + 1, info))
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
-            state, scores = _validate(trainer, validation, state, key, config.validation_episodes)
+            with journal.poison_kept(directory, config, header, step + 1):
+                state, scores = _validate(trainer, validate, state, key, config.share)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
-            _save(directory, step + 1, state, lines, config, header)
+            journal.save(directory, step + 1, state, lines, config, header)
             lines = []
         watch(_progress(step + 1, config, state, info, due))
         if int(state.lost) >= LOST:
-            raise BluraxError(_lost(directory, config, step, bool(np.all(info.diverged))))
+            raise BluraxError(lost_words(directory, config, step, bool(np.all(info.diverged))))
     return Result(directory, state.best, float(state.best_score))
 
 
@@ -190,30 +199,6 @@ def _progress(
     )
 
 
-def _lost(directory: Path, config: MetaTrain, step: int, diverged: bool) -> str:
-    """What is said of a run whose members are all lost."""
-    stage = config.curriculum.stage(step)
-    steps = config.curriculum.steps(config.episode.steps, stage)
-    newest = step // config.validate_every * config.validate_every
-    what, remedy = "diverged", "a smaller learning rate, rule.stabilise or objective.growth"
-    if not diverged:
-        what = "had no gradient"
-        remedy = "another start, other non-linearities (rule.sigma) or rule.stabilise"
-    return (
-        f"{directory}: all {config.population} members {what} in {LOST} meta-steps in a row, up "
-        f"to {step + 1}, in lessons of {steps} steps; the last good state is that of meta-step "
-        f"{newest}, and the best genome so far stays in best.safetensors; try {remedy}."
-    )
-
-
-def _is_lost(config: MetaTrain, info: MetaInfo) -> bool:
-    """Whether all members diverged, or have an exact gradient of 0, which moves nothing."""
-    norms = info.gradient_norm
-    if norms is None or not config.method.needs_gradient:
-        return bool(np.all(info.diverged))
-    return bool(np.all(info.diverged | (np.asarray(norms) == 0)))
-
-
 def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunState:
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), template(rule))
     state = trainer.init(jax.random.fold_in(key, 0))
@@ -226,7 +211,7 @@ def _step(
 ) -> tuple[RunState, MetaInfo]:
     drawn = jax.random.fold_in(jax.random.fold_in(key, 1), jnp.asarray(number, jnp.int32))
     moved, info = trainer.step(state.trainer, drawn)
-    lost = jnp.asarray(int(state.lost) + 1 if _is_lost(config, info) else 0, jnp.int32)
+    lost = jnp.asarray(int(state.lost) + 1 if is_lost(config, info) else 0, jnp.int32)
     return dataclasses.replace(state, trainer=moved, lost=lost), info
 
 
@@ -240,11 +225,13 @@ def _synchronised(
 
 
 def _validate(
-    trainer: MetaTrainer, problem: Problem, state: RunState, key: PRNGKeyArray, episodes: int
+    trainer: MetaTrainer, evaluate: Evaluate, state: RunState, key: PRNGKeyArray, share: int
 ) -> tuple[RunState, Float[Array, "members pairs"]]:
     """Score all genomes, always on the same episodes, and keep the best one ever seen."""
-    genomes = trainer.genomes(state.trainer)
-    scores = _scores(problem, genomes, jax.random.fold_in(key, 2), episodes)
+    genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
+    leaves = jax.tree.leaves(genomes)
+    jobs = cut("scores", episodes, share, leaves, jax.random.key_data(episodes))
+    scores = joined(evaluate(jobs))
     means = jnp.mean(scores, axis=1)
     leader = jnp.argmax(means).astype(jnp.int32)
     better = bool(means[leader] > state.best_score)
@@ -259,13 +246,6 @@ def _validate(
     ), scores
 
 
-@eqx.filter_jit
-def _scores(
-    problem: Problem, genomes: Genome, key: PRNGKeyArray, episodes: int
-) -> Float[Array, "members pairs"]:
-    return jax.vmap(lambda genome: problem.validate(genome, key, episodes))(genomes)
-
-
 def _restore(
     directory: Path, trainer: MetaTrainer, config: MetaTrain, key: PRNGKeyArray
 ) -> tuple[RunState, int]:
@@ -276,51 +256,7 @@ def _restore(
         return like, 0
     step, state, meta = found
     require(
-        meta == to_json(config),
+        from_json(MetaTrain, meta) == config,
         f"{directory} holds checkpoints of another configuration than its config.json.",
     )
     return state, step
-
-
-def _step_line(step: int, info: MetaInfo) -> dict[str, Any]:
-    """One meta-step as JSON; numbers that are not finite become null."""
-
-    def plain(values: Array) -> list[Any]:
-        array = np.asarray(values)
-        return [v if np.isfinite(v) else None for v in array.tolist()]
-
-    return {
-        "step": step,
-        "loss": plain(info.loss),
-        "gradient_norm": None if info.gradient_norm is None else plain(info.gradient_norm),
-        "diverged": int(np.sum(info.diverged)),
-    }
-
-
-def _save(
-    directory: Path,
-    step: int,
-    state: RunState,
-    lines: list[dict[str, Any]],
-    config: MetaTrain,
-    header: dict[str, Any],
-) -> None:
-    """Metrics first, the checkpoint last: what is behind a checkpoint is always complete."""
-    io.append_lines(directory / "metrics.jsonl", lines)
-    provenance = io.Provenance(
-        library_version=header["library_version"],
-        created=header["created"],
-        seed=config.seed,
-        tasks=config.tasks,
-        meta_steps=step,
-        score=float(state.best_score),
-        config=header["config"],
-    )
-    io.save_genome(directory / "best.safetensors", state.best, provenance)
-    io.save_checkpoint(directory / "checkpoints", step, state, to_json(config))
-
-
-def _drop_lines(metrics: Path, step: int) -> None:
-    """Drop the lines beyond a checkpoint: they are computed again."""
-    if metrics.exists():
-        io.truncate_lines(metrics, lambda line: line["step"] <= step)

@@ -60,3 +60,12 @@ def with_tanh(rule: Rule) -> Rule:
     """The rule with tanh in its hidden layers' forward sweep."""
     sigma = dataclasses.replace(rule.sigma, forward=Activation.TANH)
     return dataclasses.replace(rule, sigma=sigma)
+
+
+APART = dataclasses.replace(
+    SWIFT,
+    stabilise=dataclasses.replace(SWIFT.stabilise, saturation=Saturation.SLOWING),
+    update=dataclasses.replace(SWIFT.update, decorrelate=True),
+)
+"""The same, with the examples of a batch told apart from each other (`Update.decorrelate`), and a
+learning rate that falls as a power of the step number."""

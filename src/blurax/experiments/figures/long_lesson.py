@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.experiments.figures.work import Arrays, keyed
+from blurax.findings import OFF_SCALE
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, predict, unroll
 from blurax.network import Network, NetworkState
@@ -18,8 +19,6 @@ from blurax.teach import curve_point, network_for, parse_hidden
 
 CHUNK = 50
 """Steps of one compiled unroll."""
-LARGE = 1e12
-"""What stands for a size that is larger, or no longer a number."""
 
 
 class _Seen(eqx.Module):
@@ -29,8 +28,9 @@ class _Seen(eqx.Module):
 
 
 def bounded(sizes: np.ndarray) -> np.ndarray:
-    """Sizes up to `LARGE`, which also stands for what is no number."""
-    return np.minimum(np.nan_to_num(sizes.astype(float), nan=LARGE, posinf=LARGE), LARGE)
+    """Sizes up to `OFF_SCALE`, which also stands for what is no number."""
+    sizes = np.nan_to_num(sizes.astype(float), nan=OFF_SCALE, posinf=OFF_SCALE)
+    return np.minimum(sizes, OFF_SCALE)
 
 
 def watch(

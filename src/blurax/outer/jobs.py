@@ -1,0 +1,184 @@
+"""What workers are asked in meta-training, and how a meta-step is cut into jobs.
+
+How it is cut depends on the configuration and never on the workers: so the results, to the bit, do
+not depend on who they are.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
+
+from blurax.engine import LOCAL, Evaluate, Job
+from blurax.genome import Genome, template, unflatten
+from blurax.outer.estimators import Estimator, Which
+from blurax.outer.problem import Problem
+from blurax.spec import Rule
+
+
+class Losses(eqx.Module):
+    """The losses of candidates on the same episodes."""
+
+    problem: Problem
+    chunk: int = eqx.field(static=True)
+    """Candidates computed side by side; 0: all."""
+
+    @eqx.filter_jit
+    def __call__(
+        self, vectors: Float[Array, "candidates size"], seed: UInt32[Array, "..."], which: Which
+    ) -> Float[Array, " candidates"]:
+        """The loss of each genome, given as a vector.
+
+        Args:
+            seed: of the episodes: the data of a key.
+        """
+        episodes = jax.random.wrap_key_data(seed)
+
+        def one(vector: Array) -> Array:
+            return self.problem.loss(unflatten(vector, self.problem.rule), episodes, which)
+
+        size = min(self.chunk, len(vectors)) if self.chunk else len(vectors)
+        return jax.lax.map(one, vectors, batch_size=size)
+
+
+class Estimates(eqx.Module):
+    """Estimates of meta-gradients, side by side; leaves lead with an axis `lanes`."""
+
+    estimator: Estimator
+
+    @eqx.filter_jit
+    def __call__(
+        self, lanes: tuple[Genome, Any, UInt32[Array, "lanes ..."]], which: Which
+    ) -> tuple[Float[Array, " lanes"], Genome, Any]:
+        """Losses, gradients, and what the estimator carries on.
+
+        Args:
+            lanes: genomes, what was carried, and the data of a key for each.
+        """
+
+        def one(genome: Genome, carry: Any, seed: Array) -> tuple[Array, Any, Any]:
+            key = jax.random.wrap_key_data(seed)
+            return self.estimator.estimate(genome, carry, key, which)
+
+        return jax.vmap(one)(*lanes)
+
+
+class EstimateJobs(eqx.Module):
+    """`Estimates` as workers are asked for them: what travels are lists of leaves.
+
+    Not the modules themselves: equinox remembers for ever each one that is unpickled.
+    """
+
+    estimates: Estimates
+    rule: Rule = eqx.field(static=True)
+    """Of the genomes."""
+
+    @eqx.filter_jit
+    def __call__(
+        self, lanes: tuple[list[Array], list[Array], UInt32[Array, "lanes ..."]], which: Which
+    ) -> tuple[Float[Array, " lanes"], list[Array], list[Array]]:
+        """Losses, and the leaves of gradients and of what is carried on.
+
+        Args:
+            lanes: the leaves of genomes and of what was carried, and the data of a key for each.
+        """
+        genomes, carried, seeds = lanes
+        blank = jax.eval_shape(self.estimates.estimator.init, jax.random.key(0))
+        carry = jax.tree.unflatten(jax.tree.structure(blank), carried)
+        known = (_genome(genomes, self.rule), carry, seeds)
+        losses, gradients, carry = self.estimates(known, which)
+        return losses, jax.tree.leaves(gradients), jax.tree.leaves(carry)
+
+
+class Scores(eqx.Module):
+    """The validation scores of genomes."""
+
+    problem: Problem
+    episodes: int = eqx.field(static=True)
+
+    @eqx.filter_jit
+    def __call__(
+        self, leaves: list[Array], seed: UInt32[Array, "..."]
+    ) -> Float[Array, "genomes pairs"]:
+        """The score of each genome for each task and network.
+
+        Args:
+            leaves: of the genomes, each leading with `genomes`.
+            seed: the data of a key.
+        """
+        key, genomes = jax.random.wrap_key_data(seed), _genome(leaves, self.problem.rule)
+        return jax.vmap(lambda genome: self.problem.validate(genome, key, self.episodes))(genomes)
+
+
+def _genome(leaves: list[Array], rule: Rule) -> Genome:
+    """A genome, or many, from its leaves."""
+    return jax.tree.unflatten(jax.tree.structure(template(rule)), leaves)
+
+
+def cut(name: str, key: PRNGKeyArray, share: int, lanes: Any, *rest: Any) -> list[Job]:
+    """Jobs of `share` lanes each, of all if 0.
+
+    Args:
+        name: what is asked.
+        key: whose data goes into the jobs' ids.
+        lanes: a pytree whose leaves lead with the lanes.
+        rest: what all jobs are told.
+    """
+    count = jax.tree.leaves(lanes)[0].shape[0]
+    tag = f"{name}-{np.asarray(jax.random.key_data(key)).tobytes().hex()}"
+    if share in (0, count):
+        return [Job(tag, (lanes, *rest))]
+    lanes = jax.device_get(lanes)  # slices of NumPy arrays cost nothing
+    parts = [slice(start, start + share) for start in range(0, count, share)]
+    return [Job(f"{tag}-{part.start}", (_part(lanes, part), *rest)) for part in parts]
+
+
+def _part(lanes: Any, part: slice) -> Any:
+    return jax.tree.map(lambda leaf: leaf[part], lanes)
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """The results of jobs as those of one; leaves lead with the lanes of all."""
+    if len(parts) == 1:
+        return jax.tree.map(jnp.asarray, parts[0])
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *parts)
+
+
+def candidate_losses(
+    work: Losses,
+    evaluate: Evaluate | None,
+    vectors: Float[Array, "candidates size"],
+    key: PRNGKeyArray,
+    share: int,
+    lessons: int,
+) -> Float[Array, " candidates"]:
+    """The loss of each genome, the mean over lessons; all candidates meet the same episodes.
+
+    Args:
+        evaluate: who does the jobs; this process if None.
+        share: candidates in a job; 0: there are no jobs.
+    """
+    which = work.problem.draw(jax.random.fold_in(key, 1))
+    first = jax.random.fold_in(key, 0)
+    keys = [first] if lessons == 1 else [jax.random.fold_in(first, n) for n in range(lessons)]
+    if share == 0:
+        losses = [work(vectors, jax.random.key_data(k), which) for k in keys]
+    else:
+        lots = [cut("losses", k, share, vectors, jax.random.key_data(k), which) for k in keys]
+        results = (evaluate or LOCAL.prepare(work))([job for lot in lots for job in lot])
+        each = len(lots[0])
+        losses = [joined(results[n : n + each]) for n in range(0, len(results), each)]
+    return losses[0] if lessons == 1 else jnp.mean(jnp.stack(losses), axis=0)
+
+
+def genomes_of(job: Job, rule: Rule) -> list[Genome]:
+    """The genomes that a job is about."""
+    lanes = job.arguments[0]
+    if not isinstance(lanes, tuple | list):
+        return [unflatten(jnp.asarray(vector), rule) for vector in lanes]
+    leaves = lanes[0] if isinstance(lanes, tuple) else lanes
+    return [_genome([leaf[n] for leaf in leaves], rule) for n in range(len(leaves[0]))]

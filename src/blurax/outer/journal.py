@@ -1,0 +1,90 @@
+"""What a run writes down: lines, genomes, checkpoints; and what it drops when it is resumed."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array
+
+from blurax import io
+from blurax.engine import PoisonedJobError
+from blurax.errors import BluraxError
+from blurax.frozen import to_json
+from blurax.outer.config import MetaTrain
+from blurax.outer.jobs import genomes_of
+from blurax.outer.protocol import MetaInfo
+
+
+def step_line(step: int, info: MetaInfo) -> dict[str, Any]:
+    """One meta-step as JSON; numbers that are not finite become null."""
+
+    def plain(values: Array) -> list[Any]:
+        array = np.asarray(values)
+        return [v if np.isfinite(v) else None for v in array.tolist()]
+
+    return {
+        "step": step,
+        "loss": plain(info.loss),
+        "gradient_norm": None if info.gradient_norm is None else plain(info.gradient_norm),
+        "diverged": int(np.sum(info.diverged)),
+    }
+
+
+def save(
+    directory: Path,
+    step: int,
+    state: Any,
+    lines: list[dict[str, Any]],
+    config: MetaTrain,
+    header: dict[str, Any],
+) -> None:
+    """Metrics first, the checkpoint last: what is behind a checkpoint is always complete."""
+    io.append_lines(directory / "metrics.jsonl", lines)
+    provenance = _provenance(config, header, step, float(state.best_score))
+    io.save_genome(directory / "best.safetensors", state.best, provenance)
+    io.save_checkpoint(directory / "checkpoints", step, state, to_json(config))
+
+
+def _provenance(
+    config: MetaTrain, header: dict[str, Any], step: int, score: float | None
+) -> io.Provenance:
+    return io.Provenance(
+        library_version=header["library_version"],
+        created=header["created"],
+        seed=config.seed,
+        tasks=config.tasks,
+        meta_steps=step,
+        score=score,
+        config=header["config"],
+    )
+
+
+def drop_lines(metrics: Path, step: int) -> None:
+    """Drop the lines beyond a checkpoint: they are computed again."""
+    if metrics.exists():
+        io.truncate_lines(metrics, lambda line: line["step"] <= step)
+
+
+@contextlib.contextmanager
+def poison_kept(
+    directory: Path, config: MetaTrain, header: dict[str, Any], step: int
+) -> Iterator[None]:
+    """Save the genomes of a job that fails wherever it is tried, and say where they are.
+
+    Args:
+        step: the meta-steps behind the genomes.
+    """
+    try:
+        yield
+    except PoisonedJobError as error:
+        names = []
+        for n, genome in enumerate(genomes_of(error.job, config.rule)):
+            names.append(f"poisoned-{error.job.id}-{n}.safetensors")
+            provenance = _provenance(config, header, step, None)
+            io.save_genome(directory / names[-1], genome, provenance)
+        raise BluraxError(
+            f"{error} The run stops after meta-step {step} and can be resumed; the genomes that "
+            f"the job was about are kept in {directory}: {', '.join(names)}."
+        ) from error

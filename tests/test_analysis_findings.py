@@ -1,0 +1,105 @@
+"""Findings as a picture: nothing overlaps, nothing hides, and what leaves the scale is seen."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from blurax import findings
+from blurax.analysis import style
+from blurax.analysis.findings_view import picture
+from blurax.experiments.figures import FIGURES
+from blurax.findings import OFF_SCALE, Chart, Curve, Findings, table
+
+STORED = Path(__file__).parent.parent / "docs" / "figures"
+
+
+def drawn(chart: Chart) -> Axes:
+    return picture(Findings("0", "a figure", "cpu", "0", "", charts=(chart,))).findobj(Axes)[0]
+
+
+def chart(*curves: Curve, **more) -> Chart:
+    return Chart("chart", "steps", "size", curves, **more)
+
+
+def texts(found: Findings) -> list[tuple[str, Bbox]]:
+    """Every text that is seen, and where."""
+    figure = picture(found)
+    figure.canvas.draw()
+    unseen = {id(label) for axes in figure.findobj(Axes) for label in beyond(axes)}
+    return [
+        (text.get_text(), text.get_window_extent())
+        for text in figure.findobj(Text)
+        if text.get_visible() and text.get_text().strip() and id(text) not in unseen
+    ]
+
+
+def beyond(axes: Axes) -> list[Text]:
+    """The labels of ticks that are not drawn: matplotlib keeps some beyond the ends of an axis."""
+    if not axes.axison:
+        return [text for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)]
+    found = []
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        found += [t.label1 for t in ticks if not low <= t.get_loc() <= high]
+    return found
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_of_a_stored_figure_lies_on_another_or_outside(name):
+    found = texts(findings.read(STORED / f"figure-{name}.json"))
+    assert len(found) > 10
+    for (one, box), (other, second) in itertools.combinations(found, 2):
+        shared = Bbox.intersection(box, second)
+        touching = shared is not None and shared.width > 1 and shared.height > 1
+        assert not touching, f"{one!r} lies on {other!r}"
+    for words, box in found:
+        assert box.x0 >= 0, f"{words!r} is cut off"
+        assert box.y0 >= 0, f"{words!r} is cut off"
+
+
+def test_the_test_of_overlaps_finds_one():
+    values = np.full((1, 14, 2), 0.5)
+    columns = [f"a long name {n}" for n in range(14)]
+    crowded = Findings(
+        "0", "", "cpu", "0", "", tables=(table("", ("", ""), ["row"], columns, values),)
+    )
+    boxes = [box for words, box in texts(crowded) if words.startswith("a long name")]
+    assert any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_a_curve_that_leaves_the_scale_ends_in_a_cross():
+    steps = (1.0, 2.0, 3.0, 4.0)
+    sizes = (1.0, 10.0, OFF_SCALE, OFF_SCALE)
+    axes = drawn(chart(Curve("a", steps, sizes), Curve("b", steps, (1.0,) * 4), log_y=True))
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert [line.get_xydata().tolist() for line in crosses] == [[[2, 10]]]
+    assert axes.get_ylim()[1] < 100
+
+
+@pytest.mark.parametrize(("largest", "scale"), [(100.0, "log"), (2.0, "linear")])
+def test_a_logarithmic_axis_needs_something_to_spread(largest, scale):
+    axes = drawn(chart(Curve("a", (1.0, 2.0), (1.0, largest)), log_y=True))
+    assert axes.get_yscale() == scale
+
+
+def test_few_points_have_a_tick_each():
+    axes = drawn(chart(Curve("a", (2.0, 4.0, 8.0, 16.0), (1.0, 2.0, 3.0, 4.0)), log_x=True))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8", "16"]
+
+
+def test_what_a_chart_is_about_stands_out():
+    names = ("ours", "ours too", *"abcdef")
+    curves = [Curve(name, (1.0, 2.0), (1.0, 2.0)) for name in names]
+    axes = drawn(chart(*curves, ours=names[:2]))
+    looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines]
+    assert len(set(looks)) == len(names)
+    assert looks[0][0] == style.EMPHASIS
+    assert not {looks[0][0], looks[1][0]} & {colour for colour, _, _ in looks[2:]}
+    widths = [line.get_linewidth() for line in axes.lines]
+    assert min(widths[:2]) > max(widths[2:])
