@@ -56,7 +56,7 @@ def test_random_gates_start_as_released(name: str):
     eta_tilde = -1e-3 if rule.update.batch is Reduction.SUM else -0.1
     starts = {"f": 1.0, "eta": 1.0, "f_tilde": 1.0, "eta_tilde": eta_tilde, "oja": 1e-3}
     starts |= {"saturation": 1.0, "forward_scale": 1.0, "backward_scale": 1.0}
-    starts |= {"forward_shift": 0.0, "backward_shift": 0.0, "decorrelation": 1.0}
+    starts |= {"forward_shift": 0.0, "backward_shift": 0.0, "decorrelation": 0.0}
     for path, leaf in named.items():
         own = path.split(".")[-1]
         if own in starts:

@@ -184,7 +184,7 @@ def _assemble(
             eta_tilde=jnp.full((), eta_tilde, float),
             oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
             saturation=None if bound is None else jnp.full((), bound, float),
-            decorrelation=one() if rule.update.decorrelate else None,
+            decorrelation=jnp.zeros((), float) if rule.update.decorrelate else None,
         )
 
     neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
