@@ -12,10 +12,11 @@ from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.experiments.ablation import MATRICES, TERMS, positions, terms
 from blurax.experiments.inside import ANGLE, TURNED, look
-from blurax.genome import flatten, unflatten
+from blurax.genome import flatten, leaves, unflatten
 from blurax.spec import Activation, Normalise, Oja, Rule, Saturation, Stabilise, Update
 from blurax.tasks import get
-from variants import lively
+from closeness import assert_close, differs
+from variants import batches, lively, newborn, run
 
 DIGITS = get("digits")
 
@@ -66,7 +67,7 @@ def test_each_term_of_a_genome_with_everything_rests():
     rule = Rule(
         states=4,
         stabilise=Stabilise(Normalise.BOTH, Oja.MULTIPLIER, True, Saturation.LENGTH),
-        update=Update(after_forward=True),
+        update=Update(after_forward=True, decorrelate=True),
     )
     genome = lively(rule)
     vector, found = flatten(genome), dict(terms(genome, positions(genome)))
@@ -83,9 +84,35 @@ def test_each_term_of_a_genome_with_everything_rests():
     assert np.count_nonzero(nu) == 9
 
 
+@pytest.mark.parametrize("kind", [k for k in Saturation if k is not Saturation.NONE])
+def test_a_bound_at_rest_is_none(kind):
+    stable = Stabilise(normalise_synapses=True, saturation=kind)
+    assert_rests(Rule(stabilise=stable), Rule(stabilise=Stabilise(normalise_synapses=True)))
+
+
+def test_decorrelation_at_rest_is_none():
+    assert_rests(Rule(update=Update(decorrelate=True)), Rule())
+
+
+def assert_rests(rule, plain):
+    """The term by which two rules differ, put to rest, makes them the same."""
+    more, less = lively(rule), lively(plain)
+    (term,) = dict(terms(more, positions(more))).keys() - dict(terms(less, positions(less))).keys()
+    where, value = dict(terms(more, positions(more)))[term]
+    rested = unflatten(flatten(more).at[where].set(value), rule)
+    shared = leaves(rested)
+    same = unflatten(jnp.concatenate([shared[n].ravel() for n in leaves(less)]), plain)
+    x, y = batches()
+    before = newborn(rule)
+    ends = [run(genome, before, x, y)[0] for genome in (more, rested, same)]
+    assert_close(ends[1], ends[2], tolerance=1e-6)
+    assert differs(ends[0], ends[2])  # awake, the term does something
+
+
 UNTOUCHED = (
     *("neuron.nu", "neuron.eta", "synapse.nu_tilde", "synapse.mu_tilde"),
-    *(f"forward_synapse.{n}" for n in ("nu_tilde", "mu_tilde", "f_tilde", "oja", "saturation")),
+    *(f"forward_synapse.{n}" for n in ("nu_tilde", "mu_tilde", "f_tilde", "oja")),
+    *(f"forward_synapse.{n}" for n in ("saturation", "decorrelation")),
 )
 """Numbers that no term is about: the matrices are taken apart number by number."""
 

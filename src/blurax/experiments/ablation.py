@@ -30,6 +30,7 @@ TERMS = {
     "f = 0": ("neuron.f", 0.0),
     "f~ = 1": ("synapse.f_tilde", 1.0),
     "Oja: m = 0": ("synapse.oja", 0.0),
+    "decorrelation: s = 0": ("synapse.decorrelation", -80.0),
     "forward: × = 1": ("neuron.forward_scale", 1.0),
     "forward: + = 0": ("neuron.forward_shift", 0.0),
     "backward: × = 1": ("neuron.backward_scale", 1.0),
@@ -37,8 +38,13 @@ TERMS = {
     "unsupervised: η~ = 0": ("forward_synapse.eta_tilde", 0.0),
 }
 """The leaf of each term, and the value with which it does nothing."""
-NO_BOUND = {Saturation.TANH: 1e6, Saturation.LENGTH: 80.0, Saturation.EXPONENTIAL: 0.0}
-"""The value of α or s with which a bound does nothing, in single precision too."""
+UNBOUND = {
+    Saturation.TANH: ("no bound", 1e6),
+    Saturation.LENGTH: ("no bound", 80.0),
+    Saturation.EXPONENTIAL: ("no bound", 0.0),
+    Saturation.SLOWING: ("no slowing", -80.0),
+}
+"""The value of α or s with which it does nothing, in single precision too."""
 AT_ONCE = 8
 """Genomes that are tried side by side."""
 
@@ -80,8 +86,8 @@ def terms(
         if leaf in places:
             yield name, (places[leaf].ravel(), value)
     if "synapse.saturation" in places:
-        kind = genome.rule.stabilise.saturation
-        yield "no bound", (places["synapse.saturation"].ravel(), NO_BOUND[kind])
+        name, value = UNBOUND[genome.rule.stabilise.saturation]
+        yield name, (places["synapse.saturation"].ravel(), value)
     for state in range(2, genome.rule.states):
         nu, mu = places["neuron.nu"], places["neuron.mu"]
         heard = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]

@@ -199,7 +199,7 @@ def _stabilised(rule, own, old, changes):
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     square = _into(w**2 for w in old)
     if stable["saturation"] == "slowing":
-        f_tilde = 1 + (f_tilde - 1) * square.clamp(min=1.0) ** (-0.5 * torch.exp(bound))
+        f_tilde = 1 + (f_tilde - 1) * torch.clamp(square, min=1.0) ** (-0.5 * torch.exp(bound))
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
         new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
