@@ -97,6 +97,59 @@ def test_exponential_saturation_damps_the_change(s: float):
     assert (jnp.abs(got - W) < jnp.abs(UPDATED - W)).all()
 
 
+@pytest.mark.parametrize("alpha", [-1.0, 1.0])
+def test_a_forget_gate_weakens_with_length_and_is_whole_up_to_length_1(alpha: float):
+    w = W * np.linspace(0.1, 2.0, 5)
+    got = stabilise.slowed_gate(stabilise.squared_length(jnp.asarray(w)), *numbers(1.3, alpha))
+    want = naive.slowed_gates(w, 1.3, alpha)
+    assert_close(jnp.broadcast_to(got, w.shape), want)
+    assert want.max() == 1.3
+    assert 1 < want.min() < 1.29
+
+
+def test_a_length_that_slows_grows_as_a_power_of_the_step_number():
+    # d|w|/dt = 0.2 |w|^(1 - q) with q = 2: |w|² grows by 0.4 a step.
+    w, alpha = jnp.ones((1, 1, 1)), jnp.log(2.0)
+    for _ in range(1000):
+        w = w * stabilise.slowed_gate(w**2, jnp.asarray(1.2), alpha)
+    assert float(w[0, 0, 0]) ** 2 == pytest.approx(1 + 0.4 * 1000, rel=0.02)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_the_inverse_is_the_inverse(batch: int):
+    root = rng.normal(size=(3, batch, batch + 2))
+    a = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(batch)
+    assert_close(stabilise.inverse(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_decorrelation_is_the_inverse_of_how_alike_examples_are(share: float):
+    a_i, nu_tilde = rng.normal(size=(3, 5, 4)), rng.normal(size=(3, 2))
+    gene = np.log(share / (1 - share))
+    pre, bias = rules.mix(*numbers(nu_tilde.T, a_i)), jnp.asarray(nu_tilde.sum(axis=0))
+    got = stabilise.decorrelation(pre, bias, jnp.asarray(share))
+    assert_close(got, naive.among_examples(a_i, nu_tilde, gene, 5), tolerance=1e-10)
+    alone = stabilise.decorrelation(pre, None, jnp.asarray(share))
+    assert_close(alone, naive.among_examples(a_i, nu_tilde, gene, 4), tolerance=1e-10)
+
+
+def test_without_a_share_each_example_counts_alone():
+    pre = jnp.asarray(rng.normal(size=(2, 5, 4)))
+    got = stabilise.decorrelation(pre, None, jnp.zeros(()))
+    assert_close(got, np.broadcast_to(np.eye(5), (2, 5, 5)))
+
+
+def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
+    # Fewer examples than inputs: the synapses can give each of them its own wish.
+    a_i, wish = jnp.asarray(3 + rng.normal(size=(1, 5, 9))), jnp.asarray(rng.normal(size=(1, 5, 2)))
+    among = stabilise.decorrelation(a_i, None, jnp.asarray(1 - 1e-12))
+    one = jnp.ones((1, 1))
+    change = rules.hebbian(a_i, wish, one, one, jnp.ones(()), among=among)
+    moved = a_i @ change
+    size = jnp.mean(jnp.sum(a_i**2, axis=-1))
+    assert_close(moved, size * wish, tolerance=1e-6)
+
+
 def test_the_constants_are_the_documented_ones():
     assert stabilise.ACTIVATION_EPSILON == 1e-5
     assert stabilise.SYNAPSE_EPSILON == 1e-9
