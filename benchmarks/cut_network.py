@@ -9,6 +9,7 @@ that says what is wrong; never that it hangs.
 import argparse
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -68,21 +69,31 @@ def inside(name: str, *command: str, log: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(whole, stdout=log.open("wb"), stderr=subprocess.STDOUT)
 
 
+def node(name: str, *told: str, log: Path) -> None:
+    """Start a node, as often as it takes: Ray gives up after 30 s, which a busy machine needs."""
+    ray = str(Path(sys.executable).with_name("ray"))
+    for _ in range(10):
+        process = inside(
+            name, ray, "start", "--block", "--node-ip-address", ADDRESSES[name], *told, log=log
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(90)
+            continue
+        return
+    raise SystemExit(f"{name} does not start: {log.read_text()[-500:]}")
+
+
 def ray_nodes(folder: Path) -> None:
     """A head without room for workers, and a node that has it."""
-    ray = str(Path(sys.executable).with_name("ray"))
-    common = ("--num-cpus", "0", "--include-dashboard", "false", "--block")
-    head = ("--head", "--port", CLUSTER.split(":")[1], "--node-ip-address", ADDRESSES[HEAD])
-    inside(HEAD, ray, "start", *head, *common, log=folder / "head.log")
-    time.sleep(20)
-    joins = ("--address", CLUSTER, "--node-ip-address", ADDRESSES[WORKER], "--num-cpus", "2")
-    inside(WORKER, ray, "start", *joins, "--block", log=folder / "worker.log")
-    time.sleep(20)
+    port = CLUSTER.split(":")[1]
+    head = ("--head", "--port", port, "--num-cpus", "0", "--include-dashboard", "false")
+    node(HEAD, *head, log=folder / "head.log")
+    node(WORKER, "--address", CLUSTER, "--num-cpus", "2", log=folder / "worker.log")
 
 
 def drive(directory: Path) -> None:
     """What the driver does, in its namespace."""
-    engine = open_ray(RayOptions(address=CLUSTER, faults=Patience(job_limit=120, start_limit=120)))
+    engine = open_ray(RayOptions(address=CLUSTER, faults=Patience(job_limit=600, start_limit=300)))
     try:
         run.advance(directory, lambda progress: print(progress.step, flush=True), engine)
         print("done", flush=True)
@@ -121,8 +132,8 @@ def main() -> None:
     """Print what became of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--meta-steps", type=int, default=2000)
-    parser.add_argument("--limit", type=float, default=600.0)
+    parser.add_argument("--meta-steps", type=int, default=300)
+    parser.add_argument("--limit", type=float, default=1500.0)
     parser.add_argument("--drive", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.drive is not None:
@@ -131,6 +142,8 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as name, namespaces():
         folder = Path(name)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/xla"
+        os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
         run.start(config_of(Method.GRADIENT, arguments.meta_steps), folder / "whole")
         shutil.copytree(folder / "whole", folder / "cut")
         run.advance(folder / "whole")

@@ -29,8 +29,8 @@ class RayOptions:
     gpus: int = 0
     """GPUs of each worker: 0 or 1."""
     host: str = LOOPBACK
-    """Where a cluster of this machine listens. Ray asks nobody who he is: whoever reaches its port
-    can run what he likes."""
+    """Where a cluster of this machine listens. Whoever reaches its ports and has its token, if it
+    asks for one, can run what he likes."""
     faults: Patience = dataclasses.field(default_factory=Patience)
     """How long is waited, and how often tried."""
 
