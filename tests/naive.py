@@ -84,7 +84,7 @@ def among_examples(a_i, nu_tilde, gene, inputs):
             two = sum(a_with_bias(a_i, e, other, i) * nu_tilde[e, c] for e in range(k))
             alike[b, other] += one * two
         mean = sum(alike[b, b] for b in range(batch)) / batch
-        mixed = (1 - share) * np.eye(batch) + share * alike / (mean + 1e-9)
+        mixed = (1 - share) * np.eye(batch) + share * alike / (mean if mean > 0 else 1.0)
         found[c] = np.linalg.inv(mixed)
     return found
 

@@ -98,7 +98,7 @@ def test_bounds_hold():
     seen = []
     original = evolution.candidate_losses
     try:
-        evolution.candidate_losses = lambda p, v, k, c: seen.append(v) or original(p, v, k, c)
+        evolution.candidate_losses = lambda e, p, v, *r: seen.append(v) or original(e, p, v, *r)
         for n in range(6):
             state, _ = trainer.step(state, jax.random.key(n))
     finally:

@@ -143,7 +143,7 @@ def decorrelation(
         alike = alike + bias[:, None, None] ** 2
     mean = jnp.mean(jnp.diagonal(alike, axis1=1, axis2=2), axis=1)[:, None, None]
     unit = jnp.eye(pre.shape[1], dtype=pre.dtype)
-    return inverse((1 - share) * unit + share * alike / (mean + SYNAPSE_EPSILON))
+    return inverse((1 - share) * unit + share * alike / jnp.where(mean > 0, mean, 1.0))
 
 
 @jax.custom_jvp

@@ -112,5 +112,5 @@ def _synapse_gates(genes: SynapseGenes, rule: Rule) -> Iterator[Gate]:
         name, latex = ("s", "s") if damped else ("α", r"\alpha")
         yield Gate(f"{name} (saturation)", latex, float(genes.saturation))
     if genes.decorrelation is not None:
-        share = 1 / (1 + np.exp(-float(genes.decorrelation)))
-        yield Gate("s (decorrelation)", "s", float(share))
+        latex = r"\mathrm{logit}\,s"
+        yield Gate("logit s (decorrelation)", latex, float(genes.decorrelation))

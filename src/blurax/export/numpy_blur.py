@@ -184,7 +184,8 @@ def _inhibition(before, gene):
     share = 1 / (1 + np.exp(-gene))
     alike = np.sum([a @ np.swapaxes(a, 1, 2) for a in before], axis=0)
     mean = np.diagonal(alike, axis1=1, axis2=2).mean(axis=1)[:, None, None]
-    return (1 - share) * np.eye(alike.shape[1], dtype=alike.dtype) + share * alike / (mean + 1e-9)
+    unit = np.eye(alike.shape[1], dtype=alike.dtype)
+    return (1 - share) * unit + share * alike / np.where(mean > 0, mean, 1)
 
 
 def _stabilised(rule, own, old, changes):

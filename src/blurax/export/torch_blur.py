@@ -191,7 +191,7 @@ def _inhibition(before, gene):
     alike = torch.stack([a @ a.transpose(1, 2) for a in before]).sum(0)
     mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
     unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
-    return (1 - share) * unit + share * alike / (mean + 1e-9)
+    return (1 - share) * unit + share * alike / torch.where(mean > 0, mean, 1)
 
 
 def _stabilised(rule, own, old, changes):

@@ -12,8 +12,8 @@ LOST = 20
 up."""
 
 
-def lost_words(directory: Path, config: MetaTrain, step: int, diverged: bool) -> str:
-    """What is said of a run whose members are all lost."""
+def lost_words(directory: Path, config: MetaTrain, step: int, in_a_row: int, diverged: bool) -> str:
+    """What is said of a run whose members have all been lost for some meta-steps in a row."""
     stage = config.curriculum.stage(step)
     steps = config.curriculum.steps(config.episode.steps, stage)
     newest = step // config.validate_every * config.validate_every
@@ -22,8 +22,8 @@ def lost_words(directory: Path, config: MetaTrain, step: int, diverged: bool) ->
         what = "had no gradient"
         remedy = "another start, other non-linearities (rule.sigma) or rule.stabilise"
     return (
-        f"{directory}: all {config.population} members {what} in {LOST} meta-steps in a row, up "
-        f"to {step + 1}, in lessons of {steps} steps; the last good state is that of meta-step "
+        f"{directory}: all {config.population} members {what} in {in_a_row} meta-steps in a row, "
+        f"up to {step + 1}, in lessons of {steps} steps; the last good state is that of meta-step "
         f"{newest}, and the best genome so far stays in best.safetensors; try {remedy}."
     )
 

@@ -167,7 +167,8 @@ def advance(
             lines = []
         watch(_progress(step + 1, config, state, info, due))
         if int(state.lost) >= LOST:
-            raise BluraxError(lost_words(directory, config, step, bool(np.all(info.diverged))))
+            diverged = bool(np.all(info.diverged))
+            raise BluraxError(lost_words(directory, config, step, int(state.lost), diverged))
     return Result(directory, state.best, float(state.best_score))
 
 
