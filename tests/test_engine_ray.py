@@ -1,5 +1,6 @@
 """The engine on Ray, with real workers: on loopback, on cores of their own, killed with SIGKILL."""
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -55,6 +56,15 @@ def failing(number):
 
 def deadly(number):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deadly_once(marker, number):
+    """Kills its worker in the middle of the job, but only the first worker that has it."""
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * np.asarray(number)
 
 
 def jobs(count):
@@ -120,11 +130,17 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_engine_goes_on(engine)
     assert len(engine.prepare(about_itself)(jobs(3))) == 3
 
 
+def test_a_job_whose_worker_dies_is_done_again_by_another(engine, tmp_path):
+    before = engine.dispatcher.resubmitted
+    evaluate = engine.prepare(functools.partial(deadly_once, str(tmp_path / "died")))
+    assert [float(r) for r in evaluate(jobs(4))] == [0.0, 2.0, 4.0, 6.0]
+    assert engine.dispatcher.resubmitted > before
+
+
 def test_a_run_whose_worker_is_killed_ends_with_the_bits_of_a_local_one(engine, tmp_path):
     run.start(CONFIG, tmp_path / "local")
     shutil.copytree(tmp_path / "local", tmp_path / "ray")
     run.advance(tmp_path / "local")
-    before = engine.dispatcher.resubmitted
     deaths = []
 
     def kill_one(progress):
@@ -135,6 +151,5 @@ def test_a_run_whose_worker_is_killed_ends_with_the_bits_of_a_local_one(engine, 
 
     run.advance(tmp_path / "ray", kill_one, engine)
     assert deaths[0] not in engine.pool.processes().values()
-    assert engine.dispatcher.resubmitted > before
     assert files(tmp_path / "ray") == files(tmp_path / "local")
     assert jax.default_backend() == "cpu"
