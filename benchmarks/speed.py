@@ -28,7 +28,7 @@ from blurax.outer.evolution import candidate_losses
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
-from blurax.outer.start import Start
+from blurax.outer.start import Origin
 from blurax.tasks import EpisodeSpec, Split
 
 
@@ -62,9 +62,7 @@ def programs(size: Size, rule_name: str) -> list[Program]:
 def _gradient(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
     problem = Problem((task,), ((size.network,),), rule, spec, Objective())
     estimator = FullGradient(problem)
-    trainer = Descent(
-        problem, estimator, size.population, 100, Optimiser(), Start.RANDOM, start_rate=0.1
-    )
+    trainer = Descent(problem, estimator, size.population, 100, Optimiser(), Origin())
     key = jax.random.key(2)
     state = trainer.init(key)
     return compiled(

@@ -184,6 +184,12 @@ def test_a_genome_of_one_s_own(iris, tmp_path):
     assert clone(given).genome.rule == exact.rule
 
 
+def test_a_single_number_is_a_single_hidden_layer(iris):
+    x, held_x, y, _ = iris
+    one, layers = (small(hidden=h, steps=5).fit(x, y) for h in (8, (8,)))
+    np.testing.assert_array_equal(one.predict_proba(held_x), layers.predict_proba(held_x))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -193,7 +199,11 @@ def test_a_genome_of_one_s_own(iris, tmp_path):
         ({"validation_fraction": 1.0}, "validation_fraction is 1.0"),
         ({"genome": "defalt"}, "did you mean default?"),
         ({"genome": 3}, "genome is 3; it takes a name, a path or a Genome"),
-        ({"hidden": (0,)}, "Network.sizes"),
+        ({"hidden": (0,)}, "hidden is (0,); it takes one whole number >= 1"),
+        ({"hidden": 0}, "hidden is 0; it takes one whole number >= 1"),
+        ({"hidden": "64"}, "hidden is '64'; it takes one whole number"),
+        ({"hidden": (3.5,)}, "hidden is (3.5,); it takes one whole number"),
+        ({"standardise": "maybe"}, "standardise is 'maybe'; it takes True or False"),
     ],
 )
 def test_a_wrong_parameter_is_told_by_name(iris, options, message):

@@ -15,7 +15,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.evolution import CmaEs, RandomSearch
 from blurax.outer.methods import Cma, Method
 from blurax.outer.recipes import get_recipe
-from blurax.outer.start import Start
+from blurax.outer.start import Origin
 from blurax.spec import Rule
 
 RULE = Rule(states=2)
@@ -36,7 +36,7 @@ class Sphere(eqx.Module):
 
 
 def cma(generations: int, **options) -> CmaEs:
-    return CmaEs(Sphere(), 12, generations, Cma(**options), Start.RANDOM, 0.1)
+    return CmaEs(Sphere(), 12, generations, Cma(**options), Origin())
 
 
 def led(trainer, steps: int, state=None):
@@ -62,7 +62,7 @@ def test_cma_es_finds_the_optimum_of_a_sphere():
 
 
 def test_random_search_keeps_the_best_and_is_the_floor():
-    trainer = RandomSearch(Sphere(), 12, 0, Start.RANDOM, 0.1)
+    trainer = RandomSearch(Sphere(), 12, 0, Origin())
     state = trainer.init(jax.random.key(1))
     best, vectors = np.inf, []
     for n in range(20):

@@ -48,6 +48,24 @@ def test_a_figure_is_made_drawn_and_not_made_again(name, home):
     assert not any("of 2" in words and "meta-training" in words for words in said)
 
 
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize("moment", ["states-2: 1 of 2", "digits--8--3"])
+def test_an_interrupted_figure_goes_on_to_the_same_findings(moment, home, tmp_path):
+    """Interrupted within meta-training, and before a measurement."""
+    whole, _ = make(FIGURES["13"], SMOKE, home)
+    said = []
+
+    def interrupt(text):
+        said.append(text)
+        if moment in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(FIGURES["13"], SMOKE, tmp_path, interrupt)
+    assert not list(tmp_path.rglob("findings.json"))
+    assert make(FIGURES["13"], SMOKE, tmp_path)[0] == whole
+
+
 @pytest.mark.parametrize("budget", Budget)
 def test_genomes_of_one_name_are_the_same_run(budget):
     seen = {}

@@ -114,6 +114,20 @@ def test_start_from_back_propagation():
     assert not np.allclose(found.neuron.nu[0], found.neuron.nu[1])
 
 
+@pytest.mark.parametrize("start", Start)
+def test_examples_inhibit_each_other_by_the_share_of_the_start(start):
+    rule = dataclasses.replace(Rule(), update=Update(decorrelate=True))
+    trainer = change(rule=rule, start=start, start_share=0.8).trainer()
+    gene = trainer.init(jax.random.key(0)).genomes.synapse.decorrelation
+    np.testing.assert_allclose(jax.nn.sigmoid(gene), 0.8, atol=0.02)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(BluraxError, match=r"MetaTrain\.start_share is .*between 0 and 1"):
+        change(start_share=share)
+
+
 def test_cosine_schedule_ends_a_hundredth_of_its_start():
     gradient = jnp.ones(1)
 

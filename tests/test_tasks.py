@@ -213,7 +213,7 @@ HOLED[3, 1] = np.nan
         (np.zeros((0, 2)), np.zeros(0, int), "holds no data"),
         (GOOD_X, GOOD_LABELS[:-1], r"labels have shape \(19,\); x has 20 examples"),
         (GOOD_X.astype(str), GOOD_LABELS, "takes real numbers"),
-        (HOLED, GOOD_LABELS, "holds 1 values that are NaN or infinite"),
+        (HOLED, GOOD_LABELS, r"holds NaN or infinite values \(1 of \d+\)"),
         (GOOD_X, GOOD_LABELS.astype(float), "labels have dtype float64"),
         (GOOD_X, GOOD_LABELS - 1, "labels start at -1"),
         (GOOD_X, GOOD_LABELS * 0, "a single class"),

@@ -52,15 +52,15 @@ def learn(
     Raises:
         BluraxError: if genome, network and task do not fit each other.
     """
-    for name, value, kind in (
-        ("genome", genome, Genome),
-        ("network", network, Network),
-        ("task", task, Task),
-        ("split", split, Split),
+    for name, value, kind, maker in (
+        ("genome", genome, Genome, ", such as blurax.load(...) gives"),
+        ("network", network, Network, ""),
+        ("task", task, Task, ", such as blurax.task(...) gives"),
+        ("split", split, Split, ""),
     ):
         require(
             isinstance(value, kind),
-            f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}.",
+            f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)
     whole = isinstance(key, int) and not isinstance(key, bool)

@@ -43,12 +43,13 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
         f"   and standard deviation over {seeds} seeds."
     )
     with console.status("measuring") as status:
-        measured = demo.measure(
-            result.genome,
-            result.score,
-            seeds=seeds,
-            say=lambda text: status.update(f"measuring: {text}"),
-        )
+
+        def say(text: str) -> None:
+            status.update(f"measuring: {text}")
+            if not console.is_terminal:  # a log shows no spinner
+                console.print(f"   measuring: {text}")
+
+        measured = demo.measure(result.genome, result.score, seeds=seeds, say=say)
     demo.write(directory, measured)
     for table in demo_tables(measured):
         console.print(table)

@@ -35,7 +35,7 @@ def train(
         seeds: Networks side by side, each with a birth and batches of its own.
         seed: Of the births and batches.
         directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
-            this one for a genome of the zoo.
+            the current folder for a genome of the zoo.
     """
     console, out = Console(), directory or genome.parent
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")

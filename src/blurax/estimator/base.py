@@ -36,7 +36,7 @@ class Blur(BaseEstimator):
 
     def __init__(
         self,
-        hidden: tuple[int, ...] = (256, 128),
+        hidden: int | tuple[int, ...] = (256, 128),
         *,
         genome: "str | os.PathLike[str] | Genome | None" = None,
         epochs: int = 5,
@@ -101,7 +101,7 @@ class Blur(BaseEstimator):
         self.genome_ = genome_for(given, self.classifies)
         self.shift_, self.scale_ = scaling(x) if self.standardise else (0.0, 1.0)
         self._scale_targets(y)
-        network = Network((x.shape[1], *self.hidden, y.shape[1]))
+        network = Network((x.shape[1], *_sizes(self.hidden), y.shape[1]))
         network.check(self.genome_.rule)
         if self.genome_.rule.keep_neurons:
             raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
@@ -161,6 +161,11 @@ class Blur(BaseEstimator):
         return [x[kept], y[kept], x[held], told[held]]
 
     def _check_parameters(self) -> None:
+        _sizes(self.hidden)
+        for name in ("standardise", "early_stopping"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise BluraxError(f"{name} is {value!r}; it takes True or False.")
         for name in ("epochs", "steps", "batch_size", "patience"):
             value = getattr(self, name)
             if value is None and name == "steps":
@@ -191,6 +196,15 @@ class Blur(BaseEstimator):
 def validated(estimator: BaseEstimator, x: Any, y: Any, **options: Any) -> Any:
     """Examples and targets as arrays, checked as scikit-learn does."""
     return validate_data(estimator, x, y, dtype=np.float64, **options)
+
+
+def _sizes(hidden: Any) -> tuple[int, ...]:
+    """The sizes of the hidden layers; a single number is a single layer."""
+    sizes = (hidden,) if _is_whole(hidden) else hidden
+    listed = isinstance(sizes, tuple | list | np.ndarray)
+    if not listed or not all(_is_whole(size) and size >= 1 for size in sizes):
+        raise BluraxError(f"hidden is {hidden!r}; it takes one whole number >= 1 or several.")
+    return tuple(int(size) for size in sizes)
 
 
 def _is_whole(value: Any) -> bool:

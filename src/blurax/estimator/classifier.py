@@ -14,7 +14,7 @@ class BlurClassifier(ClassifierMixin, Blur):
     """A classifier whose network is taught by a genome.
 
     Args:
-        hidden: the sizes of the hidden layers.
+        hidden: the sizes of the hidden layers; a number is a single layer.
         genome: a name of the zoo, a path, or a `Genome`; `default` if None (`smooth` for numbers).
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made.
         steps: the number of inner steps; then `epochs` means nothing.

@@ -95,16 +95,16 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
         BluraxError: if the directory holds a comparison with other settings, or a task, a network
             and a genome do not fit each other; nothing is written then.
     """
-    if (directory / PLAN).exists():
-        require(
-            read_plan(directory) == plan,
-            f"{directory} holds a comparison with other settings; name another directory.",
-        )
-        return
     learned = named(genomes)[1]
     for _, _, network in _places(plan):
         for genome in learned:
             network.check(genome.rule)
+    if (directory / PLAN).exists():
+        require(
+            read_plan(directory) == plan,
+            f"{directory} holds a comparison with other settings; name another with --directory.",
+        )
+        return
     for file, path in zip(plan.genomes, genomes, strict=True):
         io.write_bytes(_genome_path(directory, file), path.read_bytes())
     io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too

@@ -97,7 +97,8 @@ def measure(
         say: told what is being measured.
     """
     # Most of this is compilation, which keeps one core busy; two threads use two.
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
         long_run = pool.submit(_long_run, genome, seeds, long_steps)
         jobs = [
             [
@@ -112,6 +113,8 @@ def measure(
             arenas.append(ArenaResult(arena, tuple(job.result() for job in found)))
         say(f"{long_steps} steps, to see whether it keeps what it learned")
         return DemoResult(validation, tuple(arenas), LONG_ARENA, long_run.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
 
 
 def _compare(

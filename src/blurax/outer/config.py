@@ -23,7 +23,7 @@ from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
 from blurax.outer.scales import check_scales
-from blurax.outer.start import Start
+from blurax.outer.start import Origin, Start
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
@@ -52,6 +52,9 @@ class MetaTrain:
     """Random genomes, or back-propagation as the starting point."""
     start_rate: float = 0.1
     """The learning rate of the back-propagation genome, where that is the start."""
+    start_share: float = added(0.5)
+    """s, the share by which examples of a batch inhibit each other at the start, where the rule
+    has it (`Update.decorrelate`)."""
     episode: EpisodeSpec = dataclasses.field(default_factory=EpisodeSpec)
     """The inner loop: steps, batch and query size."""
     curriculum: Curriculum = dataclasses.field(default_factory=Curriculum)
@@ -114,6 +117,10 @@ class MetaTrain:
             )
         require(self.share >= 0, f"MetaTrain.share is {self.share}; it takes a whole number >= 0.")
         require(self.seed >= 0, f"MetaTrain.seed is {self.seed}; it takes a whole number >= 0.")
+        require(
+            0 < self.start_share < 1,
+            f"MetaTrain.start_share is {self.start_share}; it takes a share between 0 and 1.",
+        )
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
@@ -139,6 +146,11 @@ class MetaTrain:
             f"Objective.early is {self.objective.early}, which counts from the first step of a "
             f"lesson; MetaTrain.method is {self.method.value}, which sees windows of it.",
         )
+
+    @property
+    def origin(self) -> Origin:
+        """What the run begins with."""
+        return Origin(self.start, self.start_rate, self.start_share)
 
     @property
     def last_stage(self) -> int:
@@ -181,17 +193,17 @@ class MetaTrain:
         )
         problem = self.problem(stage)
         check_scales(self.rule, (*self.es.scale, *self.cma.scale))
-        start, cut = (self.start, self.start_rate), (self.lessons, self.share)
+        origin, cut = self.origin, (self.lessons, self.share)
         if self.method.needs_candidates:
             evaluate = evaluator.prepare(Losses(problem, self.cma.chunk))
             if self.method is Method.CMA_ES:
                 shape = (self.population, self.meta_steps, self.cma)
-                return CmaEs(problem, *shape, *start, *cut, evaluate)
-            return RandomSearch(problem, self.population, self.cma.chunk, *start, *cut, evaluate)
+                return CmaEs(problem, *shape, origin, *cut, evaluate)
+            return RandomSearch(problem, self.population, self.cma.chunk, origin, *cut, evaluate)
         estimator = self._estimator(problem)
         evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), self.rule))
         shape = (self.population, self.meta_steps, self.optimiser)
-        return Descent(problem, estimator, *shape, *start, *cut, evaluate)
+        return Descent(problem, estimator, *shape, origin, *cut, evaluate)
 
     def _estimator(self, problem: Problem) -> Estimator:
         es = self.es

@@ -16,7 +16,7 @@ from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
-from blurax.outer.start import Start, newborn
+from blurax.outer.start import Origin
 
 _SHARED = 2**31 - 1
 """In place of a member's number, for what all members share."""
@@ -42,9 +42,7 @@ class Descent(eqx.Module):
     population: int = eqx.field(static=True)
     meta_steps: int = eqx.field(static=True)
     optimiser: Optimiser = eqx.field(static=True)
-    start: Start = eqx.field(static=True)
-    start_rate: float = eqx.field(static=True)
-    """The learning rate of the genome at the start, where that is back-propagation."""
+    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Estimates of each member's gradient in a meta-step, on lessons of their own: their mean is
     followed."""
@@ -94,7 +92,7 @@ class Descent(eqx.Module):
     def _init(self, key: PRNGKeyArray) -> DescentState:
         def member(index: Array) -> tuple[Any, Any, Any]:
             own = jax.random.fold_in(key, index)
-            genome: Any = newborn(own, self.problem.rule, self.start, self.start_rate)
+            genome: Any = self.origin.newborn(own, self.problem.rule)
             carry = jax.vmap(self.estimator.init)(self._each_lesson(jax.random.fold_in(own, 1)))
             return genome, self._optax().init(genome), carry
 

@@ -21,7 +21,7 @@ from blurax.outer.methods import Cma
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
 from blurax.outer.scales import scale_vector
-from blurax.outer.start import Start, newborn
+from blurax.outer.start import Origin
 from blurax.spec import Rule
 
 
@@ -55,8 +55,7 @@ class CmaEs(eqx.Module):
     candidates: int = eqx.field(static=True)
     generations: int = eqx.field(static=True)
     options: Cma = eqx.field(static=True)
-    start: Start = eqx.field(static=True)
-    start_rate: float = eqx.field(static=True)
+    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Lessons over which a candidate's loss is averaged."""
     share: int = eqx.field(static=True, default=0)
@@ -139,7 +138,7 @@ class Search:
 
         trainer, options = self._trainer, self._trainer.options
         key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
-        genome = newborn(key, trainer.problem.rule, trainer.start, trainer.start_rate)
+        genome = trainer.origin.newborn(key, trainer.problem.rule)
         start = np.asarray(flatten(genome), np.float64) / self._scale
         bound = options.bound
         if bound is not None:
@@ -196,8 +195,7 @@ class RandomSearch(eqx.Module):
     problem: Problem
     candidates: int = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
-    start: Start = eqx.field(static=True)
-    start_rate: float = eqx.field(static=True)
+    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Lessons over which a candidate's loss is averaged."""
     share: int = eqx.field(static=True, default=0)
@@ -242,11 +240,11 @@ class RandomSearch(eqx.Module):
         return BestState(state.vector, jnp.full((), jnp.inf, float))
 
     def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
-        return _newborn_vectors(keys, self.problem.rule, self.start, self.start_rate)
+        return _newborn_vectors(keys, self.problem.rule, self.origin)
 
 
 @eqx.filter_jit
 def _newborn_vectors(
-    keys: Key[Array, " candidates"], rule: Rule, start: Start, rate: float
+    keys: Key[Array, " candidates"], rule: Rule, origin: Origin
 ) -> Float[Array, "candidates size"]:
-    return jax.vmap(lambda key: flatten(newborn(key, rule, start, rate)))(keys)
+    return jax.vmap(lambda key: flatten(origin.newborn(key, rule)))(keys)

@@ -178,7 +178,10 @@ def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     numeric = np.issubdtype(x.dtype, np.number) and not np.iscomplexobj(x)
     require(numeric, f"{where} x has dtype {x.dtype}; it takes real numbers.")
     bad = int((~np.isfinite(x)).sum())
-    require(bad == 0, f"{where} x holds {bad} values that are NaN or infinite; remove them first.")
+    require(
+        bad == 0,
+        f"{where} x holds NaN or infinite values ({bad} of {x.size}); remove them first.",
+    )
     require(
         np.issubdtype(labels.dtype, np.integer),
         f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ..., "

@@ -56,6 +56,9 @@ class Outer:
     when: When = When.MEAN
     """The paper asks after the last step; the mean over all steps learns in fewer meta-steps."""
     query: int = 256
+    clip: float = 10.0
+    """The norm to which a gradient is clipped. Lessons that diverge have gradients a hundred times
+    the usual, which drown the others in Adam's means; where there are such, 1 is better."""
 
     def config(
         self,
@@ -74,7 +77,9 @@ class Outer:
             start=start,
             episode=EpisodeSpec(steps, batch, self.query),
             objective=Objective(when=self.when),
-            optimiser=Optimiser(learning_rate=self.learning_rate, schedule=self.schedule),
+            optimiser=Optimiser(
+                learning_rate=self.learning_rate, clip=self.clip, schedule=self.schedule
+            ),
             population=self.members,
             meta_steps=self.meta_steps,
             validate_every=max(1, self.meta_steps // 10),

@@ -27,7 +27,8 @@ from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.metrics import read_metrics
-from blurax.outer.variants import STABLE
+from blurax.outer.start import Start
+from blurax.outer.variants import STABLE, SWIFT
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Activation
 from blurax.tasks import get
@@ -46,10 +47,13 @@ class School:
     steps: int
     """Of the first lessons."""
     curriculum: Curriculum
+    start: Start = Start.RANDOM
 
     def config(self) -> MetaTrain:
         """One task a meta-step, as many as are named in turn."""
-        plain = self.outer.config(self.tasks, (self.hidden,), STABLE, self.steps)
+        plain = self.outer.config(
+            self.tasks, (self.hidden,), RULES[self.start], self.steps, self.start
+        )
         vary = Vary(draw=Draw.ONE) if len(self.tasks) > 1 else Vary()
         every = self.curriculum.every // 5 or 1
         return dataclasses.replace(
@@ -57,10 +61,22 @@ class School:
         )
 
 
+RULES = {Start.RANDOM: STABLE, Start.BACKPROP: SWIFT}
+"""The rule for each start."""
+WORDS = {Start.RANDOM: "random numbers", Start.BACKPROP: "back-propagation"}
 THREE = (SMALL_MNIST, f"{SMALL_MNIST},classes=0-4", f"{SMALL_MNIST},classes=5-9")
+MIXED = "+".join((THREE[0], *(f"{half},outputs=10" for half in THREE[1:])))
+"""The three as one task: each episode is of one of them, and one program serves all."""
 SCHOOLS = {
     Budget.SMOKE: School(SMOKE, ("digits",), "8-8", 2, Curriculum(1, 1, 3)),
-    Budget.CPU: School(Outer(2, 750), THREE, "128-64", 10, Curriculum(10, 150, 50)),
+    Budget.CPU: School(
+        Outer(2, 250, 1e-2, clip=1.0),
+        (MIXED,),
+        "128-64",
+        10,
+        Curriculum(10, 50, 50),
+        Start.BACKPROP,
+    ),
     Budget.PAPER: School(PAPER, THREE, "256-128", 10, Curriculum(5, 10_000, 50)),
 }
 SCHOOLS[Budget.PAPER] = dataclasses.replace(
@@ -305,8 +321,8 @@ def _at_rate(work: Work, optimiser: str, rate: float, setting: Setting) -> np.nd
 def _school(setting: Setting) -> str:
     school = setting.school
     return (
-        f"The genome was learned on {', '.join(school.tasks)} with {school.hidden}, from random "
-        f"numbers, in {school.outer.meta_steps} meta-steps: {school.steps} steps at first, "
-        f"{school.curriculum.add} more every {school.curriculum.every}, up to "
+        f"The genome was learned on {', '.join(school.tasks)} with {school.hidden}, from "
+        f"{WORDS[school.start]}, in {school.outer.meta_steps} meta-steps: {school.steps} steps at "
+        f"first, {school.curriculum.add} more every {school.curriculum.every}, up to "
         f"{school.curriculum.most}."
     )

@@ -3,13 +3,17 @@
 import dataclasses
 from typing import Any, ClassVar
 
+import numpy as np
+
 from blurax.experiments.figures.common import PAPER, PLAIN, SMALL_MNIST, SMOKE, Outer
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.long_lesson import bounded, watch
+from blurax.experiments.figures.variants import rule
 from blurax.experiments.figures.work import Arrays, Work, cell_name
-from blurax.findings import Chart, Claim, Findings, curve
+from blurax.findings import OFF_SCALE, Chart, Claim, Findings, curve
 from blurax.outer.config import MetaTrain
-from blurax.spec import Oja
+from blurax.outer.start import Start
+from blurax.spec import Backward, Channels, Oja, Rule, Symmetry
 from blurax.tasks import get
 
 
@@ -27,11 +31,39 @@ class Setting:
     random_after: int | None = None
     """The step from which on labels are random."""
     seeds: int = 5
+    start: Start = Start.RANDOM
+    chosen_after: int | None = None
+    """The step of a lesson whose validation accuracy chooses the genome; the last of
+    meta-training if None."""
 
 
-GENTLE = Outer(3, 200, 5e-3)
-"""Nothing bounds the synapses here but what is looked at: at 0.015 all members diverge that have
-the Oja-like term."""
+def _from_backprop() -> Rule:
+    """The variant that is looked at from back-propagation: the one that contains it.
+
+    The last layer is normalised like the others. So no output depends on the length of a synapse
+    vector, and nothing bounds it but what is looked at.
+    """
+    chosen = rule(
+        Backward.MULTIPLICATIVE_STATE_2, Symmetry.SYMMETRIC, Channels.SINGLE, Start.BACKPROP
+    )
+    stabilise = dataclasses.replace(chosen.stabilise, normalise_last=True)
+    return dataclasses.replace(chosen, states=4, stabilise=stabilise)
+
+
+RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: _from_backprop()}
+"""The rule for each start."""
+WORDS = {Start.RANDOM: "random numbers", Start.BACKPROP: "back-propagation"}
+STARTED = (
+    "From random numbers these genomes had learned nothing in 200 meta-steps (at most 47 %), and "
+    "the Oja-like term overflowed: w - m w |w|² overshoots where m |w|² is above 2, and one step "
+    "with random matrices makes the synapses several times as long. Hence the start from "
+    "back-propagation, whose steps are short, lessons of 20 steps in the place of 10, a rate of "
+    "0.005 and a clip of 1. It is the first such setting that was tried, and was kept for its "
+    "validation accuracy."
+)
+CALM = Outer(2, 100, 5e-3, clip=1.0)
+"""Nothing bounds the synapses here but what is looked at: at a rate of 0.015 and without the clip
+meta-training diverges where there is the Oja-like term."""
 
 
 class Oja15(Figure):
@@ -40,14 +72,12 @@ class Oja15(Figure):
     name = "15"
     title = "The Oja-like term and the growth of synapses"
     paper = "Without the Oja-like term synapses grow exponentially; with it they stay bounded."
-    remark = (
-        "w - m w |w|² overshoots where m |w|² is above 2: the genome that was kept has m = 0.09, "
-        "learned little in 200 meta-steps, and its synapses overflow at step 17: a lesson of 10 "
-        "steps in meta-training does not show it."
-    )
+    remark = STARTED
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
-        Budget.CPU: Setting(GENTLE, SMALL_MNIST, "64-32", 10, 100),
+        Budget.CPU: Setting(
+            CALM, SMALL_MNIST, "64-32", 20, 100, start=Start.BACKPROP, chosen_after=100
+        ),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 100),
     }
 
@@ -91,13 +121,11 @@ class Long16(Figure):
         "With the Oja-like term and normalised synapses a network keeps learning, and un-learns "
         "when labels become random; without them it freezes and later overflows."
     )
-    remark = (
-        "These genomes learned too little for the second half of the claim: see figure 15. The "
-        "growth of the synapses is as the paper says, but for the Oja-like term alone."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
-        Budget.CPU: Setting(GENTLE, SMALL_MNIST, "64-32", 10, 800, 500, 3),
+        Budget.CPU: Setting(
+            CALM, SMALL_MNIST, "64-32", 20, 800, 500, start=Start.BACKPROP, chosen_after=100
+        ),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 800, 500),
     }
 
@@ -117,11 +145,20 @@ class Long16(Figure):
         fall = {c.label: c.at(change) - c.at(last) for c in accuracy.curves}
         growth = {c.label: c.at(last) / c.at(1.0) for c in sizes.curves}
         before = {c.label: c.at(change) for c in accuracy.curves}
+        soon = max(x for x in accuracy.curves[0].x if x <= change + 50)
+        frozen = accuracy.curve("neither").at(soon)
         return (
             Claim(
                 "With both the network un-learns when labels become random: it still learns.",
                 fall["both"] > 20,
                 f"{before['both']:.1f} % before, {before['both'] - fall['both']:.1f} % at the end",
+            ),
+            Claim(
+                "With neither it is frozen: 50 steps of random labels change it by less than 2 "
+                "points.",
+                abs(before["neither"] - frozen) < 2,
+                f"{before['neither']:.1f} % before, {frozen:.1f} % at step {soon:.0f}; with both "
+                f"{accuracy.curve('both').at(soon):.1f} %",
             ),
             Claim(
                 "With both it has learned best before the change.",
@@ -146,17 +183,20 @@ CASES = {
 
 
 def _config(setting: Setting, oja: bool, normalised: bool) -> MetaTrain:
+    plain = RULES[setting.start]
     stabilise = dataclasses.replace(
-        PLAIN.stabilise,
+        plain.stabilise,
         oja=Oja.MULTIPLIER if oja else Oja.NONE,
         normalise_synapses=normalised,
     )
-    return setting.outer.config(
+    config = setting.outer.config(
         (setting.task,),
         (setting.hidden,),
-        dataclasses.replace(PLAIN, stabilise=stabilise),
+        dataclasses.replace(plain, stabilise=stabilise),
         setting.steps,
+        setting.start,
     )
+    return dataclasses.replace(config, validation_steps=setting.chosen_after)
 
 
 def _name(oja: bool, normalised: bool) -> str:
@@ -166,8 +206,9 @@ def _name(oja: bool, normalised: bool) -> str:
 def _about(setting: Setting) -> str:
     return (
         f"{setting.task}, hidden layers {setting.hidden}; learned from "
-        f"random numbers in lessons of {setting.steps} steps, the best of "
-        f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, "
+        f"{WORDS[setting.start]} in lessons of {setting.steps} steps, the best of "
+        f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, judged by "
+        f"the validation accuracy after {setting.chosen_after or setting.steps} steps; "
         f"{setting.seeds} seeds."
     )
 
@@ -179,8 +220,8 @@ def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Char
     shown = [n for n in steps if n <= 20 or n % spaced == 0 or n in marks]
     axes = (
         ("Accuracy", "accuracy", "test accuracy (%)", 100.0, False),
-        ("Synapses", "synapses", "standard deviation of synapses", 1.0, True),
-        ("Activations", "activations", "standard deviation of hidden activations", 1.0, True),
+        ("Synapses", "synapses", "std of synapses", 1.0, True),
+        ("Activations", "activations", "std of hidden activations", 1.0, True),
     )
     return tuple(
         Chart(
@@ -188,7 +229,7 @@ def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Char
             "steps",
             label,
             tuple(
-                curve(words, shown, scale * bounded(arrays[key][:, [n - 1 for n in shown]]))
+                curve(words, shown, scale * _together(arrays[key][:, [n - 1 for n in shown]]))
                 for words, arrays in found.items()
             ),
             (ours,),
@@ -197,6 +238,12 @@ def _charts(found: dict[str, Arrays], setting: Setting, ours: str) -> tuple[Char
         )
         for title, key, label, scale, log in axes
     )
+
+
+def _together(sizes: np.ndarray) -> np.ndarray:
+    """Sizes `[seeds, steps]`; where one seed is off the scale no mean makes sense, so all are."""
+    sizes = bounded(sizes)
+    return np.where((sizes >= OFF_SCALE).any(axis=0), OFF_SCALE, sizes)
 
 
 def _watched(work: Work, setting: Setting, oja: bool, normalised: bool) -> Arrays:
