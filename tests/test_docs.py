@@ -101,7 +101,7 @@ def test_the_python_of_the_estimators_page_runs(tmp_path):
     page = (DOCS / "estimator.md").read_text()
     names = pages.run("\n".join(pages.blocks(page, "python")), tmp_path)
     assert names["rule"]["states"] == 4
-    assert names["search"].param_grid == {"blurclassifier__genome": ["default", "mlp-fast"]}
+    assert names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
 
 
 def test_the_commands_of_the_quickstart_parse(monkeypatch):

@@ -15,7 +15,7 @@ class BlurClassifier(ClassifierMixin, Blur):
 
     Args:
         hidden: the sizes of the hidden layers; a number is a single layer.
-        genome: a name of the zoo, a path, or a `Genome`; `default` if None (`smooth` for numbers).
+        genome: a name of the zoo, a path, or a `Genome`; `steady` if None (`smooth` for numbers).
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made.
         steps: the number of inner steps; then `epochs` means nothing.
         batch_size: examples in each step; all of them where there are fewer.
@@ -40,7 +40,7 @@ class BlurClassifier(ClassifierMixin, Blur):
     """
 
     classifies = True
-    usual_genome = "default"
+    usual_genome = "steady"
 
     def fit(self, X: Any, y: Any) -> "BlurClassifier":  # noqa: N803
         """Learn from examples `X` `[n, features]` and labels `y` `[n]`, words or numbers."""

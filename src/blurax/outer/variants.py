@@ -62,5 +62,11 @@ def with_tanh(rule: Rule) -> Rule:
     return dataclasses.replace(rule, sigma=sigma)
 
 
+def slowing(rule: Rule) -> Rule:
+    """The rule with learning that slows down as a power of the steps, in the place of a bound."""
+    stabilise = dataclasses.replace(rule.stabilise, saturation=Saturation.SLOWING)
+    return dataclasses.replace(rule, stabilise=stabilise)
+
+
 APART = dataclasses.replace(SWIFT, update=dataclasses.replace(SWIFT.update, decorrelate=True))
 """The same, with the examples of a batch told apart from each other: `Update.decorrelate`."""
