@@ -43,7 +43,8 @@ def test_a_genome_has_provenance_and_a_sheet(name):
     ("name", "task", "hidden", "steps", "least"),
     [
         ("default", "digits", (64,), 10, 0.88),
-        ("default", "digits", (256, 128), 100, 0.96),
+        ("default", "digits", (256, 128), 20, 0.94),
+        ("steady", "digits", (256, 128), 100, 0.96),
         ("mlp-fast", "digits", (64,), 10, 0.88),
         ("cma-accuracy", "digits", (64,), 20, 0.9),
         ("toys", "xor", (20,), 50, 0.95),

@@ -117,7 +117,7 @@ RECIPES: dict[str, Recipe] = {
         version=2,
     ),
     "default": Recipe(
-        "the zoo's default: MNIST 14x14 and 28x28, some under a pattern, lessons of 20 to 100 steps",
+        "the zoo's default: MNIST 14x14 and 28x28, some under a pattern, 20 to 100 steps",
         "65 minutes on one CPU core: 93.6 % in validation after 50 steps",
         MetaTrain(
             tasks=("mnist:size=14+mnist:size=14,pattern=0.5", "mnist"),
