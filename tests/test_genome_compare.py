@@ -55,6 +55,15 @@ def test_a_rule_in_disguise_is_the_same_rule():
     assert shown["ν forward"][-1] == shown["μ~ post-synaptic"][-1] == "1.00"
 
 
+def test_a_gate_that_only_one_has_is_shown_too():
+    with_oja = random(jax.random.key(0), Rule(states=5, stabilise=Stabilise(oja=Oja.MULTIPLIER)))
+    plain = random(jax.random.key(0), Rule(states=5))
+    shown = rows((plain, with_oja))["m (Oja)"]
+    assert shown[2] == "none"
+    assert float(shown[3]) == pytest.approx(0.001, rel=0.01)
+    assert rows((with_oja, plain))["m (Oja)"][3] == "none"
+
+
 def test_states_find_their_like_where_the_canonical_order_differs():
     # The states are sorted by what they hear from state 1; a small change there swaps two of them.
     near = eqx.tree_at(

@@ -63,6 +63,10 @@ def comparison_panel(names: tuple[str, str], genomes: tuple[Genome, Genome]) -> 
         for gate, mate in _pairs(part.gates, other.gates):
             change = mate.value - gate.value
             table.add_row(gate.name, *(f"{v:.3g}" for v in (gate.value, mate.value, change)), "")
+        for gate in _without_mate(part.gates, other.gates):
+            table.add_row(gate.name, f"{gate.value:.3g}", "none", "", "")
+        for gate in _without_mate(other.gates, part.gates):
+            table.add_row(gate.name, "none", f"{gate.value:.3g}", "", "")
     words = [rule_words(genome.rule) for genome in genomes]
     for about in words[0]:
         if words[0][about] != words[1][about]:
@@ -130,6 +134,11 @@ def _pairs(ours: tuple, theirs: tuple) -> list[tuple]:
         if item.name in mates
         and np.shape(getattr(item, "values", 0)) == np.shape(getattr(mates[item.name], "values", 0))
     ]
+
+
+def _without_mate(ours: tuple[Gate, ...], theirs: tuple[Gate, ...]) -> list[Gate]:
+    names = {gate.name for gate in theirs}
+    return [gate for gate in ours if gate.name not in names]
 
 
 def _alike(ours: np.ndarray, theirs: np.ndarray) -> list[str]:
