@@ -6,6 +6,7 @@ programs are compiled and pools are filled.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -91,12 +92,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         run.start(config_of(arguments.method), Path(folder) / "run")
-        try:
+        with contextlib.closing(engine), contextlib.suppress(EnoughError):  # which ends the soak
             run.advance(Path(folder) / "run", watch, engine)
-        except EnoughError:
-            pass
-        finally:
-            engine.close()
     minutes = [line["minutes"] for line in lines]
     for name in ("driver", "workers"):
         held = [line[name] if name == "driver" else sum(line[name]) for line in lines]

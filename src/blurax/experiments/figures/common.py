@@ -40,6 +40,9 @@ PLAIN = Rule(
 """The paper's rule as printed: additive, asymmetric, a channel for each state, both sweeps
 normalised. A mean over the batch and births scaled by their inputs make it independent of sizes."""
 
+START_WORDS = {Start.RANDOM: "random numbers", Start.BACKPROP: "back-propagation"}
+"""Where genomes were learned from, in words."""
+
 SMALL_MNIST, MNIST = "mnist:crop=20,size=10", "mnist"
 """10x10 pixels as in the paper, and the whole images."""
 

@@ -14,6 +14,7 @@ from blurax.experiments.figures.common import (
     PAPER,
     SMALL_MNIST,
     SMOKE,
+    START_WORDS,
     Outer,
     lessons,
     measured,
@@ -63,7 +64,6 @@ class School:
 
 RULES = {Start.RANDOM: STABLE, Start.BACKPROP: SWIFT}
 """The rule for each start."""
-WORDS = {Start.RANDOM: "random numbers", Start.BACKPROP: "back-propagation"}
 THREE = (SMALL_MNIST, f"{SMALL_MNIST},classes=0-4", f"{SMALL_MNIST},classes=5-9")
 MIXED = "+".join((THREE[0], *(f"{half},outputs=10" for half in THREE[1:])))
 """The three as one task: each episode is of one of them, and one program serves all."""
@@ -322,7 +322,7 @@ def _school(setting: Setting) -> str:
     school = setting.school
     return (
         f"The genome was learned on {', '.join(school.tasks)} with {school.hidden}, from "
-        f"{WORDS[school.start]}, in {school.outer.meta_steps} meta-steps: {school.steps} steps at "
-        f"first, {school.curriculum.add} more every {school.curriculum.every}, up to "
+        f"{START_WORDS[school.start]}, in {school.outer.meta_steps} meta-steps: {school.steps} "
+        f"steps at first, {school.curriculum.add} more every {school.curriculum.every}, up to "
         f"{school.curriculum.most}."
     )

@@ -5,7 +5,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blurax.experiments.figures.common import PAPER, PLAIN, SMALL_MNIST, SMOKE, Outer
+from blurax.experiments.figures.common import (
+    PAPER,
+    PLAIN,
+    SMALL_MNIST,
+    SMOKE,
+    START_WORDS,
+    Outer,
+)
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.long_lesson import bounded, watch
 from blurax.experiments.figures.variants import rule
@@ -52,7 +59,6 @@ def _from_backprop() -> Rule:
 
 RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: _from_backprop()}
 """The rule for each start."""
-WORDS = {Start.RANDOM: "random numbers", Start.BACKPROP: "back-propagation"}
 STARTED = (
     "From random numbers these genomes had learned nothing in 200 meta-steps (at most 47 %), and "
     "the Oja-like term overflowed: w - m w |w|² overshoots where m |w|² is above 2, and one step "
@@ -206,7 +212,7 @@ def _name(oja: bool, normalised: bool) -> str:
 def _about(setting: Setting) -> str:
     return (
         f"{setting.task}, hidden layers {setting.hidden}; learned from "
-        f"{WORDS[setting.start]} in lessons of {setting.steps} steps, the best of "
+        f"{START_WORDS[setting.start]} in lessons of {setting.steps} steps, the best of "
         f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, judged by "
         f"the validation accuracy after {setting.chosen_after or setting.steps} steps; "
         f"{setting.seeds} seeds."
