@@ -135,6 +135,19 @@ def test_reports_come_from_other_seeds_and_test_examples(monkeypatch, iris):
     assert found.comparison().rates == (1.0, 1.0)
 
 
+def test_the_same_falling_rate_chosen_for_two_budgets_is_reported_at_both(monkeypatch, iris):
+    """It fell to 0 over another number of steps, so each budget has a lesson of its own."""
+
+    def height(learner, schedule, stop):
+        return 1.0 if schedule is Schedule.COSINE else 0.5
+
+    made = Made(monkeypatch, lambda learner, schedule, stop: 1.0, height)
+    found = record_baseline("sgd", NETWORK, iris, KEY, (5, 9), seeds=3, tuning=Tuning())
+    assert found.choices[0] == found.choices[1]
+    assert {call[3] for call in made.calls if call[4] is Split.TEST} == {(5,), (9,)}
+    assert found.accuracy == ((1.0,) * 3,) * 2
+
+
 def test_poisoned_test_examples_change_no_choice(iris):
     """Other labels and numbers in the test examples: the same choices, another report."""
     start = iris.bounds[1]

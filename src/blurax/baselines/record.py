@@ -85,7 +85,7 @@ def record_baseline(
     say("measuring on test examples")
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
-    for choice, served in _lessons(choices, budgets).items():
+    for choice, served in _lessons(choices, budgets):
         curve = follow(
             baseline(name).make(choice.arrangement, network, task),
             task,
@@ -103,15 +103,15 @@ def record_baseline(
 
 def _lessons(
     choices: tuple[Choice, ...], budgets: tuple[int, ...]
-) -> dict[Choice, tuple[int, ...]]:
-    """Which budgets a lesson serves: those of the same constant rate share one."""
+) -> tuple[tuple[Choice, tuple[int, ...]], ...]:
+    """The lessons, and which budgets each serves: those of the same constant rate share one."""
     lessons: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
     for choice, budget in zip(choices, budgets, strict=True):
         alone = budget if choice.schedule is Schedule.COSINE else 0
         same = (choice.rate, choice.arrangement, alone)
         first, served = lessons.get(same, (choice, ()))
         lessons[same] = (first, (*served, budget))
-    return dict(lessons.values())
+    return tuple(lessons.values())  # equal falling rates are lessons of their own
 
 
 def record_genome(
