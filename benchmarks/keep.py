@@ -1,6 +1,8 @@
 """Takes a genome into the zoo: its file, and a sheet of what it reached in comparisons.
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
+
+Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that.
 """
 
 from pathlib import Path
@@ -8,15 +10,24 @@ from pathlib import Path
 import tyro
 
 from blurax import io, zoo
+from blurax.analysis.zoo_page import cells_page
+from blurax.errors import require
 from blurax.experiments import compare
 from blurax.experiments.sheets import sheet_of, with_rivals
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
+PAGE = Path(__file__).parent.parent / "docs" / "zoo-cells.md"
+
+
+def page() -> str:
+    """The page of all cells, from the sheets."""
+    return cells_page((name, zoo.sheet(name)) for name in zoo.names())
+
 
 def keep(
-    name: tyro.conf.Positional[str],
-    genome: tyro.conf.Positional[Path],
+    name: tyro.conf.Positional[str] = "",
+    genome: tyro.conf.Positional[Path] = Path(),
     comparisons: tyro.conf.Positional[tuple[Path, ...]] = (),
     about: str = "",
     recipe: str = "",
@@ -26,7 +37,7 @@ def keep(
     """Put a genome file into the zoo, with the sheet of finished comparisons.
 
     Args:
-        name: In the zoo.
+        name: In the zoo; none to write the page only.
         genome: Its file.
         comparisons: Directories of finished comparisons.
         about: One line that says what it is.
@@ -35,6 +46,10 @@ def keep(
         rivals: A genome of the zoo with whose sheet rows without baselines are filled, where task,
             network and budgets are the same.
     """
+    if not name:
+        io.write_text(PAGE, page())
+        return
+    require(genome != Path(), f"keep.py {name} takes the file of the genome as well.")
     io.load_genome(genome)
     found = tuple(compare.read(directory) for directory in comparisons)
     sheet = (
@@ -46,6 +61,8 @@ def keep(
         sheet = with_rivals(sheet, zoo.sheet(rivals))
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
     io.write_json(HOME / f"{name}.json", to_json(sheet))
+    zoo.names.cache_clear()  # this one may be new
+    io.write_text(PAGE, page())
     print(f"{name}: {len(sheet.rows)} cells")
 
 

@@ -1,0 +1,76 @@
+"""The page of the documentation with every cell in which a genome of the zoo was measured."""
+
+from collections.abc import Iterable
+
+from blurax.analysis.zoo_view import tally
+from blurax.zoo import Row, Sheet
+
+INTRODUCTION = """\
+# Every cell of the zoo
+
+What the genomes of [the zoo](zoo.md) reach, cell by cell: accuracy on test examples in %, mean and
+standard deviation over 5 newborn networks, batch 128. A genome runs as it is. The rival below it is
+the best of SGD, momentum and Adam, each tuned for that column alone ([how](comparison.md)), and
+picked on the test examples, which favours it. Bold: the genome is ahead. `blurax zoo NAME` prints
+the same; `python benchmarks/keep.py` makes this page from the sheets.
+
+"""
+
+
+def cells_page(sheets: Iterable[tuple[str, Sheet]]) -> str:
+    """The page as Markdown: a section for each genome, by name, that was measured anywhere."""
+    parts = [section(name, sheet) for name, sheet in sheets if sheet.rows]
+    return INTRODUCTION + "\n".join(parts)
+
+
+def section(name: str, sheet: Sheet) -> str:
+    """The cells of one genome, under what they come to in all."""
+    budgets = sorted({budget for row in sheet.rows for budget in row.budgets})
+    headers = " | ".join(f"{budget:,}" for budget in budgets)
+    lines = [f"## `{name}`\n", f"{sheet.about[0].upper()}{sheet.about[1:]}.\n"]
+    lines += _tallies(sheet, budgets)
+    lines += [f"| task | hidden layers | learner | {headers} |", "|---" * (3 + len(budgets)) + "|"]
+    for row in _by_task(sheet.rows):
+        lines.append(f"| `{row.task}` | {row.net} | `{name}` | {_mine(row, budgets)} |")
+        if row.rival:
+            lines.append(f"| | | best tuned | {_rivals(row, budgets)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _tallies(sheet: Sheet, budgets: list[int]) -> list[str]:
+    """A table of the cells it is ahead in, and the mean of its lead."""
+    lines = ["| steps | ahead in | mean lead in points |", "|---|---|---|"]
+    for budget in budgets:
+        won, cells, lead = tally(sheet, budget)
+        if cells:
+            lines.append(f"| {budget:,} | {won} of {cells} | {lead:+.1f} |")
+    return [*lines, ""] if len(lines) > 2 else []
+
+
+def _by_task(rows: tuple[Row, ...]) -> list[Row]:
+    """The rows of each task together, tasks as they first appear."""
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    return sorted(rows, key=lambda row: tasks.index(row.task))
+
+
+def _mine(row: Row, budgets: list[int]) -> str:
+    cells = []
+    for place, budget in enumerate(row.budgets):
+        ahead = bool(row.rival) and row.genome[place] > row.rival_mean[place]
+        cells.append((budget, _cell(row.genome[place], row.genome_std[place], ahead)))
+    return _columns(dict(cells), budgets)
+
+
+def _rivals(row: Row, budgets: list[int]) -> str:
+    each = zip(row.budgets, row.rival, row.rival_mean, row.rival_std, strict=True)
+    cells = {budget: f"{_cell(mean, std)} {who}" for budget, who, mean, std in each}
+    return _columns(cells, budgets)
+
+
+def _columns(cells: dict[int, str], budgets: list[int]) -> str:
+    return " | ".join(cells.get(budget, "") for budget in budgets)
+
+
+def _cell(mean: float, std: float, bold: bool = False) -> str:
+    mark = "**" if bold else ""
+    return f"{mark}{100 * mean:.1f} ± {100 * std:.1f}{mark}"

@@ -1,0 +1,65 @@
+"""The page of all cells says what the sheets say."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from blurax import zoo
+from blurax.analysis.zoo_page import cells_page, section
+from blurax.zoo import Row, Sheet
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+from keep import keep, page  # noqa: E402 - a script, found by the line above
+
+ROW = Row(
+    "iris",
+    "8",
+    "accuracy",
+    (10, 20),
+    (0.5, 0.25),
+    (0.1, 0.0),
+    ("sgd", "adam"),
+    (0.4, 0.3),
+    (0.0, 0.0),
+)
+BARE = dataclasses.replace(ROW, net="4-4", rival=(), rival_mean=(), rival_std=())
+OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))
+
+
+def test_the_page_in_the_documentation_is_that_of_the_sheets():
+    assert page() == (DOCS / "zoo-cells.md").read_text()
+
+
+def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
+    text = section("mine", Sheet("small", "", 5, (ROW, OTHER, BARE)))
+    assert text.splitlines()[2] == "Small."
+    assert "| 10 | 1 of 1 | +10.0 |" in text
+    assert "| 20 | 1 of 2 | +2.5 |" in text  # -5 on iris, +10 on wine
+    cells = [line for line in text.splitlines() if "`mine` |" in line or "best tuned" in line]
+    assert cells == [
+        "| `iris` | 8 | `mine` | **50.0 ± 10.0** | 25.0 ± 0.0 |  |",
+        "| | | best tuned | 40.0 ± 0.0 sgd | 30.0 ± 0.0 adam |  |",
+        "| `iris` | 4-4 | `mine` | 50.0 ± 10.0 | 25.0 ± 0.0 |  |",
+        "| `wine` | 8 | `mine` |  | **50.0 ± 10.0** | 25.0 ± 0.0 |",
+        "| | | best tuned |  | 40.0 ± 0.0 sgd | 30.0 ± 0.0 adam |",
+    ]
+
+
+def test_what_was_measured_nowhere_has_no_section():
+    assert "## `bare`" not in cells_page([("bare", Sheet("about", "", 5, ()))])
+
+
+def test_a_new_genome_is_known_at_once(tmp_path, monkeypatch):
+    genome = zoo.genome_file("backprop")
+    monkeypatch.setattr("blurax.zoo.keeper.HOME", tmp_path)
+    monkeypatch.setattr("keep.HOME", tmp_path)
+    monkeypatch.setattr("keep.PAGE", tmp_path / "page.md")
+    try:
+        keep("mine", genome, about="of a test")
+        assert zoo.names() == ("mine",)
+        assert zoo.sheet("mine").about == "of a test"
+        assert (tmp_path / "page.md").read_text() == page()
+    finally:
+        zoo.names.cache_clear()
