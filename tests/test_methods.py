@@ -84,19 +84,24 @@ def test_it_follows_the_protocol_and_repeats_itself(method):
     assert all(leaf.shape[0] == members for leaf in jax.tree.leaves(found))
 
 
-@pytest.mark.parametrize("after", [1, 3, 5])
-def test_stopped_and_resumed_it_ends_with_the_same_bits(method, undisturbed, tmp_path, after):
+def test_stopped_again_and_again_and_resumed_it_ends_with_the_same_bits(
+    method, undisturbed, tmp_path
+):
     class StopError(Exception):
         pass
 
-    def stop(progress):
-        if progress.step == after:
-            raise StopError
+    def stop_after(step):
+        def stop(progress):
+            if progress.step == step:
+                raise StopError
+
+        return stop
 
     (tmp_path / "run").mkdir()
     shutil.copy(undisturbed.parent / "config.json", tmp_path / "run")
-    with pytest.raises(StopError):
-        run.advance(tmp_path / "run", stop)
+    for step in (1, 3, 5):  # in the first stage, between two validations, and in the second
+        with pytest.raises(StopError):
+            run.advance(tmp_path / "run", stop_after(step))
     run.advance(tmp_path / "run")
     assert files(tmp_path / "run") == files(undisturbed)
 

@@ -25,7 +25,7 @@ ROW = Row(
     (0.0, 0.0),
 )
 BARE = dataclasses.replace(ROW, net="4-4", rival=(), rival_mean=(), rival_std=())
-OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))
+OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))  # other columns
 
 
 def test_the_page_in_the_documentation_is_that_of_the_sheets():
@@ -37,6 +37,9 @@ def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
     assert text.splitlines()[2] == "Small."
     assert "| 10 | 1 of 1 | +10.0 |" in text
     assert "| 20 | 1 of 2 | +2.5 |" in text  # -5 on iris, +10 on wine
+    assert "Lead in points at 10 / 20 / 50 steps" in text
+    assert "| `iris` | **+10.0** / -5.0 / – |" in text
+    assert "| `wine` | – / **+10.0** / -5.0 |" in text
     cells = [line for line in text.splitlines() if "`mine` |" in line or "best tuned" in line]
     assert cells == [
         "| `iris` | 8 | `mine` | **50.0 ± 10.0** | 25.0 ± 0.0 |  |",
