@@ -5,6 +5,7 @@ python benchmarks/keep.py default runs/best/best.safetensors --about "..." --rec
 Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that.
 """
 
+import dataclasses
 from pathlib import Path
 
 import tyro
@@ -33,6 +34,7 @@ def keep(
     recipe: str = "",
     learner: str = "",
     rivals: str = "",
+    lasting: tuple[Path, ...] = (),
 ) -> None:
     """Put a genome file into the zoo, with the sheet of finished comparisons.
 
@@ -45,6 +47,7 @@ def keep(
         learner: Its name in the comparisons, if another.
         rivals: A genome of the zoo with whose sheet rows without baselines are filled, where task,
             network and budgets are the same.
+        lasting: Directories of comparisons over far more steps, of this genome alone.
     """
     if not name:
         io.write_text(PAGE, page())
@@ -59,6 +62,10 @@ def keep(
     )
     if rivals:
         sheet = with_rivals(sheet, zoo.sheet(rivals))
+    if lasting:
+        long = tuple(compare.read(directory) for directory in lasting)
+        rows = sheet_of(found + long, learner or genome.stem, about, recipe).rows
+        sheet = dataclasses.replace(sheet, lasting=rows[len(sheet.rows) :])
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
     io.write_json(HOME / f"{name}.json", to_json(sheet))
     zoo.names.cache_clear()  # this one may be new

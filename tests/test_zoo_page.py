@@ -50,6 +50,15 @@ def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
     ]
 
 
+def test_long_lessons_have_a_table_that_says_how_far_they_fall():
+    long = dataclasses.replace(BARE, budgets=(100, 1000), genome=(0.525, 0.5))
+    text = section("mine", Sheet("small", "", 5, (ROW,), (long,)))
+    assert "Over 1,000 steps" in text
+    assert "| task | hidden layers | 100 | 1,000 | below |" in text
+    assert "| `iris` | 4-4 | 52.5 ± 10.0 | 50.0 ± 0.0 | 2.5 |" in text
+    assert "| 10 | 1 of 1 | +10.0 |" in text  # the cells of above are as they were
+
+
 def test_what_was_measured_nowhere_has_no_section():
     assert "## `bare`" not in cells_page([("bare", Sheet("about", "", 5, ()))])
 

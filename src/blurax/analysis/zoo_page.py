@@ -34,7 +34,7 @@ def section(name: str, sheet: Sheet) -> str:
         lines.append(f"| `{row.task}` | {row.net} | `{name}` | {_mine(row, budgets)} |")
         if row.rival:
             lines.append(f"| | | best tuned | {_rivals(row, budgets)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _lasting(sheet.lasting)) + "\n"
 
 
 def _tallies(sheet: Sheet, budgets: list[int]) -> list[str]:
@@ -68,6 +68,28 @@ def _lead(row: Row, budgets: list[int]) -> str:
     leads = {b: 100 * (m - r) for b, (m, r) in zip(row.budgets, pairs, strict=True)}
     said = {b: f"**{lead:+.1f}**" if lead > 0 else f"{lead:+.1f}" for b, lead in leads.items()}
     return " / ".join(said.get(budget, "–") for budget in budgets)
+
+
+def _lasting(rows: tuple[Row, ...]) -> list[str]:
+    """A table of long lessons, with how far the end lies below the best of the row."""
+    if not rows:
+        return []
+    budgets = sorted({budget for row in rows for budget in row.budgets})
+    headers = " | ".join(f"{budget:,}" for budget in budgets)
+    lines = [
+        f"\nOver {budgets[-1]:,} steps, the rule alone, and how far its end is below its best:\n"
+    ]
+    lines += [f"| task | hidden layers | {headers} | below |", "|---" * (3 + len(budgets)) + "|"]
+    for row in _by_task(rows):
+        cells = zip(row.budgets, row.genome, row.genome_std, strict=True)
+        columns = _columns({budget: _cell(m, std) for budget, m, std in cells}, budgets)
+        lines.append(f"| `{row.task}` | {row.net} | {columns} | {100 * below_best(row):.1f} |")
+    return lines
+
+
+def below_best(row: Row) -> float:
+    """How far the last score of a row lies below its highest: 0.01 is a point."""
+    return max(row.genome) - row.genome[-1]
 
 
 def _by_task(rows: tuple[Row, ...]) -> list[Row]:

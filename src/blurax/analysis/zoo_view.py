@@ -29,7 +29,7 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
 def sheet_view(sheet: Sheet) -> Group:
     """What a genome reached in each cell, and under it the best tuned baseline."""
     pieces: list[RenderableType] = []
-    for row in sheet.rows:
+    for row in sheet.rows + sheet.lasting:
         pieces += [Text(f"{row.task}, hidden layers {row.net}", "bold"), _row_table(row), Text()]
     return Group(*pieces)
 

@@ -52,6 +52,8 @@ class Sheet:
     seeds: int
     """Newborn networks behind each number."""
     rows: tuple[Row, ...]
+    lasting: tuple[Row, ...] = ()
+    """Lessons far longer than those learned on, genome alone: does what was learned last?"""
 
     def __post_init__(self) -> None:
         check_types(self)
