@@ -2,7 +2,8 @@
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
-Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that.
+Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that, after all
+sheets have met further baselines, if any: python benchmarks/keep.py --meet DIR...
 """
 
 import dataclasses
@@ -14,7 +15,8 @@ from blurax import io, zoo
 from blurax.analysis.zoo_page import cells_page
 from blurax.errors import require
 from blurax.experiments import compare
-from blurax.experiments.sheets import sheet_of, with_rivals
+from blurax.experiments.compare import Compared
+from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
@@ -35,6 +37,7 @@ def keep(
     learner: str = "",
     rivals: str = "",
     lasting: tuple[Path, ...] = (),
+    meet: tuple[Path, ...] = (),
 ) -> None:
     """Put a genome file into the zoo, with the sheet of finished comparisons.
 
@@ -48,11 +51,15 @@ def keep(
         rivals: A genome of the zoo with whose sheet rows without baselines are filled, where task,
             network and budgets are the same.
         lasting: Directories of comparisons over far more steps, of this genome alone.
+        meet: Without a name: directories of comparisons whose baselines join the rivals of the same
+            cells in all sheets.
     """
     if not name:
+        _meet(tuple(compare.read(directory) for directory in meet))
         io.write_text(PAGE, page())
         return
     require(genome != Path(), f"keep.py {name} takes the file of the genome as well.")
+    require(not meet, f"keep.py {name} takes no --meet, which is for all sheets at once.")
     io.load_genome(genome)
     found = tuple(compare.read(directory) for directory in comparisons)
     sheet = (
@@ -71,6 +78,13 @@ def keep(
     zoo.names.cache_clear()  # this one may be new
     io.write_text(PAGE, page())
     print(f"{name}: {len(sheet.rows)} cells")
+
+
+def _meet(compared: tuple[Compared, ...]) -> None:
+    for name in zoo.names() if compared else ():
+        sheet = zoo.sheet(name)
+        if sheet.rows:
+            io.write_json(HOME / f"{name}.json", to_json(with_baselines(sheet, compared)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import blurax.cli.commands as cli
 from blurax import io, zoo
 from blurax.errors import BluraxError
 from blurax.experiments import compare
-from blurax.experiments.sheets import sheet_of, with_rivals
+from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
 from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, teach
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
@@ -81,7 +81,10 @@ def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
     listed = capsys.readouterr().out
     assert all(name in listed for name in EXPECTED)
     assert cli.main(["zoo", "default"]) == 0
-    assert "blurax meta-train --recipe default" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "blurax meta-train --recipe default" in shown
+    assert "over 1,000 steps" in shown
+    assert "…" not in shown  # all columns fit
     few = ["--task", "iris", "--hidden", "4", "--steps", "3", "--seeds", "2"]
     assert cli.main(["train", "default", *few]) == 0
     assert json.loads((tmp_path / "curve-default-iris-4.json").read_text())["genome"] == "default"
@@ -111,6 +114,35 @@ def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
         with_rivals(dataclasses.replace(alone, seeds=5), sheet)
     with pytest.raises(BluraxError, match="no genome other"):
         sheet_of((compared,), "other", "", "")
+
+
+def test_further_baselines_stand_in_a_sheet_where_they_are_better(finished):  # noqa: F811
+    compared = compare.read(finished[0])
+    both = sheet_of((compared,), "exact", "about", "recipe")
+
+    def against(learner, row, panel):
+        (record,) = (r for r in panel.records if r.learner == learner)
+        one = record.comparison()
+        mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
+        names = (learner,) * len(row.budgets)
+        return dataclasses.replace(row, rival=names, rival_mean=tuple(mean), rival_std=tuple(std))
+
+    for learner in ("sgd", "fa"):
+        pairs = zip(both.rows, compared.panels, strict=True)
+        rows = tuple(against(learner, row, panel) for row, panel in pairs)
+        alone = dataclasses.replace(both, rows=rows)
+        assert [row.rival_mean for row in with_baselines(alone, (compared,)).rows] == [
+            row.rival_mean for row in both.rows
+        ]
+    bare = tuple(
+        dataclasses.replace(row, rival=(), rival_mean=(), rival_std=()) for row in both.rows
+    )
+    assert with_baselines(dataclasses.replace(both, rows=bare), (compared,)).rows == bare
+    with pytest.raises(BluraxError, match="The sheet has 5 seeds"):
+        with_baselines(dataclasses.replace(both, seeds=5), (compared,))
+    long = dataclasses.replace(both.rows[0], budgets=(1, 999))
+    with pytest.raises(BluraxError, match=r"lacks \[999\] steps"):
+        with_baselines(dataclasses.replace(both, rows=(long,)), (compared,))
 
 
 def test_a_damaged_file_of_the_zoo_would_be_told(tmp_path):

@@ -23,7 +23,7 @@ _BOUNDS = {
     Saturation.TANH: 1.0,
     Saturation.EXPONENTIAL: 1.0,
     Saturation.LENGTH: 6.0,  # exp(6) is 400 times the length of a birth scaled by its inputs
-    Saturation.SLOWING: 1.0,  # length grows as t^exp(-1), and the rate falls as t^-0.7
+    Saturation.SLOWING: 1.0,  # length grows as t^exp(-1), and the rate falls as t^-0.37
 }
 """Where α or s starts."""
 

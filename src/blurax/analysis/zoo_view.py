@@ -1,5 +1,6 @@
 """The zoo for a person to read: its genomes in a table, and the sheet of one."""
 
+import dataclasses
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
@@ -27,21 +28,51 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
 
 
 def sheet_view(sheet: Sheet) -> Group:
-    """What a genome reached in each cell, and under it the best tuned baseline."""
+    """What a genome reached in each cell, and under it the best tuned baseline.
+
+    Wide enough for 80 columns: of long lessons only what comes after the first hundred steps.
+    """
     pieces: list[RenderableType] = []
-    for row in sheet.rows + sheet.lasting:
-        pieces += [Text(f"{row.task}, hidden layers {row.net}", "bold"), _row_table(row), Text()]
+    for row in sheet.rows:
+        pieces += [_title(row), _row_table(row), Text()]
+    for row in map(_late, sheet.lasting):
+        pieces += [
+            Text.assemble(_title(row), f", over {row.budgets[-1]:,} steps"),
+            _row_table(row),
+            Text(),
+        ]
     return Group(*pieces)
+
+
+def _title(row: Row) -> Text:
+    return Text(f"{row.task}, hidden layers {row.net}", "bold")
+
+
+def _late(row: Row) -> Row:
+    """A row from 100 steps on, without rivals."""
+    late = [place for place, budget in enumerate(row.budgets) if budget >= 100]
+    genome, std = ([numbers[p] for p in late] for numbers in (row.genome, row.genome_std))
+    budgets = tuple(row.budgets[p] for p in late)
+    return dataclasses.replace(
+        row,
+        budgets=budgets,
+        genome=tuple(genome),
+        genome_std=tuple(std),
+        rival=(),
+        rival_mean=(),
+        rival_std=(),
+    )
 
 
 def _row_table(row: Row) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("steps", no_wrap=True)
     for budget in row.budgets:
-        table.add_column(f"{budget:,}", justify="right", no_wrap=True, min_width=15)
-    table.add_row("genome", *_cells(row.genome, row.genome_std, ("",) * len(row.budgets)))
+        table.add_column(f"{budget:,}", justify="right", no_wrap=True)
+    table.add_row("genome", *_cells(row.genome, row.genome_std))
     if row.rival:
-        table.add_row("tuned", *_cells(row.rival_mean, row.rival_std, row.rival))
+        table.add_row("tuned", *_cells(row.rival_mean, row.rival_std))
+        table.add_row("", *row.rival)
     return table
 
 
@@ -65,6 +96,5 @@ def tally_lines(sheet: Sheet) -> list[str]:
     return lines
 
 
-def _cells(mean: tuple[float, ...], std: tuple[float, ...], who: tuple[str, ...]) -> list[str]:
-    each = zip(mean, std, who, strict=True)
-    return [f"{100 * m:.1f} ± {100 * s:.1f} {name}".rstrip() for m, s, name in each]
+def _cells(mean: tuple[float, ...], std: tuple[float, ...]) -> list[str]:
+    return [f"{100 * m:.1f} ± {100 * s:.1f}" for m, s in zip(mean, std, strict=True)]

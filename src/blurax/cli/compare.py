@@ -77,8 +77,8 @@ def compare(
 ) -> None:
     """Compare genomes with baselines that are tuned for each number of steps.
 
-    Prints a table for each task and network and who wins at 10, 20, 50, 100 and 1,000 steps; draws
-    all curves. Interrupted, it goes on where it was.
+    Prints a table for each task and network and who wins at 10, 20, 50, 100 and 1,000 steps, those
+    of them below --steps, and at --steps; draws all curves. Interrupted, it goes on where it was.
 
     Args:
         request: What is compared.

@@ -28,7 +28,8 @@ def show_zoo(name: tyro.conf.Positional[str] = "") -> None:
     console.print(f"{escape(sheet.about)}\nMade by: {escape(sheet.recipe)}\n")
     if sheet.rows:
         console.print(
-            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds:\n",
+            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds. Tuned is the "
+            "best of the optimisers tuned for that column alone; below it stands which.\n",
             sheet_view(sheet),
         )
     for line in tally_lines(sheet):

@@ -56,6 +56,38 @@ def with_rivals(sheet: Sheet, other: Sheet) -> Sheet:
     return dataclasses.replace(sheet, rows=tuple(map(filled, sheet.rows)))
 
 
+def with_baselines(sheet: Sheet, compared: tuple[Compared, ...]) -> Sheet:
+    """A sheet whose rows with rivals also meet the baselines of other comparisons.
+
+    At each budget the better stands in the row: the rival that stood there, or the best of the
+    baselines on the same task with the same network.
+
+    Raises:
+        BluraxError: if they differ in their seeds, or a comparison lacks a budget of its row.
+    """
+    seeds = {each.plan.seeds for each in compared} | {sheet.seeds}
+    require(len(seeds) == 1, f"The sheet has {sheet.seeds} seeds, and all have {sorted(seeds)}.")
+    panels = [panel for each in compared for panel in each.panels]
+    return dataclasses.replace(sheet, rows=tuple(_against(row, panels) for row in sheet.rows))
+
+
+def _against(row: Row, panels: list[Panel]) -> Row:
+    records = [r for p in panels if (p.task, p.net) == (row.task, row.net) for r in p.records]
+    rivals = [record.comparison() for record in records if record.learner in BASELINES]
+    if not row.rival or not rivals:
+        return row
+    for rival in rivals:
+        missing = sorted(set(row.budgets) - set(rival.budgets))
+        require(not missing, f"{rival.learner} on {row.task}, {row.net} lacks {missing} steps.")
+    best = list(zip(row.rival_mean, row.rival_std, row.rival, strict=True))
+    for rival in rivals:
+        theirs = zip(*_numbers([rival] * len(row.budgets), row.budgets), strict=True)
+        better = ((mean, std, rival.learner) for mean, std in theirs)
+        best = [max(pair) for pair in zip(best, better, strict=True)]
+    mean, std, names = zip(*best, strict=True)
+    return dataclasses.replace(row, rival=names, rival_mean=mean, rival_std=std)
+
+
 def _row(panel: Panel, learner: str) -> Row:
     found = {record.learner: record.comparison() for record in panel.records}
     mine = found[learner]
