@@ -140,7 +140,7 @@ def test_further_baselines_stand_in_a_sheet_where_they_are_better(finished):  # 
     assert with_baselines(dataclasses.replace(both, rows=bare), (compared,)).rows == bare
     with pytest.raises(BluraxError, match="The sheet has 5 seeds"):
         with_baselines(dataclasses.replace(both, seeds=5), (compared,))
-    long = dataclasses.replace(both.rows[0], budgets=(1, 999))
+    long = dataclasses.replace(both.rows[0], budgets=(both.rows[0].budgets[0], 999))
     with pytest.raises(BluraxError, match=r"lacks \[999\] steps"):
         with_baselines(dataclasses.replace(both, rows=(long,)), (compared,))
 
