@@ -71,8 +71,11 @@ def keep(
         sheet = with_rivals(sheet, zoo.sheet(rivals))
     if lasting:
         long = tuple(compare.read(directory) for directory in lasting)
-        rows = sheet_of(found + long, learner or genome.stem, about, recipe).rows
-        sheet = dataclasses.replace(sheet, lasting=rows[len(sheet.rows) :])
+        alone = sheet_of(long, learner or genome.stem, about, recipe)
+        require(alone.seeds == sheet.seeds, "--lasting has other seeds than the comparisons.")
+        bare = {"rival": (), "rival_mean": (), "rival_std": ()}
+        rows = tuple(dataclasses.replace(row, **bare) for row in alone.rows)
+        sheet = dataclasses.replace(sheet, lasting=rows)
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
     io.write_json(HOME / f"{name}.json", to_json(sheet))
     zoo.names.cache_clear()  # this one may be new

@@ -4,9 +4,14 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from blurax import zoo
+import pytest
+
+from blurax import io, zoo
 from blurax.analysis.zoo_page import cells_page, section
+from blurax.errors import BluraxError
+from blurax.frozen import to_json
 from blurax.zoo import Row, Sheet
+from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -63,15 +68,42 @@ def test_what_was_measured_nowhere_has_no_section():
     assert "## `bare`" not in cells_page([("bare", Sheet("about", "", 5, ()))])
 
 
-def test_a_new_genome_is_known_at_once(tmp_path, monkeypatch):
-    genome = zoo.genome_file("backprop")
+@pytest.fixture
+def empty_zoo(tmp_path, monkeypatch):
+    """A zoo without genomes, and a page of its own."""
     monkeypatch.setattr("blurax.zoo.keeper.HOME", tmp_path)
     monkeypatch.setattr("keep.HOME", tmp_path)
     monkeypatch.setattr("keep.PAGE", tmp_path / "page.md")
-    try:
-        keep("mine", genome, about="of a test")
-        assert zoo.names() == ("mine",)
-        assert zoo.sheet("mine").about == "of a test"
-        assert (tmp_path / "page.md").read_text() == page()
-    finally:
-        zoo.names.cache_clear()
+    zoo.names.cache_clear()
+    yield tmp_path
+    zoo.names.cache_clear()
+
+
+BACKPROP = zoo.genome_file("backprop")
+
+
+def test_a_new_genome_is_known_at_once(empty_zoo):
+    keep("mine", BACKPROP, about="of a test")
+    assert zoo.names() == ("mine",)
+    assert zoo.sheet("mine").about == "of a test"
+    assert (empty_zoo / "page.md").read_text() == page()
+
+
+def test_long_lessons_and_further_baselines_come_into_a_sheet(empty_zoo, finished):  # noqa: F811
+    through = finished[0]
+    keep("mine", BACKPROP, (through,), "of a test", "none", "exact", lasting=(through,))
+    whole = zoo.sheet("mine")
+    assert [row.genome for row in whole.lasting] == [row.genome for row in whole.rows]
+    assert not any(row.rival for row in whole.lasting)
+    weak = dataclasses.replace(whole, rows=tuple(map(without_skill, whole.rows)))
+    io.write_json(empty_zoo / "mine.json", to_json(weak))
+    keep(meet=(through,))
+    assert zoo.sheet("mine") == whole
+    assert (empty_zoo / "page.md").read_text() == page()
+    with pytest.raises(BluraxError, match="mine takes no --meet"):
+        keep("mine", BACKPROP, meet=(through,))
+
+
+def without_skill(row):
+    zeros = (0.0,) * len(row.budgets)
+    return dataclasses.replace(row, rival=("fa",) * len(zeros), rival_mean=zeros, rival_std=zeros)

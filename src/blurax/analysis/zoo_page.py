@@ -84,13 +84,9 @@ def _lasting(rows: tuple[Row, ...]) -> list[str]:
     for row in _by_task(rows):
         cells = zip(row.budgets, row.genome, row.genome_std, strict=True)
         columns = _columns({budget: _cell(m, std) for budget, m, std in cells}, budgets)
-        lines.append(f"| `{row.task}` | {row.net} | {columns} | {100 * below_best(row):.1f} |")
+        below = 100 * (max(row.genome) - row.genome[-1])
+        lines.append(f"| `{row.task}` | {row.net} | {columns} | {below:.1f} |")
     return lines
-
-
-def below_best(row: Row) -> float:
-    """How far the last score of a row lies below its highest: 0.01 is a point."""
-    return max(row.genome) - row.genome[-1]
 
 
 def _by_task(rows: tuple[Row, ...]) -> list[Row]:

@@ -49,19 +49,10 @@ def _title(row: Row) -> Text:
 
 
 def _late(row: Row) -> Row:
-    """A row from 100 steps on, without rivals."""
-    late = [place for place, budget in enumerate(row.budgets) if budget >= 100]
-    genome, std = ([numbers[p] for p in late] for numbers in (row.genome, row.genome_std))
-    budgets = tuple(row.budgets[p] for p in late)
-    return dataclasses.replace(
-        row,
-        budgets=budgets,
-        genome=tuple(genome),
-        genome_std=tuple(std),
-        rival=(),
-        rival_mean=(),
-        rival_std=(),
-    )
+    """A row of a genome alone, from 100 steps on."""
+    first = next(place for place, budget in enumerate(row.budgets) if budget >= 100)
+    budgets, genome, std = row.budgets[first:], row.genome[first:], row.genome_std[first:]
+    return dataclasses.replace(row, budgets=budgets, genome=genome, genome_std=std)
 
 
 def _row_table(row: Row) -> Table:

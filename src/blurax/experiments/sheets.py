@@ -81,9 +81,9 @@ def _against(row: Row, panels: list[Panel]) -> Row:
         require(not missing, f"{rival.learner} on {row.task}, {row.net} lacks {missing} steps.")
     best = list(zip(row.rival_mean, row.rival_std, row.rival, strict=True))
     for rival in rivals:
-        theirs = zip(*_numbers([rival] * len(row.budgets), row.budgets), strict=True)
-        better = ((mean, std, rival.learner) for mean, std in theirs)
-        best = [max(pair) for pair in zip(best, better, strict=True)]
+        theirs = zip(*_numbers([rival] * len(best), row.budgets), strict=True)
+        pairs = zip(best, ((*numbers, rival.learner) for numbers in theirs), strict=True)
+        best = [max(pair, key=lambda one: one[0]) for pair in pairs]  # by the mean
     mean, std, names = zip(*best, strict=True)
     return dataclasses.replace(row, rival=names, rival_mean=mean, rival_std=std)
 

@@ -53,7 +53,7 @@ class Sheet:
     """Newborn networks behind each number."""
     rows: tuple[Row, ...]
     lasting: tuple[Row, ...] = ()
-    """Lessons far longer than those learned on, genome alone: does what was learned last?"""
+    """Lessons of 1,000 steps, say, of the genome alone: does it keep what it learned?"""
 
     def __post_init__(self) -> None:
         check_types(self)
