@@ -132,6 +132,21 @@ def predict(
     return forward_sweep(genome, state.synapses, neurons, known)[-1][0]
 
 
+def predict_few(
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "q features"],
+    batch: Float[Array, "b features"],
+) -> Float[Array, "q classes"]:
+    """`predict`, normalised by the batch just learned from where that is larger than `x`.
+
+    A mean and a variance over a few dozen examples are mostly chance, all the more so after several
+    layers of them (docs/decisions/18).
+    """
+    known = observe_moments(genome, state, batch) if len(x) < len(batch) else None
+    return predict(genome, state, x, known)
+
+
 def observe_moments(
     genome: Genome, state: NetworkState, x: Float[Array, "q features"]
 ) -> LayerMoments:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.errors import require
 from blurax.genome import Genome
-from blurax.inner import Remat, StepInfo, predict, unroll
+from blurax.inner import Remat, StepInfo, predict_few, unroll
 from blurax.network import Network, NetworkState
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 
@@ -127,8 +127,9 @@ def _lesson(
     def one(state: NetworkState, key: PRNGKeyArray) -> tuple[NetworkState, Curve]:
         episode = task.sample(jax.random.fold_in(key, 1), spec, split, first)
 
-        def examine(state: NetworkState, _: StepInfo) -> Curve:
-            prediction = predict(genome, state, episode.query_x)
+        def examine(state: NetworkState, info: StepInfo) -> Curve:
+            batch = info.neurons[0][0]  # the input layer, which no sweep changes
+            prediction = predict_few(genome, state, episode.query_x, batch)
             return curve_point(prediction, episode.query_y, task.kind)
 
         return unroll(genome, state, episode.x, episode.y, examine, Remat.NONE, first)
@@ -160,7 +161,7 @@ def final_score(
     episode = task.sample(drawn, spec, split)
     state = network.init(born, genome.rule, spec.batch)
     state, _ = unroll(genome, state, episode.x, episode.y, remat=Remat.NONE)
-    prediction = predict(genome, state, episode.query_x)
+    prediction = predict_few(genome, state, episode.query_x, episode.x[-1])
     return curve_point(prediction, episode.query_y, task.kind).accuracy
 
 

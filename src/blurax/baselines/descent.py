@@ -14,7 +14,7 @@ from blurax.baselines.optimisers import OPTIMISERS, init
 from blurax.frozen import check_types
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.stabilise import normalise_activations
+from blurax.stabilise import Moments, moments, normalise_activations
 from blurax.tasks import Kind
 from blurax.teach import query_loss
 
@@ -53,21 +53,37 @@ class Layer(eqx.Module):
 
 
 def perceptron(
-    layers: list[Layer], x: Float[Array, "b features"], activation: Activation
+    layers: list[Layer],
+    x: Float[Array, "b features"],
+    activation: Activation,
+    batch: Float[Array, "_ features"] | None = None,
 ) -> Float[Array, "b outputs"]:
     """The outputs of a multi-layer perceptron.
 
-    Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the batch at
-    hand, the query among them: running averages would still be wrong after 10 steps, and a
-    genome's normalisation does the same.
+    Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the examples
+    at hand: running averages would still be wrong after 10 steps, and a genome's normalisation does
+    the same.
+
+    Args:
+        batch: other examples, whose means and variances are used in place of those of `x`.
     """
     *hidden, last = layers
     for layer in hidden:
         z = x @ layer.w
         if layer.scale is not None:
-            z = layer.scale * normalise_activations(z[None], jnp.ones(1, float), jnp.zeros(1))[0]
+            other = None if batch is None else batch @ layer.w
+            known = None if other is None else moments(other[None])
+            z = layer.scale * _normalised(z, known)
+            if other is not None:
+                batch = phi(layer.scale * _normalised(other, known) + layer.b, activation)
+        elif batch is not None:
+            batch = phi(batch @ layer.w + layer.b, activation)
         x = phi(z + layer.b, activation)
     return x @ last.w + last.b
+
+
+def _normalised(z: Float[Array, "b n"], known: Moments | None) -> Float[Array, "b n"]:
+    return normalise_activations(z[None], jnp.ones(1, float), jnp.zeros(1), known)[0]
 
 
 class Descent(Learner):
@@ -116,3 +132,12 @@ class Descent(Learner):
     ) -> Float[Array, "q outputs"]:
         """The outputs, or logits."""
         return perceptron(state[0], x, self.arrangement.activation)
+
+    def predict_few(
+        self,
+        state: tuple[list[Layer], Any],
+        x: Float[Array, "q features"],
+        batch: Float[Array, "b features"],
+    ) -> Float[Array, "q outputs"]:
+        """The same, normalised by the batch."""
+        return perceptron(state[0], x, self.arrangement.activation, batch)

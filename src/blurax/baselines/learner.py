@@ -71,6 +71,15 @@ class Learner(eqx.Module):
     def predict(self, state: Any, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
         """What it says of examples; nothing is learned."""
 
+    def predict_few(
+        self, state: Any, x: Float[Array, "q features"], batch: Float[Array, "b features"]
+    ) -> Float[Array, "q outputs"]:
+        """What it says of fewer examples than it learns from at a time.
+
+        Learners that normalise by the examples at hand do so by the batch just learned from.
+        """
+        return self.predict(state, x)
+
 
 class Taught(Learner):
     """A network that a genome teaches; it has no learning rate and ignores the one given."""
@@ -98,6 +107,12 @@ class Taught(Learner):
     ) -> Float[Array, "q outputs"]:
         """State 1 of the last layer after a forward sweep."""
         return inner.predict(self.genome, state, x)
+
+    def predict_few(
+        self, state: NetworkState, x: Float[Array, "q features"], batch: Float[Array, "b features"]
+    ) -> Float[Array, "q outputs"]:
+        """The same, normalised by the batch."""
+        return inner.predict_few(self.genome, state, x, batch)
 
 
 def follow(
@@ -134,12 +149,14 @@ def follow(
     horizon = jnp.asarray(stops[-1] if schedule is Schedule.COSINE else 0, float)
     query = _query(task, keys, spec, split)
     states, points = _born(learner, keys, batch), []
+    newest = query[0]  # until there is a batch
     for first, last in itertools.pairwise((0, *stops)):
         for start in range(first, last, AT_ONCE):
             span = jnp.asarray([start, min(start + AT_ONCE, last)], jnp.int32)
             support = _support(task, keys, spec, split, span[0])
             states = _advance(learner, states, support, rates, horizon, span)
-        points.append(_ask(learner, states, query, task.kind))
+            newest = support[0][:, min(AT_ONCE, last - start) - 1]
+        points.append(_ask(learner, states, query, newest, task.kind))
     return jax.tree.map(lambda *each: jnp.stack(each, axis=-1), *points)
 
 
@@ -202,10 +219,18 @@ def _advance(
 
 
 @eqx.filter_jit
-def _ask(learner: Learner, states: Any, query: Examples, kind: Kind) -> Curve:
-    """What the query says of every seed, `[seeds]`."""
+def _ask(
+    learner: Learner,
+    states: Any,
+    query: Examples,
+    batches: Float[Array, "seeds batch features"],
+    kind: Kind,
+) -> Curve:
+    """What the query says of every seed, `[seeds]`; `batches` are those just learned from."""
 
-    def one(state: Any, x: Array, y: Array) -> Curve:
-        return curve_point(learner.predict(state, x), y, kind)
+    def one(state: Any, x: Array, y: Array, batch: Array) -> Curve:
+        few = len(x) < len(batch)
+        said = learner.predict_few(state, x, batch) if few else learner.predict(state, x)
+        return curve_point(said, y, kind)
 
-    return jax.vmap(one)(states, *query)
+    return jax.vmap(one)(states, *query, batches)

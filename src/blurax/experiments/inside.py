@@ -13,7 +13,7 @@ from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.work import version
 from blurax.findings import Chart, Fact, Findings, curve
 from blurax.genome import Genome
-from blurax.inner import predict, step
+from blurax.inner import predict, predict_few, step
 from blurax.network import Network, NetworkState
 from blurax.stabilise import squared_length, sum_into
 from blurax.tasks import EpisodeSpec, Split, Task
@@ -111,7 +111,7 @@ def _watched(
                 for new, old, slope in zip(after, before, uphill, strict=True)
             ]
             sizes = [_size(parts) for parts in after]
-            prediction = predict(genome, moved, episode.query_x)
+            prediction = predict_few(genome, moved, episode.query_x, x)
             point = curve_point(prediction, episode.query_y, task.kind)
             each = (jnp.stack(values) for values in (angles, turned, sizes))
             return moved, _Seen(point.accuracy, *each)

@@ -63,7 +63,7 @@ class Descent(eqx.Module):
         """
         compiled = self._compiled()
         if self.share == 0:
-            return compiled._whole(state, key)
+            return compiled._whole(state, key, self._known(key))
         work = EstimateJobs(Estimates(self.estimator), self.problem.rule)
         evaluate = self.evaluate or LOCAL.prepare(work)
         genomes, seeds, which = compiled._lanes(state, key)
@@ -99,10 +99,20 @@ class Descent(eqx.Module):
         genomes, optimiser, carry = jax.vmap(member)(jnp.arange(self.population))
         return DescentState(genomes, optimiser, self._side_by_side(carry))
 
+    def _known(self, key: PRNGKeyArray) -> int | None:
+        """The setting of a meta-step, known before it is compiled; None for all of them.
+
+        So each setting is a program of its own, which waits for no other to be compiled.
+        """
+        which = self.problem.draw(jax.random.fold_in(key, _SHARED))
+        return None if which is None else int(which)
+
     @eqx.filter_jit
-    def _whole(self, state: DescentState, key: PRNGKeyArray) -> tuple[DescentState, MetaInfo]:
+    def _whole(
+        self, state: DescentState, key: PRNGKeyArray, which: int | None
+    ) -> tuple[DescentState, MetaInfo]:
         """A meta-step as one program."""
-        genomes, seeds, which = self._lanes(state, key)
+        genomes, seeds, _ = self._lanes(state, key)
         estimates = Estimates(self.estimator)((genomes, state.carry, seeds), which)
         return self._follow(state, seeds, *estimates)
 

@@ -17,8 +17,8 @@ from blurax.outer.problem import Problem
 from blurax.outer.scales import scale_vector
 from blurax.spec import Rule
 
-Which = Int[Array, ""] | None
-"""The setting of a meta-step, from `Problem.draw`."""
+Which = int | Int[Array, ""] | None
+"""The setting of a meta-step, from `Problem.draw`; a plain number is compiled for alone."""
 
 
 @runtime_checkable

@@ -60,13 +60,16 @@ class Problem(eqx.Module):
             _check_episode(task, episode)
 
     def loss(
-        self, genome: Genome, key: PRNGKeyArray, which: Int[Array, ""] | None = None
+        self, genome: Genome, key: PRNGKeyArray, which: int | Int[Array, ""] | None = None
     ) -> Float[Array, ""]:
         """The query loss after a fresh training episode.
 
         Args:
-            which: the setting, from `draw`; the mean over all of them if None.
+            which: the setting, from `draw`; the mean over all of them if None. With a plain number
+                no other setting is compiled.
         """
+        if isinstance(which, int):
+            return self._one(self.settings()[which])(genome, key)
         if which is not None:
             return jax.lax.switch(which, [self._one(s) for s in self.settings()], genome, key)
         losses = [

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from blurax.experiments.figures.work import Arrays, keyed
 from blurax.findings import OFF_SCALE
 from blurax.genome import Genome
-from blurax.inner import Remat, StepInfo, predict, unroll
+from blurax.inner import Remat, StepInfo, predict_few, unroll
 from blurax.network import Network, NetworkState
 from blurax.tasks import EpisodeSpec, Split, Task
 from blurax.tasks.base import signed_one_hot
@@ -82,7 +82,7 @@ def _lesson(
         y = jnp.where(late[:, None, None], wrong, episode.y)
 
         def see(state: NetworkState, info: StepInfo) -> _Seen:
-            prediction = predict(genome, state, episode.query_x)
+            prediction = predict_few(genome, state, episode.query_x, info.neurons[0][0])
             return _Seen(
                 curve_point(prediction, episode.query_y, task.kind).accuracy,
                 jnp.mean(jnp.stack([jnp.std(s.forward) for s in state.synapses])),
