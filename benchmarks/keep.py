@@ -3,7 +3,8 @@
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
 Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that, after all
-sheets have met further baselines, if any: python benchmarks/keep.py --meet DIR...
+sheets have met further baselines, if any: python benchmarks/keep.py --meet DIR..., or after what
+was measured again has taken its place in them: python benchmarks/keep.py --again DIR...
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from blurax.analysis.zoo_page import cells_page
 from blurax.errors import require
 from blurax.experiments import compare
 from blurax.experiments.compare import Compared
-from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
+from blurax.experiments.sheets import measured_again, sheet_of, with_baselines, with_rivals
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
@@ -38,6 +39,7 @@ def keep(
     rivals: str = "",
     lasting: tuple[Path, ...] = (),
     meet: tuple[Path, ...] = (),
+    again: tuple[Path, ...] = (),
 ) -> None:
     """Put a genome file into the zoo, with the sheet of finished comparisons.
 
@@ -53,13 +55,19 @@ def keep(
         lasting: Directories of comparisons over far more steps, of this genome alone.
         meet: Without a name: directories of comparisons whose baselines join the rivals of the same
             cells in all sheets.
+        again: Without a name: directories of comparisons that replace the rows of the same task,
+            network and budgets in the sheets of the genomes that took part, rivals and all.
     """
     if not name:
+        _again(tuple(compare.read(directory) for directory in again))
         _meet(tuple(compare.read(directory) for directory in meet))
         io.write_text(PAGE, page())
         return
     require(genome != Path(), f"keep.py {name} takes the file of the genome as well.")
-    require(not meet, f"keep.py {name} takes no --meet, which is for all sheets at once.")
+    require(
+        not (meet or again),
+        f"keep.py {name} takes neither --meet nor --again, which are for all sheets at once.",
+    )
     io.load_genome(genome)
     found = tuple(compare.read(directory) for directory in comparisons)
     sheet = (
@@ -73,7 +81,7 @@ def keep(
         long = tuple(compare.read(directory) for directory in lasting)
         alone = sheet_of(long, learner or genome.stem, about, recipe)
         require(alone.seeds == sheet.seeds, "--lasting has other seeds than the comparisons.")
-        bare = {"rival": (), "rival_mean": (), "rival_std": ()}
+        bare = {"rival": (), "rival_mean": (), "rival_std": (), "baselines": ()}
         rows = tuple(dataclasses.replace(row, **bare) for row in alone.rows)
         sheet = dataclasses.replace(sheet, lasting=rows)
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
@@ -81,6 +89,13 @@ def keep(
     zoo.names.cache_clear()  # this one may be new
     io.write_text(PAGE, page())
     print(f"{name}: {len(sheet.rows)} cells")
+
+
+def _again(compared: tuple[Compared, ...]) -> None:
+    for name in zoo.names() if compared else ():
+        sheet = zoo.sheet(name)
+        if sheet.rows:
+            io.write_json(HOME / f"{name}.json", to_json(measured_again(sheet, name, compared)))
 
 
 def _meet(compared: tuple[Compared, ...]) -> None:

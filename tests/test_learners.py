@@ -16,7 +16,7 @@ from blurax.baselines import (
 )
 from blurax.errors import BluraxError
 from blurax.network import Network
-from blurax.spec import Activation, Rule
+from blurax.spec import Activation, Normalise, Rule, Sigma, Stabilise
 from blurax.tasks import EpisodeSpec, Kind, Split, get
 from blurax.teach import query_loss, teach
 
@@ -118,6 +118,29 @@ def test_each_optimiser_is_the_textbook_one(iris, name, arrangement, cosine):
     np.testing.assert_allclose(curve.loss[1], want, rtol=1e-8)
 
 
+def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
+    """Iris validates on 30 examples: by themselves after batches of 16, by the batch after 32."""
+    learner = baseline("sgd").make(NORMED, NETWORK, iris)
+    spec = EpisodeSpec(steps=1, batch=32)
+    episode = iris.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
+    state = learner.born(jax.random.fold_in(KEYS[0], 0), 32)
+    state = learner.step(state, episode.x[0], episode.y[0], jnp.asarray(RATE), jnp.asarray(0))
+    x, batch = episode.query_x, episode.x[0]
+    assert len(x) == 30
+    for w, b, scale in ((layer.w, layer.b, layer.scale) for layer in state[0][:-1]):
+        z, seen = x @ w, batch @ w
+        x, batch = (
+            jnp.tanh(scale * (a - seen.mean(0)) / jnp.sqrt(seen.var(0) + 1e-5) + b)
+            for a in (z, seen)
+        )
+    said = x @ state[0][-1].w + state[0][-1].b
+    curve = follow(learner, iris, KEYS, (1,), Split.VALIDATE, rate=RATE, batch=32)
+    want = query_loss(said, episode.query_y, Kind.CLASSES)
+    np.testing.assert_allclose(curve.loss[0, 0], want, rtol=1e-9)
+    itself = query_loss(learner.predict(state, episode.query_x), episode.query_y, Kind.CLASSES)
+    assert abs(want - itself) > 1e-3
+
+
 @pytest.mark.parametrize("arrangement", [PLAIN, NORMED])
 def test_activations_keep_their_size_at_birth(iris, arrangement):
     wide = Network((400, 400, 400, 3))
@@ -127,12 +150,16 @@ def test_activations_keep_their_size_at_birth(iris, arrangement):
     assert not any(layer.b.any() for layer in born)
 
 
-def test_a_genome_gets_the_lesson_that_teach_gives(iris):
-    rule = Rule(states=2, keep_neurons=True)
+@pytest.mark.parametrize("batch", [16, 32])  # the query has 30 examples
+def test_a_genome_gets_the_lesson_that_teach_gives(iris, batch):
+    normalised = Stabilise(Normalise.BOTH)
+    rule = Rule(
+        states=2, keep_neurons=True, sigma=Sigma(*3 * [Activation.TANH]), stabilise=normalised
+    )
     genome = genomes.random(jax.random.key(0), rule)
-    want = teach(genome, NETWORK, iris, KEYS, EpisodeSpec(steps=23, batch=16), Split.TEST)[1]
+    want = teach(genome, NETWORK, iris, KEYS, EpisodeSpec(steps=23, batch=batch), Split.TEST)[1]
     stops = (2, 3, 23)
-    got = follow(Taught(NETWORK, genome), iris, KEYS, stops, Split.TEST, batch=16)
+    got = follow(Taught(NETWORK, genome), iris, KEYS, stops, Split.TEST, batch=batch)
     at = np.asarray(stops) - 1
     np.testing.assert_allclose(got.loss, np.asarray(want.loss)[:, at], rtol=1e-9)
     np.testing.assert_array_equal(got.accuracy, np.asarray(want.accuracy)[:, at])

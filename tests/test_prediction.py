@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from blurax.inner import observe_moments, predict
+from blurax.inner import observe_moments, predict, predict_few
 from blurax.network import NetworkState
 from closeness import assert_close
 from variants import BATCH, TABLE, batches, lively, newborn
@@ -42,3 +42,15 @@ def test_only_normalised_layers_have_moments():
     assert all(m is not None for m in hidden)
     genome, state, x = case("default")
     assert jax.tree.leaves(observe_moments(genome, state, x)) == []
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_few_examples_are_normalised_by_the_batch_and_many_by_themselves(name: str):
+    genome, state, x = case(name)
+    batch = batches(2)[0][1]
+    few = predict_few(genome, state, x[:-1], batch)
+    each = [predict_few(genome, state, x[b : b + 1], batch) for b in range(BATCH - 1)]
+    assert_close(few, jnp.concatenate(each), tolerance=1e-12)
+    assert_close(few, predict(genome, state, x[:-1], observe_moments(genome, state, batch)))
+    assert jnp.abs(few - predict(genome, state, x[:-1])).max() > 1e-3
+    assert_close(predict_few(genome, state, x, batch), predict(genome, state, x))

@@ -105,7 +105,9 @@ def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
             assert row.rival[place] == best.learner
             assert row.rival_mean[place] == round(best.mean(budget), 4)
             assert row.genome[place] == round(exact.mean(budget), 4)
-    bare = dataclasses.replace(sheet.rows[1], rival=(), rival_mean=(), rival_std=())
+    assert all(row.baselines == ("sgd", "fa") for row in sheet.rows)
+    none = {"rival": (), "rival_mean": (), "rival_std": (), "baselines": ()}
+    bare = dataclasses.replace(sheet.rows[1], **none)
     alone = dataclasses.replace(sheet, rows=(sheet.rows[0], bare))
     assert with_rivals(alone, sheet) == sheet
     other_net = dataclasses.replace(sheet.rows[1], net="7")
@@ -125,15 +127,16 @@ def test_further_baselines_stand_in_a_sheet_where_they_are_better(finished):  # 
         one = record.comparison()
         mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
         names = (learner,) * len(row.budgets)
-        return dataclasses.replace(row, rival=names, rival_mean=tuple(mean), rival_std=tuple(std))
+        alone = {"rival_mean": tuple(mean), "rival_std": tuple(std), "baselines": (learner,)}
+        return dataclasses.replace(row, rival=names, **alone)
 
     for learner in ("sgd", "fa"):
         pairs = zip(both.rows, compared.panels, strict=True)
         rows = tuple(against(learner, row, panel) for row, panel in pairs)
         alone = dataclasses.replace(both, rows=rows)
-        assert [row.rival_mean for row in with_baselines(alone, (compared,)).rows] == [
-            row.rival_mean for row in both.rows
-        ]
+        met = with_baselines(alone, (compared,)).rows
+        assert [row.rival_mean for row in met] == [row.rival_mean for row in both.rows]
+        assert all(row.baselines == ("sgd", "fa") for row in met)
     bare = tuple(
         dataclasses.replace(row, rival=(), rival_mean=(), rival_std=()) for row in both.rows
     )

@@ -28,8 +28,9 @@ ROW = Row(
     ("sgd", "adam"),
     (0.4, 0.3),
     (0.0, 0.0),
+    ("sgd", "adam"),
 )
-BARE = dataclasses.replace(ROW, net="4-4", rival=(), rival_mean=(), rival_std=())
+BARE = dataclasses.replace(ROW, net="4-4", rival=(), rival_mean=(), rival_std=(), baselines=())
 OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))  # other columns
 
 
@@ -39,7 +40,7 @@ def test_the_page_in_the_documentation_is_that_of_the_sheets():
 
 def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
     text = section("mine", Sheet("small", "", 5, (ROW, OTHER, BARE)))
-    assert text.splitlines()[2] == "Small."
+    assert text.splitlines()[2:5] == ["Small.", "", "The rival is the best of sgd, adam."]
     assert "| 10 | 1 of 1 | +10.0 |" in text
     assert "| 20 | 1 of 2 | +2.5 |" in text  # -5 on iris, +10 on wine
     assert "Lead in points at 10 / 20 / 50 steps" in text
@@ -53,6 +54,12 @@ def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
         "| `wine` | 8 | `mine` |  | **50.0 ± 10.0** | 25.0 ± 0.0 |",
         "| | | best tuned |  | 40.0 ± 0.0 sgd | 30.0 ± 0.0 adam |",
     ]
+
+
+def test_a_section_names_the_baselines_that_were_met():
+    more = dataclasses.replace(OTHER, baselines=("sgd", "adam", "rmsprop"))
+    text = section("mine", Sheet("small", "", 5, (ROW, OTHER, more, BARE)))
+    assert "The rival is the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
 
 
 def test_long_lessons_have_a_table_that_says_how_far_they_fall():
@@ -100,10 +107,32 @@ def test_long_lessons_and_further_baselines_come_into_a_sheet(empty_zoo, finishe
     keep(meet=(through,))
     assert zoo.sheet("mine") == whole
     assert (empty_zoo / "page.md").read_text() == page()
-    with pytest.raises(BluraxError, match="mine takes no --meet"):
-        keep("mine", BACKPROP, meet=(through,))
+    keep(again=(through,))  # in the comparison the genome has another name
+    assert zoo.sheet("mine") == whole
+    for where in ({"meet": (through,)}, {"again": (through,)}):
+        with pytest.raises(BluraxError, match="mine takes neither --meet nor --again"):
+            keep("mine", BACKPROP, **where)
+
+
+def test_what_was_measured_again_takes_the_place_of_what_stood_there(empty_zoo, finished):  # noqa: F811
+    through = finished[0]
+    keep("exact", BACKPROP, (through,), "of a test", "none", "exact", lasting=(through,))
+    whole = zoo.sheet("exact")
+    old = [dataclasses.replace(row, genome=row.genome_std) for row in whole.rows]
+    other = dataclasses.replace(old[1], budgets=(1, 7))
+    stale = dataclasses.replace(
+        whole, rows=(without_skill(old[0]), other), lasting=(dataclasses.replace(old[0], net="9"),)
+    )
+    io.write_json(empty_zoo / "exact.json", to_json(stale))
+    keep(again=(through,))
+    found = zoo.sheet("exact")
+    assert found.rows == (whole.rows[0], other)
+    assert found.lasting == stale.lasting
+    assert (empty_zoo / "page.md").read_text() == page()
 
 
 def without_skill(row):
     zeros = (0.0,) * len(row.budgets)
-    return dataclasses.replace(row, rival=("fa",) * len(zeros), rival_mean=zeros, rival_std=zeros)
+    return dataclasses.replace(
+        row, rival=("fa",) * len(zeros), rival_mean=zeros, rival_std=zeros, baselines=("fa",)
+    )

@@ -10,10 +10,9 @@ INTRODUCTION = """\
 
 What the genomes of [the zoo](zoo.md) reach, cell by cell: accuracy on test examples in %, mean and
 standard deviation over 5 newborn networks, batch 128. A genome runs as it is. The rival below it is
-the best of SGD, momentum, Adam and RMSprop, each tuned for that column alone
-([how](comparison.md)), and picked on the test examples, which favours it. Bold: the genome is
-ahead. `blurax zoo NAME` prints the cells of one; `python benchmarks/keep.py` makes this page from
-the sheets.
+the best of several baselines, each tuned for that column alone ([how](comparison.md)), and picked
+on the test examples, which favours it. Bold: the genome is ahead. `blurax zoo NAME` prints the
+cells of one; `python benchmarks/keep.py` makes this page from the sheets.
 
 """
 
@@ -29,13 +28,24 @@ def section(name: str, sheet: Sheet) -> str:
     budgets = sorted({budget for row in sheet.rows for budget in row.budgets})
     headers = " | ".join(f"{budget:,}" for budget in budgets)
     lines = [f"## `{name}`\n", f"{sheet.about[0].upper()}{sheet.about[1:]}.\n"]
-    lines += _tallies(sheet, budgets) + _leads(sheet, budgets)
+    lines += _met(sheet) + _tallies(sheet, budgets) + _leads(sheet, budgets)
     lines += [f"| task | hidden layers | learner | {headers} |", "|---" * (3 + len(budgets)) + "|"]
     for row in _by_task(sheet.rows):
         lines.append(f"| `{row.task}` | {row.net} | `{name}` | {_mine(row, budgets)} |")
         if row.rival:
             lines.append(f"| | | best tuned | {_rivals(row, budgets)} |")
     return "\n".join(lines + _lasting(sheet.lasting)) + "\n"
+
+
+def _met(sheet: Sheet) -> list[str]:
+    """Of which baselines the rivals are the best; where cells differ, in how many of them."""
+    sets = [row.baselines for row in sheet.rows if row.rival]
+    counts = {names: sets.count(names) for names in sets}
+    each = [
+        ", ".join(names) + (f" in {count} of {len(sets)}" if len(counts) > 1 else "")
+        for names, count in counts.items()
+    ]
+    return [f"The rival is the best of {'; of '.join(each)}.\n"] if each else []
 
 
 def _tallies(sheet: Sheet, budgets: list[int]) -> list[str]:

@@ -49,9 +49,8 @@ def with_rivals(sheet: Sheet, other: Sheet) -> Sheet:
         theirs = known.get((row.task, row.net, row.budgets))
         if row.rival or theirs is None:
             return row
-        return dataclasses.replace(
-            row, rival=theirs.rival, rival_mean=theirs.rival_mean, rival_std=theirs.rival_std
-        )
+        names = ("rival", "rival_mean", "rival_std", "baselines")
+        return dataclasses.replace(row, **{name: getattr(theirs, name) for name in names})
 
     return dataclasses.replace(sheet, rows=tuple(map(filled, sheet.rows)))
 
@@ -85,7 +84,38 @@ def _against(row: Row, panels: list[Panel]) -> Row:
         pairs = zip(best, ((*numbers, rival.learner) for numbers in theirs), strict=True)
         best = [max(pair, key=lambda one: one[0]) for pair in pairs]  # by the mean
     mean, std, names = zip(*best, strict=True)
-    return dataclasses.replace(row, rival=names, rival_mean=mean, rival_std=std)
+    met = {*row.baselines, *(rival.learner for rival in rivals)}
+    return dataclasses.replace(
+        row, rival=names, rival_mean=mean, rival_std=std, baselines=_ordered(met)
+    )
+
+
+def measured_again(sheet: Sheet, learner: str, compared: tuple[Compared, ...]) -> Sheet:
+    """A sheet whose rows are replaced where the same was measured again, rivals and all.
+
+    The same is the task, the network and the budgets, with this genome among the learners.
+
+    Args:
+        learner: the genome's name in the comparisons.
+
+    Raises:
+        BluraxError: if they differ in their seeds.
+    """
+    seeds = {each.plan.seeds for each in compared} | {sheet.seeds}
+    require(len(seeds) == 1, f"The sheet has {sheet.seeds} seeds, and all have {sorted(seeds)}.")
+    panels = [panel for each in compared for panel in each.panels]
+    new = [_row(p, learner) for p in panels if learner in [r.learner for r in p.records]]
+    known = {(row.task, row.net, row.budgets): row for row in new}
+
+    def replaced(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(known.get((row.task, row.net, row.budgets), row) for row in rows)
+
+    return dataclasses.replace(sheet, rows=replaced(sheet.rows), lasting=replaced(sheet.lasting))
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    """Baselines in the order in which they are listed everywhere."""
+    return tuple(name for name in BASELINES if name in names)
 
 
 def _row(panel: Panel, learner: str) -> Row:
@@ -105,6 +135,7 @@ def _row(panel: Panel, learner: str) -> Row:
         tuple(rival.learner for rival in best),
         rival_mean,
         rival_std,
+        _ordered({rival.learner for rival in rivals}),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blurax import io
 from blurax.errors import BluraxError
-from blurax.frozen import check_types, from_json
+from blurax.frozen import added, check_types, from_json
 from blurax.genome import Genome
 from blurax.io import Provenance
 
@@ -36,6 +36,8 @@ class Row:
     """The best tuned baseline at each budget; empty where none was measured."""
     rival_mean: tuple[float, ...]
     rival_std: tuple[float, ...]
+    baselines: tuple[str, ...] = added(())
+    """Those of which the rivals are the best."""
 
     def __post_init__(self) -> None:
         check_types(self)
