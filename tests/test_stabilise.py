@@ -120,6 +120,7 @@ def test_the_inverse_is_the_inverse(batch: int):
     root = rng.normal(size=(3, batch, batch + 2))
     a = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(batch)
     assert_close(stabilise.inverse(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
+    assert_close(stabilise._by_factors(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.9])

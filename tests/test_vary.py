@@ -43,6 +43,9 @@ def test_one_setting_is_drawn_and_only_that_is_computed():
         alone = eqx.filter_jit(episode_loss)(genome, network, task, spec, Objective(), key)
         found = loss(genome, key, jnp.asarray(which))
         np.testing.assert_allclose(found, alone, rtol=1e-10)
+        np.testing.assert_allclose(loss(genome, key, which), alone, rtol=1e-10)
+        program = jax.make_jaxpr(lambda key, which=which: problem.loss(genome, key, which))(key)
+        assert "cond[" not in str(program)
 
     def step(trainer, state, key):
         return trainer.step(state, key)
@@ -57,6 +60,15 @@ def test_one_setting_is_drawn_and_only_that_is_computed():
         )(key)
     )
     assert "cond[" in program  # a branch that is taken, not eight results to select from
+
+
+def test_a_meta_step_is_the_same_alone_and_inside_a_larger_program():
+    trainer, key = CONFIG.trainer(), jax.random.key(4)
+    state = trainer.init(key)
+    alone, _ = trainer.step(state, key)
+    inside, _ = eqx.filter_jit(lambda state, key: trainer.step(state, key))(state, key)
+    for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(inside), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 def test_settings_are_drawn_by_the_weight_of_their_task():

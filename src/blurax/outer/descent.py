@@ -7,11 +7,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.engine import LOCAL, Evaluate
 from blurax.genome import Genome
-from blurax.outer.estimators import Estimator
+from blurax.outer.estimators import Estimator, Which
 from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
@@ -63,7 +64,7 @@ class Descent(eqx.Module):
         """
         compiled = self._compiled()
         if self.share == 0:
-            return compiled._whole(state, key, self._known(key))
+            return compiled._whole(state, key, self._drawn(key))
         work = EstimateJobs(Estimates(self.estimator), self.problem.rule)
         evaluate = self.evaluate or LOCAL.prepare(work)
         genomes, seeds, which = compiled._lanes(state, key)
@@ -99,17 +100,18 @@ class Descent(eqx.Module):
         genomes, optimiser, carry = jax.vmap(member)(jnp.arange(self.population))
         return DescentState(genomes, optimiser, self._side_by_side(carry))
 
-    def _known(self, key: PRNGKeyArray) -> int | None:
-        """The setting of a meta-step, known before it is compiled; None for all of them.
+    def _drawn(self, key: PRNGKeyArray) -> Which:
+        """The setting of a meta-step: a plain number where it can be known beforehand.
 
-        So each setting is a program of its own, which waits for no other to be compiled.
+        So each setting is a program of its own, which waits for no other to be compiled. Inside a
+        larger program, of which the key is an argument, all settings are branches of it.
         """
         which = self.problem.draw(jax.random.fold_in(key, _SHARED))
-        return None if which is None else int(which)
+        return which if which is None or isinstance(which, Tracer) else int(which)
 
     @eqx.filter_jit
     def _whole(
-        self, state: DescentState, key: PRNGKeyArray, which: int | None
+        self, state: DescentState, key: PRNGKeyArray, which: Which
     ) -> tuple[DescentState, MetaInfo]:
         """A meta-step as one program."""
         genomes, seeds, _ = self._lanes(state, key)
