@@ -8,6 +8,7 @@ was measured again has taken its place in them: python benchmarks/keep.py --agai
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import tyro
@@ -17,7 +18,13 @@ from blurax.analysis.zoo_page import cells_page
 from blurax.errors import require
 from blurax.experiments import compare
 from blurax.experiments.compare import Compared
-from blurax.experiments.sheets import measured_again, sheet_of, with_baselines, with_rivals
+from blurax.experiments.sheets import (
+    alone,
+    measured_again,
+    sheet_of,
+    with_baselines,
+    with_rivals,
+)
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
@@ -59,8 +66,8 @@ def keep(
             network and budgets in the sheets of the genomes that took part, rivals and all.
     """
     if not name:
-        _again(tuple(compare.read(directory) for directory in again))
-        _meet(tuple(compare.read(directory) for directory in meet))
+        _change(again, measured_again)
+        _change(meet, lambda sheet, _, compared: with_baselines(sheet, compared))
         io.write_text(PAGE, page())
         return
     require(genome != Path(), f"keep.py {name} takes the file of the genome as well.")
@@ -79,11 +86,9 @@ def keep(
         sheet = with_rivals(sheet, zoo.sheet(rivals))
     if lasting:
         long = tuple(compare.read(directory) for directory in lasting)
-        alone = sheet_of(long, learner or genome.stem, about, recipe)
-        require(alone.seeds == sheet.seeds, "--lasting has other seeds than the comparisons.")
-        bare = {"rival": (), "rival_mean": (), "rival_std": (), "baselines": ()}
-        rows = tuple(dataclasses.replace(row, **bare) for row in alone.rows)
-        sheet = dataclasses.replace(sheet, lasting=rows)
+        late = sheet_of(long, learner or genome.stem, about, recipe)
+        require(late.seeds == sheet.seeds, "--lasting has other seeds than the comparisons.")
+        sheet = dataclasses.replace(sheet, lasting=tuple(map(alone, late.rows)))
     io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
     io.write_json(HOME / f"{name}.json", to_json(sheet))
     zoo.names.cache_clear()  # this one may be new
@@ -91,18 +96,16 @@ def keep(
     print(f"{name}: {len(sheet.rows)} cells")
 
 
-def _again(compared: tuple[Compared, ...]) -> None:
+def _change(
+    directories: tuple[Path, ...],
+    changed: Callable[[zoo.Sheet, str, tuple[Compared, ...]], zoo.Sheet],
+) -> None:
+    """All sheets after what these comparisons change in them."""
+    compared = tuple(compare.read(directory) for directory in directories)
     for name in zoo.names() if compared else ():
         sheet = zoo.sheet(name)
         if sheet.rows:
-            io.write_json(HOME / f"{name}.json", to_json(measured_again(sheet, name, compared)))
-
-
-def _meet(compared: tuple[Compared, ...]) -> None:
-    for name in zoo.names() if compared else ():
-        sheet = zoo.sheet(name)
-        if sheet.rows:
-            io.write_json(HOME / f"{name}.json", to_json(with_baselines(sheet, compared)))
+            io.write_json(HOME / f"{name}.json", to_json(changed(sheet, name, compared)))
 
 
 if __name__ == "__main__":

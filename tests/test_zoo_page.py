@@ -120,14 +120,16 @@ def test_what_was_measured_again_takes_the_place_of_what_stood_there(empty_zoo, 
     whole = zoo.sheet("exact")
     old = [dataclasses.replace(row, genome=row.genome_std) for row in whole.rows]
     other = dataclasses.replace(old[1], budgets=(1, 7))
+    late = dataclasses.replace(whole.lasting[1], genome=other.genome)
+    elsewhere = dataclasses.replace(whole.lasting[0], net="9")
     stale = dataclasses.replace(
-        whole, rows=(without_skill(old[0]), other), lasting=(dataclasses.replace(old[0], net="9"),)
+        whole, rows=(without_skill(old[0]), other), lasting=(late, elsewhere)
     )
     io.write_json(empty_zoo / "exact.json", to_json(stale))
     keep(again=(through,))
     found = zoo.sheet("exact")
     assert found.rows == (whole.rows[0], other)
-    assert found.lasting == stale.lasting
+    assert found.lasting == (whole.lasting[1], elsewhere) != stale.lasting
     assert (empty_zoo / "page.md").read_text() == page()
 
 

@@ -143,8 +143,13 @@ def predict_few(
     A mean and a variance over a few dozen examples are mostly chance, all the more so after several
     layers of them (docs/decisions/18).
     """
-    known = observe_moments(genome, state, batch) if len(x) < len(batch) else None
+    known = observe_moments(genome, state, batch) if is_few(x, batch) else None
     return predict(genome, state, x, known)
+
+
+def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> bool:
+    """Whether a query is too small to be normalised by itself: smaller than a batch."""
+    return len(x) < len(batch)
 
 
 def observe_moments(

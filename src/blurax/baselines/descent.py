@@ -69,21 +69,23 @@ def perceptron(
     """
     *hidden, last = layers
     for layer in hidden:
-        z = x @ layer.w
-        if layer.scale is not None:
-            other = None if batch is None else batch @ layer.w
-            known = None if other is None else moments(other[None])
-            z = layer.scale * _normalised(z, known)
-            if other is not None:
-                batch = phi(layer.scale * _normalised(other, known) + layer.b, activation)
-        elif batch is not None:
-            batch = phi(batch @ layer.w + layer.b, activation)
-        x = phi(z + layer.b, activation)
+        known = None
+        if batch is not None:
+            other = batch @ layer.w
+            known = moments(other[None])
+            batch = _hidden(layer, other, activation, known)
+        x = _hidden(layer, x @ layer.w, activation, known)
     return x @ last.w + last.b
 
 
-def _normalised(z: Float[Array, "b n"], known: Moments | None) -> Float[Array, "b n"]:
-    return normalise_activations(z[None], jnp.ones(1, float), jnp.zeros(1), known)[0]
+def _hidden(
+    layer: Layer, z: Float[Array, "b n"], activation: Activation, known: Moments | None
+) -> Float[Array, "b n"]:
+    """What a hidden layer says, normalised by these examples or by what is known of others."""
+    if layer.scale is not None:
+        one, zero = jnp.ones(1, float), jnp.zeros(1)
+        z = layer.scale * normalise_activations(z[None], one, zero, known)[0]
+    return phi(z + layer.b, activation)
 
 
 class Descent(Learner):

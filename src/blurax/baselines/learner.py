@@ -229,7 +229,7 @@ def _ask(
     """What the query says of every seed, `[seeds]`; `batches` are those just learned from."""
 
     def one(state: Any, x: Array, y: Array, batch: Array) -> Curve:
-        few = len(x) < len(batch)
+        few = inner.is_few(x, batch)
         said = learner.predict_few(state, x, batch) if few else learner.predict(state, x)
         return curve_point(said, y, kind)
 

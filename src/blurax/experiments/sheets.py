@@ -93,7 +93,8 @@ def _against(row: Row, panels: list[Panel]) -> Row:
 def measured_again(sheet: Sheet, learner: str, compared: tuple[Compared, ...]) -> Sheet:
     """A sheet whose rows are replaced where the same was measured again, rivals and all.
 
-    The same is the task, the network and the budgets, with this genome among the learners.
+    The same is the task, the network and the budgets, with this genome among the learners. Long
+    lessons stay those of the genome alone.
 
     Args:
         learner: the genome's name in the comparisons.
@@ -110,7 +111,13 @@ def measured_again(sheet: Sheet, learner: str, compared: tuple[Compared, ...]) -
     def replaced(rows: tuple[Row, ...]) -> tuple[Row, ...]:
         return tuple(known.get((row.task, row.net, row.budgets), row) for row in rows)
 
-    return dataclasses.replace(sheet, rows=replaced(sheet.rows), lasting=replaced(sheet.lasting))
+    lasting = tuple(map(alone, replaced(sheet.lasting)))
+    return dataclasses.replace(sheet, rows=replaced(sheet.rows), lasting=lasting)
+
+
+def alone(row: Row) -> Row:
+    """The row without its rivals."""
+    return dataclasses.replace(row, rival=(), rival_mean=(), rival_std=(), baselines=())
 
 
 def _ordered(names: set[str]) -> tuple[str, ...]:
