@@ -48,6 +48,7 @@ def step(
     x: Float[Array, "b features"],
     y: Float[Array, "b classes"],
     index: Int[Array, ""] | int = 0,
+    intercept: Float[Array, " classes"] | None = None,
 ) -> tuple[NetworkState, StepInfo]:
     """One inner step: forward, feedback, backward, update.
 
@@ -56,6 +57,8 @@ def step(
         y: its labels, +1 for the right class and -1 for the others.
         index: the number of this step, from 0; feedback comes where it divides by
             `rule.feedback.every`.
+        intercept: what is added to the prediction before it is compared with the labels, if
+            anything (docs/decisions/19).
 
     Raises:
         BluraxError: if genome, state and batch do not fit each other.
@@ -66,7 +69,7 @@ def step(
     synapses = _unsupervised(genome, state.synapses, predicted)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
-        told = feedback(rule, predicted, y)
+        told = feedback(rule, predicted, y, intercept)
         neurons = backward_sweep(genome, synapses, told)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         return update_synapses(genome.synapse, rule, synapses, lower, neurons), neurons
@@ -153,11 +156,18 @@ def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> 
 
 
 def observe_moments(
-    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "q features"],
+    weights: Float[Array, " q"] | None = None,
 ) -> LayerMoments:
-    """The means and variances by which the forward sweep normalises these examples."""
+    """The means and variances by which the forward sweep normalises these examples.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
     neurons = resting(NetworkState(state.synapses, neurons=None), genome.rule, x)
-    return forward_moments(genome, state.synapses, neurons)
+    return forward_moments(genome, state.synapses, neurons, weights)
 
 
 class Remat(enum.StrEnum):

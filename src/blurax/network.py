@@ -154,14 +154,21 @@ def forward_sweep(
     Args:
         known: means and variances to normalise with, in place of the batch's own.
     """
-    return _measured_sweep(genome, synapses, neurons, known)[0]
+    return _measured_sweep(genome, synapses, neurons, known, None)[0]
 
 
 def forward_moments(
-    genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons
+    genome: Genome,
+    synapses: tuple[Synapses, ...],
+    neurons: Neurons,
+    weights: Float[Array, " b"] | None = None,
 ) -> LayerMoments:
-    """The means and variances by which a forward sweep normalises this batch."""
-    return _measured_sweep(genome, synapses, neurons, None)[1]
+    """The means and variances by which a forward sweep normalises this batch.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    return _measured_sweep(genome, synapses, neurons, None, weights)[1]
 
 
 def _measured_sweep(
@@ -169,6 +176,7 @@ def _measured_sweep(
     synapses: tuple[Synapses, ...],
     neurons: Neurons,
     known: LayerMoments | None,
+    weights: Float[Array, " b"] | None,
 ) -> tuple[Neurons, LayerMoments]:
     rule, layers, used = genome.rule, list(neurons), []
     for l, between in enumerate(synapses):
@@ -180,7 +188,7 @@ def _measured_sweep(
         )
         last, seen = l == len(synapses) - 1, None
         if rule.stabilise.normalise_last or not last:
-            seen = known[l] if known else stabilise.moments(z)
+            seen = known[l] if known else stabilise.moments(z, weights)
             z = _normalised(z, genes.forward_scale, genes.forward_shift, seen)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
@@ -235,7 +243,12 @@ def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
     return jnp.swapaxes(between.forward, 1, 2)
 
 
-def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neurons:
+def feedback(
+    rule: Rule,
+    neurons: Neurons,
+    y: Float[Array, "b classes"],
+    intercept: Float[Array, " classes"] | None = None,
+) -> Neurons:
     """State 1 of the last layer keeps the prediction, state 2 is told; the others are cleared.
 
     Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below hears the
@@ -243,18 +256,20 @@ def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neur
 
     Args:
         y: the labels, +1 for the right class and -1 for the others.
+        intercept: what is added to the prediction before it is compared with the labels.
     """
     *below, last = neurons
     y = y.astype(last.dtype)
+    output = last[0] if intercept is None else last[0] + intercept
     if rule.states == 1:
         return (*below, y[None])
     match rule.feedback.signal:
         case Signal.LABEL:
             told = y
         case Signal.SQUARED_ERROR:
-            told = last[0] - y
+            told = output - y
         case Signal.CROSS_ENTROPY:
-            told = jax.nn.softmax(last[0]) - (y > 0)
+            told = jax.nn.softmax(output) - (y > 0)
     if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
         told = told * last[1]
     rest = jnp.zeros_like(last[2:])

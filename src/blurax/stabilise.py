@@ -19,10 +19,17 @@ Moments = tuple[Float[Array, "_ 1 _"], Float[Array, "_ 1 _"]]
 """The mean and variance of each state of each neuron over a batch, `[k, 1, n]`."""
 
 
-def moments(z: Float[Array, "k b n"]) -> Moments:
-    """The mean and variance over the batch."""
-    mean = jnp.mean(z, axis=1, keepdims=True)
-    return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+def moments(z: Float[Array, "k b n"], weights: Float[Array, " b"] | None = None) -> Moments:
+    """The mean and variance over the batch.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    if weights is None:
+        mean = jnp.mean(z, axis=1, keepdims=True)
+        return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+    mean = jnp.einsum("b,kbn->kn", weights, z)[:, None]
+    return mean, jnp.einsum("b,kbn->kn", weights, (z - mean) ** 2)[:, None]
 
 
 def normalise_activations(
