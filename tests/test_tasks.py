@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from decimal import Decimal
 
 import equinox as eqx
 import jax
@@ -201,6 +202,33 @@ def test_features_are_standardised_on_training_examples_only():
     assert abs(np.asarray(task.x).mean()) > 1e-6
 
 
+def test_a_constant_feature_becomes_0_in_every_example_whatever_its_size():
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    x[:, 1:4] = 0.1, 1e15 + 0.1, 1e-200
+    x[:, 4] = 0.1
+    held_out = np.random.default_rng(0).permutation(40)[24:]
+    x[held_out[3], 4] = 7.0  # constant in training, and then not
+    assert np.all(np.asarray(from_arrays(x, np.arange(40) % 2).x)[:, 1:] == 0)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-13, 1e13, 1e150])
+def test_features_of_any_size_are_the_same_task(size):
+    x = np.random.default_rng(0).normal(3, 1, (40, 2))
+    task, scaled = (from_arrays(values, np.arange(40) % 2) for values in (x, x * size))
+    np.testing.assert_allclose(scaled.x, task.x, rtol=1e-9)
+
+
+def test_examples_may_be_numbers_of_any_type():
+    whole = np.random.default_rng(0).integers(0, 2, (40, 3))
+    labels = np.arange(40) % 2
+    wanted = from_arrays(whole, labels).x
+    decimals = np.array([[Decimal(int(v)) for v in row] for row in whole])
+    for x in (whole.astype(bool), whole.astype(object), whole.astype(np.float16), decimals):
+        np.testing.assert_array_equal(from_arrays(x, labels).x, wanted)
+    with pytest.raises(BluraxError, match=r"holds NaN or infinite values"):
+        from_arrays(whole.astype(object) + 10**400, labels)
+
+
 GOOD_X, GOOD_LABELS = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 HOLED = GOOD_X.copy()
 HOLED[3, 1] = np.nan
@@ -213,6 +241,9 @@ HOLED[3, 1] = np.nan
         (np.zeros((0, 2)), np.zeros(0, int), "holds no data"),
         (GOOD_X, GOOD_LABELS[:-1], r"labels have shape \(19,\); x has 20 examples"),
         (GOOD_X.astype(str), GOOD_LABELS, "takes real numbers"),
+        (GOOD_X.astype(str).astype(object), GOOD_LABELS, "dtype object; it takes real numbers"),
+        (np.where(GOOD_X > 3, GOOD_X, None), GOOD_LABELS, "dtype object; it takes real numbers"),
+        (GOOD_X * 1j, GOOD_LABELS, "takes real numbers"),
         (HOLED, GOOD_LABELS, r"holds NaN or infinite values \(1 of \d+\)"),
         (GOOD_X, GOOD_LABELS.astype(float), "labels have dtype float64"),
         (GOOD_X, GOOD_LABELS - 1, "labels start at -1"),

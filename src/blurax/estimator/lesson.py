@@ -15,6 +15,7 @@ from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, observe_moments, predict, unroll
 from blurax.network import LayerMoments, NetworkState
 from blurax.spec import Signal
+from blurax.tasks.scaling import ColumnMoments
 
 BLOCK = 256
 """Examples in a block of a prediction."""
@@ -37,9 +38,8 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
 
 def scaling(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What brings each column to mean 0 and variance 1; a constant one becomes 0."""
-    shift, spread = x.mean(axis=0), x.std(axis=0)
-    constant = spread <= 1e-12 * np.maximum(1.0, np.abs(shift))
-    return shift, np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
+    found = ColumnMoments.of(x)
+    return found.shift, found.scale
 
 
 def batches(rng: np.random.Generator, n: int, batch: int, steps: int) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Tasks over examples held in memory: every data set, and the user's own arrays."""
 
 import dataclasses
+import decimal
+import numbers
 
 import equinox as eqx
 import jax
@@ -11,6 +13,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 from blurax.errors import require
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
 from blurax.tasks.orders import order, stream
+from blurax.tasks.scaling import ColumnMoments
+
+_REAL = (numbers.Real, decimal.Decimal, np.bool_)
 
 
 class ArrayTask(eqx.Module):
@@ -132,10 +137,10 @@ def from_arrays(
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
 
     Each feature is brought to mean 0 and variance 1 over the training examples; a feature that is
-    constant there becomes 0.
+    constant there, but for roundings, becomes 0 in every example.
 
     Args:
-        x: `[n, features]`, finite numbers.
+        x: `[n, features]`, finite numbers of any type, truth values among them.
         labels: `[n]`, whole numbers 0, 1, ... classes - 1.
         name: what to call the task.
         seed: of the shuffle before the split.
@@ -144,13 +149,12 @@ def from_arrays(
         BluraxError: for empty or non-finite data, shapes that do not belong together, labels
             that are not whole numbers from 0, fewer than two classes, or fewer than 10 examples.
     """
-    x, labels = np.asarray(x), np.asarray(labels)
+    x, labels = _real(np.asarray(x)), np.asarray(labels)
     _check_arrays(x, labels, name)
     shuffled = np.random.default_rng(seed).permutation(len(x))
     bounds = divide(len(x))
-    x, labels = x[shuffled].astype(np.float64), labels[shuffled]
-    mean, std = x[: bounds[0]].mean(axis=0), x[: bounds[0]].std(axis=0)
-    x = np.where(std > 0, (x - mean) / np.where(std > 0, std, 1.0), 0.0)
+    x, labels = x[shuffled], labels[shuffled]
+    x = ColumnMoments.of(x[: bounds[0]]).standardise(x)
     return ArrayTask(
         x=jnp.asarray(x, float),
         labels=jnp.asarray(labels, jnp.int32),
@@ -160,6 +164,19 @@ def from_arrays(
         outputs=int(labels.max()) + 1,
         bounds=bounds,
     )
+
+
+def _real(x: np.ndarray) -> np.ndarray:
+    """As float64 if all of it is real numbers, else as it is; too large ones are infinite."""
+    kind = x.dtype.kind
+    plain = kind in "biuf" or (kind == "O" and all(isinstance(v, _REAL) for v in x.flat))
+    if not plain:
+        return x
+    try:
+        with np.errstate(over="ignore"):
+            return x.astype(np.float64)
+    except OverflowError:  # a whole number of Python, beyond every float
+        return np.full(x.shape, np.inf)
 
 
 def divide(n: int) -> tuple[int, int]:
@@ -175,8 +192,7 @@ def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
         labels.shape == x.shape[:1],
         f"{where} labels have shape {labels.shape}; x has {x.shape[0]} examples, one label each.",
     )
-    numeric = np.issubdtype(x.dtype, np.number) and not np.iscomplexobj(x)
-    require(numeric, f"{where} x has dtype {x.dtype}; it takes real numbers.")
+    require(x.dtype == np.float64, f"{where} x has dtype {x.dtype}; it takes real numbers.")
     bad = int((~np.isfinite(x)).sum())
     require(
         bad == 0,
