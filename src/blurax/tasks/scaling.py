@@ -69,9 +69,11 @@ class ColumnMoments:
         x = np.ldexp(x, -exponent)
         first = x[0]  # without it the mean of a constant column is not quite that constant
         off = x - first
-        mean = share @ off
+        # Not @: in which order that adds depends on the machine's BLAS.
+        mean = np.einsum("n,nf->f", share, off)
         off -= mean
-        variance = np.maximum(share @ off**2 - (share @ off) ** 2, 0.0)
+        rest = np.einsum("n,nf->f", share, off)
+        variance = np.maximum(np.einsum("n,nf,nf->f", share, off, off) - rest**2, 0.0)
         return cls(count, np.ldexp(first + mean, exponent), np.ldexp(np.sqrt(variance), exponent))
 
     def update(
