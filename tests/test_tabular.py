@@ -145,11 +145,11 @@ BAD = {
     ),
     "a comma at the end of the header": (
         TABLE.replace("kind", "kind,"),
-        "line 1: the header ends in a comma, so that column 4 has no name and nothing in it",
+        "the first row ends in a comma, so that column 4 has nothing in it",
     ),
     "commas at the end of all rows": (
         TABLE.replace("\n", ",\n"),
-        "line 1: the header ends in a comma, so that column 4 has no name and nothing in it",
+        "the first row ends in a comma, so that column 4 has nothing in it",
     ),
     "a name twice": (TABLE.replace("width", "length"), "has 2 columns called 'length'; each takes"),
     "empty": ("", "holds 0 rows"),
@@ -176,6 +176,11 @@ BAD = {
         "20 different classes in 20 .* kind=regression",
     ),
 }
+
+
+def test_commas_at_the_ends_of_a_table_without_a_header_are_no_column(table):
+    with pytest.raises(BluraxError, match="first row ends in a comma, so that column 4 has noth"):
+        from_csv(table(ROWS.replace("\n", ",\n")), header=False)
 
 
 @pytest.mark.parametrize("name", BAD)

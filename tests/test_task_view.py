@@ -173,3 +173,5 @@ def test_names_of_files_are_plain():
     assert file_name("../../etc") == "etc"
     assert file_name("csv:path=" + "a" * 300).startswith("csv_path=aaa")
     assert len(file_name("csv:path=" + "a" * 300)) == 80
+    long = "csv:path=" + "a" * 80
+    assert file_name(long + ",kind=regression") != file_name(long + ",kind=classes")

@@ -63,11 +63,12 @@ def read(path: Path, label: str, header: bool | None) -> CsvFile:
     require(len(found) >= 1, f"{path} holds no rows.")
     (_, first), *rest = found
     _check_separator(path, first)
+    _check_end(path, first, [row for _, row in rest])
     if header is False:
         columns, rest = tuple(str(n + 1) for n in range(len(first))), found
     else:
         columns = first
-        _check_names(path, columns, [row for _, row in rest])
+        _check_names(path, columns)
         _check_header(path, columns, [row for _, row in rest], label, asserted=header is True)
     lines, rows = zip(*rest, strict=True)
     what = "line 1" if header is False else "the header"
@@ -112,12 +113,16 @@ def _check_separator(path: Path, first: tuple[str, ...]) -> None:
     )
 
 
-def _check_names(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    if columns[-1] == "" and all(row[-1] == "" for row in rows if len(row) == len(columns)):
-        raise BluraxError(
-            f"{path}, line 1: the header ends in a comma, so that column {len(columns)} has no "
-            "name and nothing in it; remove the comma."
-        )
+def _check_end(path: Path, first: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    empty = all(row[-1] == "" for row in rows if len(row) == len(first))
+    require(
+        first[-1] != "" or not empty,
+        f"{path}: the first row ends in a comma, so that column {len(first)} has nothing in it; "
+        "remove the commas at the ends of the lines.",
+    )
+
+
+def _check_names(path: Path, columns: tuple[str, ...]) -> None:
     for number, name in enumerate(columns, 1):
         require(
             name != "" and not re.fullmatch(r"Unnamed: \d+", name),
