@@ -168,6 +168,10 @@ BAD = {
     "numbers first": ("1,2,3\n4,5,6\n", "the first row holds '1' in the place of column 1's name"),
     "a row first": ("M,2,3\nF,5,6\n", "holds '2' in the place of column 2's name; if it has no "),
     "words first": ("a,b\nc,b\na,d\n", "every cell of the first row is found again below it"),
+    "the header again": (
+        TABLE + "length,width,kind\n",
+        "line 22, column length: 'length' is no fin",
+    ),
     "semicolons": ("a;b\n1;2\n", "seems to have semicolons between its cells; it takes commas"),
     "tabs": ("a\tb\n1\t2\n", "seems to have tabs between its cells"),
     "decimal commas": ("a;b,c\n" + "1;2,5\n" * 9, "'1;2' is no finite .* commas stand between"),

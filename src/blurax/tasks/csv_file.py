@@ -148,7 +148,8 @@ def _check_header(
         count == 1,
         f"{path} has {count} columns called {name!r}; each takes a name of its own ({NO_HEADER}).",
     )
-    found = [{row[c] for row in rows if len(row) == len(columns)} for c in range(len(columns))]
+    data = [row for row in rows if len(row) == len(columns) and row != columns]
+    found = [{row[c] for row in data} for c in range(len(columns))]
     require(
         asserted or not all(name in below for name, below in zip(columns, found, strict=True)),
         f"{path}: every cell of the first row is found again below it, as if it were data; "
