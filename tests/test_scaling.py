@@ -56,6 +56,14 @@ def test_parts_make_the_whole(seed, cuts, exponent):
     assert_same(found, ColumnMoments.of(x))
 
 
+def test_many_rows_are_as_few(monkeypatch):
+    x, weights = table(3, 1000) + 100, np.random.default_rng(3).uniform(size=1000)
+    whole = ColumnMoments.of(x, weights)
+    monkeypatch.setattr("blurax.tasks.scaling.BLOCK", 100)
+    assert_same(ColumnMoments.of(x, weights), whole)
+    assert ColumnMoments.of(np.full((1000, 3), 0.1)).constant.all()
+
+
 def test_row_by_row_is_scikit_learns_scaler():
     x = table(0, 1000) + 1e6
     found, theirs = ColumnMoments.none(3), StandardScaler()

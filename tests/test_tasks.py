@@ -261,6 +261,44 @@ def test_bad_arrays_are_refused_in_one_sentence(x, labels, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
+def test_numbers_to_predict_are_standardised_on_training_examples(size):
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    y = size * np.stack([3 + x[:, 0], x.sum(axis=1)], axis=1)
+    task = from_arrays(x, y, kind=Kind.NUMBERS)
+    assert (task.kind, task.outputs) == (Kind.NUMBERS, 2)
+    np.testing.assert_allclose(np.asarray(task.labels)[:24].mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(np.asarray(task.labels)[:24].std(0), 1)
+    np.testing.assert_allclose(task.labels[:, 0], task.x[:, 0], atol=1e-9)  # its own example's
+    episode = drawer(EpisodeSpec(3, 4, 5), Split.TEST)(task, jax.random.key(0))
+    assert (episode.y.shape, episode.query_y.shape) == ((3, 4, 2), (8, 2))
+    np.testing.assert_allclose(episode.y[..., 0], episode.x[..., 0], atol=1e-9)
+    one = from_arrays(x, y[:, 0], kind="regression")
+    np.testing.assert_allclose(one.labels, task.labels[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (GOOD_LABELS.astype(str), r"labels have dtype <U\d+; to predict them takes real numbers"),
+        (GOOD_LABELS * np.nan, r"labels hold NaN or infinite values \(20 of 20\)"),
+        (GOOD_LABELS * 0 + 0.1, "labels are the same in all training examples"),
+        (np.zeros((20, 2, 2)), r"labels have shape \(20, 2, 2\); numbers to predict take"),
+        (np.zeros((20, 0)), r"labels have shape \(20, 0\)"),
+        (GOOD_X * [1, 0], "labels of output 1 are the same in all training"),
+        (np.zeros(19), r"labels have shape \(19,\); x has 20 examples"),
+    ],
+)
+def test_bad_numbers_to_predict_are_refused_in_one_sentence(labels, message):
+    with pytest.raises(BluraxError, match=message):
+        from_arrays(GOOD_X, labels, "mine", kind=Kind.NUMBERS)
+
+
+def test_an_unknown_kind_names_those_there_are():
+    with pytest.raises(BluraxError, match="kind is 'words'; it takes 'classes' or 'regression'"):
+        from_arrays(GOOD_X, GOOD_LABELS, kind="words")
+
+
 def test_what_another_task_holds_can_be_left_out(numbered):
     shared = dataclasses.replace(numbered, x=numbered.x[20:35], labels=1 - numbered.labels[20:35])
     rest = numbered.without(shared)

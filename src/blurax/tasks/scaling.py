@@ -14,6 +14,8 @@ from blurax.errors import BluraxError, require
 
 EPSILON = float(np.finfo(np.float64).eps)
 LARGEST = float(np.finfo(np.float64).max)
+BLOCK = 2**16
+"""Numbers that are looked at together, so that they stay in the processor's cache."""
 MOST_ROUNDINGS = 1000
 """A column does not become constant because its stream is long: see `is_constant`."""
 
@@ -48,31 +50,42 @@ class ColumnMoments:
         Raises:
             BluraxError: for weights that are negative or not finite, or not one for each row.
         """
-        x = np.asarray(x, np.float64)
-        share = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+        x = np.asarray(x)
+        counts = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
         require(
-            share.shape == x.shape[:1],
-            f"weights have shape {share.shape}; there are {len(x)} rows, one weight each.",
+            counts.shape == x.shape[:1],
+            f"weights have shape {counts.shape}; there are {len(x)} rows, one weight each.",
         )
-        if not (np.isfinite(share) & (share >= 0)).all():
+        if not (np.isfinite(counts) & (counts >= 0)).all():
             raise BluraxError(
                 "weights hold negative or non-finite numbers; they take numbers >= 0."
             )
         if weights is not None:  # a row that counts nothing decides nothing, its size included
-            x, share = x[share > 0], share[share > 0]
-        if len(x) == 0:
-            return cls.none(x.shape[1])
-        count = float(share.sum())
-        share = share / count
+            x, counts = x[counts > 0], counts[counts > 0]
+        rows = max(1, BLOCK // max(1, x.shape[1]))
+        found = cls.none(x.shape[1])
+        for start in range(0, len(x), rows):
+            part = np.asarray(x[start : start + rows], np.float64)
+            found = found.merged(cls._of_few(part, counts[start : start + rows]))
+        return found
+
+    @classmethod
+    def _of_few(
+        cls, x: Float[np.ndarray, "n features"], counts: Float[np.ndarray, " n"]
+    ) -> "ColumnMoments":
+        total = float(counts.sum())
+        share = (counts / total)[:, None]
         # Powers of two, so that no digit is lost: every column's largest number is near 1.
-        _, exponent = np.frexp(np.abs(x).max(axis=0))
-        x = np.ldexp(x, -exponent)
+        exponent = np.clip(np.frexp(np.abs(x).max(axis=0))[1], -1022, 1022)
+        x = x * np.ldexp(1.0, -exponent)
         first = x[0]  # without it the mean of a constant column is not quite that constant
         off = x - first
-        mean = share @ off
+        mean = (share * off).sum(axis=0)
         off -= mean
-        variance = np.maximum(share @ off**2 - (share @ off) ** 2, 0.0)
-        return cls(count, np.ldexp(first + mean, exponent), np.ldexp(np.sqrt(variance), exponent))
+        weighted = share * off
+        variance = (weighted * off).sum(axis=0) - weighted.sum(axis=0) ** 2
+        std = np.sqrt(np.maximum(variance, 0.0))
+        return cls(total, np.ldexp(first + mean, exponent), np.ldexp(std, exponent))
 
     def update(
         self,
@@ -123,8 +136,11 @@ class ColumnMoments:
 
     def standardise(self, x: Shaped[np.ndarray, "n features"]) -> Float[np.ndarray, "n features"]:
         """Any rows, with mean 0 and variance 1 over the rows met; constant columns become 0."""
-        half = np.asarray(x, np.float64) / 2 - self.mean / 2
-        return 2 * (half * self.scale)
+        found = np.asarray(x, np.float64) / 2
+        found -= self.mean / 2  # the difference itself may be larger than any number
+        found *= self.scale
+        found *= 2
+        return found
 
 
 def is_constant(
