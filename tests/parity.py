@@ -125,7 +125,10 @@ class Run:
     @property
     def state(self) -> NetworkState:
         """The network at the start; kept neurons start at 0."""
-        synapses = tuple(Synapses(*(None if w is None else jnp.asarray(w) for w in layer)) for layer in self._synapses("w0"))
+        synapses = tuple(
+            Synapses(*(None if w is None else jnp.asarray(w) for w in layer))
+            for layer in self.initial
+        )
         if not self.meta["keep_neurons"]:
             return NetworkState(synapses, None)
         k, batch = self.meta["k"], self.meta["batch"]
@@ -142,6 +145,11 @@ class Run:
     def query(self) -> jax.Array:
         """The inputs asked about afterwards."""
         return jnp.asarray(self["x"][-1])
+
+    @property
+    def initial(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """The synapses before the first step: forward, bias, backward."""
+        return self._synapses("w0")
 
     @property
     def learned(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:

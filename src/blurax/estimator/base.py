@@ -107,7 +107,7 @@ class Blur(BaseEstimator):
             raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
-        self.state_ = network.init(key, self.genome_.rule, self.batch_size)
+        self.state_ = network.init(key, self.genome_, self.batch_size)
         self.n_iter_ = 0
         self.learning_curve_: list[float] = []
 
