@@ -84,7 +84,7 @@ def here(name: str) -> tuple:
     @jit
     def taught(genome, state):
         end, each = unroll(genome, state, x, y, lambda state, _: state.synapses)
-        return each, predict(genome, NetworkState(end.synapses, None), x[0])
+        return each, predict(genome, NetworkState(end.synapses, None, end.steps), x[0])
 
     return to_json(rule), genome, state, *taught(genome, state)
 

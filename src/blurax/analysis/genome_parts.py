@@ -52,7 +52,8 @@ def parts(genome: Genome) -> list[Part]:
     """The parts of a genome: each step's and layer's, and the update after the forward sweep."""
     found, steps = [], genome.rule.steps
     for index in range(steps or 1):
-        own = _parts_of_step(at_step(genome, index))
+        whole = genome if index == 0 else dataclasses.replace(genome, init_std=None)
+        own = _parts_of_step(at_step(whole, index))
         if steps is not None:
             own = [dataclasses.replace(p, title=f"{_when(index, steps)}, {p.title}") for p in own]
         found += own
