@@ -84,7 +84,7 @@ def here(name: str) -> tuple:
     @jit
     def taught(genome, state):
         end, each = unroll(genome, state, x, y, lambda state, _: state.synapses)
-        return each, predict(genome, NetworkState(end.synapses, None), x[0])
+        return each, predict(genome, NetworkState(end.synapses, None, end.steps), x[0])
 
     return to_json(rule), genome, state, *taught(genome, state)
 
@@ -161,6 +161,22 @@ def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
     assert tuple(born["synapses"][1][2].shape) == (2, 30, 40)
     std = float(born["synapses"][0][0].std())
     assert std == pytest.approx(TABLE["default"].init.std, rel=0.1)
+
+
+def test_a_newborn_with_a_learned_deviation_needs_the_genes(port: Port):
+    genome = lively(TABLE["per-step-learned-init"])
+    rule, genes = to_json(genome.rule), port.genes(genome)
+    if port.file.__name__.endswith("numpy_blur"):
+        source = np.random.default_rng(0)
+    else:
+        import torch
+
+        source = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match="give the genes"):
+        port.file.newborn(rule, (50, 40, 30, 20), source)
+    born = port.file.newborn(rule, (50, 40, 30, 20), source, genes=genes)
+    for (w, _, _), std in zip(born["synapses"], genome.init_std, strict=True):
+        assert float(w.std()) == pytest.approx(abs(float(std)), rel=0.1)
 
 
 ALONE = {

@@ -122,7 +122,7 @@ def _newborn(
     network: Network, genome: Genome, keys: Key[Array, " seeds"], batch: int
 ) -> NetworkState:
     def one(key: PRNGKeyArray) -> NetworkState:
-        return network.init(jax.random.fold_in(key, 0), genome.rule, batch)
+        return network.init(jax.random.fold_in(key, 0), genome, batch)
 
     return jax.vmap(one)(keys)
 
@@ -175,7 +175,7 @@ def final_score(
     """
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, split)
-    state = network.init(born, genome.rule, spec.batch)
+    state = network.init(born, genome, spec.batch)
     state, _ = unroll(genome, state, episode.x, episode.y, remat=Remat.NONE)
     prediction = predict_few(genome, state, episode.query_x, episode.x[-1])
     return curve_point(prediction, episode.query_y, task.kind).accuracy

@@ -70,7 +70,7 @@ class Blur(BaseEstimator):
     def state_(self) -> NetworkState:
         """The synapses that predictions are made with, averaged over the latest steps."""
         check_is_fitted(self, "_learning")
-        return NetworkState(self._learning.average.synapses, None)
+        return self._learning.predicting
 
     @property
     def moments_(self) -> LayerMoments:
@@ -138,7 +138,7 @@ class Blur(BaseEstimator):
         network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
-        self._learning = start(key, network, self.genome_.rule, self.batch_size)
+        self._learning = start(key, network, self.genome_, self.batch_size)
         self._inputs = ColumnMoments.none(examples.x.shape[1])
         self._moments: LayerMoments | None = None
         self.n_iter_ = 0

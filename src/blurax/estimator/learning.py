@@ -19,7 +19,7 @@ from blurax.errors import BluraxError
 from blurax.genome import Genome
 from blurax.inner import observe_moments, predict, step
 from blurax.network import LayerMoments, Network, NetworkState, Synapses
-from blurax.spec import Rule, Signal
+from blurax.spec import Signal
 
 CHUNK = 10
 """Steps of one call of the compiled program, at most."""
@@ -51,6 +51,11 @@ class Learning(eqx.Module):
     average: Averaged
     steps: Int[Array, ""]
 
+    @property
+    def predicting(self) -> NetworkState:
+        """The network that predictions are made with."""
+        return NetworkState(self.average.synapses, None, self.network.steps)
+
 
 def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Genome:
     """The genome that is meant, with the feedback that its task needs."""
@@ -67,16 +72,17 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
     return dataclasses.replace(found, rule=dataclasses.replace(rule, feedback=feedback))
 
 
-def start(key: PRNGKeyArray, network: Network, rule: Rule, batch: int) -> Learning:
+def start(key: PRNGKeyArray, network: Network, genome: Genome, batch: int) -> Learning:
     """An initial network, which has learned nothing.
 
     Raises:
-        BluraxError: if the rule does not fit the network, or keeps its neurons' states.
+        BluraxError: if the genome does not fit the network, or its rule keeps neurons' states.
     """
+    rule = genome.rule
     network.check(rule)
     if rule.keep_neurons:
         raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
-    state = network.init(key, rule, batch)
+    state = network.init(key, genome, batch)
     bounded = rule.stabilise.normalise_synapses and rule.feedback.signal is not Signal.LABEL
     intercept = jnp.zeros(network.sizes[-1], float) if bounded else None
     averaged = Averaged(state.synapses, intercept)
@@ -155,7 +161,7 @@ def moments(
 
 @eqx.filter_jit
 def _moments(genome: Genome, learning: Learning, x: Array, weights: Array) -> LayerMoments:
-    return observe_moments(genome, NetworkState(learning.average.synapses, None), x, weights)
+    return observe_moments(genome, learning.predicting, x, weights)
 
 
 def in_blocks(
@@ -174,11 +180,11 @@ def in_blocks(
     for first in range(0, len(x), BLOCK):
         block = scaled(x[first : first + BLOCK])
         padded = jnp.asarray(np.pad(block, [(0, BLOCK - len(block)), (0, 0)]), float)
-        answers.append(np.asarray(_predict(genome, learning.average, padded, known))[: len(block)])
+        answers.append(np.asarray(_predict(genome, learning, padded, known))[: len(block)])
     return np.concatenate(answers).astype(np.float64)
 
 
 @eqx.filter_jit
-def _predict(genome: Genome, average: Averaged, x: Array, known: LayerMoments) -> Array:
-    outputs = predict(genome, NetworkState(average.synapses, None), x, known)
-    return outputs if average.intercept is None else outputs + average.intercept
+def _predict(genome: Genome, learning: Learning, x: Array, known: LayerMoments) -> Array:
+    outputs, intercept = predict(genome, learning.predicting, x, known), learning.average.intercept
+    return outputs if intercept is None else outputs + intercept

@@ -37,23 +37,27 @@ def load_genome(path):
     return rule, genes
 
 
-def newborn(rule, sizes, rng):
-    """A network with normal synapses: a list of (forward, bias, backward) for each layer."""
+def newborn(rule, sizes, rng, genes=None):
+    """A network with normal synapses: a list of (forward, bias, backward) for each layer.
+
+    Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
+    """
     k = rule["states"] if rule["channels"] == "multi" else 1
     layers = []
     for l in range(len(sizes) - 1):
         i, j = sizes[l], sizes[l + 1]
-        up = rng.normal(size=(k, i + 1, j)) * _std(rule, i + 1)
+        up = rng.normal(size=(k, i + 1, j)) * _std(rule, i + 1, genes, l)
         down = None
         if rule["symmetry"] == "asymmetric" and l > 0:
-            down = rng.normal(size=(k, j, i)) * _std(rule, j)
+            down = rng.normal(size=(k, j, i)) * _std(rule, j, genes, l)
         layers.append((up[:, :-1], up[:, -1:], down))
     return {"synapses": layers, "neurons": None, "steps": 0}
 
 
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
-    synapses, steps = network["synapses"], network["steps"]
+    steps = network["steps"]
+    genes, synapses = _now(rule, genes, network)
     predicted = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
     if rule["update"]["after_forward"]:
         synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
@@ -68,13 +72,39 @@ def step(rule, genes, network, x, y):
 
 def predict(rule, genes, network, x):
     """What the last layer says of each example, [batch, outputs]."""
-    synapses = network["synapses"]
+    genes, synapses = _now(rule, genes, network)
     return _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[-1][0]
 
 
-def _std(rule, inputs):
+def _std(rule, inputs, genes, layer):
     scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
+    if rule["init"].get("learned", False):
+        if genes is None:
+            raise ValueError("newborn: the rule's init is learned; give the genes as well.")
+        return np.abs(np.asarray(_gene(rule, genes, "init_std", layer))) / scale
     return rule["init"]["std"] / scale
+
+
+def _now(rule, genes, network):
+    """The genes in force in this step, and the synapses with which it begins."""
+    count, synapses = rule.get("steps"), network["synapses"]
+    if count is not None:
+        now = min(network["steps"], count - 1)
+        genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
+    if not rule["stabilise"].get("normalise_stored", False):
+        return genes, synapses
+    new = []
+    for l, (w, bias, down) in enumerate(synapses):
+        up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
+        if down is not None:
+            (down,) = _to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)
+        new.append((*up, down))
+    return genes, new
+
+
+def _to_length(scale, *into):
+    length = np.sqrt(_into(w**2 for w in into) + 1e-9)
+    return [w / length if scale is None else w * (np.abs(scale) / length) for w in into]
 
 
 def _resting(rule, synapses, x, kept):
@@ -93,10 +123,11 @@ def _forward(rule, genes, synapses, neurons):
     """(5), layer by layer upwards."""
     neurons, stable = list(neurons), rule["stabilise"]
     for l, (w, bias, _) in enumerate(synapses):
-        nu, f, eta, scale, shift = (
+        nu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("nu", "f", "eta", "forward_scale", "forward_shift")
+            for name in ("nu", "f", "eta", "forward_scale", "forward_shift", "forward_rescale")
         )
+        eta = _rescaled(stable, eta, rescale)
         heard = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(axis=1)[:, None, None] * bias
         z = f * neurons[l + 1] + heard / _length(stable, w, bias)
         last = l == len(synapses) - 1
@@ -130,10 +161,11 @@ def _backward(rule, genes, synapses, neurons):
     """(6), layer by layer downwards."""
     neurons = list(neurons)
     for l in reversed(range(1, len(synapses))):
-        mu, f, eta, scale, shift = (
+        mu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("mu", "f", "eta", "backward_scale", "backward_shift")
+            for name in ("mu", "f", "eta", "backward_scale", "backward_shift", "backward_rescale")
         )
+        eta = _rescaled(rule["stabilise"], eta, rescale)
         w, _, down = synapses[l]
         down = np.swapaxes(w, 1, 2) if down is None else down
         kept = f * neurons[l]
@@ -161,10 +193,11 @@ def _update(rule, genes, which, synapses, lower, upper):
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = np.ones((len(a_j), a_j.shape[1], 1), a_j.dtype)
         changes = [rate * change for change in _hebbian(own, a_j, a_i, one)]
-        up = _stabilised(rule, own, [w, bias], changes)
+        up = _stabilised(rule, own, [w, bias], changes, _activity(own, a_j, rate))
         if down is not None:
             (change,) = _hebbian(own, a_i, a_j)
-            (down,) = _stabilised(rule, own, [down], [rate * change])
+            activity = _activity(own, a_i, rate)
+            (down,) = _stabilised(rule, own, [down], [rate * change], activity)
         new.append((*up, down))
     return new
 
@@ -179,6 +212,12 @@ def _hebbian(own, a_j, *below):
     return [np.swapaxes(a, 1, 2) @ after for a in before]
 
 
+def _activity(own, a_j, rate):
+    """|η~| (Σ_d μ~^{cd} a_j^d)² over the batch, what Oja's own term multiplies synapses with."""
+    after = np.einsum("cd,dbj->cbj", own["mu_tilde"][:, : len(a_j)], a_j)
+    return np.abs(rate) * (after**2).sum(axis=1, keepdims=True)
+
+
 def _inhibition(before, gene):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
     share = 1 / (1 + np.exp(-gene))
@@ -188,7 +227,7 @@ def _inhibition(before, gene):
     return (1 - share) * unit + share * alike / np.where(mean > 0, mean, 1)
 
 
-def _stabilised(rule, own, old, changes):
+def _stabilised(rule, own, old, changes, activity):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     square = _into(w**2 for w in old)
@@ -196,7 +235,10 @@ def _stabilised(rule, own, old, changes):
         f_tilde = 1 + (f_tilde - 1) * np.maximum(square, 1) ** (-0.5 * np.exp(bound))
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
-        new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
+        new = [n - np.abs(own["oja"]) * w * square for n, w in zip(new, old, strict=True)]
+    if stable["oja"] == "activation":
+        inhibition = np.abs(own["oja"]) * activity
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
         inhibition = (f_tilde - 1) * square + along
@@ -218,6 +260,10 @@ def _into(parts):
 
 def _transmit(w, transform, a):
     return np.einsum("cd,dbi->cbi", transform[:, : len(a)], a) @ w
+
+
+def _rescaled(stable, eta, rescale):
+    return eta if rescale is None or not stable["normalise_synapses"] else eta * rescale
 
 
 def _length(stable, *into):
