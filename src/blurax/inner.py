@@ -179,6 +179,15 @@ def observe_moments(
     return forward_moments(*_rested(genome, state, x), weights)
 
 
+def _rested(
+    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+) -> tuple[Genome, tuple[Synapses, ...], Neurons]:
+    """What the next step would begin with if no neurons were kept."""
+    genome = at_step(genome, state.steps)
+    synapses = normalise_stored(genome, state.synapses)
+    return genome, synapses, resting(NetworkState(synapses, neurons=None), genome.rule, x)
+
+
 class Remat(enum.StrEnum):
     """What a gradient through `unroll` keeps of each step, and what it computes again."""
 
