@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 from rich.table import Table
-from sklearn.decomposition import PCA
+from rich.text import Text
 
 from blurax.analysis import style
 from blurax.tasks import (
@@ -62,7 +62,7 @@ def task_table(entries: Iterable[Entry], width: int) -> Table:
             table.add_row()
         family = entry.family
         table.add_row(
-            f"[bold]{entry.name}[/bold]",
+            Text(entry.name, "bold"),
             *([entry.about] if width >= WIDE else []),
             entry.inputs,
             entry.outputs,
@@ -228,6 +228,8 @@ def _points(part: style.Canvas, one: _Shown) -> None:
             _scatter(axes, np.stack([x[:, 0], spread], axis=1), labels, names)
             style.tidy(axes, "input", "spread at random")
         else:
+            from sklearn.decomposition import PCA  # imported when used: it takes a second
+
             _scatter(axes, PCA(2).fit_transform(x), labels, names)
             style.tidy(axes, "first principal component", "second")
         return

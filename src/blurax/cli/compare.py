@@ -6,13 +6,13 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 
 from blurax import zoo
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
 from blurax.baselines import BASELINES, USUAL, Tuning
 from blurax.cli.progress import CompareProgress, resumable
+from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import Compared, Panel
@@ -95,16 +95,16 @@ def compare(
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
         require(alone, f"--resume {resume} goes with no other option: a comparison keeps its own.")
-    _advance(Console(), resume or directory)
+    _advance(Terminal(), resume or directory)
 
 
 def _advance(console: Console, directory: Path) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
     plan = experiment.read_plan(directory)
     cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
-    console.print(f"Comparison in {escape(str(directory))}: {cells} cells")
+    console.print(f"Comparison in {directory}: {cells} cells", soft_wrap=True)
     with (
-        resumable(f"blurax compare --resume {directory}"),
+        resumable("compare", "--resume", directory),
         CompareProgress(console) as progress,
     ):
         result = experiment.advance(directory, progress)
@@ -112,7 +112,7 @@ def _advance(console: Console, directory: Path) -> None:
         console.print(record_table(_title(panel), panel.records))
         if len(panel.records) > 1:
             line = winner_line([record.comparison() for record in panel.records])
-            console.print(escape(line), end="\n\n")
+            console.print(line, end="\n\n")
     console.print(LEGEND, style="dim")
     _conclude(console, result, directory)
 
@@ -120,14 +120,14 @@ def _advance(console: Console, directory: Path) -> None:
 def _conclude(console: Console, result: Compared, directory: Path) -> None:
     panels = [[record.comparison() for record in panel.records] for panel in result.panels]
     for line in overall_lines(panels):
-        console.print(escape(line))
+        console.print(line)
     picture = draw_records(
         _rows(result),
         directory / "comparison.png",
         f"Mean and standard deviation over {result.plan.seeds} seeds, on test examples",
     )
     where = directory / experiment.RESULT
-    console.print(f"Result: {escape(str(where))}\nPicture: {escape(str(picture))}")
+    console.print(f"Result: {where}\nPicture: {picture}", soft_wrap=True)
 
 
 def _title(panel: Panel) -> str:

@@ -235,6 +235,6 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
-        return from_json(kind, json.loads(path.read_text()))
+        return from_json(kind, json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, BluraxError) as error:
         raise BluraxError(message) from error
