@@ -98,13 +98,14 @@ def _check_name(word: str) -> None:
     if word in COMMANDS:
         return
     known = f"{', '.join(COMMANDS)}; blurax --help says what each does."
-    require(word != "", f"blurax takes a command: {known}")
+    require(word != "", f"A command is missing; there are {known}")
+    if word.startswith("-"):
+        raise BluraxError(f"There is no option {word} before a command; the commands are {known}")
     import difflib
 
     near = difflib.get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {known}"
-    what = "option" if word.startswith("-") else "command"
-    raise BluraxError(f"blurax has no {what} {word!r}; {hint}")
+    raise BluraxError(f"There is no command {word!r}; {hint}")
 
 
 def _help() -> str:
@@ -144,7 +145,8 @@ def _check_backend() -> None:
     except Exception as error:  # which one differs from version to version, and with the platform
         named = os.environ.get("JAX_PLATFORMS")
         where = f"on the platform JAX_PLATFORMS={named}" if named else "at all"
-        reason = f" ({error})" if str(error) else ""
+        cause = str(error).partition(" (set JAX_PLATFORMS")[0].rstrip(".")
+        reason = f" ({cause})" if cause else ""
         raise BluraxError(
             f"JAX finds no device {where}{reason}; install JAX for it, or set JAX_PLATFORMS=cpu."
         ) from error

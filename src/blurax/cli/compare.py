@@ -7,7 +7,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from blurax import zoo
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
 from blurax.baselines import BASELINES, USUAL, Tuning
@@ -16,13 +15,16 @@ from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import Compared, Panel
+from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
 
 DIRECTORY = Path("runs/compare")
 
 Genomes = Annotated[
-    tuple[Path, ...], tyro.conf.arg(name="genome", metavar="FILE"), tyro.conf.UseAppendAction
+    tuple[str, ...],
+    tyro.conf.arg(name="genome", metavar="[NAME=]FILE"),
+    tyro.conf.UseAppendAction,
 ]
 
 
@@ -31,7 +33,8 @@ class Request:
     """What is compared."""
 
     genomes: Genomes = ()
-    """A genome file, or the name of one of the zoo; may be given several times."""
+    """A genome file, or the name of one of the zoo, called after its run or file, or as NAME says;
+    may be given several times."""
     tasks: tuple[str, ...] = ("digits",)
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
     nets: tuple[str, ...] = ("128",)
@@ -49,17 +52,16 @@ class Request:
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it asks."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files of the genomes."""
-        return tuple(zoo.find(genome) for genome in self.genomes)
+    def plan(self, files: dict[str, Path]) -> Plan:
+        """The plan of the comparison.
 
-    def plan(self) -> Plan:
-        """The plan of the comparison."""
+        Args:
+            files: of the genomes, by what they are called.
+        """
         return Plan(
             self.tasks,
             self.nets,
-            experiment.named(self.files)[0],
+            experiment.named(tuple(files.values()), tuple(files))[0],
             self.baselines,
             budgets_up_to(self.steps),
             self.seeds,
@@ -88,8 +90,9 @@ def compare(
             over where task, network and learner are the same.
     """
     if resume is None:
-        plan = request.plan()
-        experiment.start(plan, request.files, directory)
+        files = called(request.genomes)
+        plan = request.plan(files)
+        experiment.start(plan, tuple(files.values()), directory)
         for other in reuse:
             taken_over(plan, directory, other)
     else:

@@ -40,7 +40,7 @@ def options(name: str) -> list[str]:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
         tyro.cli(_binder(_function(name, [])), args=["--help"], config=STYLE)
-    return re.findall(r"^[^\w\s] (--[\w.-]+)", shown.getvalue(), re.MULTILINE)
+    return re.findall(r"^(?:  |\S )(--[a-z][\w.-]*)", shown.getvalue(), re.MULTILINE)
 
 
 def _function(name: str, args: list[str]) -> Callable[..., Any]:
