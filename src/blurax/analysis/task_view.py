@@ -182,7 +182,7 @@ def _image_sheet(part: style.Canvas, one: _Shown, side: int, colours: int) -> No
         paper = _paper(one.episode, classes, COLUMNS // blocks, side, colours)
         axes.imshow(paper if colours == 3 else paper[..., 0], cmap="gray", vmin=0, vmax=1)
         middles = [(row + 0.5) * (side + 1) for row in range(len(classes))]
-        axes.set_yticks(middles, [names[c] for c in classes])
+        axes.set_yticks(middles, [names[c] for c in classes], parse_math=False)
         axes.tick_params(labelsize=style.SMALL, length=0)
         axes.set_xticks([])
         axes.spines[:].set_visible(False)

@@ -42,16 +42,15 @@ def flush() -> None:
     """
     with writing():
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # closed from the start
+            if stream is not None:  # as it is where it was closed from the start
                 stream.flush()
 
 
 def discard() -> None:
     """Drop what is left, lest Python tries once more to write it when it ends."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (each for each in (sys.stdout, sys.stderr) if each is not None):
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except BrokenPipeError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
