@@ -1,5 +1,6 @@
 """The command `blurax`; nothing is imported before a Ctrl-C would be quiet."""
 
+import os
 import signal
 
 __all__ = ["main"]
@@ -13,6 +14,10 @@ def main(args: list[str] | None = None) -> int:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not under nohup
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from blurax.cli.commands import INTERRUPTED
     from blurax.cli.commands import main as run
 
-    return run(args)
+    code = run(args)
+    if code == INTERRUPTED:
+        os._exit(code)  # JAX may compute on in its threads, under which Python cannot end in peace
+    return code

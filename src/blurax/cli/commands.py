@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blurax.analysis.plain import message
 from blurax.cli import streams
-from blurax.cli.interrupts import interruptible
+from blurax.cli.interrupts import INTERRUPTED, interruptible
 from blurax.errors import BluraxError, require
 
 COMMANDS = {
@@ -32,9 +32,6 @@ COMMANDS = {
 }
 """What each does, the first line of its docstring. `blurax NAME` is a function of this name in the
 module of this name."""
-
-INTERRUPTED = 130
-"""The exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
 def dispatch(args: list[str]) -> None:

@@ -1,7 +1,6 @@
 """What a person sees while a run goes on."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -10,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from blurax.analysis.plain import command
+from blurax.cli.interrupts import last_words
 from blurax.experiments import compare
 from blurax.outer.run import Progress
 
@@ -17,11 +17,8 @@ from blurax.outer.run import Progress
 @contextlib.contextmanager
 def resumable(*words: object) -> Iterator[None]:
     """Say how to go on when Ctrl-C stops a run: by `blurax` and these words."""
-    try:
+    with last_words(f"Stopped; go on with: {command(*words)}"):
         yield
-    except KeyboardInterrupt:
-        print(f"Stopped; go on with: {command(*words)}", file=sys.stderr)
-        raise
 
 
 class RunProgress:
