@@ -100,10 +100,23 @@ def synapse(a_i, a_j, w_ij, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction, a
 
 
 def oja_multiplier(w, m):
-    """-m w_ij^c Σ_r (w_rj^c)², the first term of (8)."""
+    """-|m| w_ij^c Σ_r (w_rj^c)², the first term of (8)."""
     out = np.zeros(w.shape)
     for c, i, j in np.ndindex(*w.shape):
-        out[c, i, j] = -m * w[c, i, j] * sum(w[c, r, j] ** 2 for r in range(w.shape[1]))
+        out[c, i, j] = -abs(m) * w[c, i, j] * sum(w[c, r, j] ** 2 for r in range(w.shape[1]))
+    return out
+
+
+def oja_activation(a_j, w, mu_tilde, eta_tilde, m, reduction):
+    """-|η~| |m| w_ij^c Σ_b (Σ_d μ~^{cd} a_j^d)², after E. Oja's own rule."""
+    out, batch = np.zeros(w.shape), a_j.shape[1]
+    for c, i, j in np.ndindex(*w.shape):
+        total = 0.0
+        for b in range(batch):
+            post = sum(mu_tilde[c, d] * a_j[d, b, j] for d in range(len(a_j)))
+            total += post**2
+        total = total / batch if reduction is Reduction.MEAN else total
+        out[c, i, j] = -abs(eta_tilde) * abs(m) * w[c, i, j] * total
     return out
 
 
@@ -234,6 +247,10 @@ def updated(genes, rule, a_i, a_j, w):
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
     if rule.stabilise.oja is Oja.MULTIPLIER:
         new = new + oja_multiplier(w, genes.oja)
+    if rule.stabilise.oja is Oja.ACTIVATION:
+        new = new + oja_activation(
+            a_j, w, genes.mu_tilde, genes.eta_tilde, genes.oja, rule.update.batch
+        )
     if rule.stabilise.oja is Oja.FULL:
         new = new + oja_full(a_i, a_j, w, *pair, *gates, *reduction)
     if rule.stabilise.saturation is Saturation.TANH:

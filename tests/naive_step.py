@@ -49,9 +49,11 @@ def whole(neurons, rule):
     return [first, *(np.array(a) for a in neurons[1:])]
 
 
-def genes_at(genes, rule, l):
-    """The genes of synapse layer l as numbers, by their names."""
+def genes_at(genes, rule, l, index):
+    """The genes of synapse layer l in step `index` as numbers, by their names."""
     named = {name: value for name, value in vars(genes).items() if value is not None}
+    if rule.steps is not None:
+        named = {name: v[min(index, rule.steps - 1)] for name, v in named.items()}
     own = {name: np.asarray(v) if rule.layers is None else v[l] for name, v in named.items()}
     return SimpleNamespace(**{name: np.array(value) for name, value in own.items()})
 
@@ -67,12 +69,34 @@ def resting(net, rule, x):
     return layers
 
 
-def forward_sweep(genome, net, layers):
+def stored(genome, net, index):
+    """The synapses at the start of a step: the stored ones of length 1, or |r|, if so."""
+    rule = genome.rule
+    if not rule.stabilise.normalise_stored:
+        return net
+    up, down = [], []
+    for l, w in enumerate(net.up):
+        g = genes_at(genome.neuron, rule, l, index)
+        up.append(abs(getattr(g, "forward_rescale", 1.0)) * naive.normalise_synapses(w))
+        if net.down is not None:
+            size = abs(getattr(g, "backward_rescale", 1.0))
+            down.append(size * naive.normalise_synapses(net.down[l]))
+    return Net(up, None if net.down is None else down, net.neurons)
+
+
+def swept(w, rule, g, direction):
+    """Synapses as a sweep reads them: of length 1 or r, where the rule normalises them there."""
+    if not rule.stabilise.normalise_synapses:
+        return w
+    return getattr(g, f"{direction}_rescale", 1.0) * naive.normalise_synapses(w)
+
+
+def forward_sweep(genome, net, layers, index):
     """(5), layer by layer upwards."""
     rule, layers = genome.rule, list(layers)
     for l, w in enumerate(net.up):
-        g = genes_at(genome.neuron, rule, l)
-        w = naive.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+        g = genes_at(genome.neuron, rule, l, index)
+        w = swept(w, rule, g, "forward")
         z = naive.forward(layers[l], layers[l + 1], w, g.nu, g.f, g.eta)
         last = l == len(net.up) - 1
         normalised = rule.stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH)
@@ -83,13 +107,13 @@ def forward_sweep(genome, net, layers):
     return layers
 
 
-def backward_sweep(genome, net, layers):
+def backward_sweep(genome, net, layers, index):
     """(6), layer by layer downwards; neither the first layer nor the last is updated."""
     rule, layers = genome.rule, list(layers)
     for l in range(len(net.up) - 1, 0, -1):
-        g = genes_at(genome.neuron, rule, l)
+        g = genes_at(genome.neuron, rule, l, index)
         w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
-        w = naive.normalise_synapses(w) if rule.stabilise.normalise_synapses else w
+        w = swept(w, rule, g, "backward")
         z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward)
         if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
             z = naive.normalise_activations(z, g.backward_scale, g.backward_shift)
@@ -120,11 +144,11 @@ def feedback(rule, layers, y):
     return [*layers[:-1], new]
 
 
-def update(genes, rule, net, lower, upper):
+def update(genes, rule, net, lower, upper, index):
     """(7) for all synapses at once, upwards and downwards."""
     up, down = [], []
     for l, w in enumerate(net.up):
-        g = genes_at(genes, rule, l)
+        g = genes_at(genes, rule, l, index)
         up.append(naive.updated(g, rule, lower[l], upper[l + 1], w))
         if net.down is not None:
             down.append(naive.updated(g, rule, upper[l + 1], lower[l], net.down[l]))
@@ -134,13 +158,14 @@ def update(genes, rule, net, lower, upper):
 def step(genome, net, x, y, index):
     """One inner step: the new network, the prediction, and the neurons at its end."""
     rule = genome.rule
-    predicted = forward_sweep(genome, net, resting(net, rule, x))
+    net = stored(genome, net, index)
+    predicted = forward_sweep(genome, net, resting(net, rule, x), index)
     if rule.update.after_forward:
-        net = update(genome.forward_synapse, rule, net, predicted, predicted)
+        net = update(genome.forward_synapse, rule, net, predicted, predicted, index)
     neurons = predicted
     if index % rule.feedback.every == 0:
-        neurons = backward_sweep(genome, net, feedback(rule, predicted, y))
+        neurons = backward_sweep(genome, net, feedback(rule, predicted, y), index)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
-        net = update(genome.synapse, rule, net, lower, neurons)
+        net = update(genome.synapse, rule, net, lower, neurons, index)
     kept = neurons if rule.keep_neurons else None
     return Net(net.up, net.down, kept), predicted[-1][0], neurons

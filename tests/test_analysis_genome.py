@@ -20,7 +20,7 @@ from blurax.analysis.genome_view import draw_genome, genome_panel, printable, sh
 from blurax.analysis.rule_words import rule_words
 from blurax.genome import Genome, leaves, random
 from blurax.io import Provenance
-from blurax.spec import Channels, Normalise, Rule, Stabilise, Update
+from blurax.spec import Channels, Init, Normalise, Rule, Stabilise, Update
 from variants import TABLE, lively
 
 PROVENANCE = Provenance("1.2.3", "2024-01-31", 7, ("digits", "wine"), 1500, 0.9143, {}, "a note")
@@ -188,3 +188,13 @@ def test_a_picture_of_a_genome_of_zeros(tmp_path: Path) -> None:
     genome = jax.tree.map(jnp.zeros_like, lively(Rule()))
     assert draw_genome(genome, tmp_path / "a.png").stat().st_size > 0
     assert "0.0" in _text(genome_panel(genome))
+
+
+def test_steps_with_genes_of_their_own_are_named() -> None:
+    genome = lively(Rule(steps=2, init=Init(learned=True)))
+    titles = [part.title for part in genome_parts.parts(genome)]
+    assert titles == ["inner step 1, all layers", "inner step 2 and later, all layers"]
+    text = _text(genome_panel(genome))
+    assert "initial std" in text
+    assert "2 steps with genes of their own" in text
+    assert "a learned std from 0.1" in text

@@ -1,10 +1,14 @@
 """The estimators as a user of scikit-learn meets them."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import joblib
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -15,6 +19,7 @@ from sklearn.preprocessing import MinMaxScaler
 import blurax
 from blurax import BlurClassifier, BlurRegressor
 from blurax.errors import BluraxError
+from blurax.estimator import learning
 from blurax.spec import Activation
 
 pytestmark = pytest.mark.usefixtures("float32", "unchecked")
@@ -35,6 +40,7 @@ def test_digits_are_learned_by_the_default_genome():
     x, y = load_digits(return_X_y=True)
     x, held_x, y, held_y = train_test_split(x, y, random_state=0)
     found = BlurClassifier(random_state=0).fit(x, y)
+    assert found.genome_.rule == blurax.load("default").rule
     assert found.score(held_x, held_y) > 0.96
     assert found.n_iter_ == len(found.learning_curve_) == 200
     assert np.mean(found.learning_curve_[-20:]) > 0.98 > 0.5 > found.learning_curve_[0]
@@ -103,19 +109,6 @@ def test_one_feature_and_a_constant_one_are_enough():
     assert numbers.score(x, 3 * x[:, 0] + 1) > 0.9
 
 
-def test_early_stopping_holds_some_of_each_class_apart():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(200, 3)), np.repeat(["common", "rare"], [190, 10])
-    found = small(early_stopping=True, validation_fraction=0.2)
-    for seed in range(5):
-        found.classes_ = np.unique(y)
-        parts = found._divided(x, found._signed(y), np.random.RandomState(seed))
-        assert (parts[3] == "rare").sum() == 2
-        assert len(parts[3]) == 40
-    alone = np.repeat(["common", "alone"], [199, 1])  # cannot be divided, and is not asked to be
-    assert small(early_stopping=True).fit(x, alone).n_iter_ > 0
-
-
 def test_a_dumped_one_answers_the_same(iris, tmp_path):
     x, held_x, y, _ = iris
     found = small().fit(x, y)
@@ -144,6 +137,8 @@ def test_partial_fits_add_up(iris):
         found.partial_fit(x, y)
     assert found.score(held_x, held_y) > before + 0.3
     assert found.n_iter_ == 1 + 20 * 4
+    with pytest.raises(BluraxError, match="a new estimator takes others"):
+        found.partial_fit(x, y, classes=[*WORDS, "rose"])
 
 
 def test_early_stopping_keeps_the_best_network(iris):
@@ -204,6 +199,11 @@ def test_a_single_number_is_a_single_hidden_layer(iris):
         ({"hidden": "64"}, "hidden is '64'; it takes one whole number"),
         ({"hidden": (3.5,)}, "hidden is (3.5,); it takes one whole number"),
         ({"standardise": "maybe"}, "standardise is 'maybe'; it takes True or False"),
+        ({"warm_start": 1}, "warm_start is 1; it takes True or False"),
+        ({"verbose": -1}, "verbose is -1; it takes True, False or a number >= 0"),
+        ({"clip": 0}, "clip is 0; it takes a number above 0, or None"),
+        ({"class_weight": "even"}, "class_weight is 'even'; it takes 'balanced', None, or a dict"),
+        ({"class_weight": {"rose": 1}}, "class_weight names 'rose', which is none of the classes"),
     ],
 )
 def test_a_wrong_parameter_is_told_by_name(iris, options, message):
@@ -233,3 +233,108 @@ def test_a_network_that_diverges_is_told(iris):
     wild = blurax.backprop(blurax.Rule.backprop(Activation.LINEAR), learning_rate=1e6)
     with pytest.warns(ConvergenceWarning, match="The network diverged within 50 steps"):
         BlurClassifier((8,), genome=wild, steps=50, random_state=0).fit(x, y)
+
+
+def test_several_labels_an_example_are_refused():
+    x, y = np.ones((4, 2)), np.array([[0, 1], [1, 1], [1, 0], [0, 0]])
+    with pytest.raises(BluraxError, match="MultiOutputClassifier fits one classifier for each"):
+        small().fit(x, y)
+
+
+def test_log_probabilities_do_not_end_at_minus_infinity(iris):
+    x, _, y, _ = iris
+    found = small().fit(x, y)
+    far = 1e6 * (x[:5] - x.mean(axis=0))
+    small_odds = small(clip=None).fit(x, y).predict_log_proba(far)
+    assert np.isfinite(small_odds).all()
+    np.testing.assert_allclose(np.exp(found.predict_log_proba(x)), found.predict_proba(x))
+
+
+def test_a_warm_start_goes_on(iris):
+    x, held_x, y, held_y = iris
+    found = small(steps=50, warm_start=True).fit(x, y)
+    first = found.predict_proba(held_x)
+    found.fit(x, y)
+    assert found.n_iter_ == len(found.learning_curve_) == 100
+    assert np.abs(found.predict_proba(held_x) - first).max() > 1e-3
+    assert found.score(held_x, held_y) > 0.85
+    with pytest.raises(BluraxError, match="the one to go on with has"):
+        found.set_params(hidden=(3,)).fit(x, y)
+    with pytest.raises(BluraxError, match="has learned to tell"):
+        found.set_params(hidden=(16,)).fit(x[y != "setosa"], y[y != "setosa"])
+
+
+def test_progress_is_printed_on_request(iris, capsys):
+    x, _, y, _ = iris
+    small(steps=100).fit(x, y)
+    assert capsys.readouterr().out == ""
+    small(steps=100, verbose=True, early_stopping=True).fit(x, y)
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("BlurClassifier: step 50 of 100, score 0.")
+    assert last.startswith("BlurClassifier: step 100 of 100, score ")
+    assert "held apart" in last
+
+
+def test_sparse_inputs_are_read_where_they_fit(iris, monkeypatch):
+    x, held_x, y, _ = iris
+    found = small().fit(scipy.sparse.csr_matrix(x), y)
+    expected = small().fit(x, y).predict_proba(held_x)
+    np.testing.assert_array_equal(found.predict_proba(scipy.sparse.csc_matrix(held_x)), expected)
+    monkeypatch.setattr("blurax.estimator.checks.free_memory", lambda: 1000.0)
+    with pytest.raises(BluraxError, match=r"X is a sparse matrix 112 x 4, .*TruncatedSVD"):
+        found.predict(scipy.sparse.csr_matrix(x))
+
+
+def test_forty_sizes_compile_no_more_programs_than_one():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    y = (x[:, 0] > 0).astype(int)
+    small(hidden=(5,), steps=7).fit(x, y).predict(x)
+    programs = [learning.learn, learning._moments, learning._predict]
+    before = [program._cached._cache_size() for program in programs]
+    for n, steps in ((11, 3), (50, 13), (127, 23), (129, 1), (200, 9)):
+        found = small(hidden=(5,), steps=steps).fit(x[:n], y[:n])
+        found.predict(x[: n // 2])
+        found.partial_fit(x[: n // 3], y[: n // 3])
+        found.predict(x[:3])
+    assert [program._cached._cache_size() for program in programs] == before
+
+
+FORKED = """
+import multiprocessing, sys
+import numpy as np
+from blurax import BlurClassifier
+
+x = np.random.default_rng(0).normal(size=(40, 2))
+y = (x[:, 0] > 0).astype(int)
+model = BlurClassifier((3,), steps=2).fit(x, y)
+
+def child(queue):
+    for call in (lambda: model.fit(x, y), lambda: model.predict(x)):
+        try:
+            call()
+        except ValueError as error:
+            queue.put(str(error))
+
+context = multiprocessing.get_context("fork")
+queue = context.Queue()
+process = context.Process(target=child, args=(queue,))
+process.start()
+print(queue.get(timeout=60))
+print(queue.get(timeout=60))
+process.join(60)
+sys.exit(process.exitcode)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_child_is_told_at_once():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert run.stdout.count("forked from one that has used JAX") == 2
+    assert "loky and threading work" in run.stdout

@@ -114,6 +114,17 @@ def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
     assert std == pytest.approx(TABLE["default"].init.std, rel=0.1)
 
 
+def test_a_newborn_with_a_learned_deviation_needs_the_genes(port: Port):
+    genome = lively(TABLE["per-step-learned-init"])
+    rule, genes = to_json(genome.rule), port.genes(genome)
+    source = port.source(0)
+    with pytest.raises(ValueError, match="give the genes"):
+        port.file.newborn(rule, (50, 40, 30, 20), source)
+    born = port.file.newborn(rule, (50, 40, 30, 20), source, genes=genes)
+    for (w, _, _), std in zip(born["synapses"], genome.init_std, strict=True):
+        assert float(w.std()) == pytest.approx(abs(float(std)), rel=0.1)
+
+
 ALONE = {
     Library.NUMPY: (
         "import numpy as np, numpy_blur as nb\n"

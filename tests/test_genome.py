@@ -8,7 +8,17 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.genome import Genome
-from blurax.spec import Channels, Normalise, Oja, Reduction, Rule, Saturation, Stabilise, Update
+from blurax.spec import (
+    Channels,
+    Normalise,
+    Oja,
+    Reduction,
+    Rule,
+    Saturation,
+    Stabilise,
+    Symmetry,
+    Update,
+)
 from closeness import assert_close
 from variants import LAYERS, TABLE, jit, lively
 
@@ -20,18 +30,23 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
     """The shape of each number a genome for this rule should have, as the paper counts them."""
     k, channels = rule.states, 1 if rule.channels is Channels.SINGLE else rule.states
     stable, want = rule.stabilise, {}
+    own = rule.symmetry is Symmetry.ASYMMETRIC or stable.normalise_synapses
     want |= {"neuron.nu": (k, k), "neuron.mu": (k, k), "neuron.f": (), "neuron.eta": ()}
     for sweep in (Normalise.FORWARD, Normalise.BACKWARD):
         if stable.normalise in (sweep, Normalise.BOTH):
             want |= {f"neuron.{sweep}_scale": (k,), f"neuron.{sweep}_shift": (k,)}
+    want |= {"neuron.forward_rescale": ()} if stable.rescale else {}
+    want |= {"neuron.backward_rescale": ()} if stable.rescale and own else {}
     for update in ["synapse"] + ["forward_synapse"] * rule.update.after_forward:
         want |= {f"{update}.nu_tilde": (k, channels), f"{update}.mu_tilde": (channels, k)}
         want |= {f"{update}.f_tilde": (), f"{update}.eta_tilde": ()}
-        want |= {f"{update}.oja": ()} if stable.oja is Oja.MULTIPLIER else {}
+        want |= {f"{update}.oja": ()} if stable.oja in (Oja.MULTIPLIER, Oja.ACTIVATION) else {}
         want |= {f"{update}.saturation": ()} if stable.saturation is not Saturation.NONE else {}
         want |= {f"{update}.decorrelation": ()} if rule.update.decorrelate else {}
-    lead = () if rule.layers is None else (rule.layers,)
-    return {name: (*lead, *shape) for name, shape in want.items()}
+    layers = () if rule.layers is None else (rule.layers,)
+    lead = layers if rule.steps is None else (rule.steps, *layers)
+    found = {name: (*lead, *shape) for name, shape in want.items()}
+    return found | ({"init_std": layers} if rule.init.learned else {})
 
 
 @pytest.mark.parametrize("name", TABLE)

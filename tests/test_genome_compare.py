@@ -115,3 +115,9 @@ def test_the_command_compares_two(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "default-and-smooth.png").stat().st_size > 10_000
     assert cli.main(["show", "default", "smooth", "--task", "iris"]) == 2
     assert "name one alone" in capsys.readouterr().err
+
+
+def test_genomes_for_other_numbers_of_steps_are_refused():
+    pair = random(jax.random.key(0), Rule(steps=2)), random(jax.random.key(0), Rule(steps=3))
+    with pytest.raises(BluraxError, match="2 and 3 inner steps with genes of their own"):
+        matched(*pair)

@@ -69,7 +69,7 @@ def test_options_said_twice_and_names_that_are_none_are_refused(unchecked):
         ("mnist:classes=5-12", r"classes holds \[10, 11, 12\]; the labels of mnist are 0 to 9"),
         ("mnist:standardise=some", "takes global, pixel, none"),
         ("mnist:grey", "mnist is grey already"),
-        ("mnist:grey=maybe", "takes true or false"),
+        ("mnist:grey=maybe", "takes true or false, yes or no"),
         ("mnist:crop=29", "images of mnist have 28 pixels a side"),
         ("mnist:train=60001", "option train is 60001; mnist has 60,000 of them"),
         ("mnist:test=-1", "option test is -1"),
@@ -84,7 +84,7 @@ def test_options_said_twice_and_names_that_are_none_are_refused(unchecked):
             "option project is 100000000000; it takes a whole number from",
         ),
         ("sine:permute-labels", "1 output has no labels to permute"),
-        ("xor+sine", "tasks of one kind; xor asks for classes, sine for numbers"),
+        ("xor+sine", "tasks of one kind; xor asks for classes, sine for regression"),
     ],
 )
 def test_what_cannot_be_said_is_refused_in_one_sentence(name, message):
@@ -96,6 +96,36 @@ def test_what_cannot_be_said_is_refused_in_one_sentence(name, message):
 def test_an_option_of_the_wrong_type_is_named(unchecked):
     with pytest.raises(BluraxError, match=r"ImageOptions\.size is 2\.5"):
         get("mnist", size=2.5)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["height, cm", "a=b", "a+b@2", 'so "called"', '"', "", " x ", "a:b", "plain", "a\\b", "true,"],
+)
+def test_any_value_can_be_said_in_quotes(value):
+    said = 'csv:label="' + value.replace('"', '""') + '",path=a"b@2+xor'
+    assert parse(said) == (
+        Item("csv", (("label", value), ("path", 'a"b')), 2.0),
+        Item("xor", ()),
+    )
+    spelled = grammar.spelled("csv", {"label": value, "permute_labels": True, "header": False})
+    assert parse(spelled) == (
+        Item("csv", (("label", value), ("permute_labels", "true"), ("header", "false"))),
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ['csv:label="a', 'csv:label="a"b', 'csv:label="a""', 'csv:label="']
+)
+def test_quotes_that_do_not_close_are_refused(name):
+    with pytest.raises(BluraxError, match="begins with a double quote and does not end with one"):
+        parse(name)
+
+
+def test_switches_from_python_can_be_typed_again():
+    name = get("iris", permute_labels=False).name
+    assert name == "iris:permute-labels=false"
+    assert get(name).name == get("iris:permute-labels=no").name.replace("=no", "=false")
 
 
 def test_ranges_stay_small():

@@ -66,7 +66,7 @@ def test_terms_are_taken_away_one_at_a_time(backprop):
 def test_each_term_of_a_genome_with_everything_rests():
     rule = Rule(
         states=4,
-        stabilise=Stabilise(Normalise.BOTH, Oja.MULTIPLIER, True, Saturation.LENGTH),
+        stabilise=Stabilise(Normalise.BOTH, Oja.MULTIPLIER, True, Saturation.LENGTH, rescale=True),
         update=Update(after_forward=True, decorrelate=True),
     )
     genome = lively(rule)
@@ -88,6 +88,11 @@ def test_each_term_of_a_genome_with_everything_rests():
 def test_a_bound_at_rest_is_none(kind):
     stable = Stabilise(normalise_synapses=True, saturation=kind)
     assert_rests(Rule(stabilise=stable), Rule(stabilise=Stabilise(normalise_synapses=True)))
+
+
+@pytest.mark.parametrize("oja", [Oja.MULTIPLIER, Oja.ACTIVATION])
+def test_ojas_term_at_rest_is_none(oja):
+    assert_rests(Rule(stabilise=Stabilise(oja=oja)), Rule())
 
 
 def test_decorrelation_at_rest_is_none():
@@ -138,7 +143,7 @@ def test_positions_are_those_of_the_vector():
         np.testing.assert_array_equal(vector[places[name]], getattr(getattr(genome, owner), leaf))
 
 
-def test_a_genome_for_each_layer_is_refused():
-    rule = dataclasses.replace(Rule(), layers=2)
-    with pytest.raises(BluraxError, match="numbers for each layer cannot be looked into"):
+@pytest.mark.parametrize("rule", [Rule(layers=2), Rule(steps=2)])
+def test_a_genome_for_each_layer_or_step_is_refused(rule):
+    with pytest.raises(BluraxError, match="for each layer or each step cannot be looked into"):
         look(genomes.random(jax.random.key(0), rule), DIGITS, "8", 2, 1)

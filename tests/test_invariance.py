@@ -13,6 +13,7 @@ from blurax import genome as genomes
 from blurax.genome import Genome, SynapseGenes
 from blurax.inner import StepInfo
 from blurax.network import NetworkState, Synapses
+from blurax.spec import Oja
 from closeness import assert_close, differs, error
 from variants import BATCH, SIZES, TABLE, batches, lively, newborn, run
 
@@ -95,7 +96,8 @@ def permute_channels(state: NetworkState, order: np.ndarray) -> NetworkState:
     """The same network with its states renamed: its channels, where they are many, alike."""
 
     def renamed(a: jax.Array) -> np.ndarray:
-        return taken(a, order, -3) if a.shape[-3] > 1 else np.asarray(a)
+        many = a.ndim >= 3 and a.shape[-3] > 1  # no channel, and no count of steps
+        return taken(a, order, -3) if many else np.asarray(a)
 
     return jax.tree.map(renamed, state)
 
@@ -133,8 +135,11 @@ def test_the_first_two_states_are_no_others():
 
 def canonical_order(genome: Genome) -> np.ndarray:
     """The order of the states in the canonical genome, as its docstring has it."""
-    nu = np.asarray(genome.neuron.nu * genome.neuron.eta[..., None, None])
-    heard = nu if genome.rule.layers is None else nu[0]
+    gain, scale = genome.neuron.eta, genome.neuron.forward_rescale
+    if scale is not None and genome.rule.stabilise.normalise_synapses:
+        gain *= jnp.sign(scale) if genome.rule.stabilise.normalise_stored else scale
+    nu = np.asarray(genome.neuron.nu * gain[..., None, None])
+    heard = nu.reshape(-1, *nu.shape[-2:])[0]
     fixed = min(2, genome.rule.states)
     by_heard = sorted(range(fixed, genome.rule.states), key=lambda c: heard[c, 0])
     return np.array([*range(fixed), *by_heard])
@@ -160,12 +165,15 @@ def test_canonical_is_idempotent(name: str):
 
 def regauge(genome: Genome) -> Genome:
     """Another genome that acts alike: every redundancy that `canonical` names is used."""
-    lead = () if genome.rule.layers is None else (genome.rule.layers,)
+    lead, stable = genome.neuron.f.shape, genome.rule.stabilise
     rng = np.random.default_rng(6)
 
     def synapse(genes: SynapseGenes) -> SynapseGenes:
         columns = genes.nu_tilde.shape[-1]
-        scale = rng.uniform(0.5, 2.0, (*lead, columns)) * rng.choice([-1, 1], (*lead, columns))
+        size = rng.uniform(0.5, 2.0, (*lead, columns))
+        if stable.oja is Oja.ACTIVATION:  # one m for all of them
+            size[:] = size[..., :1]
+        scale = size * rng.choice([-1, 1], (*lead, columns))
         rate = -rng.uniform(0.5, 2.0, lead)
         mu_tilde = genes.mu_tilde / (scale * rate[..., None])[..., None]
         return replace(
@@ -173,13 +181,32 @@ def regauge(genome: Genome) -> Genome:
             nu_tilde=genes.nu_tilde * scale[..., None, :],
             mu_tilde=mu_tilde,
             eta_tilde=genes.eta_tilde * rate,
+            oja=oja(genes.oja, size[..., 0], rate),
         )
 
+    def oja(m: Any, size: np.ndarray, rate: np.ndarray) -> Any:
+        moved = size**2 * np.abs(rate) if stable.oja is Oja.ACTIVATION else 1.0
+        return None if m is None else -m * moved
+
+    def rescaled(scale: Any, gain: np.ndarray) -> tuple[Any, Any]:
+        """The factor of normalised synapses, and what then divides a transform of neurons."""
+        if scale is None:
+            return None, gain[..., None, None]
+        own = -rng.uniform(0.5, 2.0, lead)
+        if stable.normalise_stored:  # there it is their length
+            own = np.sign(own)
+        seen = own if stable.normalise_synapses else 1.0
+        return scale * own, (gain * seen)[..., None, None]
+
     gain = -rng.uniform(0.5, 2.0, lead)
-    n, matrix = genome.neuron, gain[..., None, None]
-    neuron = replace(n, nu=n.nu / matrix, mu=n.mu / matrix, eta=n.eta * gain)
+    n, std = genome.neuron, genome.init_std
+    up, nu_gain = rescaled(n.forward_rescale, gain)
+    down, mu_gain = rescaled(n.backward_rescale, gain)
+    scales = {"forward_rescale": up, "backward_rescale": down}
+    neuron = replace(n, nu=n.nu / nu_gain, mu=n.mu / mu_gain, eta=n.eta * gain, **scales)
+    std = None if std is None else -std
     forward = None if genome.forward_synapse is None else synapse(genome.forward_synapse)
-    same = Genome(neuron, synapse(genome.synapse), forward, genome.rule)
+    same = Genome(neuron, synapse(genome.synapse), forward, genome.rule, std)
     return genomes.permute_states(same, jnp.asarray(other_order(genome.rule.states, fixed=2)))
 
 
@@ -199,6 +226,8 @@ def test_the_canonical_form_is_the_documented_one(name: str):
     for genes in filter(None, updates):
         assert_close(genes.eta_tilde, jnp.ones_like(genes.eta_tilde), 0.0)
         lengths = jnp.linalg.norm(genes.nu_tilde, axis=-2)
+        if canonical.rule.stabilise.oja is Oja.ACTIVATION:
+            lengths = jnp.mean(lengths**2, axis=-1)
         assert_close(lengths, jnp.ones_like(lengths))
         columns = np.moveaxis(np.array(genes.nu_tilde), -2, -1)
         largest = np.take_along_axis(columns, np.abs(columns).argmax(-1)[..., None], -1)

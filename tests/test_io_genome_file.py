@@ -16,6 +16,7 @@ from blurax.errors import BluraxError
 from blurax.io import Provenance, load_genome, save_genome, sealed
 from blurax.spec import (
     Channels,
+    Init,
     Normalise,
     Oja,
     Rule,
@@ -35,6 +36,12 @@ RULES = [
         update=Update(after_forward=True),
     ),
     Rule.backprop(),
+    Rule(steps=2, init=Init(0.2, learned=True)),
+    Rule(
+        steps=3,
+        layers=2,
+        stabilise=Stabilise(oja=Oja.ACTIVATION, normalise_stored=True, rescale=True),
+    ),
 ]
 PROVENANCE = Provenance(
     library_version="0.1.0",
@@ -259,6 +266,14 @@ def test_another_number_of_layers_is_named(tmp_path):
     content, tensors = parts(random(Rule(layers=3)))
     content["rule"]["layers"] = 2
     refuses(written(tmp_path, content, tensors), "for 3 layers, but its rule is for 2")
+
+
+def test_another_number_of_steps_is_named(tmp_path):
+    content, tensors = parts(random(Rule(steps=3, layers=2)))
+    content["rule"]["steps"] = 2
+    refuses(written(tmp_path, content, tensors), "for 3 steps, but its rule is for 2")
+    content["rule"]["layers"] = None
+    refuses(written(tmp_path, content, tensors), "its rule is for each of several steps")
 
 
 @pytest.mark.parametrize("missing", ["rule", "provenance"])

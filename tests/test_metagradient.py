@@ -40,6 +40,16 @@ FAMILIES = [
     "oja",
     "oja-full",
     "normalise-synapses",
+    "oja-activation",
+    "oja-activation-single",
+    "rescale",
+    "rescale-multiplicative",
+    "stored",
+    "stored-rescale",
+    "stored-symmetric",
+    "stored-both",
+    "per-step",
+    "per-step-and-layer",
     "saturation",
     "saturation-exponential",
     "saturation-length",
@@ -99,7 +109,7 @@ def test_remat_changes_no_gradient(name: str):
         assert_close(gradient(name, remat), gradient(name))
 
 
-@pytest.mark.parametrize("name", ["per-layer", "everything"])
+@pytest.mark.parametrize("name", ["per-layer", "rescale", "stored-rescale", "everything"])
 def test_every_gene_has_a_slope(name: str):
     slopes = genome.unflatten(gradient(name), TABLE[name])
     assert all(jnp.abs(leaf).max() > 0 for leaf in genome.leaves(slopes).values())

@@ -1,5 +1,6 @@
 """A network's birth, and what it refuses."""
 
+import dataclasses
 import math
 from functools import partial
 from itertools import pairwise
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from blurax import genome
 from blurax.errors import BluraxError
 from blurax.network import Network, NetworkState
 from blurax.spec import Channels, Feedback, Init, InitScale, Rule, Signal, Symmetry
@@ -21,7 +23,7 @@ WIDE = Network((80, 90, 70))
 
 @partial(jit, static_argnums=(0, 1))
 def born_of(network: Network, rule: Rule, key: jax.Array) -> NetworkState:
-    return network.init(key, rule, BATCH)
+    return network.init(key, genome.random(key, rule), BATCH)
 
 
 def born(network: Network, rule: Rule, seed: int = 0) -> NetworkState:
@@ -100,3 +102,44 @@ def test_cross_entropy_with_one_output_is_refused():
     with pytest.raises(BluraxError, match="cross-entropy"):
         Network((3, 1)).init(jax.random.key(0), rule, BATCH)
     Network((3, 1)).check(Rule(feedback=Feedback(Signal.SQUARED_ERROR)))
+
+
+LEARNED = Rule(init=Init(0.5, InitScale.FAN_IN, learned=True))
+
+
+def test_a_learned_deviation_starts_where_the_rule_says():
+    assert_close(born(WIDE, LEARNED), born(WIDE, Rule(init=Init(0.5, InitScale.FAN_IN))))
+
+
+@pytest.mark.parametrize("layers", [None, 2])
+def test_the_initial_synapses_are_as_large_as_the_gene_says(layers: int | None):
+    key, rule = jax.random.key(0), dataclasses.replace(LEARNED, layers=layers)
+    own = genome.random(key, rule)
+    state = WIDE.init(key, own, BATCH)
+    std = jnp.array(3.0) if layers is None else jnp.array([3.0, -5.0])  # the sign means nothing
+    wider = WIDE.init(key, dataclasses.replace(own, init_std=0.5 * std), BATCH)
+    for l, (one, other) in enumerate(zip(state.synapses, wider.synapses, strict=True)):
+        factor = 3.0 if layers is None or l == 0 else 5.0
+        assert_close(other, jax.tree.map(lambda w, f=factor: f * w, one))
+
+
+def test_the_slope_of_the_deviation_flows_through_the_start():
+    own = genome.random(jax.random.key(0), LEARNED)
+
+    def size(std: jax.Array) -> jax.Array:
+        changed = dataclasses.replace(own, init_std=std)
+        state = WIDE.init(jax.random.key(1), changed, BATCH)
+        return sum(jnp.sum(w**2) for w in jax.tree.leaves(state.synapses))
+
+    at = jnp.asarray(0.7)
+    assert_close(jax.grad(size)(at), 2 * size(at) / at)
+
+
+def test_a_learned_deviation_needs_the_genome():
+    with pytest.raises(BluraxError, match=r"Init\.learned is on: .* a rule alone"):
+        WIDE.init(jax.random.key(0), LEARNED, BATCH)
+
+
+def test_only_genomes_that_differ_from_step_to_step_count_them():
+    assert born(WIDE, Rule()).steps is None
+    assert born(WIDE, Rule(steps=3)).steps == 0

@@ -10,6 +10,7 @@ import blurax.cli.commands as cli
 import pages
 from blurax.tasks import TASKS, Augment
 from blurax.tasks.registry import Family
+from blurax.tasks.tabular import CsvOptions
 
 README = (pages.ROOT / "README.md").read_text()
 
@@ -55,11 +56,20 @@ def test_links_of_the_docs_lead_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_python_of_the_page_on_tasks_runs(tmp_path):
+def test_the_python_of_the_page_on_tasks_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     page = (pages.ROOT / "docs" / "tasks.md").read_text()
-    (code,) = pages.blocks(page, "python")
-    lesson = pages.run(code, tmp_path)["lesson"]
-    assert lesson.curve.accuracy[-1] > 0.9
+    own, table = pages.blocks(page, "python")
+    names = pages.run(table, tmp_path)
+    assert (names["task"].features, names["same"].features) == (3, 3)
+    assert names["lesson"].curve.accuracy[-1] > 0.9
+    assert pages.run(own, tmp_path)["lesson"].curve.accuracy[-1] > 0.9
+
+
+def test_the_page_on_tasks_names_every_option_of_a_table():
+    page = (pages.ROOT / "docs" / "tasks.md").read_text()
+    names = [field.name for field in dataclasses.fields(CsvOptions)]
+    assert [name for name in names if f"`{name}=" not in page] == []
 
 
 def test_the_page_on_tasks_shows_every_toy_and_names_every_disguise():

@@ -1,5 +1,7 @@
 """The data sets are what their authors published; only where their files are at hand."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -166,3 +168,28 @@ def test_the_papers_tasks_are_drawn_from_real_files(name, features, outputs):
     assert abs(float(episode.x.mean())) < 0.05
     assert float(episode.x.std()) == pytest.approx(1, abs=0.05)
     assert len(np.unique(np.asarray(episode.y).argmax(-1))) == outputs
+
+
+UCI = {
+    "abalone:words=onehot,kind=regression": (4177, 10, 1),
+    "winequality-red:kind=regression": (1599, 11, 1),
+    "breast-cancer-wisconsin:missing=drop": (683, 9, 2),
+    "german:words=onehot": (1000, 61, 2),
+    "ecoli": (336, 7, 8),
+    "wheat-seeds": (210, 7, 3),
+    "phoneme": (5404, 5, 2),
+}
+"""Tables as they are commonly redistributed, without a header: examples, features, outputs."""
+
+
+@pytest.mark.filterwarnings("ignore:.*16 of 699 rows lack a value:UserWarning")
+@pytest.mark.parametrize("name", UCI)
+def test_tables_of_uci_are_read_as_they_are(name):
+    stem, _, options = name.partition(":")
+    path = (fetch.data_folder() or Path()) / "uci" / f"{stem}.csv"
+    if not path.exists():
+        pytest.skip(f"uci/{stem}.csv is not at hand: set {fetch.VARIABLE} to a folder that has it")
+    task = get(",".join(filter(None, (f"csv:path={path},header=no", options))))
+    assert (len(task.x), task.features, task.outputs) == UCI[name]
+    with pytest.raises(BluraxError, match="if it has no header, say header=no"):
+        get(f"csv:path={path}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from blurax import choices as choices_of_spec
 from blurax import spec
 from blurax.errors import BluraxError, require
 from blurax.frozen import from_json, to_json
@@ -21,6 +22,7 @@ from blurax.spec import (
     Init,
     Reduction,
     Rule,
+    Saturation,
     Sigma,
     Signal,
     Stabilise,
@@ -65,8 +67,8 @@ def test_the_table_covers_every_choice(path: str, choice: object):
 def test_every_enum_is_a_choice_of_some_field():
     enums = {
         kind
-        for _, kind in inspect.getmembers(spec, inspect.isclass)
-        if kind.__module__ == spec.__name__
+        for _, kind in inspect.getmembers(choices_of_spec, inspect.isclass)
+        if kind.__module__ == choices_of_spec.__name__
     }
     values = {choice for kind in enums if issubclass(kind, enum.Enum) for choice in kind}
     assert values <= {choice for _, choice in offered(Rule)}
@@ -88,6 +90,29 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
     ("Rule.states is -2", lambda: Rule(states=-2)),
     ("Rule.layers is 0", lambda: Rule(layers=0)),
     ("Rule.layers is -1", lambda: Rule(layers=-1)),
+    ("Rule.steps is 0", lambda: Rule(steps=0)),
+    ("Stabilise.rescale is on", lambda: Rule(stabilise=Stabilise(rescale=True))),
+    (
+        "Stabilise.saturation is 'length'",
+        lambda: Rule(
+            stabilise=Stabilise(saturation=Saturation.LENGTH, normalise_stored=True),
+        ),
+    ),
+    (
+        "Stabilise.saturation is 'slowing'",
+        lambda: Rule(
+            stabilise=Stabilise(saturation=Saturation.SLOWING, normalise_stored=True),
+        ),
+    ),
+    (
+        "Init.learned is on, but Stabilise.normalise_stored",
+        lambda: Rule(init=Init(learned=True), stabilise=Stabilise(normalise_stored=True)),
+    ),
+    ("Init.std is 0 and Init.learned is on", lambda: Rule(init=Init(0.0, learned=True))),
+    (
+        "Init.std is 0 and Stabilise.normalise_stored",
+        lambda: Rule(init=Init(0.0), stabilise=Stabilise(normalise_stored=True)),
+    ),
     ("Feedback.every is 0", lambda: Rule(keep_neurons=True, feedback=Feedback(every=0))),
     ("Feedback.every is -1", lambda: Rule(keep_neurons=True, feedback=Feedback(every=-1))),
     ("Init.std is -0.1", lambda: Rule(init=Init(-0.1))),
@@ -123,6 +148,8 @@ def test_what_is_next_to_the_refused_is_accepted():
 def test_files_from_before_a_field_was_added_mean_what_they_meant():
     old = to_json(Rule())
     del old["stabilise"]["normalise_last"], old["update"]["decorrelate"]
+    del old["stabilise"]["rescale"], old["stabilise"]["normalise_stored"]
+    del old["steps"], old["init"]["learned"]
     assert from_json(Rule, old) == Rule()
     del old["stabilise"]["oja"]
     with pytest.raises(BluraxError, match="lacks the field oja"):
@@ -226,3 +253,8 @@ def test_errors_say_what_they_are_told():
     require(True, "never said")
     with pytest.raises(ValueError, match=r"^just this$"):
         require(False, "just this")
+
+
+def test_the_choices_are_where_the_rule_is():
+    names = [name for name, kind in inspect.getmembers(choices_of_spec, inspect.isclass)]
+    assert set(names) - {"StrEnum"} <= set(spec.__all__)

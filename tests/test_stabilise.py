@@ -57,8 +57,27 @@ def test_synapses_are_normalised_over_all_that_leads_into_a_neuron(length: float
 def test_oja_multiplier_is_the_first_term_of_equation_8():
     parts = parts_of(W)
     square = stabilise.squared_length(*parts)
-    terms = [stabilise.oja_multiplier(part, square, jnp.asarray(0.3)) for part in parts]
-    assert_close(jnp.concatenate(terms, axis=1), naive.oja_multiplier(W, 0.3))
+    for m in (0.3, -0.3):
+        terms = [stabilise.oja_multiplier(part, square, jnp.asarray(m)) for part in parts]
+        assert_close(jnp.concatenate(terms, axis=1), naive.oja_multiplier(W, m))
+
+
+@pytest.mark.parametrize("batch", Reduction)
+@pytest.mark.parametrize("states", [1, 3])
+def test_oja_of_activations_is_that_of_the_release(states: int, batch: Reduction):
+    a_j, mu_tilde = rng.normal(size=(states, 6, 5)), rng.normal(size=(3, 3))
+    parts = parts_of(W)
+    activity = rules.activity(*numbers(a_j, mu_tilde, -0.2), batch)
+    terms = [stabilise.oja_activation(part, activity, jnp.asarray(-0.3)) for part in parts]
+    want = naive.oja_activation(a_j, W, mu_tilde, -0.2, -0.3, batch)
+    assert_close(jnp.concatenate(terms, axis=1), want)
+
+
+@pytest.mark.parametrize("scale", [None, 2.5, -2.5])
+def test_synapses_are_brought_to_a_length(scale: float | None):
+    own = None if scale is None else jnp.asarray(scale)
+    got = jnp.concatenate(stabilise.to_length(own, *parts_of(W)), axis=1)
+    assert_close(got, abs(scale or 1.0) * naive.normalise_synapses(W))
 
 
 @pytest.mark.parametrize("batch", Reduction)

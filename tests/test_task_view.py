@@ -11,7 +11,7 @@ import blurax.cli.commands as cli
 from blurax.analysis import style
 from blurax.analysis.task_view import WIDE, draw_task, task_table
 from blurax.cli.tasks import file_name
-from blurax.tasks import TASKS, get
+from blurax.tasks import TASKS, from_arrays, get
 from fake_data import images, labels, write_cifar
 
 
@@ -142,6 +142,15 @@ def test_words_of_classes_stand_in_the_picture(tmp_path):
     assert widths[1] > widths[0] + 40
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_table_of_numbers_to_predict_shows_each_output_once(outputs, tmp_path):
+    x = np.random.default_rng(0).normal(size=(100, 4))
+    task = from_arrays(x, x[:, :outputs], "numbers", kind="regression")
+    picture = pixels(draw_task(task, tmp_path / "x.png"))
+    seen = [share(picture, colour) > 1e-4 for colour in style.PALETTE[:4]]
+    assert seen == [number < outputs for number in range(4)]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -164,3 +173,5 @@ def test_names_of_files_are_plain():
     assert file_name("../../etc") == "etc"
     assert file_name("csv:path=" + "a" * 300).startswith("csv_path=aaa")
     assert len(file_name("csv:path=" + "a" * 300)) == 80
+    long = "csv:path=" + "a" * 80
+    assert file_name(long + ",kind=regression") != file_name(long + ",kind=classes")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from decimal import Decimal
 
 import equinox as eqx
 import jax
@@ -201,6 +202,33 @@ def test_features_are_standardised_on_training_examples_only():
     assert abs(np.asarray(task.x).mean()) > 1e-6
 
 
+def test_a_constant_feature_becomes_0_in_every_example_whatever_its_size():
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    x[:, 1:4] = 0.1, 1e15 + 0.1, 1e-200
+    x[:, 4] = 0.1
+    held_out = np.random.default_rng(0).permutation(40)[24:]
+    x[held_out[3], 4] = 7.0  # constant in training, and then not
+    assert np.all(np.asarray(from_arrays(x, np.arange(40) % 2).x)[:, 1:] == 0)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-13, 1e13, 1e150])
+def test_features_of_any_size_are_the_same_task(size):
+    x = np.random.default_rng(0).normal(3, 1, (40, 2))
+    task, scaled = (from_arrays(values, np.arange(40) % 2) for values in (x, x * size))
+    np.testing.assert_allclose(scaled.x, task.x, rtol=1e-9)
+
+
+def test_examples_may_be_numbers_of_any_type():
+    whole = np.random.default_rng(0).integers(0, 2, (40, 3))
+    labels = np.arange(40) % 2
+    wanted = from_arrays(whole, labels).x
+    decimals = np.array([[Decimal(int(v)) for v in row] for row in whole])
+    for x in (whole.astype(bool), whole.astype(object), whole.astype(np.float16), decimals):
+        np.testing.assert_array_equal(from_arrays(x, labels).x, wanted)
+    with pytest.raises(BluraxError, match=r"holds NaN or infinite values"):
+        from_arrays(whole.astype(object) + 10**400, labels)
+
+
 GOOD_X, GOOD_LABELS = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 HOLED = GOOD_X.copy()
 HOLED[3, 1] = np.nan
@@ -213,6 +241,9 @@ HOLED[3, 1] = np.nan
         (np.zeros((0, 2)), np.zeros(0, int), "holds no data"),
         (GOOD_X, GOOD_LABELS[:-1], r"labels have shape \(19,\); x has 20 examples"),
         (GOOD_X.astype(str), GOOD_LABELS, "takes real numbers"),
+        (GOOD_X.astype(str).astype(object), GOOD_LABELS, "dtype object; it takes real numbers"),
+        (np.where(GOOD_X > 3, GOOD_X, None), GOOD_LABELS, "dtype object; it takes real numbers"),
+        (GOOD_X * 1j, GOOD_LABELS, "takes real numbers"),
         (HOLED, GOOD_LABELS, r"holds NaN or infinite values \(1 of \d+\)"),
         (GOOD_X, GOOD_LABELS.astype(float), "labels have dtype float64"),
         (GOOD_X, GOOD_LABELS - 1, "labels start at -1"),
@@ -228,6 +259,44 @@ def test_bad_arrays_are_refused_in_one_sentence(x, labels, message):
         from_arrays(x, labels, "mine")
     assert str(caught.value).startswith("Task mine:")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1.0, 1e150])
+def test_numbers_to_predict_are_standardised_on_training_examples(size):
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    y = size * np.stack([3 + x[:, 0], x.sum(axis=1)], axis=1)
+    task = from_arrays(x, y, kind=Kind.NUMBERS)
+    assert (task.kind, task.outputs) == (Kind.NUMBERS, 2)
+    np.testing.assert_allclose(np.asarray(task.labels)[:24].mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(np.asarray(task.labels)[:24].std(0), 1)
+    np.testing.assert_allclose(task.labels[:, 0], task.x[:, 0], atol=1e-9)  # its own example's
+    episode = drawer(EpisodeSpec(3, 4, 5), Split.TEST)(task, jax.random.key(0))
+    assert (episode.y.shape, episode.query_y.shape) == ((3, 4, 2), (8, 2))
+    np.testing.assert_allclose(episode.y[..., 0], episode.x[..., 0], atol=1e-9)
+    one = from_arrays(x, y[:, 0], kind="regression")
+    np.testing.assert_allclose(one.labels, task.labels[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (GOOD_LABELS.astype(str), r"labels have dtype <U\d+; to predict them takes real numbers"),
+        (GOOD_LABELS * np.nan, r"labels hold NaN or infinite values \(20 of 20\)"),
+        (GOOD_LABELS * 0 + 0.1, "labels are the same in all training examples"),
+        (np.zeros((20, 2, 2)), r"labels have shape \(20, 2, 2\); numbers to predict take"),
+        (np.zeros((20, 0)), r"labels have shape \(20, 0\)"),
+        (GOOD_X * [1, 0], "labels of output 1 are the same in all training"),
+        (np.zeros(19), r"labels have shape \(19,\); x has 20 examples"),
+    ],
+)
+def test_bad_numbers_to_predict_are_refused_in_one_sentence(labels, message):
+    with pytest.raises(BluraxError, match=message):
+        from_arrays(GOOD_X, labels, "mine", kind=Kind.NUMBERS)
+
+
+def test_an_unknown_kind_names_those_there_are():
+    with pytest.raises(BluraxError, match="kind is 'words'; it takes 'classes' or 'regression'"):
+        from_arrays(GOOD_X, GOOD_LABELS, kind="words")
 
 
 def test_what_another_task_holds_can_be_left_out(numbered):

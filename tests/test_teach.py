@@ -145,3 +145,21 @@ def test_back_propagation_learns_numbers():
     assert curve.accuracy[0] < 0.5
     assert curve.accuracy[-1] > 0.6
     assert curve.loss[-1] < 0.5 * curve.loss[0]
+
+
+def test_numbers_are_taught_by_the_squared_error_whatever_the_genome_was_trained_with():
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    key, spec = jax.random.key(0), EpisodeSpec(steps=60, batch=64)
+    found = {}
+    for outputs in (1, 2):
+        task = from_arrays(x, x[:, :outputs], "numbers", kind=Kind.NUMBERS)
+        network = Network((3, 16, outputs))
+        for signal in (Signal.CROSS_ENTROPY, Signal.SQUARED_ERROR):
+            genome = genomes.backprop(Rule.backprop(signal=signal), learning_rate=0.5)
+            _, curve = teach.teach(genome, network, task, key, spec)
+            found[outputs, signal] = np.asarray(curve.accuracy)
+            assert curve.accuracy[-1] > 0.8
+        np.testing.assert_array_equal(
+            found[outputs, Signal.CROSS_ENTROPY], found[outputs, Signal.SQUARED_ERROR]
+        )
+    assert teach.suited(genome, get("iris")) is genome

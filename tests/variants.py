@@ -139,6 +139,64 @@ TABLE = {
         stabilise=Stabilise(oja=Oja.FULL, normalise_synapses=True, saturation=Saturation.SLOWING),
         init=Init(1.5, InitScale.FAN_IN),
     ),
+    "oja-activation": Rule(
+        states=3, sigma=SMOOTH, stabilise=Stabilise(oja=Oja.ACTIVATION), update=Update(MEAN)
+    ),
+    "oja-activation-single": Rule(
+        states=4,
+        channels=SINGLE,
+        sigma=SMOOTH,
+        stabilise=Stabilise(oja=Oja.ACTIVATION),
+        update=Update(source=BEFORE, after_forward=True),
+    ),
+    "rescale": Rule(
+        states=4,
+        symmetry=SYMMETRIC,
+        sigma=SMOOTH,
+        stabilise=Stabilise(normalise_synapses=True, rescale=True),
+    ),
+    "rescale-multiplicative": Rule(
+        states=3,
+        layers=LAYERS,
+        backward=STATE_2,
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.FORWARD, normalise_synapses=True, rescale=True),
+    ),
+    "stored": Rule(sigma=SMOOTH, stabilise=Stabilise(normalise_stored=True)),
+    "stored-rescale": Rule(
+        states=4,
+        sigma=SMOOTH,
+        stabilise=Stabilise(rescale=True, normalise_stored=True, saturation=Saturation.TANH),
+        update=Update(after_forward=True),
+    ),
+    "stored-symmetric": Rule(
+        states=3,
+        symmetry=SYMMETRIC,
+        sigma=SMOOTH,
+        stabilise=Stabilise(rescale=True, normalise_stored=True),
+    ),
+    "stored-both": Rule(
+        states=3,
+        symmetry=SYMMETRIC,
+        channels=SINGLE,
+        sigma=SMOOTH,
+        stabilise=Stabilise(normalise_synapses=True, rescale=True, normalise_stored=True),
+    ),
+    "learned-init": Rule(sigma=SMOOTH, init=Init(0.5, InitScale.FAN_IN, learned=True)),
+    "per-step": Rule(states=4, steps=2, sigma=SMOOTH, stabilise=Stabilise(Normalise.BOTH)),
+    "per-step-and-layer": Rule(
+        states=4,
+        steps=2,
+        layers=LAYERS,
+        keep_neurons=True,
+        sigma=SMOOTH,
+        stabilise=Stabilise(
+            oja=Oja.ACTIVATION, rescale=True, normalise_stored=True, saturation=Saturation.TANH
+        ),
+        update=Update(MEAN, after_forward=True),
+        feedback=Feedback(every=2),
+    ),
+    "per-step-learned-init": Rule(steps=3, layers=LAYERS, init=Init(learned=True)),
     "five-states": Rule(states=5, stabilise=Stabilise(Normalise.BOTH, Oja.FULL)),
     "everything": Rule(
         states=5,
@@ -175,8 +233,15 @@ def labels(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def newborn(rule: Rule) -> NetworkState:
     """A network for `rule`; kept neurons start at random, as after a step before."""
     rng, key = np.random.default_rng(1), jax.random.key(0)
-    shapes = jax.eval_shape(lambda key: Network(SIZES).init(key, rule, BATCH), key)
-    return jax.tree.map(lambda leaf: jnp.asarray(0.5 * rng.normal(size=leaf.shape)), shapes)
+    of = genome.random(jax.random.key(0), rule)
+    shapes = jax.eval_shape(lambda key: Network(SIZES).init(key, of, BATCH), key)
+
+    def numbers(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        if jnp.issubdtype(leaf.dtype, jnp.integer):  # no step is behind it
+            return jnp.zeros(leaf.shape, leaf.dtype)
+        return jnp.asarray(0.5 * rng.normal(size=leaf.shape))
+
+    return jax.tree.map(numbers, shapes)
 
 
 def batches(steps: int = STEPS) -> tuple[jax.Array, jax.Array]:

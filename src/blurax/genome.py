@@ -5,9 +5,10 @@ gives CMA-ES its vector. It carries the `Rule` its numbers are meant for as stat
 the two cannot be mixed up.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,7 +17,26 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.errors import require
-from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation
+from blurax.gauge import canonical, permute_states
+from blurax.genes import Genome, NeuronGenes, SynapseGenes, at_layer, at_step
+from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation, Symmetry
+
+__all__ = [
+    "Genome",
+    "NeuronGenes",
+    "SynapseGenes",
+    "at_layer",
+    "at_step",
+    "backprop",
+    "canonical",
+    "flatten",
+    "leaves",
+    "permute_states",
+    "perturb",
+    "random",
+    "template",
+    "unflatten",
+]
 
 _BOUNDS = {
     Saturation.NONE: None,
@@ -27,64 +47,8 @@ _BOUNDS = {
 }
 """Where α or s starts."""
 
-
-class NeuronGenes(eqx.Module):
-    """How neurons move, (5) and (6). Every leaf has a leading axis `layers` if the rule has one."""
-
-    nu: Float[Array, "*layers k k"]
-    """ν, the forward transform."""
-    mu: Float[Array, "*layers k k"]
-    """μ, the backward transform."""
-    f: Float[Array, "*layers"]
-    """f, the forget gate."""
-    eta: Float[Array, "*layers"]
-    """η, the update gate."""
-    forward_scale: Float[Array, "*layers k"] | None = None
-    """Scale of the normalisation in the forward sweep; None where there is none."""
-    forward_shift: Float[Array, "*layers k"] | None = None
-    backward_scale: Float[Array, "*layers k"] | None = None
-    backward_shift: Float[Array, "*layers k"] | None = None
-
-
-class SynapseGenes(eqx.Module):
-    """How synapses move, (7), (8). Every leaf has a leading axis `layers` if the rule has one."""
-
-    nu_tilde: Float[Array, "*layers k channels"]
-    """ν~, the pre-synaptic transform."""
-    mu_tilde: Float[Array, "*layers channels k"]
-    """μ~, the post-synaptic transform."""
-    f_tilde: Float[Array, "*layers"]
-    """f~, the forget gate."""
-    eta_tilde: Float[Array, "*layers"]
-    """η~, the update gate: a learning rate."""
-    oja: Float[Array, "*layers"] | None = None
-    """m, the multiplier of the first term of (8)."""
-    saturation: Float[Array, "*layers"] | None = None
-    """α of the saturating non-linearity, the longest vector or the slowing growth, or s of the
-    exponential one."""
-    decorrelation: Float[Array, "*layers"] | None = None
-    """How much alike examples inhibit each other, before the logistic function; None where they do
-    not."""
-
-
-class Genome(eqx.Module):
-    """The learned numbers, and the rule they are meant for."""
-
-    neuron: NeuronGenes
-    synapse: SynapseGenes
-    forward_synapse: SynapseGenes | None
-    """Genes of the synapse update after the forward sweep; None where the rule has none."""
-    rule: Rule = eqx.field(static=True)
-
-
-Genes = TypeVar("Genes", NeuronGenes, SynapseGenes)
-
-
-def at_layer(genes: Genes, rule: Rule, index: int) -> Genes:
-    """The genes in force at synapse layer `index`: the same for all unless the rule says so."""
-    if rule.layers is None:
-        return genes
-    return jax.tree.map(lambda leaf: leaf[index], genes)
+_MULTIPLIERS = {Oja.NONE: None, Oja.MULTIPLIER: 1e-3, Oja.ACTIVATION: 1.0, Oja.FULL: None}
+"""Where m starts; that of activations is gated by η~, as in the release."""
 
 
 def random(key: PRNGKeyArray, rule: Rule) -> Genome:
@@ -106,7 +70,7 @@ def random(key: PRNGKeyArray, rule: Rule) -> Genome:
         eta_tilde = -1e-3 if rule.update.batch is Reduction.SUM else -1e-1
         return _assemble(rule, eta_tilde, *draws)
 
-    return _for_each_layer(one, key, rule)
+    return _repeated(_for_each_layer(one, key, rule))
 
 
 def backprop(rule: Rule, learning_rate: float) -> Genome:
@@ -139,7 +103,7 @@ def backprop(rule: Rule, learning_rate: float) -> Genome:
             return genome
         return eqx.tree_at(lambda g: g.forward_synapse.eta_tilde, genome, replace_fn=jnp.zeros_like)
 
-    return _for_each_layer(one, jax.random.key(0), rule)
+    return _repeated(_for_each_layer(one, jax.random.key(0), rule))
 
 
 def perturb(key: PRNGKeyArray, genome: Genome, std: float) -> Genome:
@@ -154,6 +118,15 @@ def _for_each_layer(one: Callable[[PRNGKeyArray], Genome], key: PRNGKeyArray, ru
     return jax.vmap(one)(jax.random.split(key, rule.layers))
 
 
+def _repeated(genome: Genome) -> Genome:
+    """The genome for each step, where the rule has one for each: at first they are alike."""
+    steps = genome.rule.steps
+    if steps is None:
+        return genome
+    own = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], steps, axis=0), genome)
+    return dataclasses.replace(own, init_std=genome.init_std)  # no step, but what is before them
+
+
 def _assemble(
     rule: Rule,
     eta_tilde: float,
@@ -165,7 +138,7 @@ def _assemble(
     forward_mu_tilde: Array,
 ) -> Genome:
     """Put matrices together with the gates and stabilisers that the rule calls for."""
-    stabilise = rule.stabilise
+    stabilise, learned = rule.stabilise, rule.init.learned
 
     def one() -> Array:
         return jnp.ones((), float)  # each a buffer of its own, so that a genome can be donated
@@ -176,18 +149,27 @@ def _assemble(
         return jnp.ones(rule.states, float), jnp.zeros(rule.states, float)
 
     def synapse_genes(nu_tilde: Array, mu_tilde: Array) -> SynapseGenes:
-        bound = _BOUNDS[stabilise.saturation]
+        bound, start = _BOUNDS[stabilise.saturation], _MULTIPLIERS[stabilise.oja]
         return SynapseGenes(
             nu_tilde,
             mu_tilde,
             f_tilde=one(),
             eta_tilde=jnp.full((), eta_tilde, float),
-            oja=jnp.full((), 1e-3, float) if stabilise.oja is Oja.MULTIPLIER else None,
+            oja=None if start is None else jnp.full((), start, float),
             saturation=None if bound is None else jnp.full((), bound, float),
             decorrelation=jnp.zeros((), float) if rule.update.decorrelate else None,
         )
 
-    neuron = NeuronGenes(nu, mu, one(), one(), *norm(Normalise.FORWARD), *norm(Normalise.BACKWARD))
+    neuron = NeuronGenes(
+        nu,
+        mu,
+        one(),
+        one(),
+        *norm(Normalise.FORWARD),
+        *norm(Normalise.BACKWARD),
+        forward_rescale=one() if stabilise.rescale else None,
+        backward_rescale=one() if _rescales_backward(rule) else None,
+    )
     after_forward = rule.update.after_forward
     return Genome(
         neuron=neuron,
@@ -196,7 +178,14 @@ def _assemble(
             synapse_genes(forward_nu_tilde, forward_mu_tilde) if after_forward else None
         ),
         rule=rule,
+        init_std=jnp.full((), rule.init.std, float) if learned else None,
     )
+
+
+def _rescales_backward(rule: Rule) -> bool:
+    """Whether there are backward synapses to rescale: transposed ones have no length of theirs."""
+    own = rule.symmetry is Symmetry.ASYMMETRIC or rule.stabilise.normalise_synapses
+    return rule.stabilise.rescale and own
 
 
 def template(rule: Rule) -> Genome:
@@ -228,88 +217,3 @@ def leaves(genome: Genome) -> dict[str, Any]:
     """The arrays of a genome (or of its `template`) by their path, such as `neuron.nu`."""
     with_paths = jax.tree_util.tree_flatten_with_path(genome)[0]
     return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
-
-
-def canonical(genome: Genome) -> Genome:
-    """The genome with its exact symmetries removed, so that two genomes can be compared.
-
-    Removed are these: η scales ν and μ together and becomes 1; η~ and the length and sign of
-    each column of ν~ go into μ~; states beyond the second are interchangeable (the first two are
-    not: they meet input, prediction and label) and are sorted by what they hear from state 1;
-    the sign of α of a tanh and of s means nothing.
-    With a genome for each layer the states are sorted by the first layer's.
-    """
-    n = genome.neuron
-    eta = n.eta[..., None, None]
-    neuron = eqx.tree_at(
-        lambda n: (n.nu, n.mu, n.eta), n, (n.nu * eta, n.mu * eta, jnp.ones_like(n.eta))
-    )
-    genome = Genome(
-        neuron,
-        _canonical_synapse(genome.synapse, genome.rule),
-        None
-        if genome.forward_synapse is None
-        else _canonical_synapse(genome.forward_synapse, genome.rule),
-        genome.rule,
-    )
-    heard = neuron.nu if genome.rule.layers is None else neuron.nu[0]
-    fixed = jnp.arange(min(2, genome.rule.states))
-    return permute_states(genome, jnp.concatenate([fixed, 2 + jnp.argsort(heard[2:, 0])]))
-
-
-def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
-    bound = genes.saturation
-    if bound is not None and rule.stabilise.saturation in (Saturation.TANH, Saturation.EXPONENTIAL):
-        bound = jnp.abs(bound)
-    length = jnp.linalg.norm(genes.nu_tilde, axis=-2, keepdims=True)
-    largest = jnp.argmax(jnp.abs(genes.nu_tilde), axis=-2, keepdims=True)
-    sign = jnp.sign(jnp.take_along_axis(genes.nu_tilde, largest, axis=-2))
-    scale = jnp.where(length > 0, length * sign, 1.0)
-    mu_tilde = genes.mu_tilde * jnp.swapaxes(scale, -1, -2) * genes.eta_tilde[..., None, None]
-    return SynapseGenes(
-        genes.nu_tilde / scale,
-        mu_tilde,
-        genes.f_tilde,
-        jnp.ones_like(genes.eta_tilde),
-        genes.oja,
-        bound,
-        genes.decorrelation,
-    )
-
-
-def permute_states(genome: Genome, order: Array) -> Genome:
-    """The genome with state c renamed: new state c is old state `order[c]`, channels alike."""
-    channels = order if genome.synapse.nu_tilde.shape[-1] > 1 else jnp.zeros(1, int)
-
-    def both(matrix: Array) -> Array:
-        return matrix[..., order, :][..., order]
-
-    def each(vector: Array | None) -> Array | None:
-        return None if vector is None else vector[..., order]
-
-    def synapse(genes: SynapseGenes) -> SynapseGenes:
-        return eqx.tree_at(
-            lambda g: (g.nu_tilde, g.mu_tilde),
-            genes,
-            (
-                genes.nu_tilde[..., order, :][..., channels],
-                genes.mu_tilde[..., channels, :][..., order],
-            ),
-        )
-
-    n = genome.neuron
-    return Genome(
-        NeuronGenes(
-            both(n.nu),
-            both(n.mu),
-            n.f,
-            n.eta,
-            each(n.forward_scale),
-            each(n.forward_shift),
-            each(n.backward_scale),
-            each(n.backward_shift),
-        ),
-        synapse(genome.synapse),
-        None if genome.forward_synapse is None else synapse(genome.forward_synapse),
-        genome.rule,
-    )

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from blurax.errors import require
-from blurax.genome import Genome
+from blurax.genome import Genome, at_step
 from blurax.network import (
     LayerMoments,
     Network,
@@ -26,6 +26,7 @@ from blurax.network import (
     feedback,
     forward_moments,
     forward_sweep,
+    normalise_stored,
     resting,
     update_synapses,
 )
@@ -48,6 +49,7 @@ def step(
     x: Float[Array, "b features"],
     y: Float[Array, "b classes"],
     index: Int[Array, ""] | int = 0,
+    intercept: Float[Array, " classes"] | None = None,
 ) -> tuple[NetworkState, StepInfo]:
     """One inner step: forward, feedback, backward, update.
 
@@ -55,18 +57,23 @@ def step(
         x: the inputs of a batch.
         y: its labels, +1 for the right class and -1 for the others.
         index: the number of this step, from 0; feedback comes where it divides by
-            `rule.feedback.every`.
+            `rule.feedback.every`, and genes of their own go by it.
+        intercept: what is added to the prediction before it is compared with the labels, if
+            anything (docs/decisions/19).
 
     Raises:
         BluraxError: if genome, state and batch do not fit each other.
     """
+    _check(genome.rule, state, x, y)
+    steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
+    genome = at_step(genome, index)
     rule = genome.rule
-    _check(rule, state, x, y)
-    predicted = forward_sweep(genome, state.synapses, resting(state, rule, x))
-    synapses = _unsupervised(genome, state.synapses, predicted)
+    synapses = normalise_stored(genome, state.synapses)
+    predicted = forward_sweep(genome, synapses, resting(state, rule, x))
+    synapses = _unsupervised(genome, synapses, predicted)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
-        told = feedback(rule, predicted, y)
+        told = feedback(rule, predicted, y, intercept)
         neurons = backward_sweep(genome, synapses, told)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         return update_synapses(genome.synapse, rule, synapses, lower, neurons), neurons
@@ -77,7 +84,7 @@ def step(
         heard = index % rule.feedback.every == 0
         synapses, neurons = jax.lax.cond(heard, supervised, lambda s: (s, predicted), synapses)
     kept = neurons if rule.keep_neurons else None
-    return NetworkState(synapses, kept), StepInfo(predicted[-1][0], neurons)
+    return NetworkState(synapses, kept, steps), StepInfo(predicted[-1][0], neurons)
 
 
 def _unsupervised(
@@ -114,6 +121,13 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
         (state.neurons is not None) == rule.keep_neurons,
         f"Rule.keep_neurons is {rule.keep_neurons}, but the state was not born so.",
     )
+    require(
+        (state.steps is not None) == (rule.steps is not None),
+        f"Rule.steps is {rule.steps}, but the state {_COUNTS[state.steps is None]} its steps.",
+    )
+
+
+_COUNTS = {True: "does not count", False: "counts"}
 
 
 def predict(
@@ -128,8 +142,7 @@ def predict(
         known: means and variances from `observe_moments`, so that the prediction of an example does
             not depend on the others; those of `x` itself if None.
     """
-    neurons = resting(NetworkState(state.synapses, neurons=None), genome.rule, x)
-    return forward_sweep(genome, state.synapses, neurons, known)[-1][0]
+    return forward_sweep(*_rested(genome, state, x), known)[-1][0]
 
 
 def predict_few(
@@ -153,11 +166,26 @@ def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> 
 
 
 def observe_moments(
-    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "q features"],
+    weights: Float[Array, " q"] | None = None,
 ) -> LayerMoments:
-    """The means and variances by which the forward sweep normalises these examples."""
-    neurons = resting(NetworkState(state.synapses, neurons=None), genome.rule, x)
-    return forward_moments(genome, state.synapses, neurons)
+    """The means and variances by which the forward sweep normalises these examples.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    return forward_moments(*_rested(genome, state, x), weights)
+
+
+def _rested(
+    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
+) -> tuple[Genome, tuple[Synapses, ...], Neurons]:
+    """What the next step would begin with if no neurons were kept."""
+    genome = at_step(genome, state.steps)
+    synapses = normalise_stored(genome, state.synapses)
+    return genome, synapses, resting(NetworkState(synapses, neurons=None), genome.rule, x)
 
 
 class Remat(enum.StrEnum):

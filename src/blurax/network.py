@@ -5,19 +5,18 @@ genome runs in any network, and the same network runs any genome.
 """
 
 import dataclasses
-import itertools
-import math
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import plasticity, rules, stabilise
 from blurax.activations import activate
 from blurax.errors import require
 from blurax.genome import Genome, SynapseGenes, at_layer
-from blurax.spec import InitScale, Rule, Signal, Symmetry
+from blurax.initial import normal, stds_of
+from blurax.spec import Rule, Signal, Symmetry
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -42,6 +41,8 @@ class NetworkState(eqx.Module):
     synapses: tuple[Synapses, ...]
     neurons: Neurons | None
     """The neurons' states after the last inner step; None where each step zeroes them."""
+    steps: Int[Array, ""] | None = None
+    """How many inner steps are behind it; None where the genome is the same in all of them."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -76,31 +77,35 @@ class Network:
         """The number of forward synapses, biases included."""
         return sum((i + 1) * j for i, j in zip(self.sizes, self.sizes[1:], strict=False))
 
-    def init(self, key: PRNGKeyArray, rule: Rule, batch: int) -> NetworkState:
-        """A newborn network: normal synapses, and neurons at 0 where the rule keeps them.
+    def init(self, key: PRNGKeyArray, of: Rule | Genome, batch: int) -> NetworkState:
+        """An initial network: normal synapses, and neurons at 0 where the rule keeps them.
 
         Args:
+            of: the genome, or its rule, which is enough unless `Init.learned` is on.
             batch: the number of examples in each inner step; only kept neurons depend on it.
 
         Raises:
-            BluraxError: if the rule is for another number of layers, or its feedback for more
-                than one output.
+            BluraxError: if the rule is for another number of layers, its feedback for more than
+                one output, or its initial standard deviation a gene and no genome given.
         """
+        rule = of.rule if isinstance(of, Genome) else of
         self.check(rule)
+        stds = stds_of(of, len(self.sizes) - 1)
         channels = rule.synapse_channels
         layers = list(zip(self.sizes, self.sizes[1:], strict=False))
-        up = _normal(key, rule, [(channels, i + 1, j) for i, j in layers])
+        up = normal(key, rule, stds, [(channels, i + 1, j) for i, j in layers])
         down: list[Array | None] = [None] * len(layers)
         if rule.symmetry is Symmetry.ASYMMETRIC and len(layers) > 1:
             shapes = [(channels, j, i) for i, j in layers[1:]]
-            down[1:] = _normal(jax.random.fold_in(key, 1), rule, shapes)
+            down[1:] = normal(jax.random.fold_in(key, 1), rule, stds[1:], shapes)
         synapses = tuple(
             Synapses(w_ij[:, :-1], w_ij[:, -1:], w_ji) for w_ij, w_ji in zip(up, down, strict=True)
         )
         below, *above = self.sizes
         neurons = [jnp.zeros((1, batch, below), float)]
         neurons += [jnp.zeros((rule.states, batch, n), float) for n in above]
-        return NetworkState(synapses, tuple(neurons) if rule.keep_neurons else None)
+        steps = None if rule.steps is None else jnp.zeros((), jnp.int32)
+        return NetworkState(synapses, tuple(neurons) if rule.keep_neurons else None, steps)
 
     def check(self, rule: Rule) -> None:
         """Raise `BluraxError` if a genome for `rule` cannot run in this network."""
@@ -116,19 +121,6 @@ class Network:
         )
 
 
-def _normal(key: PRNGKeyArray, rule: Rule, shapes: list[tuple[int, int, int]]) -> list[Array]:
-    """Normal synapses of these shapes, from one draw: each draw takes XLA a second to compile."""
-    sizes = [math.prod(shape) for shape in shapes]
-    numbers = jax.random.normal(key, (sum(sizes),), float)
-    pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
-    return [
-        rule.init.std
-        / (shape[1] ** 0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
-        * piece.reshape(shape)
-        for shape, piece in zip(shapes, pieces, strict=True)
-    ]
-
-
 def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> Neurons:
     """The neurons at the start of an inner step: zeroed or kept, the input in state 1 below."""
     x = x.astype(state.synapses[0].forward.dtype)
@@ -137,6 +129,20 @@ def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> N
         return (below, *state.neurons[1:])
     upper = (s.forward.shape[2] for s in state.synapses)
     return (below, *(jnp.zeros((k, batch, n), x.dtype) for n in upper))
+
+
+def normalise_stored(genome: Genome, synapses: tuple[Synapses, ...]) -> tuple[Synapses, ...]:
+    """The synapses with which an inner step begins: brought to length 1 or as the rule has them."""
+    if not genome.rule.stabilise.normalise_stored:
+        return synapses
+    found = []
+    for l, between in enumerate(synapses):
+        genes, down = at_layer(genome.neuron, genome.rule, l), between.backward
+        up, bias_j = stabilise.to_length(genes.forward_rescale, between.forward, between.bias)
+        if down is not None:
+            (down,) = stabilise.to_length(genes.backward_rescale, down)
+        found.append(Synapses(up, bias_j, down))
+    return tuple(found)
 
 
 LayerMoments = tuple[stabilise.Moments | None, ...]
@@ -154,14 +160,21 @@ def forward_sweep(
     Args:
         known: means and variances to normalise with, in place of the batch's own.
     """
-    return _measured_sweep(genome, synapses, neurons, known)[0]
+    return _measured_sweep(genome, synapses, neurons, known, None)[0]
 
 
 def forward_moments(
-    genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons
+    genome: Genome,
+    synapses: tuple[Synapses, ...],
+    neurons: Neurons,
+    weights: Float[Array, " b"] | None = None,
 ) -> LayerMoments:
-    """The means and variances by which a forward sweep normalises this batch."""
-    return _measured_sweep(genome, synapses, neurons, None)[1]
+    """The means and variances by which a forward sweep normalises this batch.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    return _measured_sweep(genome, synapses, neurons, None, weights)[1]
 
 
 def _measured_sweep(
@@ -169,18 +182,18 @@ def _measured_sweep(
     synapses: tuple[Synapses, ...],
     neurons: Neurons,
     known: LayerMoments | None,
+    weights: Float[Array, " b"] | None,
 ) -> tuple[Neurons, LayerMoments]:
     rule, layers, used = genome.rule, list(neurons), []
     for l, between in enumerate(synapses):
         genes = at_layer(genome.neuron, rule, l)
         w_ij, bias_j = between.forward, between.bias
         length = _length(rule, w_ij, bias_j)
-        z = rules.forward(
-            layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, genes.eta, length
-        )
+        eta = _rescaled(rule, genes.eta, genes.forward_rescale)
+        z = rules.forward(layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, eta, length)
         last, seen = l == len(synapses) - 1, None
         if rule.stabilise.normalise_last or not last:
-            seen = known[l] if known else stabilise.moments(z)
+            seen = known[l] if known else stabilise.moments(z, weights)
             z = _normalised(z, genes.forward_scale, genes.forward_shift, seen)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
@@ -195,8 +208,9 @@ def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neur
         genes = at_layer(genome.neuron, rule, l)
         w_ji = backward_synapses(synapses[l])
         length = _length(rule, w_ji)
+        eta = _rescaled(rule, genes.eta, genes.backward_rescale)
         z = rules.backward(
-            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, genes.eta, rule.backward, length
+            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, eta, rule.backward, length
         )
         z = _normalised(z, genes.backward_scale, genes.backward_shift)
         layers[l] = activate(z, rule.sigma.backward)
@@ -235,7 +249,12 @@ def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
     return jnp.swapaxes(between.forward, 1, 2)
 
 
-def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neurons:
+def feedback(
+    rule: Rule,
+    neurons: Neurons,
+    y: Float[Array, "b classes"],
+    intercept: Float[Array, " classes"] | None = None,
+) -> Neurons:
     """State 1 of the last layer keeps the prediction, state 2 is told; the others are cleared.
 
     Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below hears the
@@ -243,18 +262,20 @@ def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neur
 
     Args:
         y: the labels, +1 for the right class and -1 for the others.
+        intercept: what is added to the prediction before it is compared with the labels.
     """
     *below, last = neurons
     y = y.astype(last.dtype)
+    output = last[0] if intercept is None else last[0] + intercept
     if rule.states == 1:
         return (*below, y[None])
     match rule.feedback.signal:
         case Signal.LABEL:
             told = y
         case Signal.SQUARED_ERROR:
-            told = last[0] - y
+            told = output - y
         case Signal.CROSS_ENTROPY:
-            told = jax.nn.softmax(last[0]) - (y > 0)
+            told = jax.nn.softmax(output) - (y > 0)
     if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
         told = told * last[1]
     rest = jnp.zeros_like(last[2:])
@@ -264,6 +285,11 @@ def feedback(rule: Rule, neurons: Neurons, y: Float[Array, "b classes"]) -> Neur
 def _length(rule: Rule, *into: Array) -> Array | None:
     """What the synapses into a neuron are divided by, if by anything."""
     return stabilise.length(*into) if rule.stabilise.normalise_synapses else None
+
+
+def _rescaled(rule: Rule, eta: Array, scale: Array | None) -> Array:
+    """η with the factor of synapses that are normalised in the sweep: all they bring has it."""
+    return eta * scale if rule.stabilise.normalise_synapses and scale is not None else eta
 
 
 def _normalised(

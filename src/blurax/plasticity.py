@@ -21,7 +21,7 @@ def updated(
     changes = [rules.hebbian(a_i, a_j, *genes)]
     if bias_j:
         changes.append(rules.hebbian_bias(a_j, *genes))
-    return _stabilised(g, rule, [w_ij, *bias_j], changes)
+    return _stabilised(g, rule, a_j, [w_ij, *bias_j], changes)
 
 
 def _among(g: SynapseGenes, rule: Rule, a_i: Array, with_bias: bool) -> Array | None:
@@ -34,13 +34,13 @@ def _among(g: SynapseGenes, rule: Rule, a_i: Array, with_bias: bool) -> Array | 
 
 
 def _stabilised(
-    g: SynapseGenes, rule: Rule, synapses: list[Array], changes: list[Array]
+    g: SynapseGenes, rule: Rule, a_j: Array, synapses: list[Array], changes: list[Array]
 ) -> list[Array]:
     """(7), then what App. B adds: all that leads into a neuron is one vector."""
     square = stabilise.squared_length(*synapses)  # compiled away where nobody reads it
     f_tilde = _forget_gate(g, rule, square)
     new = [rules.synapse(w, c, f_tilde) for w, c in zip(synapses, changes, strict=True)]
-    terms = _oja_terms(g, rule, square, f_tilde, synapses, changes)
+    terms = _oja_terms(g, rule, a_j, square, f_tilde, synapses, changes)
     new = [n + term for n, term in zip(new, terms, strict=True)] if terms else new
     return _saturated(g, rule, synapses, new)
 
@@ -54,17 +54,21 @@ def _forget_gate(g: SynapseGenes, rule: Rule, square: Array) -> Array:
 def _oja_terms(
     g: SynapseGenes,
     rule: Rule,
+    a_j: Array,
     square: Array,
     f_tilde: Array,
     synapses: list[Array],
     changes: list[Array],
 ) -> list[Array]:
-    """(8) for each part of the vectors; nothing where the rule is without it."""
+    """(8) or its kin for each part of the vectors; nothing where the rule is without it."""
     match rule.stabilise.oja:
         case Oja.NONE:
             return []
         case Oja.MULTIPLIER:
             return [stabilise.oja_multiplier(w, square, _present(g.oja)) for w in synapses]
+        case Oja.ACTIVATION:
+            activity = rules.activity(a_j, g.mu_tilde, g.eta_tilde, rule.update.batch)
+            return [stabilise.oja_activation(w, activity, _present(g.oja)) for w in synapses]
         case Oja.FULL:
             pairs = zip(synapses, changes, strict=True)
             along = stabilise.sum_into(*(w * change for w, change in pairs))

@@ -113,6 +113,17 @@ def hebbian_bias(
     return jnp.einsum("cd,dj->cj", weight[:, : a_j.shape[0]], jnp.sum(a_j, axis=1))[:, None]
 
 
+def activity(
+    a_j: Float[Array, "e b j"],
+    mu_tilde: Float[Array, "channels k"],
+    eta_tilde: Scalar,
+    batch: Reduction = Reduction.SUM,
+) -> Float[Array, "channels 1 j"]:
+    """|η~| (Σ_d μ~^{cd} a_j^d)², summed or averaged over the batch as `hebbian` is."""
+    rate = jnp.abs(eta_tilde) / (a_j.shape[1] if batch is Reduction.MEAN else 1)
+    return rate * jnp.sum(mix(mu_tilde, a_j) ** 2, axis=1, keepdims=True)
+
+
 def mix(transform: Float[Array, "c k"], a: Float[Array, "d b n"]) -> Float[Array, "c b n"]:
     """Σ_d transform^{cd} a^d, neuron by neuron; states that `a` lacks are 0."""
     return jnp.einsum("cd,dbn->cbn", transform[:, : a.shape[0]], a)

@@ -8,120 +8,45 @@ authors' partial code.
 """
 
 import dataclasses
-import enum
 
+from blurax.choices import (
+    Activation,
+    Backward,
+    Channels,
+    InitScale,
+    Normalise,
+    Oja,
+    Reduction,
+    Saturation,
+    Signal,
+    Source,
+    Symmetry,
+)
 from blurax.errors import require
 from blurax.frozen import added, check_types
 
+__all__ = [
+    "LARGEST_STD",
+    "Activation",
+    "Backward",
+    "Channels",
+    "Feedback",
+    "Init",
+    "InitScale",
+    "Normalise",
+    "Oja",
+    "Reduction",
+    "Rule",
+    "Saturation",
+    "Sigma",
+    "Signal",
+    "Source",
+    "Stabilise",
+    "Symmetry",
+    "Update",
+]
+
 LARGEST_STD = 1e6
-
-
-class Backward(enum.StrEnum):
-    """How (6) moves a neuron's states in the backward sweep (Fig. 9)."""
-
-    ADDITIVE = "additive"
-    """a_i^c <- σ(f a_i^c + η Σ w_ji^c μ^cd a_j^d), equation (6) as printed."""
-    MULTIPLICATIVE = "multiplicative"
-    """a_i^c <- σ(f a_i^c · η Σ w_ji^c μ^cd a_j^d)."""
-    MULTIPLICATIVE_STATE_2 = "multiplicative-state-2"
-    """Multiplicative on states 2 and up; state 1 only passes the forget gate."""
-
-
-class Symmetry(enum.StrEnum):
-    """Whether the synapse from j to i is a number of its own."""
-
-    ASYMMETRIC = "asymmetric"
-    SYMMETRIC = "symmetric"
-
-
-class Channels(enum.StrEnum):
-    """Whether a synapse holds one number for each state or one for all."""
-
-    MULTI = "multi"
-    SINGLE = "single"
-
-
-class Activation(enum.StrEnum):
-    """The scalar non-linearity φ inside σ (Fig. 12)."""
-
-    TANH = "tanh"
-    RELU = "relu"
-    SIGMOID = "sigmoid"
-    LINEAR = "linear"
-    RELU_TANH = "relu-tanh"
-
-
-class Normalise(enum.StrEnum):
-    """In which sweeps the argument of σ is normalised over the batch (sec. 3.4, Fig. 8)."""
-
-    NONE = "none"
-    FORWARD = "forward"
-    BACKWARD = "backward"
-    BOTH = "both"
-
-
-class Oja(enum.StrEnum):
-    """The inhibitory term (8) of the synapse update (App. B)."""
-
-    NONE = "none"
-    MULTIPLIER = "multiplier"
-    """Its first term with a learnable multiplier m: -m w_ij^c Σ_r (w_rj^c)²."""
-    FULL = "full"
-    """Both terms of (8), with the gates of (7)."""
-
-
-class Saturation(enum.StrEnum):
-    """How a synapse is kept from growing without bound."""
-
-    NONE = "none"
-    TANH = "tanh"
-    """w <- α tanh(w / α) after each update, α learnable."""
-    EXPONENTIAL = "exponential"
-    """The change of w is multiplied by exp(-|s| |w|), s learnable (release)."""
-    LENGTH = "length"
-    """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer, α
-    learnable. Where synapses are normalised in the sweeps, their length divides the learning rate:
-    with f~ above 1 the rate falls as they grow, down to where this bound holds it."""
-    SLOWING = "slowing"
-    """The forget gate acts the less the longer the vector of the synapses into a neuron, by
-    |w|^-exp(α), α learnable. Where synapses are normalised in the sweeps, the learning rate then
-    falls as a power of the step number in the place of exponentially: fast at first, and never
-    to a standstill."""
-
-
-class Source(enum.StrEnum):
-    """Which activations of the lower layer feed the synapse update (7)."""
-
-    BACKWARD_SWEEP = "backward-sweep"
-    """Both layers as the backward sweep left them."""
-    FORWARD_SWEEP = "forward-sweep"
-    """The lower layer as the forward sweep left it, the upper one after the backward sweep."""
-
-
-class Reduction(enum.StrEnum):
-    """How (7) reduces over the batch; a mean makes a genome independent of the batch size."""
-
-    SUM = "sum"
-    MEAN = "mean"
-
-
-class Signal(enum.StrEnum):
-    """What the feedback writes into state 2 of the last layer."""
-
-    LABEL = "label"
-    """The label, +1 or -1 for each class (with a single state it replaces the prediction)."""
-    SQUARED_ERROR = "squared-error"
-    """The gradient of ½ Σ (a - y)²: back-propagation's teacher."""
-    CROSS_ENTROPY = "cross-entropy"
-    """The gradient of softmax cross-entropy: back-propagation's teacher."""
-
-
-class InitScale(enum.StrEnum):
-    """What the standard deviation of the initial synapses refers to."""
-
-    FIXED = "fixed"
-    FAN_IN = "fan-in"
-    """Divided by the square root of the number of inputs, the bias unit among them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +78,11 @@ class Stabilise:
     normalise_last: bool = added(True)
     """Normalise the last layer like the others. Where its outputs always have variance 1 an error
     can become only so small, and learning comes to rest early."""
+    rescale: bool = added(False)
+    """Multiply normalised synapses by a learnable number for each direction (release): in the
+    sweeps, and where stored synapses are normalised their length."""
+    normalise_stored: bool = added(False)
+    """Before each step divide the stored synapses into a neuron by their length (release)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,6 +118,8 @@ class Init:
     """Standard deviation."""
     scale: InitScale = InitScale.FIXED
     """Whether `std` is taken as it is or divided by sqrt(inputs)."""
+    learned: bool = added(False)
+    """The standard deviation is a gene, which starts at `std` (release)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +152,9 @@ class Rule:
     """The feedback."""
     init: Init = dataclasses.field(default_factory=Init)
     """The initial synapses."""
+    steps: int | None = added(None)
+    """A genome for each of this many inner steps, the last one for those that follow (release);
+    None: one genome for all."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -259,6 +194,11 @@ def _check_ranges(rule: Rule) -> None:
         f"Rule.layers is {rule.layers}; give the number of synapse layers, at least 1, or None.",
     )
     require(
+        rule.steps is None or rule.steps >= 1,
+        f"Rule.steps is {rule.steps}; give the number of steps with genes of their own, at least "
+        "1, or None.",
+    )
+    require(
         rule.feedback.every >= 1,
         f"Feedback.every is {rule.feedback.every}; feedback on every n-th step needs n >= 1.",
     )
@@ -289,14 +229,39 @@ def _check_combinations(rule: Rule) -> None:
         f"Feedback.every is {rule.feedback.every}, but the steps without feedback would change "
         "nothing: switch on Update.after_forward or Rule.keep_neurons.",
     )
-    require(
-        rule.init.std > 0 or not rule.stabilise.normalise_synapses,
-        "Init.std is 0 and Stabilise.normalise_synapses is on: "
-        "a synapse vector of length 0 has no direction to normalise.",
-    )
-    stabilise = rule.stabilise
+    _check_stabilisers(rule)
+
+
+def _check_stabilisers(rule: Rule) -> None:
+    stabilise, init = rule.stabilise, rule.init
+    for name in ("normalise_synapses", "normalise_stored"):
+        require(
+            init.std > 0 or not getattr(stabilise, name),
+            f"Init.std is 0 and Stabilise.{name} is on: "
+            "a synapse vector of length 0 has no direction to normalise.",
+        )
     require(
         stabilise.normalise_last or stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH),
         "Stabilise.normalise_last is off, but no layer is normalised in the forward sweep: "
         f"Stabilise.normalise is {stabilise.normalise.value!r}.",
+    )
+    require(
+        stabilise.normalise_synapses or stabilise.normalise_stored or not stabilise.rescale,
+        "Stabilise.rescale is on, but no synapses are normalised: switch on "
+        "Stabilise.normalise_synapses or Stabilise.normalise_stored.",
+    )
+    require(
+        stabilise.saturation not in (Saturation.LENGTH, Saturation.SLOWING)
+        or not stabilise.normalise_stored,
+        f"Stabilise.saturation is {stabilise.saturation.value!r}, which goes by the length of a "
+        "synapse vector, but Stabilise.normalise_stored fixes that length.",
+    )
+    require(
+        not (init.learned and stabilise.normalise_stored),
+        "Init.learned is on, but Stabilise.normalise_stored fixes the length of every synapse "
+        "vector: the standard deviation would mean nothing.",
+    )
+    require(
+        init.std > 0 or not init.learned,
+        "Init.std is 0 and Init.learned is on: a standard deviation of 0 has no slope to follow.",
     )

@@ -19,10 +19,17 @@ Moments = tuple[Float[Array, "_ 1 _"], Float[Array, "_ 1 _"]]
 """The mean and variance of each state of each neuron over a batch, `[k, 1, n]`."""
 
 
-def moments(z: Float[Array, "k b n"]) -> Moments:
-    """The mean and variance over the batch."""
-    mean = jnp.mean(z, axis=1, keepdims=True)
-    return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+def moments(z: Float[Array, "k b n"], weights: Float[Array, " b"] | None = None) -> Moments:
+    """The mean and variance over the batch.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    if weights is None:
+        mean = jnp.mean(z, axis=1, keepdims=True)
+        return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+    mean = jnp.einsum("b,kbn->kn", weights, z)[:, None]
+    return mean, jnp.einsum("b,kbn->kn", weights, (z - mean) ** 2)[:, None]
 
 
 def normalise_activations(
@@ -63,12 +70,28 @@ def length(*parts: Float[Array, "channels _ j"]) -> Float[Array, "channels 1 j"]
 def oja_multiplier(
     w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], m: Scalar
 ) -> Float[Array, "channels _ j"]:
-    """-m w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B).
+    """-|m| w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B).
+
+    Of m only the size counts, as in the release: a negative one would make synapses explode.
 
     Args:
         square: `squared_length` of the synapses into the neuron.
     """
-    return -m * w * square
+    return -jnp.abs(m) * w * square
+
+
+def oja_activation(
+    w: Float[Array, "channels _ j"], activity: Float[Array, "channels 1 j"], m: Scalar
+) -> Float[Array, "channels _ j"]:
+    """-|m| w_ij^c Σ_b |η~| (Σ_d μ~^{cd} a_j^d)²: Oja's own term, with a learnable multiplier.
+
+    The release has it by default: in place of the length of the synapses, as in (8), the activity
+    of the neuron that they lead to, as (7) reads it.
+
+    Args:
+        activity: `rules.activity` of the upper neurons.
+    """
+    return -jnp.abs(m) * w * activity
 
 
 def oja_full(
@@ -85,6 +108,14 @@ def oja_full(
             `rules.hebbian` of this update.
     """
     return -w * ((f_tilde - 1) * square + along)
+
+
+def to_length(
+    scale: Scalar | None, *parts: Float[Array, "channels _ j"]
+) -> list[Float[Array, "channels _ j"]]:
+    """|r| w_ij / sqrt(Σ_i' w_i'j²): the synapses into a neuron, brought to the length |r|, or 1."""
+    whole = length(*parts) if scale is None else length(*parts) / jnp.abs(scale)
+    return [part / whole for part in parts]
 
 
 def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "channels i j"]:

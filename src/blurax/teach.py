@@ -11,6 +11,7 @@ from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, predict_few, unroll
 from blurax.network import Network, NetworkState
+from blurax.spec import Signal
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 
 CHUNK = 100
@@ -65,6 +66,19 @@ def squared_error(
     return jnp.mean((prediction - y) ** 2)
 
 
+def suited(genome: Genome, task: Task) -> Genome:
+    """The genome with an error signal that fits a task.
+
+    Numbers to predict have no cross-entropy: a genome that was meta-trained with its gradient gets
+    that of the squared error.
+    """
+    rule = genome.rule
+    if task.kind is Kind.CLASSES or rule.feedback.signal is not Signal.CROSS_ENTROPY:
+        return genome
+    feedback = dataclasses.replace(rule.feedback, signal=Signal.SQUARED_ERROR)
+    return dataclasses.replace(genome, rule=dataclasses.replace(rule, feedback=feedback))
+
+
 def teach(
     genome: Genome,
     network: Network,
@@ -77,6 +91,7 @@ def teach(
 
     Args:
         key: one key, or `[seeds]` of them; each gives a birth and an episode of its own.
+        genome: its error signal is made to fit the task (`suited`).
         spec: the length and batch size of the lesson.
         split: whose query draws the curve.
 
@@ -89,6 +104,7 @@ def teach(
             does not fit the network.
     """
     check_fit(network, task)
+    genome = suited(genome, task)
     network.check(genome.rule)
     keys = key[None] if key.ndim == 0 else key
     states, curves = _newborn(network, genome, keys, spec.batch), []
@@ -106,7 +122,7 @@ def _newborn(
     network: Network, genome: Genome, keys: Key[Array, " seeds"], batch: int
 ) -> NetworkState:
     def one(key: PRNGKeyArray) -> NetworkState:
-        return network.init(jax.random.fold_in(key, 0), genome.rule, batch)
+        return network.init(jax.random.fold_in(key, 0), genome, batch)
 
     return jax.vmap(one)(keys)
 
@@ -159,7 +175,7 @@ def final_score(
     """
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, split)
-    state = network.init(born, genome.rule, spec.batch)
+    state = network.init(born, genome, spec.batch)
     state, _ = unroll(genome, state, episode.x, episode.y, remat=Remat.NONE)
     prediction = predict_few(genome, state, episode.query_x, episode.x[-1])
     return curve_point(prediction, episode.query_y, task.kind).accuracy
@@ -171,7 +187,7 @@ def check_fit(network: Network, task: Task) -> None:
     require(
         (first, last) == (task.features, task.outputs),
         f"The network {network.sizes} has {first} inputs and {last} outputs, "
-        f"but task {task.name} has {task.features} features and {task.outputs} {task.kind.value}.",
+        f"but task {task.name} has {task.features} features and {task.outputs} outputs.",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from blurax.genome import Genome, NeuronGenes, SynapseGenes, at_layer
+from blurax.genome import Genome, NeuronGenes, SynapseGenes, at_layer, at_step
 from blurax.spec import Rule, Saturation
 
 
@@ -49,7 +49,22 @@ def size(genome: Genome) -> int:
 
 
 def parts(genome: Genome) -> list[Part]:
-    """The parts of a genome: each layer's, and those of the update after the forward sweep."""
+    """The parts of a genome: each step's and layer's, and the update after the forward sweep."""
+    found, steps = [], genome.rule.steps
+    for index in range(steps or 1):
+        whole = genome if index == 0 else dataclasses.replace(genome, init_std=None)
+        own = _parts_of_step(at_step(whole, index))
+        if steps is not None:
+            own = [dataclasses.replace(p, title=f"{_when(index, steps)}, {p.title}") for p in own]
+        found += own
+    return found
+
+
+def _when(index: int, steps: int) -> str:
+    return f"inner step {index + 1}" + (" and later" if index == steps - 1 else "")
+
+
+def _parts_of_step(genome: Genome) -> list[Part]:
     layers = genome.rule.layers
     found = []
     for index in range(layers or 1):
@@ -57,7 +72,11 @@ def parts(genome: Genome) -> list[Part]:
         neuron = at_layer(genome.neuron, genome.rule, index)
         synapse = at_layer(genome.synapse, genome.rule, index)
         grids = *_neuron_grids(neuron), *_synapse_grids(synapse), *_normalisation(neuron)
-        gates = *_neuron_gates(neuron), *_synapse_gates(synapse, genome.rule)
+        gates = (
+            *_neuron_gates(neuron),
+            *_synapse_gates(synapse, genome.rule),
+            *_init_gates(genome.init_std, index),
+        )
         found.append(Part(where, grids, gates))
         if genome.forward_synapse is not None:
             after = at_layer(genome.forward_synapse, genome.rule, index)
@@ -100,6 +119,15 @@ def _normalisation(genes: NeuronGenes) -> Iterator[Grid]:
 def _neuron_gates(genes: NeuronGenes) -> Iterator[Gate]:
     yield Gate("f", "f", float(genes.f))
     yield Gate("η", r"\eta", float(genes.eta))
+    if genes.forward_rescale is not None:
+        yield Gate("fwd |w|", r"|w_{\uparrow}|", float(genes.forward_rescale))
+    if genes.backward_rescale is not None:
+        yield Gate("bwd |w|", r"|w_{\downarrow}|", float(genes.backward_rescale))
+
+
+def _init_gates(std: jax.Array | None, layer: int) -> Iterator[Gate]:
+    if std is not None:
+        yield Gate("initial std", r"\mathrm{std}_0", float(np.ravel(std)[layer if std.ndim else 0]))
 
 
 def _synapse_gates(genes: SynapseGenes, rule: Rule) -> Iterator[Gate]:

@@ -28,7 +28,8 @@ def rule_words(rule: Rule) -> dict[str, str]:
 def _neuron_words(rule: Rule) -> str:
     states = f"{rule.states} state" + "s" * (rule.states > 1)
     kept = ", kept from step to step" if rule.keep_neurons else ""
-    return f"{states}{kept}, {rule.backward.value} backward sweep"
+    steps = "" if rule.steps is None else f", {rule.steps} steps with genes of their own"
+    return f"{states}{kept}, {rule.backward.value} backward sweep{steps}"
 
 
 def _synapse_words(rule: Rule) -> str:
@@ -39,7 +40,8 @@ def _synapse_words(rule: Rule) -> str:
         else "one number for all states"
     )
     fan_in = " / √inputs" if rule.init.scale is InitScale.FAN_IN else ""
-    return f"{back}, {held}, born normal with std {rule.init.std:g}{fan_in}"
+    std = f"a learned std from {rule.init.std:g}" if rule.init.learned else f"std {rule.init.std:g}"
+    return f"{back}, {held}, born normal with {std}{fan_in}"
 
 
 def _sigma_words(rule: Rule) -> str:
@@ -61,6 +63,10 @@ def _stabiliser_words(rule: Rule) -> str:
         words[-1] += " but for the last layer"
     if stabilise.normalise_synapses:
         words.append("normalised synapses")
+    if stabilise.normalise_stored:
+        words.append("normalised stored synapses")
+    if stabilise.rescale:
+        words[-1] += ", rescaled"
     if stabilise.oja is not Oja.NONE:
         words.append(f"Oja's term ({stabilise.oja.value})")
     if stabilise.saturation is not Saturation.NONE:

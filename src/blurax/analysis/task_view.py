@@ -122,6 +122,8 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
     if isinstance(task, Mixture):
         named = [(part, part.name) for part in task.tasks]
+    elif isinstance(task, ArrayTask):
+        named = [(task, "")]
     elif task.kind is Kind.NUMBERS or isinstance(task, Augmented) or _varies(task):
         named = [(task, f"episode {number}") for number in range(1, 4)]
     else:
@@ -205,15 +207,24 @@ def _paper(episode: Episode, classes: range, columns: int, side: int, colours: i
 
 
 def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
-    """The numbers to predict against the first input, each episode in a colour of its own."""
+    """The numbers to predict, each episode and each output in a colour of its own.
+
+    Against the only input, or the first principal component of several.
+    """
     figure = style.new_figure(900, 440, _title(task))
     axes = figure.subplots()
-    for number, one in enumerate(shown):
-        x, y = (np.asarray(part[0])[:EXAMPLES, 0] for part in (one.episode.x, one.episode.y))
+    series = [(one, output) for one in shown for output in range(task.outputs)]
+    for number, (one, output) in enumerate(series[:LEGEND]):
+        x, y = (np.asarray(part[0])[:EXAMPLES] for part in (one.episode.x, one.episode.y))
+        place = PCA(1).fit_transform(x)[:, 0] if task.features > 1 else x[:, 0]
         colour, marker = _look(number)
-        axes.plot(x, y, marker, color=colour, markersize=4, label=one.title)
-    _legend(axes)
-    style.tidy(axes, "input 1" if task.features > 1 else "input", "number to predict")
+        several = f"output {output + 1}" if task.outputs > 1 else ""
+        label = ", ".join(filter(None, (one.title, several)))
+        axes.plot(place, y[:, output], marker, color=colour, markersize=4, label=label)
+    if len(series) > 1:
+        _legend(axes)
+    across = "first principal component" if task.features > 1 else "input"
+    style.tidy(axes, across, "number to predict")
     return figure
 
 

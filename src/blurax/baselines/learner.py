@@ -89,7 +89,7 @@ class Taught(Learner):
 
     def born(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """A newborn network."""
-        return self.network.init(key, self.genome.rule, batch)
+        return self.network.init(key, self.genome, batch)
 
     def step(
         self,

@@ -15,6 +15,7 @@ from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Split, Task
+from blurax.teach import suited
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +132,7 @@ def record_genome(
         BluraxError: for budgets that do not grow, or if genome, network and task do not fit.
     """
     check_budgets(budgets)
+    genome = suited(genome, task)
     network.check(genome.rule)
     steps = curve_steps(budgets)
     curve = follow(

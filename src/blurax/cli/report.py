@@ -34,10 +34,10 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
 
 
 def _seen(console: Console, directory: Path) -> Findings | None:
-    """The kept genome at work; None for one with genes for each layer, which cannot be watched."""
+    """The kept genome at work; None for one with genes for each layer or step."""
     config, _ = read_config(directory)
     genome, _ = io.load_genome(directory / "best.safetensors")
-    if genome.rule.layers is not None:
+    if genome.rule.layers is not None or genome.rule.steps is not None:
         return None
     task = (config.validate_on or config.tasks)[0]
     steps = min(LONGEST, config.validation_steps or config.episode.steps)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import zlib
 from pathlib import Path
 
 import docstring_parser
@@ -14,6 +15,9 @@ from blurax.errors import BluraxError, require
 from blurax.tasks import TASKS, Augment, Entry, entry, get
 from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
 from blurax.tasks.grammar import parse
+
+LONGEST = 80
+"""Characters of a task's name in the name of a file."""
 
 
 def list_tasks(console: Console) -> None:
@@ -85,6 +89,11 @@ def _default(value: object) -> str:
 
 
 def file_name(name: str) -> str:
-    """A task's name as part of a file's name: only letters, digits and - + . = stay."""
+    """A task's name as part of a file's name: only letters, digits and - + . = stay.
+
+    A long one ends in a checksum, so that no two that differ late share a file.
+    """
     kept = "".join(c if c.isalnum() or c in "-+.=" else "_" for c in name)
-    return kept[:80].strip("._-") or "task"
+    if len(kept) > LONGEST:
+        kept = f"{kept[: LONGEST - 9]}-{zlib.crc32(name.encode()):08x}"
+    return kept.strip("._-") or "task"

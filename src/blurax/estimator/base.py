@@ -1,8 +1,9 @@
 """What both estimators share: how a genome teaches a network from arrays."""
 
-import numbers
+import itertools
 import os
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -10,21 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from blurax.errors import BluraxError
-from blurax.estimator.lesson import batches, genome_for, in_blocks, lesson, moments, scaling
+from blurax.estimator.checks import check_parameters, dense, refuse_forked, sizes
+from blurax.estimator.learning import CHUNK, SIZES, genome_for, in_blocks, learn, moments, start
+from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.genome import Genome
 from blurax.network import LayerMoments, Network, NetworkState
+from blurax.tasks.scaling import ColumnMoments
 
-CHUNK = 50
-"""Steps of one compiled unroll."""
+MEASURE_EVERY = 50
+"""Steps between two measurements of the examples held apart."""
 LEAST_STEPS = 200
-"""Of a fit that is told epochs: on few examples these are too few steps to learn anything."""
-MEASURED = 4096
-"""Training examples whose means and variances normalise the neurons in prediction, at most."""
+"""Of a fit whose length is given in epochs: fewer are too few to learn from few examples."""
 
 
 class Blur(BaseEstimator):
@@ -43,9 +44,12 @@ class Blur(BaseEstimator):
         steps: int | None = None,
         batch_size: int = 128,
         standardise: bool = True,
+        clip: float | None = 3.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 10,
+        warm_start: bool = False,
+        verbose: int | bool = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -54,82 +58,136 @@ class Blur(BaseEstimator):
         self.steps = steps
         self.batch_size = batch_size
         self.standardise = standardise
+        self.clip = clip
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.warm_start = warm_start
+        self.verbose = verbose
         self.random_state = random_state
 
-    def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Learn from `x` `[n, features]` and targets `y` `[n, outputs]` from birth."""
+    @property
+    def state_(self) -> NetworkState:
+        """The synapses that predictions are made with, averaged over the latest steps."""
+        check_is_fitted(self, "_learning")
+        return self._learning.predicting
+
+    @property
+    def moments_(self) -> LayerMoments:
+        """Means and variances that normalise the neurons in prediction."""
+        check_is_fitted(self, "_learning")
+        if self._moments is None:  # a stream that nobody asks measures nothing
+            return self._measure(self._recent)
+        return self._moments
+
+    def _fit(self, examples: Examples) -> None:
+        """Learn from an initial network on, or from the present one with `warm_start`."""
+        check_parameters(self)
         rng = check_random_state(self.random_state)
-        self._check_parameters()
-        held: list[np.ndarray] = []
+        examples, held = examples.counting(), None
         if self.early_stopping:
-            x, y, *held = self._divided(x, y, rng)
-        self._be_born(x, y, rng)
-        x, y = self._scaled(x), self._scaled_targets(y)
-        batch = min(self.batch_size, len(x))
-        chunks = -(-max(LEAST_STEPS, self.epochs * len(x) // batch) // CHUNK)
-        rows = batches(self._order, len(x), batch, self.steps or chunks * CHUNK)
-        best: tuple[float, NetworkState, LayerMoments] | None = None
-        stale, self.validation_curve_ = 0, []
-        while self.n_iter_ < len(rows) and stale < self.patience:
-            self._learn(x, y, rows[self.n_iter_ : self.n_iter_ + CHUNK])
-            if held:
-                self._measure(x)
-                score = self.score(*held)
-                self.validation_curve_.append(score)
-                stale = 0 if best is None or score > best[0] else stale + 1
-                best = (score, self.state_, self.moments_) if stale == 0 else best
+            classes = np.argmax(examples.y, axis=1) if self.classifies else None
+            kept, apart = divide(examples.y, classes, self.validation_fraction, rng)
+            examples, held = examples.at(kept), examples.at(apart)
+        if not (self.warm_start and hasattr(self, "_learning")):
+            self._start(examples, rng)
+        self._check_same(examples)
+        self._meet(examples)
+        self._recent = examples.drawn(self._order, RECENT)
+        measured = examples.drawn(self._order, SIZES[-1])
+        total = self._total_steps(examples)
+        rows = examples.batches(self._order, self.batch_size)
+        batches = itertools.islice((examples.at(next(rows)) for _ in itertools.count()), total)
+        best, stale, self.validation_curve_ = None, 0, []
+        for done in range(0, total, MEASURE_EVERY):
+            self._learn(itertools.islice(batches, MEASURE_EVERY))
+            if held is not None:
+                self._measure(measured)
+                self.validation_curve_.append(self._score_of(held))
+                stale += 1
+                if best is None or self.validation_curve_[-1] > best[0]:
+                    best, stale = (self.validation_curve_[-1], self._learning, self._moments), 0
+            self._report(min(done + MEASURE_EVERY, total), total)
+            if stale >= self.patience:
+                break
         if best is None:
-            self._measure(x)
+            self._measure(measured)
         else:
-            _, self.state_, self.moments_ = best
+            _, self._learning, self._moments = best
+        self._warn_if_diverged()
 
-    def _partial_fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        """One pass over more examples; the first call also decides how inputs are scaled."""
-        self._check_parameters()
-        if not hasattr(self, "state_"):
-            self._be_born(x, y, check_random_state(self.random_state))
-        x, y = self._scaled(x), self._scaled_targets(y)
-        batch = min(self.batch_size, len(x))
-        self._learn(x, y, batches(self._order, len(x), batch, -(-len(x) // batch)))
-        self._measure(x)
+    def _partial_fit(self, examples: Examples) -> None:
+        """One pass over more examples of a stream."""
+        check_parameters(self)
+        first = not hasattr(self, "_learning")
+        examples = examples.counting()
+        if first:
+            self._start(examples, check_random_state(self.random_state))
+        self._check_same(examples)
+        self._meet(examples)
+        recent = None if first else self._recent
+        self._learn(one_pass(examples, recent, self._order, self.batch_size))
+        met = examples if recent is None else recent.followed_by(examples)
+        self._recent = met.latest(RECENT)
+        self._moments = None
+        self._warn_if_diverged()
 
-    def _be_born(self, x: np.ndarray, y: np.ndarray, rng: np.random.RandomState) -> None:
+    def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
         given = self.usual_genome if self.genome is None else self.genome
         self.genome_ = genome_for(given, self.classifies)
-        self.shift_, self.scale_ = scaling(x) if self.standardise else (0.0, 1.0)
-        self._scale_targets(y)
-        network = Network((x.shape[1], *_sizes(self.hidden), y.shape[1]))
-        network.check(self.genome_.rule)
-        if self.genome_.rule.keep_neurons:
-            raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
+        network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
-        self.state_ = network.init(key, self.genome_.rule, self.batch_size)
+        self._learning = start(key, network, self.genome_, self.batch_size)
+        self._inputs = ColumnMoments.none(examples.x.shape[1])
+        self._moments: LayerMoments | None = None
         self.n_iter_ = 0
         self.learning_curve_: list[float] = []
 
-    def _learn(self, x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
-        """An inner step for each row of `rows`, which names the examples of its batch."""
-        self.state_, predictions = lesson(
-            self.genome_,
-            self.state_,
-            jnp.asarray(x[rows], float),
-            jnp.asarray(y[rows], float),
-            jnp.asarray(self.n_iter_, jnp.int32),
-        )
-        self.n_iter_ += len(rows)
-        pairs = zip(np.asarray(predictions), y[rows], strict=True)
-        self.learning_curve_ += [self._batch_score(predicted, told) for predicted, told in pairs]
+    def _check_same(self, examples: Examples) -> None:
+        """Raise `BluraxError` where the present network cannot go on with these examples."""
+        wanted = (examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1])
+        if self._learning.network.sizes != wanted:
+            raise BluraxError(
+                f"hidden and the data make a network of sizes {wanted}, but the one to go on with "
+                f"has {self._learning.network.sizes}; warm_start=False starts a new one."
+            )
 
-    def _measure(self, x: np.ndarray) -> None:
-        """Means and variances for prediction, so that it does not depend on what else is asked."""
-        few = x if len(x) <= MEASURED else x[self._order.permutation(len(x))[:MEASURED]]
-        self.moments_ = moments(self.genome_, self.state_, jnp.asarray(few, float))
-        numbers_now = jax.tree.leaves((self.state_.synapses, self.moments_))
-        if not all(np.isfinite(leaf).all() for leaf in numbers_now):
+    def _meet(self, examples: Examples) -> None:
+        """Take examples into the running scale of the inputs."""
+        self._inputs = self._inputs.update(examples.x, examples.weights)
+
+    def _total_steps(self, examples: Examples) -> int:
+        if self.steps is not None:
+            return int(self.steps)
+        steps = max(LEAST_STEPS, self.epochs * examples.places // self.batch_size)
+        return -(-steps // MEASURE_EVERY) * MEASURE_EVERY
+
+    def _learn(self, batches: Iterable[Examples]) -> None:
+        """A step on each batch."""
+        batches = iter(batches)
+        while chunk := list(itertools.islice(batches, CHUNK)):
+            x = np.zeros((CHUNK, self.batch_size, chunk[0].x.shape[1]), jnp.zeros(0).dtype)
+            y = np.zeros((CHUNK, self.batch_size, chunk[0].y.shape[1]), x.dtype)
+            for i, batch in enumerate(chunk):
+                x[i], y[i] = self._scaled(batch.x), self._scaled_targets(batch.y)
+            count = jnp.asarray(len(chunk), jnp.int32)
+            self._learning, predictions = learn(
+                self.genome_, self._learning, jnp.asarray(x), jnp.asarray(y), count
+            )
+            self.n_iter_ += len(chunk)
+            pairs = zip(np.asarray(predictions)[: len(chunk)], y, strict=False)
+            self.learning_curve_ += [self._batch_score(found, right) for found, right in pairs]
+
+    def _measure(self, examples: Examples) -> LayerMoments:
+        """Means and variances for prediction, so that an answer does not depend on others."""
+        x, weights = self._scaled(examples.x), examples.weights
+        self._moments = moments(self.genome_, self._learning, x, weights)
+        return self._moments
+
+    def _warn_if_diverged(self) -> None:
+        found = jax.tree.leaves((self._learning.average, self._moments))
+        if not all(np.isfinite(leaf).all() for leaf in found):
             warnings.warn(
                 f"The network diverged within {self.n_iter_} steps: its synapses are no longer "
                 "numbers, its predictions mean nothing. Fewer steps or another genome may help.",
@@ -137,75 +195,39 @@ class Blur(BaseEstimator):
                 stacklevel=4,
             )
 
+    def _report(self, done: int, total: int) -> None:
+        """With `verbose`, one line on the latest steps."""
+        if not self.verbose:
+            return
+        line = f"step {done} of {total}, score {np.mean(self.learning_curve_[-MEASURE_EVERY:]):.3f}"
+        if self.validation_curve_:
+            line += f", held apart {self.validation_curve_[-1]:.3f}"
+        print(f"{type(self).__name__}: {line}")
+
     def _outputs(self, x: Any) -> np.ndarray:
-        check_is_fitted(self, "moments_")
-        found: Any = validate_data(self, x, reset=False, dtype=np.float64)
-        return in_blocks(self.genome_, self.state_, self.moments_, self._scaled(found))
+        check_is_fitted(self, "_learning")
+        refuse_forked()
+        return self._answers(dense(self, x, reset=False))
+
+    def _answers(self, x: np.ndarray) -> np.ndarray:
+        return in_blocks(self.genome_, self._learning, self.moments_, x, self._scaled)
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
-        return (x - self.shift_) * self.scale_
+        """Inputs as the network reads them."""
+        if not self.standardise:
+            return x
+        found = self._inputs.standardise(x)
+        return found if self.clip is None else np.clip(found, -self.clip, self.clip)
 
-    def _divided(self, x: np.ndarray, y: np.ndarray, rng: np.random.RandomState) -> list:
-        """Training examples, and validation ones held apart as the user gave them.
-
-        Of each class the same share, where there are examples enough for that.
-        """
-        told = self._as_given(y)
-        share, rows = self.validation_fraction, np.arange(len(x))
-        classes = np.argmax(y, axis=1) if self.classifies else None
-        if classes is not None:
-            few = np.bincount(classes, minlength=y.shape[1]).min() < 2
-            scarce = min(share, 1 - share) * len(x) < y.shape[1] + 1
-            classes = None if few or scarce else classes
-        kept, held = train_test_split(rows, test_size=share, random_state=rng, stratify=classes)
-        return [x[kept], y[kept], x[held], told[held]]
-
-    def _check_parameters(self) -> None:
-        _sizes(self.hidden)
-        for name in ("standardise", "early_stopping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_):
-                raise BluraxError(f"{name} is {value!r}; it takes True or False.")
-        for name in ("epochs", "steps", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is None and name == "steps":
-                continue
-            if value is None or not _is_whole(value) or value < 1:
-                raise BluraxError(f"{name} is {value!r}; it takes a whole number >= 1.")
-        if not 0 < self.validation_fraction < 1:
-            value = self.validation_fraction
-            raise BluraxError(f"validation_fraction is {value!r}; it takes a number from 0 to 1.")
-
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
         """Given by scikit-learn's mixins."""
         raise NotImplementedError
 
-    def _scale_targets(self, y: np.ndarray) -> None:
+    def _score_of(self, held: Examples) -> float:
         raise NotImplementedError
 
     def _scaled_targets(self, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
-    def _as_given(self, y: np.ndarray) -> np.ndarray:
+    def _batch_score(self, predicted: np.ndarray, right: np.ndarray) -> float:
         raise NotImplementedError
-
-    def _batch_score(self, predicted: np.ndarray, told: np.ndarray) -> float:
-        raise NotImplementedError
-
-
-def validated(estimator: BaseEstimator, x: Any, y: Any, **options: Any) -> Any:
-    """Examples and targets as arrays, checked as scikit-learn does."""
-    return validate_data(estimator, x, y, dtype=np.float64, **options)
-
-
-def _sizes(hidden: Any) -> tuple[int, ...]:
-    """The sizes of the hidden layers; a single number is a single layer."""
-    sizes = (hidden,) if _is_whole(hidden) else hidden
-    listed = isinstance(sizes, tuple | list | np.ndarray)
-    if not listed or not all(_is_whole(size) and size >= 1 for size in sizes):
-        raise BluraxError(f"hidden is {hidden!r}; it takes one whole number >= 1 or several.")
-    return tuple(int(size) for size in sizes)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

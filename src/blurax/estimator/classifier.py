@@ -1,13 +1,20 @@
 """`BlurClassifier`: a genome teaches a network to tell classes apart, in scikit-learn's manner."""
 
+import os
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from blurax.errors import BluraxError
-from blurax.estimator.base import Blur, validated
+from blurax.estimator.base import Blur
+from blurax.estimator.checks import dense, refuse_forked, refuse_many_labels, weighed
+from blurax.estimator.rows import Examples
+from blurax.genome import Genome
 
 
 class BlurClassifier(ClassifierMixin, Blur):
@@ -15,16 +22,22 @@ class BlurClassifier(ClassifierMixin, Blur):
 
     Args:
         hidden: the sizes of the hidden layers; a number is a single layer.
-        genome: a name of the zoo, a path, or a `Genome`; `steady` if None (`smooth` for numbers).
+        genome: a name of the zoo, a path, or a `Genome`; `default` if None.
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made.
         steps: the number of inner steps; then `epochs` means nothing.
-        batch_size: examples in each step; all of them where there are fewer.
+        batch_size: examples in each step; where there are fewer, they are repeated.
         standardise: bring each feature to mean 0 and variance 1 first.
+        clip: standardised features are kept within this many standard deviations; None: as they
+            are.
         early_stopping: hold some examples apart, and stop when their score has not risen in
             `patience` measurements, one every 50 steps; the best network is kept.
-        validation_fraction: how many are held apart.
+        validation_fraction: how many are held apart, of each class alike but two at least.
         patience: measurements without a rise.
-        random_state: of the birth and the order of examples.
+        warm_start: `fit` goes on with the network there is.
+        verbose: print a line every 50 steps.
+        random_state: of the initial network and the order of examples.
+        class_weight: a dictionary from labels to weights; "balanced": each class counts alike;
+            None: each example does.
 
     Attributes:
         classes_: the labels.
@@ -32,7 +45,7 @@ class BlurClassifier(ClassifierMixin, Blur):
         validation_curve_: with `early_stopping`, the accuracy on the examples held apart.
         n_iter_: inner steps made.
         genome_: the genome that taught.
-        state_: the synapses.
+        state_: the synapses that predictions are made with.
         moments_: means and variances that normalise the neurons in prediction.
 
     Raises:
@@ -40,30 +53,102 @@ class BlurClassifier(ClassifierMixin, Blur):
     """
 
     classifies = True
-    usual_genome = "steady"
+    usual_genome = "default"
 
-    def fit(self, X: Any, y: Any) -> "BlurClassifier":  # noqa: N803
-        """Learn from examples `X` `[n, features]` and labels `y` `[n]`, words or numbers."""
-        x, y = validated(self, X, y)
+    def __init__(
+        self,
+        hidden: int | tuple[int, ...] = (256, 128),
+        *,
+        genome: "str | os.PathLike[str] | Genome | None" = None,
+        epochs: int = 5,
+        steps: int | None = None,
+        batch_size: int = 128,
+        standardise: bool = True,
+        clip: float | None = 3.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        warm_start: bool = False,
+        verbose: int | bool = False,
+        random_state: Any = None,
+        class_weight: "dict[Any, float] | str | None" = None,
+    ) -> None:
+        super().__init__(
+            hidden,
+            genome=genome,
+            epochs=epochs,
+            steps=steps,
+            batch_size=batch_size,
+            standardise=standardise,
+            clip=clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "BlurClassifier":  # noqa: N803
+        """Learn from examples `X` `[n, features]` and labels `y` `[n]`, words or numbers.
+
+        Args:
+            sample_weight: how much each example counts, `[n]`: 0 is as good as leaving it out, 2
+                as having it twice; 1 each if None.
+        """
+        refuse_forked()
+        refuse_many_labels(y)
+        x, y = dense(self, X, y=y)
         check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        self._fit(x, self._signed(y))
+        weights = weighed(sample_weight, x)
+        labels = np.unique(y[weights > 0])
+        if self.warm_start and hasattr(self, "_learning"):
+            self._refuse_other_classes(labels)
+        self.classes_ = labels
+        present = weights > 0  # a class that counts nothing is no class
+        examples = self._examples(x[present], y[present], weights[present])
+        self._fit(examples)
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "BlurClassifier":  # noqa: N803
+    def partial_fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+    ) -> "BlurClassifier":
         """Learn from more examples, in one pass; the first call names all `classes`."""
-        first = not hasattr(self, "state_")
-        x, y = validated(self, X, y, reset=first)
+        refuse_forked()
+        refuse_many_labels(y)
+        first = not hasattr(self, "_learning")
+        x, y = dense(self, X, y=y, reset=first)
         check_classification_targets(y)
         if first:
             self.classes_ = np.unique(y if classes is None else classes)
-        self._partial_fit(x, self._signed(y))
+        elif classes is not None:
+            self._refuse_other_classes(np.unique(classes))
+        if isinstance(self.class_weight, str):
+            raise BluraxError(
+                f"class_weight is {self.class_weight!r}, which needs all examples at once; "
+                "partial_fit takes a dictionary, such as "
+                "sklearn.utils.class_weight.compute_class_weight gives from a sample."
+            )
+        self._partial_fit(self._examples(x, y, weighed(sample_weight, x)))
         return self
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The logarithm of `predict_proba`, exact where a probability is too small to hold."""
+        return log_softmax(self._outputs(X), axis=1)
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """The probability of each class, `[n, classes]`, in the order of `classes_`."""
-        outputs = self._outputs(X)
-        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        odds = np.exp(self.predict_log_proba(X))
         return odds / odds.sum(axis=1, keepdims=True)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -71,7 +156,7 @@ class BlurClassifier(ClassifierMixin, Blur):
         best = np.argmax(self._outputs(X), axis=1)
         return self.classes_[best]
 
-    def _signed(self, y: np.ndarray) -> np.ndarray:
+    def _examples(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Examples:
         """Labels as +1 for the right class and -1 for the others, `[n, classes]`."""
         if len(self.classes_) < 2:
             raise BluraxError("The labels hold 1 class; a classifier takes two classes or more.")
@@ -80,16 +165,38 @@ class BlurClassifier(ClassifierMixin, Blur):
             raise BluraxError(
                 f"The label {str(strange[0])!r} is none of the classes {self.classes_}."
             )
-        return np.where(y[:, None] == self.classes_, 1.0, -1.0)
+        signed = np.where(y[:, None] == self.classes_, 1.0, -1.0)
+        return Examples(x, signed, weights * self._class_weights(y))
 
-    def _scale_targets(self, y: np.ndarray) -> None:
-        """Labels have one scale."""
+    def _class_weights(self, y: np.ndarray) -> np.ndarray:
+        given = self.class_weight
+        if given is None:
+            return np.ones(len(y))
+        if not (isinstance(given, dict) or given == "balanced"):
+            raise BluraxError(
+                f"class_weight is {given!r}; it takes 'balanced', None, or a dictionary from "
+                "labels to weights."
+            )
+        unknown = [] if isinstance(given, str) else [c for c in given if c not in self.classes_]
+        if unknown:
+            raise BluraxError(
+                f"class_weight names {unknown[0]!r}, which is none of the classes {self.classes_}."
+            )
+        return np.asarray(compute_sample_weight(given, y), np.float64)
+
+    def _refuse_other_classes(self, classes: np.ndarray) -> None:
+        if not np.array_equal(classes, self.classes_):
+            raise BluraxError(
+                f"classes are {classes}, but the network has learned to tell {self.classes_} "
+                "apart; a new estimator takes others."
+            )
 
     def _scaled_targets(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def _as_given(self, y: np.ndarray) -> np.ndarray:
-        return self.classes_[np.argmax(y, axis=1)]
+    def _score_of(self, held: Examples) -> float:
+        right, found = np.argmax(held.y, axis=1), np.argmax(self._answers(held.x), axis=1)
+        return float(accuracy_score(right, found, sample_weight=held.weights))
 
-    def _batch_score(self, predicted: np.ndarray, told: np.ndarray) -> float:
-        return float(np.mean(np.argmax(predicted, axis=1) == np.argmax(told, axis=1)))
+    def _batch_score(self, predicted: np.ndarray, right: np.ndarray) -> float:
+        return float(np.mean(np.argmax(predicted, axis=1) == np.argmax(right, axis=1)))

@@ -35,6 +35,8 @@ TERMS = {
     "forward: + = 0": ("neuron.forward_shift", 0.0),
     "backward: × = 1": ("neuron.backward_scale", 1.0),
     "backward: + = 0": ("neuron.backward_shift", 0.0),
+    "forward: |w| = 1": ("neuron.forward_rescale", 1.0),
+    "backward: |w| = 1": ("neuron.backward_rescale", 1.0),
     "unsupervised: η~ = 0": ("forward_synapse.eta_tilde", 0.0),
 }
 """The leaf of each term, and the value with which it does nothing."""

@@ -24,7 +24,7 @@ from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Task, get
-from blurax.teach import network_for, parse_hidden
+from blurax.teach import network_for, parse_hidden, suited
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
 
@@ -96,9 +96,9 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             and a genome do not fit each other; nothing is written then.
     """
     learned = named(genomes)[1]
-    for _, _, network in _places(plan):
+    for _, task, network in _places(plan):
         for genome in learned:
-            network.check(genome.rule)
+            network.check(suited(genome, task).rule)
     if (directory / PLAN).exists():
         require(
             read_plan(directory) == plan,

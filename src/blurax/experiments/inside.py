@@ -39,12 +39,13 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
 
     Raises:
         BluraxError: if genome, network and task do not fit, or the genome has numbers for each
-            layer.
+            layer or step.
     """
     network = network_for(task, parse_hidden(hidden))
     network.check(genome.rule)
     require(
-        genome.rule.layers is None, "A genome with numbers for each layer cannot be looked into."
+        genome.rule.layers is None and genome.rule.steps is None,
+        "A genome with numbers for each layer or each step cannot be looked into.",
     )
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
@@ -117,7 +118,7 @@ def _watched(
             return moved, _Seen(point.accuracy, *each)
 
         batches = jnp.arange(spec.steps), episode.x, episode.y
-        state = network.init(born, genome.rule, spec.batch)
+        state = network.init(born, genome, spec.batch)
         return jax.lax.scan(body, state, batches)[1]
 
     return jax.vmap(one)(keys)

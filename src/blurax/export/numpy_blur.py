@@ -74,27 +74,30 @@ def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def newborn(rule, sizes, rng, dtype=np.float32):
-    """A network with normal synapses: a list of (forward, bias, backward) for each layer."""
+def newborn(rule, sizes, rng, genes=None, dtype=np.float32):
+    """A network with normal synapses: a list of (forward, bias, backward) for each layer.
+
+    Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
+    """
     k = rule["states"] if rule["channels"] == "multi" else 1
 
-    def normal(*shape):
-        return (rng.normal(size=shape) * _std(rule, shape[1])).astype(dtype)
+    def normal(layer, *shape):
+        return (rng.normal(size=shape) * _std(rule, shape[1], genes, layer)).astype(dtype)
 
     layers = []
     for l in range(len(sizes) - 1):
         i, j = sizes[l], sizes[l + 1]
-        up, down = normal(k, i + 1, j), None
+        up, down = normal(l, k, i + 1, j), None
         if rule["symmetry"] == "asymmetric" and l > 0:
-            down = normal(k, j, i)
+            down = normal(l, k, j, i)
         layers.append((up[:, :-1], up[:, -1:], down))
     return {"synapses": layers, "neurons": None, "steps": 0}
 
 
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
-    synapses, steps = network["synapses"], network["steps"]
-    genes, x, y = _cast(synapses, genes, x, y)
+    steps = network["steps"]
+    genes, synapses, x, y = _now(rule, genes, network, x, y)
     predicted, _ = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
     if rule["update"]["after_forward"]:
         synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
@@ -109,33 +112,25 @@ def step(rule, genes, network, x, y):
 
 def observe(rule, genes, network, x):
     """The network with the means and variances of these examples, by which it then predicts."""
-    genes, x = _cast(network["synapses"], genes, x)
+    genes, synapses, x = _now(rule, genes, network, x)
     if len(x) < 2 and rule["stabilise"]["normalise"] in ("forward", "both"):
         raise ValueError(
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
-    start = _resting(rule, network["synapses"], x, None)
-    return {**network, "moments": _forward(rule, genes, network["synapses"], start)[1]}
+    moments = _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[1]
+    return {**network, "moments": moments}
 
 
 def predict(rule, genes, network, x):
     """What the last layer says of each example, [batch, outputs], whatever the others are."""
-    synapses, batch, known = network["synapses"], network.get("batch"), network.get("moments")
+    batch, known = network.get("batch"), network.get("moments")
     if known is None:
         known = observe(rule, genes, network, x if batch is None else batch)["moments"]
         if batch is not None:
             network["moments"] = known  # once for all predictions of this network
-    genes, x = _cast(synapses, genes, x)
+    genes, synapses, x = _now(rule, genes, network, x)
     return _forward(rule, genes, synapses, _resting(rule, synapses, x, None), known)[0][-1][0]
-
-
-def _cast(synapses, genes, *arrays):
-    """The genes, x and y in the dtype of the synapses."""
-    w = synapses[0][0]
-    arrays = [np.asarray(array, w.dtype) for array in arrays]
-    _check(synapses, *arrays)
-    return {name: np.asarray(gene, w.dtype) for name, gene in genes.items()}, *arrays
 
 
 def _check(synapses, x, y=None):
@@ -155,9 +150,42 @@ def _latest(batch, x):
     return np.concatenate([batch, x])[-len(batch) :]
 
 
-def _std(rule, inputs):
+def _std(rule, inputs, genes, layer):
     scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
+    if rule["init"].get("learned", False):
+        if genes is None:
+            raise ValueError("newborn: the rule's init is learned; give the genes as well.")
+        return np.abs(np.asarray(_gene(rule, genes, "init_std", layer))) / scale
     return rule["init"]["std"] / scale
+
+
+def _now(rule, genes, network, *arrays):
+    """The genes in force in this step, the synapses with which it begins, and x and y.
+
+    All in the dtype of the synapses.
+    """
+    count, synapses = rule.get("steps"), network["synapses"]
+    w = synapses[0][0]
+    arrays = [np.asarray(array, w.dtype) for array in arrays]
+    _check(synapses, *arrays)
+    genes = {name: np.asarray(gene, w.dtype) for name, gene in genes.items()}
+    if count is not None:
+        now = min(network["steps"], count - 1)
+        genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
+    if not rule["stabilise"].get("normalise_stored", False):
+        return genes, synapses, *arrays
+    new = []
+    for l, (w, bias, down) in enumerate(synapses):
+        up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
+        if down is not None:
+            (down,) = _to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)
+        new.append((*up, down))
+    return genes, new, *arrays
+
+
+def _to_length(scale, *into):
+    length = _length(*into)
+    return [w / length if scale is None else w * (np.abs(scale) / length) for w in into]
 
 
 def _resting(rule, synapses, x, kept):
@@ -178,10 +206,11 @@ def _forward(rule, genes, synapses, neurons, known=None):
     """
     neurons, used, stable = list(neurons), [], rule["stabilise"]
     for l, (w, bias, _) in enumerate(synapses):
-        nu, f, eta, scale, shift = (
+        nu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("nu", "f", "eta", "forward_scale", "forward_shift")
+            for name in ("nu", "f", "eta", "forward_scale", "forward_shift", "forward_rescale")
         )
+        eta = _rescaled(stable, eta, rescale)
         z = _transmit(w, eta * nu, neurons[l])
         z += (eta * nu).sum(axis=1)[:, None, None] * bias
         if stable["normalise_synapses"]:
@@ -220,10 +249,11 @@ def _backward(rule, genes, synapses, neurons):
     """(6), layer by layer downwards."""
     neurons = list(neurons)
     for l in reversed(range(1, len(synapses))):
-        mu, f, eta, scale, shift = (
+        mu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("mu", "f", "eta", "backward_scale", "backward_shift")
+            for name in ("mu", "f", "eta", "backward_scale", "backward_shift", "backward_rescale")
         )
+        eta = _rescaled(rule["stabilise"], eta, rescale)
         w, _, down = synapses[l]
         down = np.swapaxes(w, 1, 2) if down is None else down
         z, kept = _transmit(down, eta * mu, neurons[l + 1]), f * neurons[l]
@@ -253,9 +283,10 @@ def _update(rule, genes, which, synapses, lower, upper):
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = np.ones((len(a_j), a_j.shape[1], 1), a_j.dtype)
         changes = _hebbian(own, rate, a_j, a_i, one)
-        up = _stabilised(rule, own, [w, bias], changes)
+        up = _stabilised(rule, own, [w, bias], changes, _activity(rule, own, rate, a_j))
         if down is not None:
-            (down,) = _stabilised(rule, own, [down], _hebbian(own, rate, a_i, a_j))
+            changes, activity = _hebbian(own, rate, a_i, a_j), _activity(rule, own, rate, a_i)
+            (down,) = _stabilised(rule, own, [down], changes, activity)
         new.append((*up, down))
     return new
 
@@ -269,33 +300,43 @@ def _hebbian(own, rate, a_j, *below):
     return [np.swapaxes(a, 1, 2) @ after for a in before]
 
 
+def _activity(rule, own, rate, a_j):
+    """|η~| (Σ_d μ~^{cd} a_j^d)² over the batch, what Oja's own term multiplies synapses with."""
+    if rule["stabilise"]["oja"] != "activation":
+        return None
+    return np.abs(rate) * np.square(_mix(own["mu_tilde"], a_j)).sum(axis=1, keepdims=True)
+
+
 def _inhibition(before, gene):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
     share = 1 / (1 + np.exp(-gene))
-    alike = sum(a @ np.swapaxes(a, 1, 2) for a in before)
+    first, *others = (a @ np.swapaxes(a, 1, 2) for a in before)
+    alike = sum(others, first)
     mean = np.diagonal(alike, axis1=1, axis2=2).mean(axis=1)[:, None, None]
     unit = np.eye(alike.shape[1], dtype=alike.dtype)
     return (1 - share) * unit + share * alike / np.where(mean > 0, mean, 1)
 
 
-def _stabilised(rule, own, old, changes):
+def _stabilised(rule, own, old, changes, activity):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
-    if stable["saturation"] == "slowing" or stable["oja"] != "none":
-        square = _into(w**2 for w in old)
     if stable["saturation"] == "slowing":
-        f_tilde = 1 + (f_tilde - 1) * np.maximum(square, 1) ** (-0.5 * np.exp(bound))
+        f_tilde = 1 + (f_tilde - 1) * np.maximum(_square(old), 1) ** (-0.5 * np.exp(bound))
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
-        new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
+        inhibition = np.abs(own["oja"]) * _square(old)
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
+    if stable["oja"] == "activation":
+        inhibition = np.abs(own["oja"]) * activity
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
-        inhibition = (f_tilde - 1) * square + along
+        inhibition = (f_tilde - 1) * _square(old) + along
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["saturation"] == "tanh":
         new = [bound * np.tanh(n / bound) for n in new]
     if stable["saturation"] == "length":
-        longest = np.exp(bound) / np.sqrt(_into(n**2 for n in new) + 1e-9)
+        longest = np.exp(bound) / np.sqrt(_square(new) + 1e-9)
         new = [n * np.minimum(1.0, longest) for n in new]
     if stable["saturation"] == "exponential":
         damped = [np.exp(-np.abs(bound) * np.abs(w)) for w in old]
@@ -303,8 +344,14 @@ def _stabilised(rule, own, old, changes):
     return new
 
 
+def _square(parts):
+    """The squared length of what leads into each neuron."""
+    return _into(part**2 for part in parts)
+
+
 def _into(parts):
-    return sum(part.sum(axis=1, keepdims=True) for part in parts)
+    first, *others = (part.sum(axis=1, keepdims=True) for part in parts)
+    return sum(others, first)
 
 
 def _transmit(w, transform, a):
@@ -323,8 +370,12 @@ def _mix(transform, a):
     return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(-1, batch, n)
 
 
+def _rescaled(stable, eta, rescale):
+    return eta if rescale is None or not stable["normalise_synapses"] else eta * rescale
+
+
 def _length(*into):
-    return np.sqrt(_into(w**2 for w in into) + 1e-9)
+    return np.sqrt(_square(into) + 1e-9)
 
 
 def _moments(z):

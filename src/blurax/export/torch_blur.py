@@ -77,28 +77,31 @@ def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu"):
-    """A network with normal synapses: a list of (forward, bias, backward) for each layer."""
+def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
+    """A network with normal synapses: a list of (forward, bias, backward) for each layer.
+
+    Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
+    """
     k = rule["states"] if rule["channels"] == "multi" else 1
 
-    def normal(*shape):
+    def normal(layer, *shape):
         drawn = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
-        return (drawn * _std(rule, shape[1])).to(device)
+        return (drawn.to(device) * _std(rule, shape[1], genes, layer)).to(device, dtype)
 
     layers = []
     for l in range(len(sizes) - 1):
         i, j = sizes[l], sizes[l + 1]
-        up, down = normal(k, i + 1, j), None
+        up, down = normal(l, k, i + 1, j), None
         if rule["symmetry"] == "asymmetric" and l > 0:
-            down = normal(k, j, i)
+            down = normal(l, k, j, i)
         layers.append((up[:, :-1], up[:, -1:], down))
     return {"synapses": layers, "neurons": None, "steps": 0}
 
 
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
-    synapses, steps = network["synapses"], network["steps"]
-    genes, x, y = _cast(synapses, genes, x, y)
+    steps = network["steps"]
+    genes, synapses, x, y = _now(rule, genes, network, x, y)
     predicted, _ = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
     if rule["update"]["after_forward"]:
         synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
@@ -113,34 +116,26 @@ def step(rule, genes, network, x, y):
 
 def observe(rule, genes, network, x):
     """The network with the means and variances of these examples, by which it then predicts."""
-    genes, x = _cast(network["synapses"], genes, x)
+    genes, synapses, x = _now(rule, genes, network, x)
     if len(x) < 2 and rule["stabilise"]["normalise"] in ("forward", "both"):
         raise ValueError(
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
-    start = _resting(rule, network["synapses"], x, None)
-    return {**network, "moments": _forward(rule, genes, network["synapses"], start)[1]}
+    moments = _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[1]
+    return {**network, "moments": moments}
 
 
 def predict(rule, genes, network, x):
     """What the last layer says of each example, [batch, outputs], whatever the others are."""
-    synapses, batch, known = network["synapses"], network.get("batch"), network.get("moments")
+    batch, known = network.get("batch"), network.get("moments")
     if known is None:
         known = observe(rule, genes, network, x if batch is None else batch)["moments"]
-        parts = [*genes.values(), *(part for layer in synapses for part in layer[:2])]
+        parts = [*genes.values(), *(part for layer in network["synapses"] for part in layer[:2])]
         if batch is not None and not any(part.requires_grad for part in [batch, *parts]):
             network["moments"] = known  # once for all predictions of this network
-    genes, x = _cast(synapses, genes, x)
+    genes, synapses, x = _now(rule, genes, network, x)
     return _forward(rule, genes, synapses, _resting(rule, synapses, x, None), known)[0][-1][0]
-
-
-def _cast(synapses, genes, *arrays):
-    """The genes, x and y in the dtype of the synapses."""
-    w = synapses[0][0]
-    arrays = [array.to(w.dtype) for array in arrays]
-    _check(synapses, *arrays)
-    return {name: gene.to(w.dtype) for name, gene in genes.items()}, *arrays
 
 
 def _check(synapses, x, y=None):
@@ -160,9 +155,42 @@ def _latest(batch, x):
     return torch.cat([batch, x])[-len(batch) :]
 
 
-def _std(rule, inputs):
+def _std(rule, inputs, genes, layer):
     scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
+    if rule["init"].get("learned", False):
+        if genes is None:
+            raise ValueError("newborn: the rule's init is learned; give the genes as well.")
+        return torch.abs(_gene(rule, genes, "init_std", layer)) / scale
     return rule["init"]["std"] / scale
+
+
+def _now(rule, genes, network, *arrays):
+    """The genes in force in this step, the synapses with which it begins, and x and y.
+
+    All in the dtype of the synapses.
+    """
+    count, synapses = rule.get("steps"), network["synapses"]
+    w = synapses[0][0]
+    arrays = [array.to(w.dtype) for array in arrays]
+    _check(synapses, *arrays)
+    genes = {name: gene.to(w.dtype) for name, gene in genes.items()}
+    if count is not None:
+        now = min(network["steps"], count - 1)
+        genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
+    if not rule["stabilise"].get("normalise_stored", False):
+        return genes, synapses, *arrays
+    new = []
+    for l, (w, bias, down) in enumerate(synapses):
+        up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
+        if down is not None:
+            (down,) = _to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)
+        new.append((*up, down))
+    return genes, new, *arrays
+
+
+def _to_length(scale, *into):
+    length = _length(*into)
+    return [w / length if scale is None else w * (torch.abs(scale) / length) for w in into]
 
 
 def _resting(rule, synapses, x, kept):
@@ -183,10 +211,11 @@ def _forward(rule, genes, synapses, neurons, known=None):
     """
     neurons, used, stable = list(neurons), [], rule["stabilise"]
     for l, (w, bias, _) in enumerate(synapses):
-        nu, f, eta, scale, shift = (
+        nu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("nu", "f", "eta", "forward_scale", "forward_shift")
+            for name in ("nu", "f", "eta", "forward_scale", "forward_shift", "forward_rescale")
         )
+        eta = _rescaled(stable, eta, rescale)
         z = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(1)[:, None, None] * bias
         if stable["normalise_synapses"]:
             z = z / _length(w, bias)
@@ -223,10 +252,11 @@ def _backward(rule, genes, synapses, neurons):
     """(6), layer by layer downwards."""
     neurons = list(neurons)
     for l in reversed(range(1, len(synapses))):
-        mu, f, eta, scale, shift = (
+        mu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("mu", "f", "eta", "backward_scale", "backward_shift")
+            for name in ("mu", "f", "eta", "backward_scale", "backward_shift", "backward_rescale")
         )
+        eta = _rescaled(rule["stabilise"], eta, rescale)
         w, _, down = synapses[l]
         down = w.transpose(1, 2) if down is None else down
         z, kept = _transmit(down, eta * mu, neurons[l + 1]), f * neurons[l]
@@ -255,9 +285,10 @@ def _update(rule, genes, which, synapses, lower, upper):
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
         changes = _hebbian(own, rate, a_j, a_i, one)
-        up = _stabilised(rule, own, [w, bias], changes)
+        up = _stabilised(rule, own, [w, bias], changes, _activity(rule, own, rate, a_j))
         if down is not None:
-            (down,) = _stabilised(rule, own, [down], _hebbian(own, rate, a_i, a_j))
+            changes, activity = _hebbian(own, rate, a_i, a_j), _activity(rule, own, rate, a_i)
+            (down,) = _stabilised(rule, own, [down], changes, activity)
         new.append((*up, down))
     return new
 
@@ -271,33 +302,45 @@ def _hebbian(own, rate, a_j, *below):
     return [a.transpose(1, 2) @ after for a in before]
 
 
+def _activity(rule, own, rate, a_j):
+    """|η~| (Σ_d μ~^{cd} a_j^d)² over the batch, what Oja's own term multiplies synapses with."""
+    if rule["stabilise"]["oja"] != "activation":
+        return None
+    return torch.abs(rate) * torch.square(_mix(own["mu_tilde"], a_j)).sum(1, keepdim=True)
+
+
 def _inhibition(before, gene):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
     share = torch.sigmoid(gene)
-    alike = sum(a @ a.transpose(1, 2) for a in before)
+    first, *others = (a @ a.transpose(1, 2) for a in before)
+    alike = sum(others, first)
     mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
     unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
     return (1 - share) * unit + share * alike / torch.where(mean > 0, mean, 1)
 
 
-def _stabilised(rule, own, old, changes):
+def _stabilised(rule, own, old, changes, activity):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
-    if stable["saturation"] == "slowing" or stable["oja"] != "none":
-        square = _into(w**2 for w in old)
     if stable["saturation"] == "slowing":
-        f_tilde = 1 + (f_tilde - 1) * torch.clamp(square, min=1.0) ** (-0.5 * torch.exp(bound))
+        f_tilde = 1 + (f_tilde - 1) * torch.clamp(_square(old), min=1.0) ** (
+            -0.5 * torch.exp(bound)
+        )
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
-        new = [n - own["oja"] * w * square for n, w in zip(new, old, strict=True)]
+        inhibition = torch.abs(own["oja"]) * _square(old)
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
+    if stable["oja"] == "activation":
+        inhibition = torch.abs(own["oja"]) * activity
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
-        inhibition = (f_tilde - 1) * square + along
+        inhibition = (f_tilde - 1) * _square(old) + along
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["saturation"] == "tanh":
         new = [bound * torch.tanh(n / bound) for n in new]
     if stable["saturation"] == "length":
-        longest = torch.exp(bound) / torch.sqrt(_into(n**2 for n in new) + 1e-9)
+        longest = torch.exp(bound) / torch.sqrt(_square(new) + 1e-9)
         new = [n * longest.clamp(max=1.0) for n in new]
     if stable["saturation"] == "exponential":
         damped = [torch.exp(-bound.abs() * w.abs()) for w in old]
@@ -305,8 +348,14 @@ def _stabilised(rule, own, old, changes):
     return new
 
 
+def _square(parts):
+    """The squared length of what leads into each neuron."""
+    return _into(part**2 for part in parts)
+
+
 def _into(parts):
-    return sum(part.sum(1, keepdim=True) for part in parts)
+    first, *others = (part.sum(1, keepdim=True) for part in parts)
+    return sum(others, first)
 
 
 def _transmit(w, transform, a):
@@ -325,8 +374,12 @@ def _mix(transform, a):
     return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(-1, batch, n)
 
 
+def _rescaled(stable, eta, rescale):
+    return eta if rescale is None or not stable["normalise_synapses"] else eta * rescale
+
+
 def _length(*into):
-    return torch.sqrt(_into(w**2 for w in into) + 1e-9)
+    return torch.sqrt(_square(into) + 1e-9)
 
 
 def _moments(z):

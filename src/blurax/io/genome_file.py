@@ -139,23 +139,24 @@ def _check_tensors(tensors: sealed.Tensors, rule: Rule, where: str) -> Genome:
 
 
 def _check_sizes(shape: tuple[int, ...], rule: Rule, where: str) -> None:
-    """Say a mismatch of k or of the number of layers in words."""
-    axes = 2 if rule.layers is None else 3
-    layers = "all layers alike" if rule.layers is None else "each of several layers"
+    """Say a mismatch of k or of the number of steps or layers in words."""
+    several = {"steps": rule.steps, "layers": rule.layers}
+    own = {name: count for name, count in several.items() if count is not None}
+    alike = " and ".join(f"each of several {name}" for name in own) or "all layers alike"
     require(
-        len(shape) == axes,
-        f"{where} has neuron.nu of shape {shape}, but its rule is for {layers}; make it anew.",
+        len(shape) == 2 + len(own),
+        f"{where} has neuron.nu of shape {shape}, but its rule is for {alike}; make it anew.",
     )
     require(
         shape[-2:] == (rule.states, rule.states),
         f"{where} has numbers for k = {shape[-1]} states of a neuron, but its rule is for "
         f"k = {rule.states}; make it anew.",
     )
-    require(
-        rule.layers is None or shape[0] == rule.layers,
-        f"{where} has numbers for {shape[0]} layers, but its rule is for {rule.layers}; "
-        "make it anew.",
-    )
+    for (name, count), found in zip(own.items(), shape[:-2], strict=True):
+        require(
+            found == count,
+            f"{where} has numbers for {found} {name}, but its rule is for {count}; make it anew.",
+        )
 
 
 def _build(tensors: sealed.Tensors, like: Genome, where: str) -> Genome:

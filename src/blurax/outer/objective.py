@@ -155,7 +155,7 @@ def episode_loss(
     """The loss of a newborn network on the query of a fresh training episode (sec. 3.3)."""
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
-    state = vary.newborn(network, genome.rule, spec.batch, born)
+    state = vary.newborn(network, genome, spec.batch, born)
     return window_loss(genome, state, episode, objective, task.kind)[0]
 
 

@@ -42,6 +42,11 @@ def check_windows(problem: Problem, window: int) -> None:
         problem.vary.draw is Draw.ALL,
         "Vary.draw is one; lessons cut into windows go on in all settings: it takes all.",
     )
+    require(
+        not problem.rule.init.learned,
+        "Init.learned is on; a window of a lesson does not see how it began: learn from whole "
+        "lessons, or switch it off.",
+    )
 
 
 def begin(problem: Problem, key: PRNGKeyArray) -> Ongoing:

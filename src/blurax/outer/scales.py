@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from blurax.errors import BluraxError, require
 from blurax.genome import leaves, template
-from blurax.spec import Reduction, Rule
+from blurax.spec import Oja, Reduction, Rule
 
 
 def scale_vector(rule: Rule, texts: tuple[str, ...] = ()) -> Float[Array, " size"]:
@@ -33,10 +33,12 @@ def scale_vector(rule: Rule, texts: tuple[str, ...] = ()) -> Float[Array, " size
 
 
 def _usual(name: str, rule: Rule) -> float:
-    """η~ and the multiplier of Oja's term start small, and all else at about 1."""
+    """What starts small, and all else at about 1: η~, the first term of (8), initial synapses."""
     if name.endswith("eta_tilde"):
         return 1e-3 if rule.update.batch is Reduction.SUM else 1e-1
-    return 1e-3 if name.endswith("oja") else 1.0
+    if name == "init_std":
+        return rule.init.std
+    return 1e-3 if name.endswith("oja") and rule.stabilise.oja is Oja.MULTIPLIER else 1.0
 
 
 def _number(text: str, value: str) -> float:

@@ -10,6 +10,7 @@ from jaxtyping import PRNGKeyArray
 
 from blurax.errors import require
 from blurax.frozen import check_types
+from blurax.genome import Genome
 from blurax.network import Network, NetworkState
 from blurax.spec import Rule
 
@@ -49,13 +50,15 @@ class Vary:
         )
         require(1 <= self.init < math.inf, f"Vary.init is {self.init}; it takes a number >= 1.")
 
-    def newborn(self, network: Network, rule: Rule, batch: int, key: PRNGKeyArray) -> NetworkState:
+    def newborn(
+        self, network: Network, of: Rule | Genome, batch: int, key: PRNGKeyArray
+    ) -> NetworkState:
         """A newborn network, its synapses larger or smaller than the rule says."""
         if self.init == 1.0:
-            return network.init(key, rule, batch)
+            return network.init(key, of, batch)
         born, size = jax.random.split(key)
-        state = network.init(born, rule, batch)
+        state = network.init(born, of, batch)
         reach = math.log(self.init)
         factor = jnp.exp(jax.random.uniform(size, (), float, -reach, reach))
         synapses = jax.tree.map(lambda w: factor * w, state.synapses)
-        return NetworkState(synapses, state.neurons)
+        return NetworkState(synapses, state.neurons, state.steps)

@@ -15,6 +15,7 @@ from blurax.tasks.endless import FunctionTask, from_function
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
+from blurax.tasks.scaling import ColumnMoments
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -23,6 +24,7 @@ __all__ = [
     "ArrayTask",
     "Augment",
     "Augmented",
+    "ColumnMoments",
     "Entry",
     "Episode",
     "EpisodeSpec",

@@ -1,6 +1,8 @@
 """Tasks over examples held in memory: every data set, and the user's own arrays."""
 
 import dataclasses
+import decimal
+import numbers
 
 import equinox as eqx
 import jax
@@ -11,6 +13,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 from blurax.errors import require
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
 from blurax.tasks.orders import order, stream
+from blurax.tasks.scaling import ColumnMoments
+
+_REAL = (numbers.Real, decimal.Decimal, np.bool_)
 
 
 class ArrayTask(eqx.Module):
@@ -18,7 +23,8 @@ class ArrayTask(eqx.Module):
 
     x: Shaped[Array, "n features"]
     """Examples, training ones first, then validation, then test: numbers, or bytes for images."""
-    labels: Int[Array, " n"]
+    labels: Int[Array, " n"] | Float[Array, "n outputs"]
+    """The class of each, or the numbers to predict, brought to mean 0 and variance 1."""
     shift: Float[Array, "..."]
     """Subtracted from an example, `[]` or `[features]`."""
     scale: Float[Array, "..."]
@@ -29,16 +35,13 @@ class ArrayTask(eqx.Module):
     """Where the validation and the test examples start."""
     class_names: tuple[str, ...] = eqx.field(static=True, default=())
     """What the classes are called, where they are called anything."""
+    kind: Kind = eqx.field(static=True, default=Kind.CLASSES)
+    """What is asked for."""
 
     @property
     def features(self) -> int:
         """The number of inputs."""
         return self.x.shape[1]
-
-    @property
-    def kind(self) -> Kind:
-        """Classes."""
-        return Kind.CLASSES
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -108,7 +111,8 @@ class ArrayTask(eqx.Module):
 
     def _examples(self, index: Int[Array, "..."]) -> tuple[Array, Array]:
         x = (self.x[index].astype(float) - self.shift) * self.scale
-        return x, signed_one_hot(self.labels[index], self.outputs)
+        y = self.labels[index]
+        return x, y if self.kind is Kind.NUMBERS else signed_one_hot(y, self.outputs)
 
 
 def batches(
@@ -127,38 +131,55 @@ def _at_most(key: PRNGKeyArray, n: int, limit: int) -> Int[Array, " q"]:
 
 
 def from_arrays(
-    x: np.ndarray, labels: np.ndarray, name: str = "arrays", *, seed: int = 0
+    x: np.ndarray,
+    labels: np.ndarray,
+    name: str = "arrays",
+    *,
+    kind: Kind | str = Kind.CLASSES,
+    seed: int = 0,
 ) -> ArrayTask:
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
 
     Each feature is brought to mean 0 and variance 1 over the training examples; a feature that is
-    constant there becomes 0.
+    constant there, but for roundings, becomes 0 in every example. So is each number to predict.
 
     Args:
-        x: `[n, features]`, finite numbers.
-        labels: `[n]`, whole numbers 0, 1, ... classes - 1.
+        x: `[n, features]`, finite numbers of any type, truth values among them.
+        labels: `[n]`, whole numbers 0, 1, ... classes - 1; for regression finite numbers, `[n]` or
+            `[n, outputs]`.
         name: what to call the task.
+        kind: classes, or regression for numbers to predict.
         seed: of the shuffle before the split.
 
     Raises:
-        BluraxError: for empty or non-finite data, shapes that do not belong together, labels
-            that are not whole numbers from 0, fewer than two classes, or fewer than 10 examples.
+        BluraxError: for empty or non-finite data, shapes that do not belong together, or fewer than
+            10 examples; for labels that are not whole numbers from 0, or fewer than two classes;
+            for numbers to predict that are constant in the training examples.
     """
-    x, labels = np.asarray(x), np.asarray(labels)
-    _check_arrays(x, labels, name)
+    require(
+        kind in list(Kind), f"kind is {kind!r}; it takes {' or '.join(repr(str(k)) for k in Kind)}."
+    )
+    kind, x, labels = Kind(kind), _real(np.asarray(x)), np.asarray(labels)
+    _check_examples(x, labels, name)
+    if kind is Kind.NUMBERS:
+        labels = _numbers(labels, name)
+    else:
+        _check_classes(labels, name)
     shuffled = np.random.default_rng(seed).permutation(len(x))
     bounds = divide(len(x))
-    x, labels = x[shuffled].astype(np.float64), labels[shuffled]
-    mean, std = x[: bounds[0]].mean(axis=0), x[: bounds[0]].std(axis=0)
-    x = np.where(std > 0, (x - mean) / np.where(std > 0, std, 1.0), 0.0)
+    x, labels = x[shuffled], labels[shuffled]
+    outputs = labels.shape[1] if kind is Kind.NUMBERS else int(labels.max()) + 1
+    if kind is Kind.NUMBERS:
+        labels = _standardised_targets(labels, bounds[0], name)
     return ArrayTask(
-        x=jnp.asarray(x, float),
-        labels=jnp.asarray(labels, jnp.int32),
+        x=jnp.asarray(ColumnMoments.of(x[: bounds[0]]).standardise(x), float),
+        labels=jnp.asarray(labels, float if kind is Kind.NUMBERS else jnp.int32),
         shift=jnp.zeros((), float),
         scale=jnp.ones((), float),
         name=name,
-        outputs=int(labels.max()) + 1,
+        outputs=outputs,
         bounds=bounds,
+        kind=kind,
     )
 
 
@@ -167,25 +188,79 @@ def divide(n: int) -> tuple[int, int]:
     return n * 6 // 10, n * 8 // 10
 
 
-def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
+def _numbers(labels: np.ndarray, name: str) -> np.ndarray:
+    """Numbers to predict as `[n, outputs]`."""
+    where, found = f"Task {name}:", _real(labels)
+    require(
+        found.ndim in (1, 2) and found.size > 0,
+        f"{where} labels have shape {labels.shape}; numbers to predict take [examples] or "
+        "[examples, outputs].",
+    )
+    require(
+        found.dtype == np.float64,
+        f"{where} labels have dtype {labels.dtype}; to predict them takes real numbers.",
+    )
+    bad = int((~np.isfinite(found)).sum())
+    require(
+        bad == 0,
+        f"{where} labels hold NaN or infinite values ({bad} of {found.size}); remove them first.",
+    )
+    return found.reshape(len(found), -1)
+
+
+def _standardised_targets(labels: np.ndarray, training: int, name: str) -> np.ndarray:
+    moments = ColumnMoments.of(labels[:training])
+    still = np.flatnonzero(moments.constant)
+    which = f" of output {still[0]}" if labels.shape[1] > 1 and len(still) else ""
+    require(
+        len(still) == 0,
+        f"Task {name}: the labels{which} are the same in all training examples; there is nothing "
+        "to predict.",
+    )
+    return moments.standardise(labels)
+
+
+def _real(x: np.ndarray) -> np.ndarray:
+    """As float64 if all of it is real numbers, else as it is; too large ones are infinite."""
+    kind = x.dtype.kind
+    plain = kind in "biuf" or (kind == "O" and all(isinstance(v, _REAL) for v in x.flat))
+    if not plain:
+        return x
+    try:
+        with np.errstate(over="ignore"):
+            return x.astype(np.float64)
+    except OverflowError:  # a whole number of Python, beyond every float
+        return np.full(x.shape, np.inf)
+
+
+def _check_examples(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     where = f"Task {name}:"
     require(x.ndim == 2, f"{where} x has shape {x.shape}; it takes [examples, features].")
     require(x.size > 0, f"{where} x has shape {x.shape}; it holds no data.")
     require(
-        labels.shape == x.shape[:1],
-        f"{where} labels have shape {labels.shape}; x has {x.shape[0]} examples, one label each.",
+        labels.shape[:1] == x.shape[:1],
+        f"{where} labels have shape {labels.shape}; x has {len(x)} examples, one label each.",
     )
-    numeric = np.issubdtype(x.dtype, np.number) and not np.iscomplexobj(x)
-    require(numeric, f"{where} x has dtype {x.dtype}; it takes real numbers.")
+    require(x.dtype == np.float64, f"{where} x has dtype {x.dtype}; it takes real numbers.")
     bad = int((~np.isfinite(x)).sum())
     require(
         bad == 0,
         f"{where} x holds NaN or infinite values ({bad} of {x.size}); remove them first.",
     )
+    require(len(x) >= 10, f"{where} x has {len(x)} examples; a split takes at least 10.")
+
+
+def _check_classes(labels: np.ndarray, name: str) -> None:
+    where = f"Task {name}:"
+    require(
+        labels.ndim == 1,
+        f"{where} labels have shape {labels.shape}; classes take one label for each example.",
+    )
     require(
         np.issubdtype(labels.dtype, np.integer),
         f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ..., "
-        "which numpy.unique(labels, return_inverse=True)[1] gives.",
+        "which numpy.unique(labels, return_inverse=True)[1] gives, or kind='regression' if they "
+        "are numbers to predict.",
     )
     low, high = int(labels.min()), int(labels.max())
     require(low >= 0, f"{where} labels start at {low}; they take whole numbers 0, 1, 2, ...")
@@ -200,4 +275,3 @@ def _check_arrays(x: np.ndarray, labels: np.ndarray, name: str) -> None:
         f"{where} no example has label {absent[0] if len(absent) else ''}; "
         "number the classes 0, 1, 2, ... without a gap (numpy.unique can do it).",
     )
-    require(len(x) >= 10, f"{where} x has {len(x)} examples; a split takes at least 10.")

@@ -33,8 +33,8 @@ class Kind(enum.StrEnum):
 
     CLASSES = "classes"
     """The right class: labels are +1 for it and -1 for the others. With one output, its sign."""
-    NUMBERS = "numbers"
-    """The values of the outputs: regression."""
+    NUMBERS = "regression"
+    """The values of the outputs."""
 
     @property
     def score(self) -> str:

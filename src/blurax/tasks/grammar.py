@@ -1,7 +1,9 @@
 """The names of tasks: `mnist`, `mnist:size=10,classes=0-4`, `xor@2+and+two-moon`.
 
 A name may carry options after a colon, separated by commas; an option that is a switch stands
-alone. Names joined by + make a mixture, in which @ gives a weight.
+alone. Names joined by + make a mixture, in which @ gives a weight. A value that holds one of these
+marks stands in double quotes, as in `csv:path=my.csv,label="height, cm"`; a double quote in it is
+written twice.
 """
 
 import dataclasses
@@ -21,6 +23,9 @@ MOST = 10_000
 """Whole numbers in a range lie below this."""
 
 
+_TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
+
+
 @dataclasses.dataclass(frozen=True)
 class Item:
     """One task of a name."""
@@ -38,10 +43,49 @@ def parse(text: str) -> tuple[Item, ...]:
         BluraxError: if it is not of the form above.
     """
     require(isinstance(text, str), f"The name of a task is a text; it got {type(text).__name__}.")
-    return tuple(_item(part.strip(), text) for part in text.split("+"))
+    hidden, values = _hidden(text)
+    return tuple(_item(part.strip(), text, values) for part in hidden.split("+"))
 
 
-def _item(part: str, text: str) -> Item:
+def spelled(name: str, options: dict[str, Any]) -> str:
+    """A name with options as it could be typed: `parse` reads it again."""
+
+    def one(key: str, value: Any) -> str:
+        word = key.replace("_", "-")
+        if isinstance(value, tuple | list | range):
+            value = "/".join(map(str, value))
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if re.search(r'[,+@"]|^\s|\s$|^$', text):
+            text = '"' + text.replace('"', '""') + '"'
+        return word if text == "true" else f"{word}={text}"
+
+    return name + (":" if options else "") + ",".join(one(k, v) for k, v in options.items())
+
+
+_QUOTED = re.compile(r'="((?:[^"]|"")*)"(?=\s*(?:[,+@]|$))')
+_PLACE = re.compile("=\0(\\d+)\0")
+
+
+def _hidden(text: str) -> tuple[str, list[str]]:
+    """The text with a number for each value in quotes, and these values."""
+    require("\0" not in text, f"The task {text!r} holds a character that is no text.")
+    values: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        values.append(match[1].replace('""', '"'))
+        return f"=\0{len(values) - 1}\0"
+
+    hidden = _QUOTED.sub(hide, text)
+    opened = hidden.find('="')
+    require(
+        opened < 0,
+        f"The task {text!r} has a value that begins with a double quote and does not end with one "
+        "before the next comma, + or @; a double quote within it is written twice.",
+    )
+    return hidden, values
+
+
+def _item(part: str, text: str, values: list[str]) -> Item:
     body, at, weight = part.rpartition("@")
     if not at:
         body, weight = part, "1"
@@ -58,10 +102,19 @@ def _item(part: str, text: str) -> Item:
             f"The task {text!r} has the weight {weight!r}; it takes a number."
         ) from error
     pairs = [option.partition("=") for option in options.split(",")] if options else []
-    named = [(key.strip().replace("-", "_"), value if eq else "true") for key, eq, value in pairs]
+    named = [
+        (key.strip().replace("-", "_"), _shown(eq + value, values) if eq else "true")
+        for key, eq, value in pairs
+    ]
     twice = sorted({key for key, _ in named if [k for k, _ in named].count(key) > 1})
     require(not twice, f"The task {text!r} names the option {', '.join(twice)} twice.")
     return Item(name, tuple(named), share)
+
+
+def _shown(value: str, values: list[str]) -> str:
+    """A value after its =, from the quotes if it stood in some."""
+    match = _PLACE.fullmatch(value.rstrip())
+    return values[int(match[1])] if match else value[1:]
 
 
 def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[Any]:
@@ -112,10 +165,10 @@ def _value(text: str, kind: Any, option: str) -> Any:
         return kind(text)
     if kind is bool:
         require(
-            text in ("true", "false"),
-            f"The task option {option} is {text!r}; it takes true or false.",
+            text in _TRUTHS,
+            f"The task option {option} is {text!r}; it takes true or false, yes or no.",
         )
-        return text == "true"
+        return _TRUTHS[text]
     if typing.get_origin(kind) is tuple:
         return _ranges(text, option)
     try:

@@ -12,6 +12,7 @@ from blurax.frozen import check_types
 from blurax.tasks import fetch, pixels
 from blurax.tasks.arrays import ArrayTask, divide
 from blurax.tasks.holdings import Part, holdings
+from blurax.tasks.scaling import scale
 from blurax.tasks.sources import TEST, TRAIN, Source
 
 
@@ -95,12 +96,12 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
     bounds = divide(first) if len(chosen) == 1 else (first * 5 // 6, first)
     images = np.concatenate([_bytes(part[0], options) for part in chosen])
     labels = np.concatenate([part[1] for part in chosen])
-    shift, scale = _standard(images[: bounds[0]], options.standardise)
+    shift, factor = _standard(images[: bounds[0]], options.standardise)
     return ArrayTask(
         x=jnp.asarray(images),
         labels=jnp.asarray(labels, jnp.int32),
         shift=jnp.asarray(shift, float),
-        scale=jnp.asarray(scale, float),
+        scale=jnp.asarray(factor, float),
         name=name,
         outputs=len(options.classes) or source.labels[1] - source.labels[0] + 1,
         bounds=bounds,
@@ -221,7 +222,7 @@ def _standard(images: np.ndarray, how: Standardise) -> tuple[np.ndarray, np.ndar
     mean = images.mean(axis=axis, dtype=np.float64)
     square = np.square(images, dtype=np.uint16).mean(axis=axis, dtype=np.float64)
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    return np.asarray(mean), np.where(std > 0, 1 / np.where(std > 0, std, 1.0), 0.0)
+    return np.asarray(mean), scale(len(images), np.asarray(mean), np.asarray(std))
 
 
 def loader(source: Source) -> Callable[[ImageOptions, str], ArrayTask]:

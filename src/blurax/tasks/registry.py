@@ -44,6 +44,13 @@ class Entry:
     at_hand: Callable[[], str]
     """Whether the data is there, in a few words; nothing is read or downloaded for it."""
     kind: Kind = Kind.CLASSES
+    """What is asked for, unless an option of this name says otherwise."""
+
+    def asks(self, item: grammar.Item) -> Kind:
+        """What the task that an item names asks for."""
+        said = dict(item.options).get("kind")
+        own = {field.name for field in dataclasses.fields(self.options)}
+        return Kind(said) if "kind" in own and said in list(Kind) else self.kind
 
 
 def _always() -> str:
@@ -118,9 +125,7 @@ def _tables() -> list[Entry]:
         "yours",
         "yours",
         tabular.CsvOptions,
-        lambda options, text: dataclasses.replace(
-            tabular.from_csv(options.path, options.label), name=text
-        ),
+        lambda options, text: dataclasses.replace(tabular.of_options(options), name=text),
         _always,
     )
     return [*(bundled(name) for name in _TABLES), own]
@@ -262,7 +267,8 @@ def score_name(texts: tuple[str, ...]) -> str:
     Raises:
         BluraxError: for an unknown task.
     """
-    kinds = {entry(item.name).kind for text in texts for item in grammar.parse(text)}
+    items = [item for text in texts for item in grammar.parse(text)]
+    kinds = {entry(item.name).asks(item) for item in items}
     return kinds.pop().score if len(kinds) == 1 else "score"
 
 
@@ -286,19 +292,7 @@ def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
     twice = sorted(set(said) & set(called))
     require(not twice, f"The task {item.name!r} has the option {', '.join(twice)} twice.")
     given = {**said, **called}
-    name = _name(item.name, given)
+    name = grammar.spelled(item.name, given)
     own, augment = grammar.build((found.options, Augment), given, item.name)
     task = found.make(own, name)
     return task if augment == Augment() else Augmented(task, augment, name)
-
-
-def _name(name: str, options: dict[str, Any]) -> str:
-    """The name with its options, as it could be typed."""
-
-    def one(key: str, value: Any) -> str:
-        word = key.replace("_", "-")
-        if isinstance(value, tuple | list | range):
-            value = "/".join(map(str, value))
-        return word if value is True or value == "true" else f"{word}={value}"
-
-    return name + (":" if options else "") + ",".join(one(k, v) for k, v in options.items())

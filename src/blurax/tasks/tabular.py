@@ -1,19 +1,28 @@
 """Tables: the small real data sets that scikit-learn carries, and the user's own CSV files."""
 
-import csv
 import dataclasses
+import decimal
+import enum
 import math
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from sklearn import datasets
 
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.tasks import csv_file, grammar
 from blurax.tasks.arrays import ArrayTask, from_arrays
+from blurax.tasks.base import Kind
+from blurax.tasks.csv_file import MISSING, CsvFile, is_number
+
+SHOWN = 40
+"""Characters of a cell that a message shows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +33,42 @@ class TableOptions:
         check_types(self)
 
 
+class Words(enum.StrEnum):
+    """What becomes of a feature that is not a number."""
+
+    REFUSE = "refuse"
+    """It is refused."""
+    ONEHOT = "onehot"
+    """Its column becomes a column for each of its words: 1 where it stands, 0 elsewhere."""
+
+
+class Missing(enum.StrEnum):
+    """What becomes of a row in which a value is missing."""
+
+    REFUSE = "refuse"
+    """It is refused."""
+    DROP = "drop"
+    """It is left out; a warning says how many were."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CsvOptions:
-    """A table in a file of comma-separated values, its first row the names of the columns."""
+    """A table in a file of comma-separated values."""
 
     path: str = ""
     """The file."""
     label: str = ""
-    """The column of the classes, numbers or words; the last one if none is named."""
+    """The column to predict: classes, which may be words, or numbers; the last one if none is
+    named."""
+    kind: Kind = Kind.CLASSES
+    """Whether the label is a class or a number."""
+    header: bool | None = None
+    """Whether the first row names the columns: no calls them 1, 2, 3, ... If it is not said, there
+    is a header, and one that looks like data is refused."""
+    words: Words = Words.REFUSE
+    """What becomes of features that are words: onehot makes a column of each word of a column."""
+    missing: Missing = Missing.REFUSE
+    """What becomes of rows in which a value is missing (an empty cell, NA, nan, null or ?)."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -54,83 +91,133 @@ def bundled(name: str) -> ArrayTask:
     return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
 
 
-def from_csv(path: str | os.PathLike[str], label: str = "", *, seed: int = 0) -> ArrayTask:
-    """A task from a CSV file: a header, one row an example, every column but the label a number.
+def from_csv(
+    path: str | os.PathLike[str],
+    label: str = "",
+    *,
+    kind: Kind | str = Kind.CLASSES,
+    header: bool | None = None,
+    words: Words | str = Words.REFUSE,
+    missing: Missing | str = Missing.REFUSE,
+    seed: int = 0,
+) -> ArrayTask:
+    """A task from a CSV file: one row an example, every column but the label a feature.
 
-    The classes are numbered in the sorted order of what stands in the label column.
+    Classes that are numbers are in their order, 1 and 1.0 being one class; then those that are
+    words, sorted.
 
     Args:
-        path: the file, in UTF-8.
-        label: the name of the column with the classes; the last column if empty.
+        path: the file, in UTF-8, with commas between the cells.
+        label: the name of the column to predict; the last column if empty.
+        kind: classes, or regression for numbers to predict.
+        header: whether the first row names the columns; without a header they are called 1, 2, 3,
+            ... None: it does, and a first row that looks like data is refused.
+        words: onehot makes a column of each word of a column of words; refuse wants numbers.
+        missing: drop leaves out the rows in which a value is missing, and warns; refuse does not.
         seed: of the shuffle before the split.
 
     Raises:
-        BluraxError: if the file cannot be read, lacks the column, has rows of other lengths or
-            a cell that is no finite number, or if `from_arrays` refuses what is in it.
+        BluraxError: if the file cannot be read, or not without a guess: see `csv_file.read`; if it
+            lacks the label's column, or has a cell that is no finite number, is missing, or is a
+            word of its own in most rows; if `from_arrays` refuses what is in it.
     """
-    header, rows = _rows(Path(path).expanduser())
-    label = label or header[-1]
-    require(
-        header.count(label) == 1,
-        f"{path} has {header.count(label)} columns called {label!r}; there are "
-        f"{', '.join(header)}.",
-    )
-    column = header.index(label)
-    classes = [row[column] for _, row in rows]
-    names = sorted(set(classes))
-    x = [
-        [_number(cell, path, line, header[c]) for c, cell in enumerate(row) if c != column]
-        for line, row in rows
-    ]
-    require(
-        len(names) <= len(rows) / 2,
-        f"{path}, column {label}: {len(names)} different classes in {len(rows)} rows; a class "
-        "takes a few examples: name another column as the label.",
-    )
-    labels = np.array([names.index(c) for c in classes], np.int64)
-    task = from_arrays(np.array(x, np.float64), labels, Path(path).stem, seed=seed)
-    return dataclasses.replace(task, class_names=tuple(names))
+    given = {"path": path, "label": label, "kind": kind, "header": header}
+    (options,) = grammar.build((CsvOptions,), {**given, "words": words, "missing": missing}, "csv")
+    return of_options(options, seed)
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the other rows with the lines they end on; empty lines do not count."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            numbered = [(reader.line_num, [c.strip() for c in row]) for row in reader if row]
-    except OSError as error:
-        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BluraxError(f"{path} is no CSV file in UTF-8: {error}.") from error
-    require(len(numbered) >= 2, f"{path} holds {len(numbered)} rows; it takes a header and data.")
-    (_, header), *rows = numbered
+def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
+    """The task of a CSV file; errors as of `from_csv`."""
+    path = Path(options.path).expanduser()
+    table = csv_file.read(path, options.label, options.header)
+    label = options.label or table.columns[-1]
     require(
-        len(header) >= 2,
-        f"{path} has one column; it takes numbers and a label, with commas between them.",
+        label in table.columns,
+        f"{path} has 0 columns called {label!r}; there are {', '.join(table.columns)}.",
     )
+    column = table.columns.index(label)
+    table = _complete(table, options.missing)
+    features = [c for c in range(len(table.columns)) if c != column]
+    x = np.concatenate([_feature(table, c, options.words) for c in features], axis=1)
+    if options.kind is Kind.NUMBERS:
+        y = np.array([_number(table, r, column) for r in range(len(table.rows))])
+        return from_arrays(x, y, path.stem, kind=Kind.NUMBERS, seed=seed)
+    labels, names = _classes([row[column] for row in table.rows])
     require(
-        not all(_is_number(cell) for cell in header),
-        f"{path} starts with a row of numbers; its first row takes the names of the columns.",
+        len(names) <= len(table.rows) / 2,
+        f"{path}, column {label}: {len(names)} different classes in {len(table.rows)} rows; a "
+        "class takes a few examples: name another column as the label, or say kind=regression if "
+        "it holds numbers to predict.",
     )
-    for line, row in rows:
-        require(
-            len(row) == len(header),
-            f"{path}, line {line}: {len(row)} cells where the header has {len(header)}.",
+    task = from_arrays(x, labels, path.stem, seed=seed)
+    return dataclasses.replace(task, class_names=names)
+
+
+def _complete(table: CsvFile, missing: Missing) -> CsvFile:
+    """The table without its rows that lack a value."""
+    kept = [r for r, row in enumerate(table.rows) if MISSING.isdisjoint(row)]
+    dropped = sorted(set(range(len(table.rows))) - set(kept))
+    if not dropped:
+        return table
+    if missing is Missing.REFUSE:
+        row = dropped[0]
+        column = next(c for c, cell in enumerate(table.rows[row]) if cell in MISSING)
+        others = f" ({len(dropped)} rows lack one)" if len(dropped) > 1 else ""
+        raise BluraxError(
+            f"{table.where(row, column)} {table.rows[row][column]!r} is a missing value{others}; "
+            "fill it in, or leave out such rows with missing=drop."
         )
-    return header, rows
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(cell: str, path: str | os.PathLike[str], line: int, column: str) -> float:
-    require(
-        _is_number(cell) and math.isfinite(float(cell)),
-        f"{path}, line {line}, column {column}: {cell!r} is no finite number.",
+    said = f"{table.path}: {len(dropped)} of {len(table.rows)} rows lack a value"
+    require(len(kept) > 0, f"{said}; missing=drop leaves none.")
+    warnings.warn(f"{said} and are left out.", UserWarning, stacklevel=4)
+    return dataclasses.replace(
+        table,
+        lines=tuple(table.lines[r] for r in kept),
+        rows=tuple(table.rows[r] for r in kept),
     )
-    return float(cell)
+
+
+def _feature(table: CsvFile, column: int, words: Words) -> Float[np.ndarray, "n _"]:
+    """A column of numbers, or one for each of its words."""
+    cells = [row[column] for row in table.rows]
+    if words is Words.REFUSE or all(map(is_number, cells)):
+        return np.array([[_number(table, r, column)] for r in range(len(cells))])
+    found = sorted(set(cells))
+    strange = next(r for r, cell in enumerate(cells) if not is_number(cell))
+    require(
+        len(found) <= len(cells) / 2,
+        f"{table.where(strange, column)} {_short(cells[strange])} is no number, and the column has "
+        f"{len(found)} different words in {len(cells)} rows, too many for a column of each; mend "
+        "the cell, or leave out the column.",
+    )
+    return np.array([[cell == word for word in found] for cell in cells], np.float64)
+
+
+def _number(table: CsvFile, row: int, column: int) -> float:
+    cell = table.rows[row][column]
+    if is_number(cell) and math.isfinite(float(cell)):
+        return float(cell)
+    remedy = "" if is_number(cell) else "; features that are words take words=onehot"
+    remedy = ", but commas stand between the cells of the table" if ";" in cell else remedy
+    raise BluraxError(f"{table.where(row, column)} {_short(cell)} is no finite number{remedy}.")
+
+
+def _short(cell: str) -> str:
+    return repr(cell if len(cell) <= SHOWN else f"{cell[:SHOWN]}...")
+
+
+def _classes(cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The number of each label's class, and the shortest writing of each class."""
+
+    def key(cell: str) -> tuple[bool, decimal.Decimal, str]:
+        if is_number(cell) and math.isfinite(float(cell)):
+            return False, decimal.Decimal(cell), ""
+        return True, decimal.Decimal(0), cell
+
+    keys = {cell: key(cell) for cell in set(cells)}
+    order = {k: number for number, k in enumerate(sorted(set(keys.values())))}
+    names: dict[int, str] = {}
+    for cell in sorted(keys, key=lambda c: (len(c), c), reverse=True):
+        names[order[keys[cell]]] = cell
+    labels = np.array([order[keys[cell]] for cell in cells], np.int64)
+    return labels, tuple(names[number] for number in range(len(names)))

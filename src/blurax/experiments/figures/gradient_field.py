@@ -60,7 +60,7 @@ def jacobian(genome: Genome, network: Network, key: jax.Array, x: Array, y: Arra
         y: its labels, `[batch, outputs]`.
     """
     exact = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), genome)
-    state = network.init(key, exact.rule, x.shape[0])
+    state = network.init(key, exact, x.shape[0])
     at = exact, state, jnp.asarray(x, float), jnp.asarray(y, float)
     return Jacobian(np.asarray(_derived(jax.jacfwd, *at)), np.asarray(_derived(jax.jacrev, *at)))
 
@@ -92,7 +92,7 @@ def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, Array]])
         Synapses(w_ij, bias_j, between.backward)
         for (w_ij, bias_j), between in zip(parts, state.synapses, strict=True)
     )
-    return NetworkState(synapses, state.neurons)
+    return NetworkState(synapses, state.neurons, state.steps)
 
 
 class Metrics:

@@ -60,7 +60,7 @@ def watch(
 
 @eqx.filter_jit
 def _born(network: Network, genome: Genome, keys: Key[Array, " seeds"], spec: EpisodeSpec) -> Any:
-    return jax.vmap(lambda k: network.init(jax.random.fold_in(k, 0), genome.rule, spec.batch))(keys)
+    return jax.vmap(lambda k: network.init(jax.random.fold_in(k, 0), genome, spec.batch))(keys)
 
 
 @eqx.filter_jit

@@ -1,0 +1,124 @@
+"""What estimators refuse, each in a sentence that says what is accepted."""
+
+import numbers
+import os
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from jax._src import xla_bridge
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from blurax.errors import BluraxError, require
+
+SWITCHES = "standardise", "early_stopping", "warm_start"
+COUNTS = "epochs", "steps", "batch_size", "patience"
+OPTIONAL = "steps"
+
+_forked_after_jax = False
+
+
+def _note_fork() -> None:
+    global _forked_after_jax
+    _forked_after_jax = _forked_after_jax or xla_bridge.backends_are_initialized()
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+def refuse_forked() -> None:
+    """Raise `BluraxError` in a forked child of a process that has used JAX: it would hang."""
+    if _forked_after_jax:
+        raise BluraxError(
+            "This process was forked from one that has used JAX, whose threads a fork does not "
+            "copy: it would wait for them for ever. joblib's backends loky and threading work."
+        )
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise `BluraxError` for a parameter that is out of range, by its name."""
+    sizes(estimator.hidden)
+    for name in SWITCHES:
+        value = getattr(estimator, name)
+        if not isinstance(value, bool | np.bool_):
+            raise BluraxError(f"{name} is {value!r}; it takes True or False.")
+    for name in COUNTS:
+        value = getattr(estimator, name)
+        if value is None and name == OPTIONAL:
+            continue
+        if value is None or not is_whole(value) or value < 1:
+            raise BluraxError(f"{name} is {value!r}; it takes a whole number >= 1.")
+    clip = estimator.clip
+    if clip is not None and not (isinstance(clip, numbers.Real) and 0 < float(clip) < np.inf):
+        raise BluraxError(f"clip is {clip!r}; it takes a number above 0, or None.")
+    share, verbose = estimator.validation_fraction, estimator.verbose
+    if not (isinstance(share, numbers.Real) and 0 < float(share) < 1):
+        raise BluraxError(f"validation_fraction is {share!r}; it takes a number from 0 to 1.")
+    if not isinstance(verbose, numbers.Integral | np.bool_) or verbose < 0:
+        raise BluraxError(f"verbose is {verbose!r}; it takes True, False or a number >= 0.")
+
+
+def sizes(hidden: Any) -> tuple[int, ...]:
+    """The sizes of the hidden layers; a single number is a single layer."""
+    listed = (hidden,) if is_whole(hidden) else hidden
+    several = isinstance(listed, tuple | list | np.ndarray)
+    if not several or not all(is_whole(size) and size >= 1 for size in listed):
+        raise BluraxError(f"hidden is {hidden!r}; it takes one whole number >= 1 or several.")
+    return tuple(int(size) for size in listed)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether something is a whole number."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def dense(estimator: BaseEstimator, x: Any, **options: Any) -> Any:
+    """Inputs (and targets, if given) as arrays, checked as scikit-learn does.
+
+    Raises:
+        BluraxError: for a sparse matrix that would not fit in memory.
+    """
+    found: Any = validate_data(estimator, x, dtype=np.float64, accept_sparse="csr", **options)
+    inputs, targets = found if isinstance(found, tuple) else (found, None)
+    if scipy.sparse.issparse(inputs):
+        needed, free = 8.0 * inputs.shape[0] * inputs.shape[1], free_memory()
+        require(
+            needed < free / 2,
+            f"X is a sparse matrix {inputs.shape[0]} x {inputs.shape[1]}, which takes "
+            f"{needed / 2**30:.1f} GiB as the dense array that a network reads, and "
+            f"{free / 2**30:.1f} GiB are free; reduce its columns, with "
+            "sklearn.decomposition.TruncatedSVD or sklearn.feature_selection, say.",
+        )
+        inputs = inputs.toarray()
+    return inputs if targets is None else (inputs, targets)
+
+
+def free_memory() -> float:
+    """Bytes of memory that are free; without a bound where the system does not tell."""
+    names = "SC_AVPHYS_PAGES", "SC_PAGE_SIZE"
+    if not all(name in getattr(os, "sysconf_names", {}) for name in names):
+        return np.inf
+    return float(os.sysconf(names[0])) * os.sysconf(names[1])
+
+
+def weighed(sample_weight: Any, x: np.ndarray) -> np.ndarray:
+    """A weight for each example, 1 if none are given.
+
+    Raises:
+        ValueError: as scikit-learn says it, for weights that are not finite numbers >= 0, or not
+            one for each example.
+    """
+    options = {"dtype": np.float64, "ensure_non_negative": True}
+    return _check_sample_weight(sample_weight, x, **options)
+
+
+def refuse_many_labels(y: Any) -> None:
+    """Raise `BluraxError` for several labels an example."""
+    shape = np.shape(y)
+    if len(shape) == 2 and shape[1] > 1 and type_of_target(y).startswith("multi"):
+        raise BluraxError(
+            f"y has shape {shape}: several labels for each example. BlurClassifier takes one, "
+            "[n]; sklearn.multioutput.MultiOutputClassifier fits one classifier for each column."
+        )

@@ -1,0 +1,190 @@
+"""What both estimators need of blurax: a genome, and compiled programs that learn and predict.
+
+Each program has one shape, whatever the number of examples, so that it is compiled once: `CHUNK`
+batches to learn from, of which some may be left out; `BLOCK` examples to predict.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax import zoo
+from blurax.errors import BluraxError
+from blurax.genome import Genome
+from blurax.inner import observe_moments, predict, step
+from blurax.network import LayerMoments, Network, NetworkState, Synapses
+from blurax.spec import Signal
+
+CHUNK = 10
+"""Steps of one call of the compiled program, at most."""
+BLOCK = 256
+"""Examples in a block of a prediction."""
+SIZES = 256, 1024, 4096
+"""Numbers of examples to which those that moments are measured on are padded."""
+MEMORY = 0.8
+"""How much of the average stays in each step: predictions rest on about the last five."""
+INTERCEPT_RATE = 0.1
+"""The share of a Newton step that the intercept makes on each batch."""
+
+
+class Averaged(eqx.Module):
+    """What changes in learning, averaged over the latest steps: what predictions are made with."""
+
+    synapses: tuple[Synapses, ...]
+    intercept: Float[Array, " outputs"] | None
+
+
+class Learning(eqx.Module):
+    """The state of an estimator's learning."""
+
+    network: NetworkState
+    intercept: Float[Array, " outputs"] | None
+    """Added to the last layer's output. Only where the rule normalises synapses: there the bias
+    unit's synapse is part of a vector of length 1, so that no network could say that a class is
+    rare (docs/decisions/19). None elsewhere."""
+    average: Averaged
+    steps: Int[Array, ""]
+
+    @property
+    def predicting(self) -> NetworkState:
+        """The network that predictions are made with."""
+        return NetworkState(self.average.synapses, None, self.network.steps)
+
+
+def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Genome:
+    """The genome that is meant, with the feedback that its task needs."""
+    if isinstance(given, Genome):
+        found = given
+    elif isinstance(given, (str, os.PathLike)):
+        found = zoo.genome(given)[0]
+    else:
+        raise BluraxError(f"genome is {given!r}; it takes a name, a path or a Genome.")
+    rule = found.rule
+    if classifies or rule.feedback.signal is not Signal.CROSS_ENTROPY:
+        return found
+    feedback = dataclasses.replace(rule.feedback, signal=Signal.SQUARED_ERROR)
+    return dataclasses.replace(found, rule=dataclasses.replace(rule, feedback=feedback))
+
+
+def start(key: PRNGKeyArray, network: Network, genome: Genome, batch: int) -> Learning:
+    """An initial network, which has learned nothing.
+
+    Raises:
+        BluraxError: if the genome does not fit the network, or its rule keeps neurons' states.
+    """
+    rule = genome.rule
+    network.check(rule)
+    if rule.keep_neurons:
+        raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
+    state = network.init(key, genome, batch)
+    bounded = rule.stabilise.normalise_synapses and rule.feedback.signal is not Signal.LABEL
+    intercept = jnp.zeros(network.sizes[-1], float) if bounded else None
+    averaged = Averaged(state.synapses, intercept)
+    return Learning(state, intercept, averaged, jnp.zeros((), jnp.int32))
+
+
+@eqx.filter_jit
+def learn(
+    genome: Genome,
+    learning: Learning,
+    x: Float[Array, "chunk b features"],
+    y: Float[Array, "chunk b outputs"],
+    count: Int[Array, ""],
+) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
+    """Steps on the first `count` batches, and what was predicted of each before its step."""
+
+    def body(
+        i: Int[Array, ""], carry: tuple[Learning, Array]
+    ) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
+        learning, predictions = carry
+        learning, prediction = _step(genome, learning, x[i], y[i])
+        return learning, predictions.at[i].set(prediction)
+
+    return jax.lax.fori_loop(0, count, body, (learning, jnp.zeros_like(y)))
+
+
+def _step(
+    genome: Genome, learning: Learning, x: Float[Array, "b features"], y: Float[Array, "b outputs"]
+) -> tuple[Learning, Float[Array, "b outputs"]]:
+    """One step of the genome's rule, of the intercept, and of the average."""
+    state, info = step(genome, learning.network, x, y, learning.steps, learning.intercept)
+    intercept, prediction = learning.intercept, info.prediction
+    if intercept is not None:
+        prediction = prediction + intercept
+        newton = _newton_step(genome.rule.feedback.signal, prediction, y)
+        intercept = intercept + INTERCEPT_RATE * newton
+    # The first steps weigh more: an average over all of them at first (n / (n + 3)).
+    kept = jnp.minimum(MEMORY, learning.steps / (learning.steps + 3))
+    average = jax.tree.map(
+        lambda old, new: kept * old + (1 - kept) * new,
+        learning.average,
+        Averaged(state.synapses, intercept),
+    )
+    return Learning(state, intercept, average, learning.steps + 1), prediction
+
+
+def _newton_step(
+    signal: Signal, prediction: Float[Array, "b outputs"], y: Float[Array, "b outputs"]
+) -> Float[Array, " outputs"]:
+    """What would bring the intercept to the loss's minimum, were the outputs independent."""
+    if signal is Signal.SQUARED_ERROR:
+        return jnp.mean(y - prediction, axis=0)
+    p = jax.nn.softmax(prediction)
+    curvature = jnp.mean(p * (1 - p), axis=0) + 1 / len(p)  # a batch may lack a class
+    found = jnp.mean((y > 0) - p, axis=0) / curvature
+    return found - jnp.mean(found)  # softmax does not see what all have in common
+
+
+def moments(
+    genome: Genome,
+    learning: Learning,
+    x: Float[np.ndarray, "n features"],
+    weights: Float[np.ndarray, " n"],
+) -> LayerMoments:
+    """Means and variances that normalise the neurons in prediction.
+
+    Args:
+        x: at most `SIZES[-1]` examples.
+        weights: how much each counts.
+    """
+    size = next(size for size in SIZES if size >= len(x))
+    padded = np.pad(x, [(0, size - len(x)), (0, 0)])
+    share = np.pad(weights / weights.sum(), (0, size - len(x)))
+    return _moments(genome, learning, jnp.asarray(padded, float), jnp.asarray(share, float))
+
+
+@eqx.filter_jit
+def _moments(genome: Genome, learning: Learning, x: Array, weights: Array) -> LayerMoments:
+    return observe_moments(genome, learning.predicting, x, weights)
+
+
+def in_blocks(
+    genome: Genome,
+    learning: Learning,
+    known: LayerMoments,
+    x: np.ndarray,
+    scaled: Callable[[np.ndarray], np.ndarray],
+) -> Float[np.ndarray, "n outputs"]:
+    """The outputs for each example, with the intercept.
+
+    Examples go in blocks of one size, so that an answer does not depend, not even in its last
+    digit, on how many others there are.
+    """
+    answers = []
+    for first in range(0, len(x), BLOCK):
+        block = scaled(x[first : first + BLOCK])
+        padded = jnp.asarray(np.pad(block, [(0, BLOCK - len(block)), (0, 0)]), float)
+        answers.append(np.asarray(_predict(genome, learning, padded, known))[: len(block)])
+    return np.concatenate(answers).astype(np.float64)
+
+
+@eqx.filter_jit
+def _predict(genome: Genome, learning: Learning, x: Array, known: LayerMoments) -> Array:
+    outputs, intercept = predict(genome, learning.predicting, x, known), learning.average.intercept
+    return outputs if intercept is None else outputs + intercept

@@ -1,0 +1,42 @@
+"""The initial synapses: normal numbers, of a deviation that the rule or the genome says."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray
+
+from blurax.errors import require
+from blurax.genome import Genome
+from blurax.spec import InitScale, Rule
+
+
+def stds_of(of: Rule | Genome, layers: int) -> list[Array | float]:
+    """The standard deviation of the initial synapses of each layer, before they are scaled."""
+    if isinstance(of, Genome) and of.init_std is not None:
+        return list(jnp.broadcast_to(jnp.abs(of.init_std), (layers,)))
+    rule = of.rule if isinstance(of, Genome) else of
+    require(
+        not rule.init.learned,
+        "Init.learned is on: the initial synapses depend on the genome, and a rule alone is given.",
+    )
+    return [rule.init.std] * layers
+
+
+def normal(
+    key: PRNGKeyArray,
+    rule: Rule,
+    stds: list[Array | float],
+    shapes: list[tuple[int, int, int]],
+) -> list[Array]:
+    """Normal synapses of these shapes, from one draw: each draw takes XLA a second to compile."""
+    sizes = [math.prod(shape) for shape in shapes]
+    numbers = jax.random.normal(key, (sum(sizes),), float)
+    pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
+    return [
+        std
+        / (shape[1] ** 0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
+        * piece.reshape(shape)
+        for std, shape, piece in zip(stds, shapes, pieces, strict=True)
+    ]
