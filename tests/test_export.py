@@ -1,90 +1,46 @@
 """The files that users copy learn the same as blurax, variant by variant, and need nothing else."""
 
 import ast
-import dataclasses
 import functools
-import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
-from types import ModuleType
 
 import jax
 import numpy as np
 import pytest
 
 import blurax.cli.commands as cli
+import ports
 from blurax import genome as genomes
 from blurax import io, zoo
 from blurax.export import Library
 from blurax.frozen import from_json, to_json
-from blurax.inner import predict, unroll
-from blurax.network import NetworkState
+from blurax.inner import observe_moments, predict, unroll
 from blurax.spec import Rule
 from blurax.tasks import Kind
 from blurax.teach import query_loss
 from closeness import assert_close
+from ports import LIBRARIES, Port, needs_torch, parts
 from variants import TABLE, batches, jit, lively, newborn
 
 STEPS = 4
 
-needs_torch = pytest.mark.skipif(
-    importlib.util.find_spec("torch") is None,
-    reason="PyTorch is not installed (pip install 'blurax[torch]')",
-)
-LIBRARIES = [Library.NUMPY, pytest.param(Library.TORCH, marks=needs_torch)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Port:
-    """One of the files, and how numbers get into it."""
-
-    file: ModuleType
-    number: Callable
-    """An array of that library, from one of JAX."""
-
-    def genes(self, genome) -> dict:
-        return {path: self.number(leaf) for path, leaf in genomes.leaves(genome).items()}
-
-    def network(self, state: NetworkState) -> dict:
-        kept = state.neurons
-        return {
-            "synapses": [
-                tuple(None if w is None else self.number(w) for w in parts(layer))
-                for layer in state.synapses
-            ],
-            "neurons": None if kept is None else [self.number(a) for a in kept],
-            "steps": 0,
-        }
-
-
-def parts(layer) -> tuple:
-    return layer.forward, layer.bias, layer.backward
-
 
 @pytest.fixture(params=LIBRARIES, ids=str)
 def port(request) -> Port:
-    if request.param is Library.NUMPY:
-        from blurax.export import numpy_blur
-
-        return Port(numpy_blur, np.asarray)
-    import torch
-
-    from blurax.export import torch_blur
-
-    return Port(torch_blur, lambda leaf: torch.as_tensor(np.array(leaf)))
+    return ports.of(request.param)
 
 
 @functools.cache
 def here(name: str) -> tuple:
-    """What blurax does: the synapses after each step, and what the last network answers."""
+    """What blurax does: the synapses after each step, and what the last network predicts."""
     rule, genome, state = TABLE[name], lively(TABLE[name]), newborn(TABLE[name])
     x, y = batches(STEPS)
 
     @jit
     def taught(genome, state):
         end, each = unroll(genome, state, x, y, lambda state, _: state.synapses)
-        return each, predict(genome, NetworkState(end.synapses, None, end.steps), x[0])
+        return each, predict(genome, end, x[0], observe_moments(genome, end, x[-1]))
 
     return to_json(rule), genome, state, *taught(genome, state)
 
@@ -128,17 +84,18 @@ def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
 
     def loss(genome):
         end, _ = unroll(genome, state, x, y)
-        return query_loss(
-            predict(genome, NetworkState(end.synapses, None), x[0]), y[0], Kind.CLASSES
-        )
+        scores = predict(genome, end, x[0], observe_moments(genome, end, x[-1]))
+        return query_loss(scores, y[0], Kind.CLASSES)
 
-    port = Port(torch_blur, lambda leaf: torch.as_tensor(np.array(leaf)))
+    port = ports.of(Library.TORCH)
     genes = {path: leaf.requires_grad_() for path, leaf in port.genes(genome).items()}
     network = port.network(state)
     for batch in range(STEPS):
         network = torch_blur.step(
             rule, genes, network, port.number(x[batch]), port.number(y[batch])
         )
+    with torch.no_grad():  # leaves nothing behind that lacks a gradient
+        torch_blur.predict(rule, genes, network, port.number(x[0]))
     scores = torch_blur.predict(rule, genes, network, port.number(x[0]))
     right = port.number(y[0]).argmax(1)
     torch.nn.functional.cross_entropy(scores, right).backward()
@@ -149,13 +106,7 @@ def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
 
 def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
     rule = to_json(TABLE["default"])
-    if port.file.__name__.endswith("numpy_blur"):
-        source = np.random.default_rng(0)
-    else:
-        import torch
-
-        source = torch.Generator().manual_seed(0)
-    born = port.file.newborn(rule, (50, 40, 30), source)
+    born = port.file.newborn(rule, (50, 40, 30), port.source(0))
     assert [tuple(w.shape) for w, _, _ in born["synapses"]] == [(2, 50, 40), (2, 40, 30)]
     assert born["synapses"][0][2] is None  # nothing leads back to the input
     assert tuple(born["synapses"][1][2].shape) == (2, 30, 40)
@@ -166,12 +117,7 @@ def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
 def test_a_newborn_with_a_learned_deviation_needs_the_genes(port: Port):
     genome = lively(TABLE["per-step-learned-init"])
     rule, genes = to_json(genome.rule), port.genes(genome)
-    if port.file.__name__.endswith("numpy_blur"):
-        source = np.random.default_rng(0)
-    else:
-        import torch
-
-        source = torch.Generator().manual_seed(0)
+    source = port.source(0)
     with pytest.raises(ValueError, match="give the genes"):
         port.file.newborn(rule, (50, 40, 30, 20), source)
     born = port.file.newborn(rule, (50, 40, 30, 20), source, genes=genes)
@@ -224,7 +170,7 @@ def test_the_command_writes_two_files_that_work_alone(library, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("library", Library)
-def test_a_file_imports_its_library_and_json_alone(library: Library):
+def test_a_file_imports_its_library_json_and_hashlib_alone(library: Library):
     tree = ast.parse(library.file.read_text())
     names = {
         alias.name
@@ -232,5 +178,5 @@ def test_a_file_imports_its_library_and_json_alone(library: Library):
         if isinstance(node, ast.Import)
         for alias in node.names
     }
-    assert names == {"json", library.value}
+    assert names == {"json", "hashlib", library.value}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

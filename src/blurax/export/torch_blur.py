@@ -1,15 +1,20 @@
 """A blurax genome in PyTorch alone: read its file, let it teach a network, ask the network.
 
 Copy this one file; it needs PyTorch and nothing else. It does what blurax does, variant by variant,
-on the device and in the dtype of the numbers it is given; blurax's tests hold it to the same
-trajectories. Nothing is changed in place, so a gradient can be taken through many steps.
+on the device and in the dtype of the network; blurax's tests hold it to the same trajectories.
+Nothing is changed in place, so a gradient can be taken through many steps.
 
     rule, genes = load_genome("default.safetensors")
     network = newborn(rule, (784, 256, 10), torch.Generator().manual_seed(0))
     with torch.no_grad():
         for x, y in batches:  # [batch, 784], and [batch, 10] of +1 for the right class and -1
             network = step(rule, genes, network, x, y)
-        scores = predict(rule, genes, network, x)
+        scores = predict(rule, genes, network, x)  # a row's do not depend on the others
+
+Where a rule normalises neurons, learning does so over the batch, and prediction by the means and
+variances of the examples last learned from. `network = observe(rule, genes, network, x)` takes
+those of examples of your own, say of a thousand; they hold until the next step. A network that has
+learned nothing has none: it takes those of the rows it predicts, and refuses a single one.
 
 Activations are [k, batch, n], synapses [channels, from, to], those of the bias unit
 [channels, 1, to].
@@ -17,27 +22,59 @@ Numbers (5), (6), (7), (8): equations of Sandler et al., ICML 2021.
 """
 
 # pyright: reportOptionalOperand=false, reportMissingImports=false
+import hashlib
 import json
 
 import torch
 
 _MATRICES = "nu_tilde", "mu_tilde"
+_DTYPES = {"F32": "float32", "F64": "float64"}
 
 
 def load_genome(path, dtype=torch.float32, device="cpu"):
-    """The rule (a dictionary) and the genes (tensors by name) in a genome file; runs no code."""
+    """The rule (a dictionary) and the genes (tensors by name) in a genome file; runs no code.
+
+    Raises ValueError for a file that is damaged, or no genome.
+    """
     with open(path, "rb") as file:
-        data = bytearray(file.read())
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    body, genes = data[8 + length :], {}
-    rule = json.loads(header.pop("__metadata__")["blurax"])["rule"]
-    for name, entry in header.items():
-        first, last = entry["data_offsets"]
-        stored = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
-        numbers = torch.frombuffer(body[first:last], dtype=stored).reshape(entry["shape"])
-        genes[name] = numbers.to(device, dtype)
+        rule, tensors = _unsealed(file.read(2**24), path)  # far more than a genome has
+    genes = {}
+    for name, (stored, shape, numbers) in tensors.items():
+        flat = torch.frombuffer(bytearray(numbers), dtype=getattr(torch, stored))
+        genes[name] = flat.reshape(shape).to(device, dtype)
     return rule, genes
+
+
+def _unsealed(data, path):
+    """The rule, and the dtype, shape and bytes of each gene, of a file whose checksum is right."""
+    damaged = f"{path} is cut off, damaged or no genome file; fetch it or make it anew."
+    try:
+        start = 8 + int.from_bytes(data[:8], "little")
+        entries, body, end, tensors = json.loads(data[8:start]), data[start:], 0, {}
+        text = entries.pop("__metadata__")["blurax"]
+        header = json.loads(text)
+        canonical, right = _canonical(header), header.pop("sha256")
+        digest = hashlib.sha256(_canonical(header).encode())
+        for name, entry in sorted(entries.items(), key=lambda pair: pair[1]["data_offsets"]):
+            first, last = entry["data_offsets"]
+            if first != end:
+                raise ValueError(damaged)
+            end, tensors[name] = last, (_DTYPES[entry["dtype"]], entry["shape"], body[first:last])
+        for name, (dtype, shape, numbers) in sorted(tensors.items()):
+            digest.update(_canonical([name, dtype, shape]).encode() + numbers)
+        same = end == len(body) and text == canonical and digest.hexdigest() == right
+        kind, version = header["kind"], header["format"]
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        raise ValueError(damaged) from None
+    if not same:
+        raise ValueError(damaged)
+    if kind != "genome" or version != 1:
+        raise ValueError(f"{path} is a {kind} file of format {version}; give a genome of format 1.")
+    return header["rule"], tensors
+
+
+def _canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
@@ -49,7 +86,7 @@ def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=Non
 
     def normal(layer, *shape):
         drawn = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
-        return (drawn.to(device) * _std(rule, shape[1], genes, layer)).to(device)
+        return (drawn.to(device) * _std(rule, shape[1], genes, layer)).to(device, dtype)
 
     layers = []
     for l in range(len(sizes) - 1):
@@ -64,8 +101,8 @@ def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=Non
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
     steps = network["steps"]
-    genes, synapses = _now(rule, genes, network)
-    predicted = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
+    genes, synapses, x, y = _now(rule, genes, network, x, y)
+    predicted, _ = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
     if rule["update"]["after_forward"]:
         synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
     neurons = predicted
@@ -73,14 +110,49 @@ def step(rule, genes, network, x, y):
         neurons = _backward(rule, genes, synapses, _feedback(rule, predicted, y))
         lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
         synapses = _update(rule, genes, "synapse", synapses, lower, neurons)
-    kept = neurons if rule["keep_neurons"] else None
-    return {"synapses": synapses, "neurons": kept, "steps": steps + 1}
+    kept, batch = neurons if rule["keep_neurons"] else None, _latest(network.get("batch"), x)
+    return {"synapses": synapses, "neurons": kept, "steps": steps + 1, "batch": batch}
+
+
+def observe(rule, genes, network, x):
+    """The network with the means and variances of these examples, by which it then predicts."""
+    genes, synapses, x = _now(rule, genes, network, x)
+    if len(x) < 2 and rule["stabilise"]["normalise"] in ("forward", "both"):
+        raise ValueError(
+            f"{len(x)} example has no mean and variance to normalise by: teach the network by "
+            "batches, or observe(rule, genes, network, x) some examples before it predicts."
+        )
+    moments = _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[1]
+    return {**network, "moments": moments}
 
 
 def predict(rule, genes, network, x):
-    """What the last layer says of each example, [batch, outputs]."""
-    genes, synapses = _now(rule, genes, network)
-    return _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[-1][0]
+    """What the last layer says of each example, [batch, outputs], whatever the others are."""
+    batch, known = network.get("batch"), network.get("moments")
+    if known is None:
+        known = observe(rule, genes, network, x if batch is None else batch)["moments"]
+        parts = [*genes.values(), *(part for layer in network["synapses"] for part in layer[:2])]
+        if batch is not None and not any(part.requires_grad for part in [batch, *parts]):
+            network["moments"] = known  # once for all predictions of this network
+    genes, synapses, x = _now(rule, genes, network, x)
+    return _forward(rule, genes, synapses, _resting(rule, synapses, x, None), known)[0][-1][0]
+
+
+def _check(synapses, x, y=None):
+    """Refuse what would otherwise broadcast into a wrong result."""
+    inputs, outputs = synapses[0][0].shape[1], synapses[-1][0].shape[2]
+    if x.ndim != 2 or x.shape[1] != inputs:
+        raise ValueError(f"x has shape {tuple(x.shape)}; the network takes [batch, {inputs}].")
+    if y is not None and tuple(y.shape) != (len(x), outputs):
+        wanted = f"[{len(x)}, {outputs}], +1 for the right class and -1 for the others"
+        raise ValueError(f"y has shape {tuple(y.shape)}; the network takes {wanted}.")
+
+
+def _latest(batch, x):
+    """The examples last learned from, as many as the largest batch had."""
+    if batch is None or len(x) >= len(batch):
+        return x.clone()
+    return torch.cat([batch, x])[-len(batch) :]
 
 
 def _std(rule, inputs, genes, layer):
@@ -92,33 +164,39 @@ def _std(rule, inputs, genes, layer):
     return rule["init"]["std"] / scale
 
 
-def _now(rule, genes, network):
-    """The genes in force in this step, and the synapses with which it begins."""
+def _now(rule, genes, network, *arrays):
+    """The genes in force in this step, the synapses with which it begins, and x and y.
+
+    All in the dtype of the synapses.
+    """
     count, synapses = rule.get("steps"), network["synapses"]
+    w = synapses[0][0]
+    arrays = [array.to(w.dtype) for array in arrays]
+    _check(synapses, *arrays)
+    genes = {name: gene.to(w.dtype) for name, gene in genes.items()}
     if count is not None:
         now = min(network["steps"], count - 1)
         genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
     if not rule["stabilise"].get("normalise_stored", False):
-        return genes, synapses
+        return genes, synapses, *arrays
     new = []
     for l, (w, bias, down) in enumerate(synapses):
         up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
         if down is not None:
             (down,) = _to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)
         new.append((*up, down))
-    return genes, new
+    return genes, new, *arrays
 
 
 def _to_length(scale, *into):
-    length = torch.sqrt(_into(w**2 for w in into) + 1e-9)
+    length = _length(*into)
     return [w / length if scale is None else w * (torch.abs(scale) / length) for w in into]
 
 
 def _resting(rule, synapses, x, kept):
     if kept is not None:
         return [x[None], *kept[1:]]
-    shape = rule["states"], len(x)
-    return [x[None], *(x.new_zeros((*shape, w.shape[2])) for w, _, _ in synapses)]
+    return [x[None], *(x.new_zeros((rule["states"], 1, w.shape[2])) for w, _, _ in synapses)]
 
 
 def _gene(rule, genes, name, layer):
@@ -126,26 +204,33 @@ def _gene(rule, genes, name, layer):
     return found if found is None or rule["layers"] is None else found[layer]
 
 
-def _forward(rule, genes, synapses, neurons):
-    """(5), layer by layer upwards."""
-    neurons, stable = list(neurons), rule["stabilise"]
+def _forward(rule, genes, synapses, neurons, known=None):
+    """(5), layer by layer upwards; also the mean and variance by which each layer was normalised.
+
+    `known` are means and variances to use in place of the batch's own.
+    """
+    neurons, used, stable = list(neurons), [], rule["stabilise"]
     for l, (w, bias, _) in enumerate(synapses):
         nu, f, eta, scale, shift, rescale = (
             _gene(rule, genes, f"neuron.{name}", l)
             for name in ("nu", "f", "eta", "forward_scale", "forward_shift", "forward_rescale")
         )
         eta = _rescaled(stable, eta, rescale)
-        heard = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(1)[:, None, None] * bias
-        z = f * neurons[l + 1] + heard / _length(stable, w, bias)
-        last = l == len(synapses) - 1
+        z = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(1)[:, None, None] * bias
+        if stable["normalise_synapses"]:
+            z = z / _length(w, bias)
+        z = f * neurons[l + 1] + z
+        last, moments = l == len(synapses) - 1, None
         if scale is not None and (stable.get("normalise_last", True) or not last):
-            z = _normalised(z, scale, shift)
+            moments = known[l] if known else _moments(z)
+            z = _normalised(z, scale, shift, moments)
         phi = rule["sigma"]["last" if last else "forward"]
         a = _phi(z, phi)
         if rule["sigma"]["derivative"]:
             a = torch.cat([a[:1], _phi_prime(z[1:2], phi), a[2:]])
         neurons[l + 1] = a
-    return neurons
+        used.append(moments)
+    return neurons, used
 
 
 def _feedback(rule, neurons, y):
@@ -174,15 +259,16 @@ def _backward(rule, genes, synapses, neurons):
         eta = _rescaled(rule["stabilise"], eta, rescale)
         w, _, down = synapses[l]
         down = w.transpose(1, 2) if down is None else down
-        kept = f * neurons[l]
-        heard = _transmit(down, eta * mu, neurons[l + 1]) / _length(rule["stabilise"], down)
+        z, kept = _transmit(down, eta * mu, neurons[l + 1]), f * neurons[l]
+        if rule["stabilise"]["normalise_synapses"]:
+            z = z / _length(down)
         if rule["backward"] == "additive":
-            z = kept + heard
+            z = kept + z
         elif rule["backward"] == "multiplicative":
-            z = kept * heard
+            z = kept * z
         else:
-            z = torch.cat([kept[:1], kept[1:] * heard[1:]])
-        z = z if scale is None else _normalised(z, scale, shift)
+            z = torch.cat([kept[:1], kept[1:] * z[1:]])
+        z = z if scale is None else _normalised(z, scale, shift, _moments(z))
         neurons[l] = _phi(z, rule["sigma"]["backward"])
     return neurons
 
@@ -198,36 +284,36 @@ def _update(rule, genes, which, synapses, lower, upper):
         a_i, a_j = lower[l], upper[l + 1]
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
-        changes = [rate * change for change in _hebbian(own, a_j, a_i, one)]
-        up = _stabilised(rule, own, [w, bias], changes, _activity(own, a_j, rate))
+        changes = _hebbian(own, rate, a_j, a_i, one)
+        up = _stabilised(rule, own, [w, bias], changes, _activity(rule, own, rate, a_j))
         if down is not None:
-            (change,) = _hebbian(own, a_i, a_j)
-            activity = _activity(own, a_i, rate)
-            (down,) = _stabilised(rule, own, [down], [rate * change], activity)
+            changes, activity = _hebbian(own, rate, a_i, a_j), _activity(rule, own, rate, a_i)
+            (down,) = _stabilised(rule, own, [down], changes, activity)
         new.append((*up, down))
     return new
 
 
-def _hebbian(own, a_j, *below):
-    """The sums over states and batch in (7), a_i^e ν~^{ec} μ~^{cd} a_j^d, for neurons below."""
+def _hebbian(own, rate, a_j, *below):
+    """The sums over states and batch in (7), η~ a_i^e ν~^{ec} μ~^{cd} a_j^d, for neurons below."""
     nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
-    before = [torch.einsum("ec,ebi->cbi", nu_tilde[: len(a_i)], a_i) for a_i in below]
-    after = torch.einsum("cd,dbj->cbj", mu_tilde[:, : len(a_j)], a_j)
+    before, after = [_mix(nu_tilde.T, a_i) for a_i in below], _mix(rate * mu_tilde, a_j)
     if own["decorrelation"] is not None:
         after = torch.linalg.solve(_inhibition(before, own["decorrelation"]), after)
     return [a.transpose(1, 2) @ after for a in before]
 
 
-def _activity(own, a_j, rate):
+def _activity(rule, own, rate, a_j):
     """|η~| (Σ_d μ~^{cd} a_j^d)² over the batch, what Oja's own term multiplies synapses with."""
-    after = torch.einsum("cd,dbj->cbj", own["mu_tilde"][:, : len(a_j)], a_j)
-    return torch.abs(rate) * (after**2).sum(1, keepdim=True)
+    if rule["stabilise"]["oja"] != "activation":
+        return None
+    return torch.abs(rate) * torch.square(_mix(own["mu_tilde"], a_j)).sum(1, keepdim=True)
 
 
 def _inhibition(before, gene):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
     share = torch.sigmoid(gene)
-    alike = torch.stack([a @ a.transpose(1, 2) for a in before]).sum(0)
+    first, *others = (a @ a.transpose(1, 2) for a in before)
+    alike = sum(others, first)
     mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
     unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
     return (1 - share) * unit + share * alike / torch.where(mean > 0, mean, 1)
@@ -236,23 +322,25 @@ def _inhibition(before, gene):
 def _stabilised(rule, own, old, changes, activity):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
-    square = _into(w**2 for w in old)
     if stable["saturation"] == "slowing":
-        f_tilde = 1 + (f_tilde - 1) * torch.clamp(square, min=1.0) ** (-0.5 * torch.exp(bound))
+        f_tilde = 1 + (f_tilde - 1) * torch.clamp(_square(old), min=1.0) ** (
+            -0.5 * torch.exp(bound)
+        )
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
     if stable["oja"] == "multiplier":
-        new = [n - torch.abs(own["oja"]) * w * square for n, w in zip(new, old, strict=True)]
+        inhibition = torch.abs(own["oja"]) * _square(old)
+        new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "activation":
         inhibition = torch.abs(own["oja"]) * activity
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["oja"] == "full":  # (8)
         along = _into(w * change for w, change in zip(old, changes, strict=True))
-        inhibition = (f_tilde - 1) * square + along
+        inhibition = (f_tilde - 1) * _square(old) + along
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]
     if stable["saturation"] == "tanh":
         new = [bound * torch.tanh(n / bound) for n in new]
     if stable["saturation"] == "length":
-        longest = torch.exp(bound) / torch.sqrt(_into(n**2 for n in new) + 1e-9)
+        longest = torch.exp(bound) / torch.sqrt(_square(new) + 1e-9)
         new = [n * longest.clamp(max=1.0) for n in new]
     if stable["saturation"] == "exponential":
         damped = [torch.exp(-bound.abs() * w.abs()) for w in old]
@@ -260,25 +348,49 @@ def _stabilised(rule, own, old, changes, activity):
     return new
 
 
+def _square(parts):
+    """The squared length of what leads into each neuron."""
+    return _into(part**2 for part in parts)
+
+
 def _into(parts):
-    return sum(part.sum(1, keepdim=True) for part in parts)
+    first, *others = (part.sum(1, keepdim=True) for part in parts)
+    return sum(others, first)
 
 
 def _transmit(w, transform, a):
-    return torch.einsum("cd,dbi->cbi", transform[:, : len(a)], a) @ w
+    """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse of one channel serves all states."""
+    if len(a) == 1:  # one state: transformed where there are fewer neurons
+        return transform[:, :1, None] * (a @ w)
+    mixed = _mix(transform, a)
+    if len(w) > 1:
+        return mixed @ w
+    return (mixed.reshape(-1, mixed.shape[2]) @ w[0]).reshape(*mixed.shape[:2], -1)
+
+
+def _mix(transform, a):
+    """Σ_d transform^{cd} a^d, neuron by neuron; states that `a` lacks are 0."""
+    states, batch, n = a.shape
+    return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(-1, batch, n)
 
 
 def _rescaled(stable, eta, rescale):
     return eta if rescale is None or not stable["normalise_synapses"] else eta * rescale
 
 
-def _length(stable, *into):
-    return torch.sqrt(_into(w**2 for w in into) + 1e-9) if stable["normalise_synapses"] else 1.0
+def _length(*into):
+    return torch.sqrt(_square(into) + 1e-9)
 
 
-def _normalised(z, scale, shift):
-    centred = z - z.mean(1, keepdim=True)
-    unit = centred / torch.sqrt((centred**2).mean(1, keepdim=True) + 1e-5)
+def _moments(z):
+    """The mean and variance over the batch."""
+    mean = z.mean(1, keepdim=True)
+    return mean, torch.square(z - mean).mean(1, keepdim=True)
+
+
+def _normalised(z, scale, shift, moments):
+    mean, variance = moments
+    unit = (z - mean) / torch.sqrt(variance + 1e-5)
     return scale[:, None, None] * unit + shift[:, None, None]
 
 
