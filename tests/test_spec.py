@@ -25,6 +25,7 @@ from blurax.spec import (
     Signal,
     Stabilise,
     Symmetry,
+    Update,
 )
 from unchecked import unchecked
 from variants import TABLE
@@ -103,6 +104,7 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
         lambda: Rule(init=Init(0.0), stabilise=Stabilise(normalise_synapses=True)),
     ),
     ("Stabilise.normalise_last", lambda: Rule(stabilise=Stabilise(normalise_last=False))),
+    ("Update.width_free is on", lambda: Rule(update=Update(width_free=True))),
 ]
 
 
@@ -122,7 +124,11 @@ def test_what_is_next_to_the_refused_is_accepted():
 
 def test_files_from_before_a_field_was_added_mean_what_they_meant():
     old = to_json(Rule())
-    del old["stabilise"]["normalise_last"], old["update"]["decorrelate"]
+    del (
+        old["stabilise"]["normalise_last"],
+        old["update"]["decorrelate"],
+        old["update"]["width_free"],
+    )
     assert from_json(Rule, old) == Rule()
     del old["stabilise"]["oja"]
     with pytest.raises(BluraxError, match="lacks the field oja"):

@@ -168,6 +168,10 @@ class Update:
     decorrelate: bool = added(False)
     """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
     share: `stabilise.decorrelation`. Not in the paper; there each example counts alone."""
+    width_free: bool = added(False)
+    """With `decorrelate`: divide the change by the mean squared length of what the lower layer
+    offers, so that η~ says how far the upper neurons' arguments move, whatever the number of
+    neurons below and the size of their states. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,6 +297,10 @@ def _check_combinations(rule: Rule) -> None:
         rule.init.std > 0 or not rule.stabilise.normalise_synapses,
         "Init.std is 0 and Stabilise.normalise_synapses is on: "
         "a synapse vector of length 0 has no direction to normalise.",
+    )
+    require(
+        rule.update.decorrelate or not rule.update.width_free,
+        "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
     )
     stabilise = rule.stabilise
     require(

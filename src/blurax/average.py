@@ -1,0 +1,45 @@
+"""An average of the synapses over recent steps, which predicts more steadily than the newest."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from blurax.network import Synapses
+
+
+def averaging(first: int, end: int, most: float) -> tuple[np.ndarray, float]:
+    """How an average goes on over the steps `first` to `end`, counted from 0.
+
+    After step n, counted from 1, the average so far counts min(most, (n - 1) / (n + 2)) and the
+    newest synapses the rest: at first over a growing share of all steps, later over the last few.
+
+    Returns:
+        What the synapses after each of these steps count in the average after the last of them,
+        `[end - first]`, and what the average before them counts.
+    """
+    n = np.arange(first, end) + 1
+    kept = np.minimum(most, (n - 1) / (n + 2))
+    later = np.cumprod(np.append(1.0, kept[:0:-1]))[::-1]  # what the steps after it leave of each
+    return (1 - kept) * later, float(np.prod(kept))
+
+
+def followed(
+    average: tuple[Synapses, ...],
+    passed: tuple[Synapses, ...],
+    first: int,
+    end: int,
+    most: float,
+) -> tuple[Synapses, ...]:
+    """The average after the steps `first` to `end`.
+
+    Args:
+        average: the one before them.
+        passed: the synapses after each of them, every leaf with a leading axis `end - first`.
+        most: what the average counts at most, see `averaging`.
+    """
+    weights, kept = averaging(first, end, most)
+
+    def one(old: jax.Array, new: jax.Array) -> jax.Array:
+        return kept * old + jnp.tensordot(weights.astype(new.dtype), new, axes=1)
+
+    return jax.tree.map(one, average, passed)
