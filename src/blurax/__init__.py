@@ -64,9 +64,10 @@ _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME["task"] = _HOME.pop("get")
 
 _ROOMS = (
-    *("activations", "analysis", "api", "baselines", "engine", "errors", "estimator"),
-    *("experiments", "export", "findings", "frozen", "genome", "inner", "io", "network", "outer"),
-    *("plasticity", "rules", "spec", "stabilise", "tasks", "teach", "zoo"),
+    *("activations", "analysis", "api", "average", "baselines", "choices", "engine", "errors"),
+    *("estimator", "experiments", "export", "findings", "frozen", "gauge", "genes", "genome"),
+    *("initial", "inner", "io", "network", "outer", "plasticity", "rules", "spec", "stabilise"),
+    *("tasks", "teach", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

@@ -1,6 +1,6 @@
 """An average of the synapses over recent steps, which predicts more steadily than the newest."""
 
-from typing import TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,14 @@ import numpy as np
 
 from blurax.network import Synapses
 
-Number = TypeVar("Number", np.ndarray, jax.Array)
 
+def kept(n: Any, most: float) -> Any:
+    """What the average so far counts after step n, counted from 1: min(most, (n - 1) / (n + 2)).
 
-def kept(n: Number, most: float) -> Number:
-    """What the average so far counts after step n, counted from 1: min(most, (n - 1) / (n + 2))."""
+    Args:
+        n: an array of NumPy, or of JAX within a compiled program.
+        most: what it counts at most.
+    """
     return (jnp if isinstance(n, jax.Array) else np).minimum(most, (n - 1) / (n + 2))
 
 
