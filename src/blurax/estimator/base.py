@@ -18,6 +18,7 @@ from blurax.errors import BluraxError
 from blurax.estimator.checks import check_parameters, dense, refuse_forked, sizes
 from blurax.estimator.learning import CHUNK, SIZES, genome_for, in_blocks, learn, moments, start
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
+from blurax.estimator.stops import STOPS
 from blurax.genome import Genome
 from blurax.network import LayerMoments, Network, NetworkState
 from blurax.tasks.scaling import ColumnMoments
@@ -34,13 +35,15 @@ class Blur(BaseEstimator):
     classifies: bool
     usual_genome: str
     """The name of the genome that is meant by None."""
+    memory: float
+    """How much of the average of synapses stays in each step."""
 
     def __init__(
         self,
         hidden: int | tuple[int, ...] = (256, 128),
         *,
         genome: "str | os.PathLike[str] | Genome | None" = None,
-        epochs: int = 5,
+        epochs: int | None = 5,
         steps: int | None = None,
         batch_size: int = 128,
         standardise: bool = True,
@@ -89,32 +92,39 @@ class Blur(BaseEstimator):
             classes = np.argmax(examples.y, axis=1) if self.classifies else None
             kept, apart = divide(examples.y, classes, self.validation_fraction, rng)
             examples, held = examples.at(kept), examples.at(apart)
-        if not (self.warm_start and hasattr(self, "_learning")):
-            self._start(examples, rng)
-        self._check_same(examples)
-        self._meet(examples)
-        self._recent = examples.drawn(self._order, RECENT)
-        measured = examples.drawn(self._order, SIZES[-1])
-        total = self._total_steps(examples)
-        rows = examples.batches(self._order, self.batch_size)
-        batches = itertools.islice((examples.at(next(rows)) for _ in itertools.count()), total)
+        course = self._begin(examples, rng)
         best, stale, self.validation_curve_ = None, 0, []
+        total = self._total_steps(examples)
         for done in range(0, total, MEASURE_EVERY):
-            self._learn(itertools.islice(batches, MEASURE_EVERY))
+            end = min(done + MEASURE_EVERY, total)
+            course.go_on(end - done)
             if held is not None:
-                self._measure(measured)
+                course.measure()
                 self.validation_curve_.append(self._score_of(held))
                 stale += 1
                 if best is None or self.validation_curve_[-1] > best[0]:
                     best, stale = (self.validation_curve_[-1], self._learning, self._moments), 0
-            self._report(min(done + MEASURE_EVERY, total), total)
+            self._report(f"{end} of {total}")
             if stale >= self.patience:
                 break
         if best is None:
-            self._measure(measured)
+            course.measure()
         else:
             _, self._learning, self._moments = best
         self._warn_if_diverged()
+
+    def _begin(self, examples: Examples, rng: np.random.RandomState) -> "Course":
+        """A fit on these examples: of an initial network, or the present one with `warm_start`."""
+        if not self._goes_on:
+            self._start(examples, rng)
+        self._check_same(examples)
+        self._meet(examples)
+        self._recent = examples.drawn(self._order, RECENT)
+        return Course(self, examples)
+
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self.warm_start) and hasattr(self, "_learning")
 
     def _partial_fit(self, examples: Examples) -> None:
         """One pass over more examples of a stream."""
@@ -160,6 +170,8 @@ class Blur(BaseEstimator):
     def _total_steps(self, examples: Examples) -> int:
         if self.steps is not None:
             return int(self.steps)
+        if self.epochs is None:  # a regressor that does not choose for itself
+            return STOPS[-1] if self.early_stopping else LEAST_STEPS
         steps = max(LEAST_STEPS, self.epochs * examples.places // self.batch_size)
         return -(-steps // MEASURE_EVERY) * MEASURE_EVERY
 
@@ -173,7 +185,7 @@ class Blur(BaseEstimator):
                 x[i], y[i] = self._scaled(batch.x), self._scaled_targets(batch.y)
             count = jnp.asarray(len(chunk), jnp.int32)
             self._learning, predictions = learn(
-                self.genome_, self._learning, jnp.asarray(x), jnp.asarray(y), count
+                self.genome_, self._learning, jnp.asarray(x), jnp.asarray(y), count, self.memory
             )
             self.n_iter_ += len(chunk)
             pairs = zip(np.asarray(predictions)[: len(chunk)], y, strict=False)
@@ -195,11 +207,11 @@ class Blur(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _report(self, done: int, total: int) -> None:
+    def _report(self, at: str) -> None:
         """With `verbose`, one line on the latest steps."""
         if not self.verbose:
             return
-        line = f"step {done} of {total}, score {np.mean(self.learning_curve_[-MEASURE_EVERY:]):.3f}"
+        line = f"step {at}, score {np.mean(self.learning_curve_[-MEASURE_EVERY:]):.3f}"
         if self.validation_curve_:
             line += f", held apart {self.validation_curve_[-1]:.3f}"
         print(f"{type(self).__name__}: {line}")
@@ -231,3 +243,28 @@ class Blur(BaseEstimator):
 
     def _batch_score(self, predicted: np.ndarray, right: np.ndarray) -> float:
         raise NotImplementedError
+
+
+class Course:
+    """A fit under way: the batches it learns from, and what moments are measured on."""
+
+    def __init__(self, model: Blur, examples: Examples) -> None:
+        """Take a model that has an initial network."""
+        self._model = model
+        self._measured = examples.drawn(model._order, SIZES[-1])
+        rows = examples.batches(model._order, model.batch_size)
+        self._batches = (examples.at(each) for each in rows)
+
+    def go_on(self, steps: int) -> None:
+        """Learn for so many more steps."""
+        self._model._learn(itertools.islice(self._batches, steps))
+
+    def measure(self) -> None:
+        """Means and variances for prediction."""
+        self._model._measure(self._measured)
+
+    def squared_error(self, held: Examples) -> float:
+        """The sum of squared errors in units of the targets' deviations, a mean over outputs."""
+        self.measure()
+        off = self._model._answers(held.x) - self._model._scaled_targets(held.y)
+        return float(held.weights @ np.mean(off**2, axis=1))

@@ -15,7 +15,6 @@ from blurax.errors import BluraxError, require
 
 SWITCHES = "standardise", "early_stopping", "warm_start"
 COUNTS = "epochs", "steps", "batch_size", "patience"
-OPTIONAL = "steps"
 
 _forked_after_jax = False
 
@@ -46,7 +45,7 @@ def check_parameters(estimator: Any) -> None:
             raise BluraxError(f"{name} is {value!r}; it takes True or False.")
     for name in COUNTS:
         value = getattr(estimator, name)
-        if value is None and name == OPTIONAL:
+        if value is None and (name == "steps" or (name == "epochs" and not estimator.classifies)):
             continue
         if value is None or not is_whole(value) or value < 1:
             raise BluraxError(f"{name} is {value!r}; it takes a whole number >= 1.")

@@ -54,6 +54,7 @@ class BlurClassifier(ClassifierMixin, Blur):
 
     classifies = True
     usual_genome = "default"
+    memory = 0.8  # more of it relearns more slowly when labels change, and predicts no better
 
     def __init__(
         self,

@@ -28,8 +28,6 @@ BLOCK = 256
 """Examples in a block of a prediction."""
 SIZES = 256, 1024, 4096
 """Numbers of examples to which those that moments are measured on are padded."""
-MEMORY = 0.8
-"""How much of the average stays in each step: predictions rest on about the last five."""
 INTERCEPT_RATE = 0.1
 """The share of a Newton step that the intercept makes on each batch."""
 
@@ -97,21 +95,30 @@ def learn(
     x: Float[Array, "chunk b features"],
     y: Float[Array, "chunk b outputs"],
     count: Int[Array, ""],
+    memory: float,
 ) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
-    """Steps on the first `count` batches, and what was predicted of each before its step."""
+    """Steps on the first `count` batches, and what was predicted of each before its step.
+
+    Args:
+        memory: how much of the average stays in each step, at most.
+    """
 
     def body(
         i: Int[Array, ""], carry: tuple[Learning, Array]
     ) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
         learning, predictions = carry
-        learning, prediction = _step(genome, learning, x[i], y[i])
+        learning, prediction = _step(genome, learning, x[i], y[i], memory)
         return learning, predictions.at[i].set(prediction)
 
     return jax.lax.fori_loop(0, count, body, (learning, jnp.zeros_like(y)))
 
 
 def _step(
-    genome: Genome, learning: Learning, x: Float[Array, "b features"], y: Float[Array, "b outputs"]
+    genome: Genome,
+    learning: Learning,
+    x: Float[Array, "b features"],
+    y: Float[Array, "b outputs"],
+    memory: float,
 ) -> tuple[Learning, Float[Array, "b outputs"]]:
     """One step of the genome's rule, of the intercept, and of the average."""
     state, info = step(genome, learning.network, x, y, learning.steps, learning.intercept)
@@ -120,7 +127,7 @@ def _step(
         prediction = prediction + intercept
         newton = _newton_step(genome.rule.feedback.signal, prediction, y)
         intercept = intercept + INTERCEPT_RATE * newton
-    share = kept(learning.steps + 1, MEMORY)
+    share = kept(learning.steps + 1, memory)
     average = jax.tree.map(
         lambda old, new: share * old + (1 - share) * new,
         learning.average,

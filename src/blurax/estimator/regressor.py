@@ -1,35 +1,99 @@
 """`BlurRegressor`: a genome teaches a network to predict numbers, in scikit-learn's manner."""
 
+import os
 from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils import check_random_state
 
 from blurax.estimator.base import Blur
-from blurax.estimator.checks import dense, refuse_forked, weighed
+from blurax.estimator.checks import check_parameters, dense, refuse_forked, weighed
+from blurax.estimator.learning import Learning
 from blurax.estimator.rows import Examples
+from blurax.estimator.stops import FEWEST, MOST_OF_FEW, STOPS, parts, tried
+from blurax.genome import Genome
+from blurax.network import LayerMoments
 from blurax.tasks.scaling import ColumnMoments
 
 
 class BlurRegressor(RegressorMixin, Blur):
-    """A regressor whose network is taught by a genome; parameters as of `BlurClassifier`.
+    """A regressor whose network is taught by a genome.
 
     The targets are brought to mean 0 and variance 1, and a genome whose feedback is the gradient of
     the cross-entropy gets that of the squared error.
 
+    Args:
+        hidden: the sizes of the hidden layers; a number is a single layer.
+        genome: a name of the zoo, a path, or a `Genome`; `regressor` if None.
+        epochs: how often each example is met, but at least `LEAST_STEPS` steps are made. None: as
+            many steps as predict best what is held apart, by cross-validation of fewer than 2,000
+            examples (then all are learned from so long), by a tenth of more.
+        steps: the number of inner steps; then `epochs` means nothing.
+        batch_size: examples in each step; where there are fewer, they are repeated.
+        standardise: bring each feature to mean 0 and variance 1 first.
+        clip: standardised features are kept within this many standard deviations; None: as they
+            are.
+        early_stopping: hold some examples apart, and stop when their score has not risen in
+            `patience` measurements, one every 50 steps; the best network is kept.
+        validation_fraction: how many are held apart, two at least.
+        patience: measurements without a rise.
+        warm_start: `fit` goes on with the network there is, for 200 steps unless `epochs` or
+            `steps` says how long.
+        verbose: print how far it is.
+        random_state: of the initial network and the order of examples.
+
     Attributes:
         learning_curve_: for each step the share of variance (R^2) that was explained on its batch
             before it was learned from.
-        validation_curve_: with `early_stopping`, the same on the examples held apart.
+        validation_curve_: the same on the examples held apart: every 50 steps with
+            `early_stopping`, at `blurax.estimator.stops.STOPS` where the number of steps is chosen.
         n_iter_: inner steps made.
         genome_: the genome that taught.
         state_: the synapses that predictions are made with.
         moments_: means and variances that normalise the neurons in prediction.
+
+    Raises:
+        BluraxError: a `ValueError`, for a parameter out of range.
     """
 
     classifies = False
-    usual_genome = "smooth"
+    usual_genome = "regressor"
+    memory = 0.9
+
+    def __init__(
+        self,
+        hidden: int | tuple[int, ...] = (256, 128),
+        *,
+        genome: "str | os.PathLike[str] | Genome | None" = None,
+        epochs: int | None = None,
+        steps: int | None = None,
+        batch_size: int = 64,
+        standardise: bool = True,
+        clip: float | None = 5.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        warm_start: bool = False,
+        verbose: int | bool = False,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden,
+            genome=genome,
+            epochs=epochs,
+            steps=steps,
+            batch_size=batch_size,
+            standardise=standardise,
+            clip=clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -69,6 +133,54 @@ class BlurRegressor(RegressorMixin, Blur):
     def _examples(self, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> Examples:
         self._flat = y.ndim == 1
         return Examples(x, y.astype(np.float64).reshape(len(y), -1), weighed(sample_weight, x))
+
+    def _fit(self, examples: Examples) -> None:
+        """Learn, for as long as is best where nobody says how long."""
+        examples = examples.counting()
+        given = self.steps is not None or self.epochs is not None or self.early_stopping
+        if given or self._goes_on or len(examples) < FEWEST:
+            super()._fit(examples)
+            return
+        check_parameters(self)
+        rng = check_random_state(self.random_state)
+        apart = parts(len(examples), rng)
+        models: list[BlurRegressor] = [self._another() for _ in apart] if len(apart) > 1 else [self]
+        courses, best = [], (np.inf, STOPS[0], None)
+        for model, rows in zip(models, apart, strict=True):
+            kept = np.setdiff1d(np.arange(len(examples)), rows)
+            courses.append(model._begin(examples.at(kept), rng))
+        curve: list[float] = []
+        most = STOPS[-1] if models == [self] else MOST_OF_FEW
+        for stop, error in tried(courses, [examples.at(rows) for rows in apart], most):
+            curve.append(1 - error)
+            models[0].validation_curve_ = curve
+            models[0]._report(f"{stop} of at most {most}")
+            if error < best[0]:
+                best = error, stop, (models[0]._learning, models[0]._moments)
+        self._keep_best(examples, models, best[1], best[2], rng)
+        self.validation_curve_ = curve
+        self._warn_if_diverged()
+
+    def _keep_best(
+        self,
+        examples: Examples,
+        models: "list[BlurRegressor]",
+        steps: int,
+        best: "tuple[Learning, LayerMoments | None] | None",
+        rng: np.random.RandomState,
+    ) -> None:
+        """The network of the best stop; after cross-validation one that learned from all."""
+        if models != [self]:
+            course = self._begin(examples, rng)
+            course.go_on(steps)
+            course.measure()
+        elif best is not None:
+            self._learning, self._moments = best
+
+    def _another(self) -> "BlurRegressor":
+        other = type(self)(**self.get_params(deep=False))
+        other._flat = self._flat
+        return other
 
     def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
         super()._start(examples, rng)
