@@ -17,7 +17,7 @@ from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, teach
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
-EXPECTED = {"smooth", "steady", "default", "mlp-fast", "toys", "cma-accuracy", "backprop"}
+EXPECTED = {"smooth", "steady", "default", "mlp-fast", "toys", "cma-accuracy", "backprop", "regressor"}
 
 
 def test_the_promised_genomes_are_there_and_default_comes_first():
@@ -49,6 +49,7 @@ def test_a_genome_has_provenance_and_a_sheet(name):
         ("cma-accuracy", "digits", (64,), 20, 0.9),
         ("toys", "xor", (20,), 50, 0.95),
         ("backprop", "digits", (64,), 100, 0.9),
+        ("regressor", "friedman-like:rows=2000", (256, 128), 200, 0.85),
     ],
 )
 def test_it_teaches(name, task, hidden, steps, least):

@@ -185,7 +185,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "regressor": Recipe(
         "the zoo's regressor: tables of random functions, small and large, with noise and without",
-        "not measured",
+        "12 minutes on a crowded CPU core, much of it compiling: 94.8 % of variance in validation",
         MetaTrain(
             tasks=(
                 "teacher:rows=3000@2",
