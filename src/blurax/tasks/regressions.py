@@ -101,8 +101,8 @@ class Regression(eqx.Module):
         start = 0 if spec.fixed_batch else first * batch
         rows = orders.stream(order, n, start, steps * batch).reshape(steps, batch)
         shape = (spec.steps, batch)
-        support = (jnp.broadcast_to(part[rows], (*shape, part.shape[1])) for part in (x, y))
-        return Episode(*support, query_x, query_y)
+        x, y = (jnp.broadcast_to(part[rows], (*shape, part.shape[1])) for part in (x, y))
+        return Episode(x, y, query_x, query_y)
 
     def _world(
         self, key: PRNGKeyArray
