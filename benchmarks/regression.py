@@ -85,7 +85,9 @@ def tables(data: Path | None) -> Iterator[tuple[str, Callable[[int], Rows]]]:
     """The tables by name, each a function of the seed."""
     for name in ("friedman1", "friedman2", "friedman3", "make_regression", "diabetes"):
         yield name, lambda seed, name=name: made(name, seed)
-    for name in ("abalone", "winequality-red") if data else ():
+    if data is None:
+        return
+    for name in ("abalone", "winequality-red"):
         rows = public(data / f"{name}.csv")
         yield name, lambda seed, rows=rows: rows
 

@@ -17,7 +17,16 @@ from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, teach
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
-EXPECTED = {"smooth", "steady", "default", "mlp-fast", "toys", "cma-accuracy", "backprop", "regressor"}
+EXPECTED = {
+    "smooth",
+    "steady",
+    "default",
+    "mlp-fast",
+    "toys",
+    "cma-accuracy",
+    "backprop",
+    "regressor",
+}
 
 
 def test_the_promised_genomes_are_there_and_default_comes_first():
