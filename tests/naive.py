@@ -69,11 +69,12 @@ def product(a_i, a_j, nu_tilde, mu_tilde, c, i, j, reduction, among=None):
     return total / batch if reduction is Reduction.MEAN else total
 
 
-def among_examples(a_i, nu_tilde, gene, inputs):
+def among_examples(a_i, nu_tilde, gene, inputs, width_free=False):
     """((1 - s) I + s K)^-1 of each channel, where K says how alike examples excite the lower layer.
 
     Args:
         inputs: the number of neurons of the lower layer, its bias unit counted if it has one.
+        width_free: divide by the mean excitation, so that its size does not count.
     """
     (k, batch, _), channels = a_i.shape, nu_tilde.shape[1]
     share, found = 1 / (1 + math.exp(-gene)), np.zeros((channels, batch, batch))
@@ -85,7 +86,7 @@ def among_examples(a_i, nu_tilde, gene, inputs):
             alike[b, other] += one * two
         mean = sum(alike[b, b] for b in range(batch)) / batch
         mixed = (1 - share) * np.eye(batch) + share * alike / (mean if mean > 0 else 1.0)
-        found[c] = np.linalg.inv(mixed)
+        found[c] = np.linalg.inv(mixed) / (mean if width_free else 1.0)
     return found
 
 
@@ -242,7 +243,8 @@ def updated(genes, rule, a_i, a_j, w):
     gates = f_tilde, genes.eta_tilde
     among = None
     if rule.update.decorrelate:
-        among = among_examples(a_i, genes.nu_tilde, genes.decorrelation, w.shape[1])
+        own = genes.nu_tilde, genes.decorrelation, w.shape[1], rule.update.width_free
+        among = among_examples(a_i, *own)
     reduction = rule.update.batch, among
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
     if rule.stabilise.oja is Oja.MULTIPLIER:

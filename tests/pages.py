@@ -1,9 +1,9 @@
 """What pages of text show: their blocks of code, run, and their commands, parsed."""
 
+import importlib
 import re
 import runpy
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,20 +31,21 @@ def commands(block: str) -> list[list[str]]:
 def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse a command; whatever it would do then is left."""
     assert words[0] == "blurax"
-    for name in ("list_tasks", "find_runs", "make_figures"):
-        monkeypatch.setattr(cli, name, _Recorder())
     rooms = {
         "compare": ("experiment",),
         "export": ("zoo",),
+        "figure": ("make_figures",),
         "meta_train": ("run", "_new_directory"),
         "report": ("read_config", "write_report"),
+        "runs": ("find_runs",),
         "show": ("zoo",),
+        "tasks": ("list_tasks",),
         "train": ("zoo",),
-        "zoo": ("zoo",),
+        "zoo": ("keeper",),
     }
     for room, names in rooms.items():
         for name in names:
-            monkeypatch.setattr(sys.modules[f"blurax.cli.{room}"], name, _Recorder())
+            monkeypatch.setattr(importlib.import_module(f"blurax.cli.{room}"), name, _Recorder())
     with pytest.raises(_ReachedError):
         cli.dispatch(words[1:])
 

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from blurax.analysis import genome_parts, style
 from blurax.analysis.genome_picture import draw_part
-from blurax.analysis.genome_view import draw_genome, genome_panel, printable, short
+from blurax.analysis.genome_view import draw_genome, genome_panel, short
 from blurax.analysis.rule_words import rule_words
 from blurax.genome import Genome, leaves, random
 from blurax.io import Provenance
@@ -125,7 +125,7 @@ def test_a_note_steers_no_terminal_and_is_no_markup() -> None:
     text = _text(genome_panel(lively(Rule()), nasty))
     assert "\x1b" not in text
     assert "[bold]hello" in text
-    assert printable("a\nb\x1bc") == "a b c"
+    assert r"\x1b[2J\x9b[bold]hello\x07" in text
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -143,16 +143,13 @@ def test_a_mistake_is_one_sentence_and_status_2(name, genome_file, tmp_path, cap
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "x", "--bogus"], "--bogus"),
         (["meta-train", "--rule.states", "0"], "Rule.states is 0"),
         (["meta-train", "--rule.backward", "sideways"], "sideways"),
         (["meta-train", "--population", "many"], "many"),
     ],
 )
 def test_an_option_that_cannot_be_parsed_is_status_2(words, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    assert caught.value.code == 2
+    assert cli.main(words) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

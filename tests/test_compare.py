@@ -232,6 +232,20 @@ def test_the_command(at_home, genome_file, capsys, monkeypatch):
     assert "\n" not in error
 
 
+def test_the_genomes_of_two_runs_are_compared(at_home, genome_file, capsys):
+    words = [*WORDS[:-2], "--tuning.seeds", "2", "--directory", "both[/b]"]
+    for name in ("a", "b"):
+        (at_home / "runs" / name).mkdir(parents=True)
+        shutil.copy(genome_file, at_home / "runs" / name / "best.safetensors")
+        words += ["--genome", f"runs/{name}/best.safetensors"]
+    assert cli.main([*words, "--genome", "third=default"]) == 0
+    assert "Picture: both[/b]/comparison.png" in capsys.readouterr().out
+    records = compare.read(at_home / "both[" / "b]").panels[0].records
+    assert [record.learner for record in records] == ["a", "b", "third", "sgd"]
+    assert records[0].accuracy == records[1].accuracy
+    assert cli.main(["compare", "--resume", "both[/b]"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -254,7 +268,5 @@ def test_a_mistake_is_one_sentence_and_status_2(at_home, capsys, words, message)
 
 def test_an_unknown_option_is_status_2(at_home, capsys):
     for words in (["--bogus"], ["--tuning.schedules", "linear"]):
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["compare", *words])
-        assert caught.value.code == 2
+        assert cli.main(["compare", *words]) == 2
     assert "Traceback" not in capsys.readouterr().err

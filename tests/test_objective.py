@@ -10,7 +10,7 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.inner import predict, step
-from blurax.network import Network
+from blurax.network import Network, NetworkState
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Method
 from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
@@ -66,6 +66,27 @@ def test_the_query_is_asked_when_it_should_be(objective, weights, by_hand):
         asked = dataclasses.replace(objective, loss=loss)
         values = by_hand[1:, column] if loss is Loss.CROSS_ENTROPY else 1 - by_hand[1:, column]
         assert loss_of(asked) == pytest.approx(float(values @ weights), rel=1e-9)
+
+
+def test_an_average_of_the_synapses_is_asked_and_the_logarithm_of_its_loss_taken():
+    task, most = get("iris"), 0.4
+    born, drawn = jax.random.split(KEY)
+    episode = task.sample(drawn, SPEC, Split.TRAIN)
+    state, losses = NETWORK.init(born, RULE, SPEC.batch), []
+    average = state.synapses
+    for n in range(5):
+        state, _ = eqx.filter_jit(step)(GENOME, state, episode.x[n], episode.y[n], n)
+        kept = min(most, n / (n + 3))
+        average = jax.tree.map(
+            lambda old, new, kept=kept: kept * old + (1 - kept) * new, average, state.synapses
+        )
+        prediction = predict(GENOME, NetworkState(average, None), episode.query_x)
+        losses.append(float(query_loss(prediction, episode.query_y, task.kind)))
+    asked = Objective(when=When.HORIZONS, horizons=(2, 5), average=most)
+    assert loss_of(asked) == pytest.approx((losses[1] + losses[4]) / 2, rel=1e-9)
+    logarithm = loss_of(dataclasses.replace(asked, logarithm=True))
+    assert logarithm == pytest.approx(np.log([losses[1], losses[4]]).mean(), abs=2e-3)
+    assert loss_of(Objective(average=most)) != loss_of(Objective())
 
 
 @pytest.mark.parametrize("when", [When.LAST, When.MEAN, When.HORIZONS])

@@ -106,7 +106,7 @@ def test_it_says_what_was_run_and_found(page, directory):
     assert "episode.steps 3" in " ".join(text.split())
     assert "seed 0" in text
     assert "learning_rate" not in text  # as usual, so not told
-    assert f"blurax meta-train --resume {directory}" in text
+    assert f"blurax meta-train --resume '{directory}'\n" in text  # to be copied into a shell
 
 
 def test_the_genome_at_work_is_told(page, directory, tmp_path):

@@ -27,6 +27,7 @@ from blurax.spec import (
     Signal,
     Stabilise,
     Symmetry,
+    Update,
 )
 from unchecked import unchecked
 from variants import TABLE
@@ -128,6 +129,7 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
         lambda: Rule(init=Init(0.0), stabilise=Stabilise(normalise_synapses=True)),
     ),
     ("Stabilise.normalise_last", lambda: Rule(stabilise=Stabilise(normalise_last=False))),
+    ("Update.width_free is on", lambda: Rule(update=Update(width_free=True))),
 ]
 
 
@@ -150,6 +152,7 @@ def test_files_from_before_a_field_was_added_mean_what_they_meant():
     del old["stabilise"]["normalise_last"], old["update"]["decorrelate"]
     del old["stabilise"]["rescale"], old["stabilise"]["normalise_stored"]
     del old["steps"], old["init"]["learned"]
+    del old["update"]["width_free"]
     assert from_json(Rule, old) == Rule()
     del old["stabilise"]["oja"]
     with pytest.raises(BluraxError, match="lacks the field oja"):

@@ -153,6 +153,21 @@ def test_decorrelation_is_the_inverse_of_how_alike_examples_are(share: float):
     assert_close(alone, naive.among_examples(a_i, nu_tilde, gene, 4), tolerance=1e-10)
 
 
+def test_width_free_neither_the_size_nor_the_number_of_lower_states_counts():
+    """Upper neurons move alike, whether 20 neurons of size 1 or 2,000 of size 3 lead in."""
+    share, wish = jnp.asarray(0.5), jnp.asarray(rng.normal(size=(1, 6, 2)))
+    causes, one = rng.normal(size=(1, 6, 4)), jnp.ones((1, 1))
+
+    def moved(wide: int, size: float, width_free: bool) -> float:
+        a_i = jnp.asarray(size * causes @ rng.normal(size=(4, wide)))
+        among = stabilise.decorrelation(a_i, None, share, width_free)
+        change = rules.hebbian(a_i, wish, one, one, jnp.ones(()), among=among)
+        return float(jnp.sqrt(jnp.mean((a_i @ change) ** 2)))
+
+    assert moved(20, 1.0, True) == pytest.approx(moved(2000, 3.0, True), rel=0.3)
+    assert moved(2000, 3.0, False) > 100 * moved(20, 1.0, False)
+
+
 def test_without_a_share_each_example_counts_alone():
     pre = jnp.asarray(rng.normal(size=(2, 5, 4)))
     got = stabilise.decorrelation(pre, None, jnp.zeros(()))

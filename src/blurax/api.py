@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import zoo
-from blurax.analysis.run_view import draw_run
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.genome import Genome
@@ -112,5 +111,7 @@ def meta_train(
     else:
         run.start(config, directory)
     result = run.advance(directory, watch, evaluator)
+    from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
+
     draw_run(directory)
     return result

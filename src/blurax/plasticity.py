@@ -30,7 +30,8 @@ def _among(g: SynapseGenes, rule: Rule, a_i: Array, with_bias: bool) -> Array | 
         return None
     bias = jnp.sum(g.nu_tilde, axis=0) if with_bias else None
     share = jax.nn.sigmoid(_present(g.decorrelation))
-    return stabilise.decorrelation(rules.mix(g.nu_tilde.T, a_i), bias, share)
+    pre = rules.mix(g.nu_tilde.T, a_i)
+    return stabilise.decorrelation(pre, bias, share, rule.update.width_free)
 
 
 def _stabilised(

@@ -98,6 +98,10 @@ class Update:
     decorrelate: bool = added(False)
     """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
     share: `stabilise.decorrelation`. Not in the paper; there each example counts alone."""
+    width_free: bool = added(False)
+    """With `decorrelate`: divide the change by the mean squared length of what the lower layer
+    offers, so that η~ says how far the upper neurons' arguments move, whatever the number of
+    neurons below and the size of their states. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +244,10 @@ def _check_stabilisers(rule: Rule) -> None:
             f"Init.std is 0 and Stabilise.{name} is on: "
             "a synapse vector of length 0 has no direction to normalise.",
         )
+    require(
+        rule.update.decorrelate or not rule.update.width_free,
+        "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
+    )
     require(
         stabilise.normalise_last or stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH),
         "Stabilise.normalise_last is off, but no layer is normalised in the forward sweep: "

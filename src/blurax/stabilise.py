@@ -153,7 +153,10 @@ def saturate_exponentially(
 
 
 def decorrelation(
-    pre: Float[Array, "c b _"], bias: Float[Array, " c"] | None, share: Scalar
+    pre: Float[Array, "c b _"],
+    bias: Float[Array, " c"] | None,
+    share: Scalar,
+    width_free: bool = False,
 ) -> Float[Array, "c b b"]:
     """((1 - s) I + s K)^-1, where K_bb' = Σ_i p_i[b] p_i[b'] with a mean of 1 on its diagonal.
 
@@ -168,13 +171,17 @@ def decorrelation(
         pre: what the lower layer offers to each channel, p = Σ_e a_i^e ν~^{ec}.
         bias: what its bias unit offers; None where it has none.
         share: s, from 0 to 1.
+        width_free: divide the whole by the mean that the diagonal of K had before: of what the
+            lower layer offers then only the direction counts, not the length.
     """
     alike = jnp.matmul(pre, jnp.swapaxes(pre, 1, 2))
     if bias is not None:
         alike = alike + bias[:, None, None] ** 2
     mean = jnp.mean(jnp.diagonal(alike, axis1=1, axis2=2), axis=1)[:, None, None]
+    mean = jnp.where(mean > 0, mean, 1.0)
     unit = jnp.eye(pre.shape[1], dtype=pre.dtype)
-    return inverse((1 - share) * unit + share * alike / jnp.where(mean > 0, mean, 1.0))
+    found = inverse((1 - share) * unit + share * alike / mean)
+    return found / mean if width_free else found
 
 
 @jax.custom_jvp

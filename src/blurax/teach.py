@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from blurax.average import followed
 from blurax.errors import require
 from blurax.genome import Genome
-from blurax.inner import Remat, StepInfo, predict_few, unroll
+from blurax.inner import Remat, StepInfo, nothing, predict_few, unroll
 from blurax.network import Network, NetworkState
 from blurax.spec import Signal
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
@@ -168,16 +169,24 @@ def final_score(
     key: PRNGKeyArray,
     spec: EpisodeSpec,
     split: Split,
+    average: float = 0.0,
 ) -> Float[Array, ""]:
     """The score of one newborn network after its lesson; 0 if its prediction is not finite.
 
     Pure and without checks, to be called inside jit and vmap.
+
+    Args:
+        average: above 0 an average of the synapses predicts, see `average.averaging`.
     """
     born, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, split)
     state = network.init(born, genome, spec.batch)
-    state, _ = unroll(genome, state, episode.x, episode.y, remat=Remat.NONE)
-    prediction = predict_few(genome, state, episode.query_x, episode.x[-1])
+    seen = (lambda state, _: state.synapses) if average else nothing
+    last, passed = unroll(genome, state, episode.x, episode.y, seen, Remat.NONE)
+    if average:
+        synapses = followed(state.synapses, passed, 0, spec.steps, average)
+        last = NetworkState(synapses, None, last.steps)
+    prediction = predict_few(genome, last, episode.query_x, episode.x[-1])
     return curve_point(prediction, episode.query_y, task.kind).accuracy
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from blurax.analysis import style
 from blurax.findings import Claim, Table
@@ -43,8 +44,8 @@ def claims_table(claims: tuple[Claim, ...]) -> RichTable:
     table.add_column("")
     table.add_column("what the paper says, and what was found")
     for claim in claims:
-        verdict = "[green]yes[/]" if claim.holds else "[bold red]no[/]"
-        table.add_row(verdict, f"{claim.says}\n[dim]{claim.numbers}[/]")
+        verdict = Text("yes", "green") if claim.holds else Text("no", "bold red")
+        table.add_row(verdict, Text.assemble(f"{claim.says}\n", (claim.numbers, "dim")))
     return table
 
 

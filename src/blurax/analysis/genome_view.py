@@ -10,6 +10,7 @@ from rich.text import Text
 
 from blurax.analysis.genome_parts import Gate, Grid, Part, parts, size
 from blurax.analysis.genome_picture import draw_genome
+from blurax.analysis.plain import printable
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.style import diverging
 from blurax.genome import Genome
@@ -43,11 +44,6 @@ def provenance_words(provenance: Provenance) -> dict[str, str]:
         "note": provenance.note,
     }
     return {about: printable(text) for about, text in words.items() if text}
-
-
-def printable(text: str) -> str:
-    """A text from a file without the characters that could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _words(lines: dict[str, str]) -> Table:

@@ -13,6 +13,7 @@ from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.genome_view import provenance_words
+from blurax.analysis.plain import command
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
 from blurax.findings import Findings
@@ -145,9 +146,9 @@ def _commands(directory: Path) -> str:
     genome = directory / "best.safetensors"
     return "\n".join(
         (
-            f"blurax meta-train --resume {directory}",
-            f"blurax train {genome} --task digits --hidden 64",
-            f"blurax compare --genome {genome} --tasks digits --nets 64",
-            f"blurax show {genome} --task digits",
+            command("meta-train", "--resume", directory),
+            command("train", genome, "--task", "digits", "--hidden", 64),
+            command("compare", "--genome", genome, "--tasks", "digits", "--nets", 64),
+            command("show", genome, "--task", "digits"),
         )
     )

@@ -79,6 +79,7 @@ def _update_words(rule: Rule) -> str:
     batch = "mean" if update.batch is Reduction.MEAN else "sum"
     source = " from the forward sweep" if update.source is Source.FORWARD_SWEEP else ""
     apart = ", alike examples inhibiting each other" if update.decorrelate else ""
+    apart += ", at any width alike" if update.width_free else ""
     after = ", also after the forward sweep" if update.after_forward else ""
     every = "" if feedback.every == 1 else f" every {feedback.every} steps"
     return f"{batch} over the batch{source}{apart}{after}; told the {_TOLD[feedback.signal]}{every}"

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from blurax.errors import BluraxError
 from blurax.io import load_genome
@@ -71,5 +72,6 @@ def runs_table(runs: list[RunSummary]) -> Table:
         done = f"{run.step:,} of {run.meta_steps:,}"
         if run.method == "-":
             score, done = run.what, "-"
-        table.add_row(str(run.directory), run.method, run.tasks, done, score)
+        words = (str(run.directory), run.method, run.tasks, done, score)
+        table.add_row(*map(Text, words))  # whatever it is printed on, no path is markup
     return table

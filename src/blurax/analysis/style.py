@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from blurax.io import write_bytes
@@ -139,6 +141,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     Raises:
         BluraxError: if the file cannot be written.
     """
+    for legend in figure.findobj(Legend):
+        for text in legend.findobj(Text):  # names: of classes, genomes, ...; a $ is a plain $
+            text.set_parse_math(False)  # pyright: ignore[reportAttributeAccessIssue]
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     write_bytes(path, buffer.getvalue())

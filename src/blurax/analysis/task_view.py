@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 from rich.table import Table
-from sklearn.decomposition import PCA
+from rich.text import Text
 
 from blurax.analysis import style
 from blurax.tasks import (
@@ -62,7 +62,7 @@ def task_table(entries: Iterable[Entry], width: int) -> Table:
             table.add_row()
         family = entry.family
         table.add_row(
-            f"[bold]{entry.name}[/bold]",
+            Text(entry.name, "bold"),
             *([entry.about] if width >= WIDE else []),
             entry.inputs,
             entry.outputs,
@@ -184,7 +184,7 @@ def _image_sheet(part: style.Canvas, one: _Shown, side: int, colours: int) -> No
         paper = _paper(one.episode, classes, COLUMNS // blocks, side, colours)
         axes.imshow(paper if colours == 3 else paper[..., 0], cmap="gray", vmin=0, vmax=1)
         middles = [(row + 0.5) * (side + 1) for row in range(len(classes))]
-        axes.set_yticks(middles, [names[c] for c in classes])
+        axes.set_yticks(middles, [names[c] for c in classes], parse_math=False)
         axes.tick_params(labelsize=style.SMALL, length=0)
         axes.set_xticks([])
         axes.spines[:].set_visible(False)
@@ -211,6 +211,8 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
 
     Against the only input, or the first principal component of several.
     """
+    from sklearn.decomposition import PCA  # imported when used: it takes a second
+
     figure = style.new_figure(900, 440, _title(task))
     axes = figure.subplots()
     series = [(one, output) for one in shown for output in range(task.outputs)]
@@ -239,6 +241,8 @@ def _points(part: style.Canvas, one: _Shown) -> None:
             _scatter(axes, np.stack([x[:, 0], spread], axis=1), labels, names)
             style.tidy(axes, "input", "spread at random")
         else:
+            from sklearn.decomposition import PCA  # imported when used: it takes a second
+
             _scatter(axes, PCA(2).fit_transform(x), labels, names)
             style.tidy(axes, "first principal component", "second")
         return

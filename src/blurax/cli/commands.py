@@ -1,158 +1,37 @@
-"""The commands, their arguments, and how a mistake is told."""
+"""The commands by name, how one is found in the arguments, and how a mistake is told.
+
+Only the command that is asked for is imported: `blurax --help` needs neither JAX nor tyro.
+"""
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import jax
-import tyro
-from rich.console import Console
-from rich.table import Table
-
-from blurax.analysis.runs_view import find_runs, runs_table
-from blurax.cli.compare import compare
-from blurax.cli.demo import run_demo
-from blurax.cli.export import export
-from blurax.cli.figure import make_figures
-from blurax.cli.meta_train import meta_train_from, recipe_in
-from blurax.cli.progress import resumable
-from blurax.cli.report import report
-from blurax.cli.show import check_lesson, look_inside, show_both, show_genome
-from blurax.cli.tasks import list_tasks, show_tasks
-from blurax.cli.train import train
-from blurax.cli.zoo import show_zoo
+from blurax.analysis.plain import message
+from blurax.cli import streams
+from blurax.cli.interrupts import INTERRUPTED, interruptible
 from blurax.errors import BluraxError, require
-from blurax.experiments.figures import Budget
-from blurax.outer.recipes import RECIPES
 
-STYLE = (tyro.conf.EnumChoicesFromValues,)
-"""How arguments are written: choices by their values, such as `random`."""
-
-
-def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
-    """Learn a rule on handwritten digits, then see what it can teach that it never met.
-
-    About three minutes on two cores. Interrupted, it goes on where it was.
-
-    Args:
-        directory: Where the run and its results go.
-        seeds: Newborn networks to average over in each comparison.
-        redo: Start anew, and forget what the directory holds of an earlier demo.
-    """
-    with resumable(f"blurax demo --directory {directory}"):
-        run_demo(Console(), directory, seeds, redo)
-
-
-def recipes() -> None:
-    """List the recipes: named configurations for blurax meta-train --recipe."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("recipe", no_wrap=True)
-    table.add_column("what it does")
-    table.add_column("what it took")
-    for name, recipe in RECIPES.items():
-        table.add_row(f"{name} (v{recipe.version})", recipe.about, recipe.cost)
-    Console().print(table)
-
-
-def runs(folder: tyro.conf.Positional[Path] = Path("runs")) -> None:
-    """List the runs below a folder, the best first.
-
-    Args:
-        folder: Where to look.
-    """
-    found = find_runs(folder)
-    require(bool(found), f"{folder} holds no run.")
-    Console().print(runs_table(found))
-
-
-def tasks(
-    words: tyro.conf.Positional[tuple[str, ...]] = (),
-    directory: Path = Path("."),
-) -> None:
-    """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
-
-    Args:
-        words: Nothing to list all tasks; show and the names of tasks, with their options, to draw a
-            contact sheet of each.
-        directory: Where the pictures go.
-    """
-    if words[:1] == ("show",):
-        show_tasks(Console(), words[1:], directory)
-    else:
-        require(
-            words in ((), ("list",)),
-            f"blurax tasks {' '.join(words)} is not understood; blurax tasks lists all tasks, and "
-            "blurax tasks show NAME draws one.",
-        )
-        list_tasks(Console())
-
-
-def show(
-    genome: tyro.conf.Positional[Path],
-    other: tyro.conf.Positional[Path | None] = None,
-    png: Path | None = None,
-    canonical: bool = False,
-    task: str | None = None,
-    hidden: str = "64",
-    steps: int = 50,
-    seeds: int = 5,
-) -> None:
-    """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
-
-    Args:
-        genome: A genome file, or the name of one that blurax zoo lists.
-        other: A second one: show how they differ, both in their canonical form.
-        png: Where the picture goes; the default is beside the genome file, or in this folder.
-        canonical: Show the genome without what only renames or rescales, so that two genomes can be
-            compared.
-        task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
-            synapses, and what is lost without each number.
-        hidden: The hidden layers of the networks it teaches.
-        steps: Inner steps of these lessons.
-        seeds: Networks to average over.
-    """
-    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
-    if other is not None:
-        require(task is None, "--task watches one genome at work; name one alone.")
-        show_both(Console(), (genome, other), png)
-        return
-    if task is not None:  # a mistake is told before anything is printed
-        check_lesson(task, hidden, steps)
-    show_genome(Console(), genome, png, canonical)
-    if task is not None:
-        look_inside(Console(), genome, png, task, hidden, steps, seeds)
-
-
-def figure(
-    number: tyro.conf.Positional[str],
-    budget: Budget = Budget.CPU,
-    directory: Path = Path("runs/figures"),
-    redo: bool = False,
-) -> None:
-    """Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper says.
-
-    What is there already is not computed again; interrupted, it goes on where it was.
-
-    Args:
-        number: 2 to 17, or all.
-        budget: smoke takes seconds and means nothing, cpu minutes, paper an accelerator and hours.
-        directory: Where the figures and the genomes they share go.
-        redo: Forget what the directory holds of this figure, and begin anew.
-    """
-    make_figures(Console(), number, budget, directory, redo)
-
-
-def _use_compilation_cache() -> None:
-    """Keep compiled programs between runs, so that the second start is quick."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "blurax" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+COMMANDS = {
+    "demo": "Learn a rule on handwritten digits, then see what it can teach that it never met.",
+    "meta-train": "Find a rule: by gradient, evolution strategies, CMA-ES or random search.",
+    "recipes": "List the recipes: named configurations for blurax meta-train --recipe.",
+    "runs": "List the runs below a folder, the best first.",
+    "tasks": "List all tasks, or draw some: blurax tasks show xor mnist:size=10.",
+    "train": "Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.",
+    "show": "Draw a genome's matrices and gates in the terminal and as a picture; look inside it "
+    "at work.",
+    "compare": "Compare genomes with baselines that are tuned for each number of steps.",
+    "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",
+    "export": "Write a genome and one Python file that lets it teach networks with NumPy or "
+    "PyTorch alone.",
+    "figure": "Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper "
+    "says.",
+    "report": "Write one self-contained HTML page about a meta-training run: it can be mailed as "
+    "it is.",
+}
+"""What each does, the first line of its docstring. `blurax NAME` is a function of this name in the
+module of this name."""
 
 
 def dispatch(args: list[str]) -> None:
@@ -160,35 +39,122 @@ def dispatch(args: list[str]) -> None:
 
     Raises:
         BluraxError: for a mistake of the user's.
-        SystemExit: for --help, and for arguments that cannot be parsed.
+        SystemExit: for the help of a command, and for values that cannot be parsed.
     """
-    commands: dict[str, Callable[..., Any]] = {
-        "demo": demo,
-        "meta-train": meta_train_from(recipe_in(args)),
-        "recipes": recipes,
-        "runs": runs,
-        "tasks": tasks,
-        "train": train,
-        "show": show,
-        "compare": compare,
-        "zoo": show_zoo,
-        "export": export,
-        "figure": figure,
-        "report": report,
-    }
-    tyro.extras.subcommand_cli_from_dict(commands, prog="blurax", args=args, config=STYLE)
+    word = args[0] if args else ""
+    if word in ("-h", "--help"):
+        with streams.writing():
+            print(_help())
+    elif word == "--version":
+        import importlib.metadata
+
+        with streams.writing():
+            print(f"blurax {importlib.metadata.version('blurax')}")
+    else:
+        _check_name(word)
+        from blurax.cli.parse import parsed
+
+        call = parsed(word, args[1:])
+        _check_backend()
+        _use_compilation_cache()
+        with interruptible():
+            call()
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 2 for a mistake, 130 for Ctrl-C."""
-    _use_compilation_cache()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    """Run the command line; returns the exit status.
+
+    That is 2 for a mistake of the user's, 130 for Ctrl-C, and 141 if nobody reads the output.
+    """
+    streams.replace_what_cannot_be_encoded()
     try:
-        dispatch(sys.argv[1:] if args is None else args)
+        code = _outcome(sys.argv[1:] if args is None else args)
+        streams.flush()
+    except streams.OutputClosedError:
+        streams.discard()
+        return streams.CLOSED
+    return code
+
+
+def _outcome(args: list[str]) -> int:
+    """The exit status of a command; what is said of a mistake is printable and short."""
+    try:
+        dispatch(args)
     except BluraxError as error:
-        print(f"blurax: {error}", file=sys.stderr)
+        with streams.writing():
+            print(f"blurax: {message(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except SystemExit as end:  # tyro's, after it has printed
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def _check_name(word: str) -> None:
+    if word in COMMANDS:
+        return
+    known = f"{', '.join(COMMANDS)}; blurax --help says what each does."
+    require(word != "", f"A command is missing; there are {known}")
+    if word.startswith("-"):
+        raise BluraxError(f"There is no option {word} before a command; the commands are {known}")
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {known}"
+    raise BluraxError(f"There is no command {word!r}; {hint}")
+
+
+def _help() -> str:
+    """What `blurax --help` prints."""
+    import shutil
+    import textwrap
+
+    margin = max(map(len, COMMANDS)) + 4
+    width = max(margin + 20, min(100, shutil.get_terminal_size().columns))
+    lines = []
+    for name, about in COMMANDS.items():
+        first, rest = f"  {name:{margin - 2}}", " " * margin
+        lines += textwrap.wrap(about, width, initial_indent=first, subsequent_indent=rest)
+    return "\n".join(
+        (
+            "usage: blurax [-h] [--version] COMMAND ...",
+            "",
+            "Learn a learning rule, and let it teach networks.",
+            "",
+            *lines,
+            "",
+            "blurax COMMAND --help lists the options of a command.",
+        )
+    )
+
+
+def _check_backend() -> None:
+    """Ask JAX for its devices before anything is written.
+
+    Raises:
+        BluraxError: if it has none.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # which one differs from version to version, and with the platform
+        named = os.environ.get("JAX_PLATFORMS")
+        where = f"on the platform JAX_PLATFORMS={named}" if named else "at all"
+        cause = str(error).partition(" (set JAX_PLATFORMS")[0].rstrip(".")
+        reason = f" ({cause})" if cause else ""
+        raise BluraxError(
+            f"JAX finds no device {where}{reason}; install JAX for it, or set JAX_PLATFORMS=cpu."
+        ) from error
+
+
+def _use_compilation_cache() -> None:
+    """Keep compiled programs between runs, so that the second start is quick."""
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "blurax" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

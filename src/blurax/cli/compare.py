@@ -6,23 +6,25 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 
-from blurax import zoo
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
 from blurax.baselines import BASELINES, USUAL, Tuning
 from blurax.cli.progress import CompareProgress, resumable
+from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import Compared, Panel
+from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
 
 DIRECTORY = Path("runs/compare")
 
 Genomes = Annotated[
-    tuple[Path, ...], tyro.conf.arg(name="genome", metavar="FILE"), tyro.conf.UseAppendAction
+    tuple[str, ...],
+    tyro.conf.arg(name="genome", metavar="[NAME=]FILE"),
+    tyro.conf.UseAppendAction,
 ]
 
 
@@ -31,7 +33,8 @@ class Request:
     """What is compared."""
 
     genomes: Genomes = ()
-    """A genome file, or the name of one of the zoo; may be given several times."""
+    """A genome file, or the name of one of the zoo, called after its run or file, or as NAME says;
+    may be given several times."""
     tasks: tuple[str, ...] = ("digits",)
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
     nets: tuple[str, ...] = ("128",)
@@ -49,17 +52,16 @@ class Request:
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it asks."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files of the genomes."""
-        return tuple(zoo.find(genome) for genome in self.genomes)
+    def plan(self, files: dict[str, Path]) -> Plan:
+        """The plan of the comparison.
 
-    def plan(self) -> Plan:
-        """The plan of the comparison."""
+        Args:
+            files: of the genomes, by what they are called.
+        """
         return Plan(
             self.tasks,
             self.nets,
-            experiment.named(self.files)[0],
+            experiment.named(tuple(files.values()), tuple(files))[0],
             self.baselines,
             budgets_up_to(self.steps),
             self.seeds,
@@ -88,23 +90,24 @@ def compare(
             over where task, network and learner are the same.
     """
     if resume is None:
-        plan = request.plan()
-        experiment.start(plan, request.files, directory)
+        files = called(request.genomes)
+        plan = request.plan(files)
+        experiment.start(plan, tuple(files.values()), directory)
         for other in reuse:
             taken_over(plan, directory, other)
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
         require(alone, f"--resume {resume} goes with no other option: a comparison keeps its own.")
-    _advance(Console(), resume or directory)
+    _advance(Terminal(), resume or directory)
 
 
 def _advance(console: Console, directory: Path) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
     plan = experiment.read_plan(directory)
     cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
-    console.print(f"Comparison in {escape(str(directory))}: {cells} cells")
+    console.print(f"Comparison in {directory}: {cells} cells", soft_wrap=True)
     with (
-        resumable(f"blurax compare --resume {directory}"),
+        resumable("compare", "--resume", directory),
         CompareProgress(console) as progress,
     ):
         result = experiment.advance(directory, progress)
@@ -112,7 +115,7 @@ def _advance(console: Console, directory: Path) -> None:
         console.print(record_table(_title(panel), panel.records))
         if len(panel.records) > 1:
             line = winner_line([record.comparison() for record in panel.records])
-            console.print(escape(line), end="\n\n")
+            console.print(line, end="\n\n")
     console.print(LEGEND, style="dim")
     _conclude(console, result, directory)
 
@@ -120,14 +123,14 @@ def _advance(console: Console, directory: Path) -> None:
 def _conclude(console: Console, result: Compared, directory: Path) -> None:
     panels = [[record.comparison() for record in panel.records] for panel in result.panels]
     for line in overall_lines(panels):
-        console.print(escape(line))
+        console.print(line)
     picture = draw_records(
         _rows(result),
         directory / "comparison.png",
         f"Mean and standard deviation over {result.plan.seeds} seeds, on test examples",
     )
     where = directory / experiment.RESULT
-    console.print(f"Result: {escape(str(where))}\nPicture: {escape(str(picture))}")
+    console.print(f"Result: {where}\nPicture: {picture}", soft_wrap=True)
 
 
 def _title(panel: Panel) -> str:

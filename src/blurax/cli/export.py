@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
 
 from blurax import io, zoo
+from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.export import Library
 
@@ -30,4 +29,4 @@ def export(
         require(not target.exists(), f"{target} is there already; name another directory.")
     for target, source in targets.items():
         io.write_bytes(target, source.read_bytes())
-        Console().print(escape(str(target)), soft_wrap=True)
+        Terminal().print(str(target), soft_wrap=True)

@@ -2,18 +2,39 @@
 
 from pathlib import Path
 
+import tyro
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from blurax.analysis.findings_table import claims_table
 from blurax.analysis.findings_view import draw_findings
 from blurax.cli.progress import resumable
+from blurax.cli.terminal import Terminal
 from blurax.experiments.figures import FIGURES, Budget, Figure
 from blurax.experiments.figures import figure as find
 from blurax.experiments.figures.catalogue import TOGETHER
 from blurax.experiments.figures.make import forget, make
 
 PICTURE = "figure.png"
+
+
+def figure(
+    number: tyro.conf.Positional[str],
+    budget: Budget = Budget.CPU,
+    directory: Path = Path("runs/figures"),
+    redo: bool = False,
+) -> None:
+    """Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper says.
+
+    What is there already is not computed again; interrupted, it goes on where it was.
+
+    Args:
+        number: 2 to 17, or all.
+        budget: smoke takes seconds and means nothing, cpu minutes, paper an accelerator and hours.
+        directory: Where the figures and the genomes they share go.
+        redo: Forget what the directory holds of this figure, and begin anew.
+    """
+    make_figures(Terminal(), number, budget, directory, redo)
 
 
 def make_figures(
@@ -28,7 +49,7 @@ def make_figures(
     if number in TOGETHER:
         console.print(f"Figure {number} is measured and drawn with figure {TOGETHER[number]}.")
     fresh: frozenset[str] = frozenset()
-    with resumable(f"blurax figure {number} --budget {budget.value} --directory {directory}"):
+    with resumable("figure", number, "--budget", budget.value, "--directory", directory):
         for each in wanted:
             if redo:
                 fresh |= forget(each, budget, directory, fresh)
@@ -36,19 +57,19 @@ def make_figures(
 
 
 def _make(console: Console, figure: Figure, budget: Budget, directory: Path) -> None:
-    console.print(f"[bold]Figure {figure.name}[/]. {figure.title}")
+    console.print(Text.assemble((f"Figure {figure.name}", "bold"), f". {figure.title}"))
     with console.status("") as status:
 
         def say(text: str) -> None:
-            status.update(escape(text))
+            status.update(Text(text))
             if not console.is_terminal and ": " not in text:  # in a log a line for each part
-                console.print(f"  {text}", markup=False, highlight=False)
+                console.print(f"  {text}", highlight=False)
 
         found, folder = make(figure, budget, directory, say)
         picture = draw_findings(found, folder / PICTURE)
-    console.print(escape(found.setting), style="dim")
+    console.print(found.setting, style="dim")
     if budget is Budget.SMOKE:
         console.print("Everything runs; the numbers of budget smoke mean nothing.")
     else:
         console.print(claims_table(figure.claims(found)))
-    console.print(f"Picture: {escape(str(picture))}", end="\n\n")
+    console.print(f"Picture: {picture}", end="\n\n", soft_wrap=True)

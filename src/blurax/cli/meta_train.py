@@ -15,6 +15,7 @@ from blurax.analysis.run_view import draw_run
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name
 from blurax.cli.tensorboard import TensorBoard
+from blurax.cli.terminal import Terminal
 from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
 from blurax.outer import run
@@ -55,7 +56,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
                 on others (the extra ray). It changes no result.
             cluster: For the engine ray.
         """
-        console = Console()
+        console = Terminal()
         usual = cluster == RayOptions()
         require(usual or engine is Engine.RAY, "Options of a cluster take --engine ray.")
         if engine is Engine.RAY:
@@ -94,10 +95,10 @@ def _advance(console: Console, directory: Path, tensorboard: bool, evaluator: Ev
     """Take a run to its end, in sight of the user."""
     config = run.read_config(directory)[0]
     what = score_name(config.tasks)
-    console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)")
+    console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)", soft_wrap=True)
     board = TensorBoard(directory) if tensorboard else None
     with (
-        resumable(f"blurax meta-train --resume {directory}"),
+        resumable("meta-train", "--resume", directory),
         RunProgress(console, "meta-training", what) as progress,
     ):
 
@@ -112,7 +113,8 @@ def _advance(console: Console, directory: Path, tensorboard: bool, evaluator: Ev
     picture = draw_run(directory)
     console.print(
         f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
-        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}"
+        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}",
+        soft_wrap=True,
     )
 
 

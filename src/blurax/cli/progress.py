@@ -1,7 +1,6 @@
 """What a person sees while a run goes on."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -9,18 +8,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from blurax.analysis.plain import command
+from blurax.cli.interrupts import last_words
 from blurax.experiments import compare
 from blurax.outer.run import Progress
 
 
 @contextlib.contextmanager
-def resumable(command: str) -> Iterator[None]:
-    """Say how to go on when Ctrl-C stops a run."""
-    try:
+def resumable(*words: object) -> Iterator[None]:
+    """Say how to go on when Ctrl-C stops a run: by `blurax` and these words."""
+    with last_words(f"Stopped; go on with: {command(*words)}"):
         yield
-    except KeyboardInterrupt:
-        print(f"Stopped; go on with: {command}", file=sys.stderr)
-        raise
 
 
 class RunProgress:
@@ -29,10 +27,10 @@ class RunProgress:
     def __init__(self, console: Console, what: str, score: str = "accuracy") -> None:
         self._console, self._what, self._score = console, what, score
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -106,4 +104,4 @@ class CompareProgress:
         )
         if not progress.doing and not self._console.is_terminal:
             line = f"{progress.done} of {progress.cells} cells: {progress.where}"
-            self._console.print(line, markup=False)
+            self._console.print(line)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from blurax import io
 from blurax.analysis.report import write_report
+from blurax.cli.terminal import Terminal
 from blurax.experiments.inside import look
 from blurax.findings import Findings
 from blurax.outer.run import read_config
@@ -27,10 +28,10 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
             the gradient, the growth of synapses, what is lost without each number. It takes half a
             minute or so.
     """
-    console = Console()
+    console = Terminal()
     seen = _seen(console, run) if inside else None
     page = write_report(run, html or run / "report.html", seen)
-    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
+    console.print(f"Report: {page}", soft_wrap=True)
 
 
 def _seen(console: Console, directory: Path) -> Findings | None:
@@ -41,5 +42,5 @@ def _seen(console: Console, directory: Path) -> Findings | None:
         return None
     task = (config.validate_on or config.tasks)[0]
     steps = min(LONGEST, config.validation_steps or config.episode.steps)
-    with console.status(f"watching the genome teach {escape(task)}"):
+    with console.status(Text(f"watching the genome teach {task}")):
         return look(genome, get(task), config.hidden[0], steps, SEEDS)

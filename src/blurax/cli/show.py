@@ -2,17 +2,57 @@
 
 from pathlib import Path
 
+import tyro
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from blurax import zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.cli.terminal import Terminal
+from blurax.errors import require
 from blurax.experiments.inside import ANGLE, look
 from blurax.genome import canonical as canonical_form
 from blurax.tasks import EpisodeSpec, get
 from blurax.teach import network_for, parse_hidden
+
+
+def show(
+    genome: tyro.conf.Positional[Path],
+    other: tyro.conf.Positional[Path | None] = None,
+    png: Path | None = None,
+    canonical: bool = False,
+    task: str | None = None,
+    hidden: str = "64",
+    steps: int = 50,
+    seeds: int = 5,
+) -> None:
+    """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
+
+    Args:
+        genome: A genome file, or the name of one that blurax zoo lists.
+        other: A second one: show how they differ, both in their canonical form.
+        png: Where the picture goes; the default is beside the genome file, or in this folder.
+        canonical: Show the genome without what only renames or rescales, so that two genomes can be
+            compared.
+        task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
+            synapses, and what is lost without each number.
+        hidden: The hidden layers of the networks it teaches.
+        steps: Inner steps of these lessons.
+        seeds: Networks to average over.
+    """
+    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    console = Terminal()
+    if other is not None:
+        require(task is None, "--task watches one genome at work; name one alone.")
+        show_both(console, (genome, other), png)
+        return
+    if task is not None:  # a mistake is told before anything is printed
+        check_lesson(task, hidden, steps)
+    show_genome(console, genome, png, canonical)
+    if task is not None:
+        look_inside(console, genome, png, task, hidden, steps, seeds)
 
 
 def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:
@@ -23,7 +63,7 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     suffix = "-canonical" if canonical else ""
     picture = png or path.with_name(f"{path.stem}{suffix}.png")
     draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
-    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
+    console.print(f"Picture: {picture}", soft_wrap=True)
 
 
 def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> None:
@@ -33,7 +73,7 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
     console.print(comparison_panel(names, genomes))
     picture = png or paths[0].with_name(f"{paths[0].stem}-and-{paths[1].stem}.png")
     draw_comparison(names, genomes, picture)
-    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
+    console.print(f"Picture: {picture}", soft_wrap=True)
 
 
 def check_lesson(task: str, hidden: str, steps: int) -> None:
@@ -47,7 +87,7 @@ def look_inside(
 ) -> None:
     """Watch a genome teach a task, and draw what is seen."""
     genome, _ = zoo.genome(path)
-    with console.status(f"watching it teach {escape(task)}"):
+    with console.status(Text(f"watching it teach {task}")):
         found = look(genome, get(task), hidden, steps, seeds)
     whole = found.fact("accuracy of the whole genome")
     console.print(f"\n{found.setting} Score after the last step: {100 * whole:.1f} %.")
@@ -60,4 +100,4 @@ def look_inside(
     base = png or path
     picture = base.with_name(f"{base.stem}-inside.png")
     draw_findings(found, picture)
-    console.print(f"Picture: {escape(str(picture))}", soft_wrap=True)
+    console.print(f"Picture: {picture}", soft_wrap=True)

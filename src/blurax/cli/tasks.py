@@ -6,11 +6,13 @@ import zlib
 from pathlib import Path
 
 import docstring_parser
+import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from blurax.analysis.task_view import draw_task, task_table
+from blurax.cli.terminal import Terminal
 from blurax.errors import BluraxError, require
 from blurax.tasks import TASKS, Augment, Entry, entry, get
 from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
@@ -18,6 +20,28 @@ from blurax.tasks.grammar import parse
 
 LONGEST = 80
 """Characters of a task's name in the name of a file."""
+
+
+def tasks(
+    words: tyro.conf.Positional[tuple[str, ...]] = (),
+    directory: Path = Path("."),
+) -> None:
+    """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
+
+    Args:
+        words: Nothing to list all tasks; show and the names of tasks, with their options, to draw a
+            contact sheet of each.
+        directory: Where the pictures go.
+    """
+    if words[:1] == ("show",):
+        show_tasks(Terminal(), words[1:], directory)
+    else:
+        require(
+            words in ((), ("list",)),
+            f"blurax tasks {' '.join(words)} is not understood; blurax tasks lists all tasks, and "
+            "blurax tasks show NAME draws one.",
+        )
+        list_tasks(Terminal())
 
 
 def list_tasks(console: Console) -> None:
@@ -41,10 +65,10 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
     require(len(names) > 0, "blurax tasks show takes the name of a task, such as xor.")
     entries = {item.name: entry(item.name) for name in names for item in parse(name)}
     for found in entries.values():
-        console.print(f"[bold]{found.name}[/bold]: {escape(_about(found))}")
+        console.print(Text.assemble((found.name, "bold"), f": {_about(found)}"))
         if dataclasses.fields(found.options):
             console.print(_options(found.options))
-    console.print("[bold]Every task[/bold] can be disguised, anew in each episode:")
+    console.print(Text.assemble(("Every task", "bold"), " can be disguised, anew in each episode:"))
     console.print(_options(Augment))
     failed: list[BluraxError] = []
     for name in names:
@@ -55,9 +79,9 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             failed.append(error)
             continue
         shape = f"inputs {task.features}, outputs {task.outputs}"
-        console.print(f"{escape(name)}: {shape}; picture: {escape(str(picture))}")
+        console.print(f"{name}: {shape}; picture: {picture}", soft_wrap=True)
     for error in failed[:-1]:
-        console.print(escape(str(error)))
+        console.print(str(error))
     if failed:
         raise failed[-1]
 
@@ -78,7 +102,7 @@ def _options(kind: type) -> Table:
         if isinstance(field.default, enum.Enum):
             choices = ", ".join(str(choice.value) for choice in type(field.default))
             meaning += f" One of {choices}."
-        table.add_row(field.name.replace("_", "-"), _default(field.default), escape(meaning))
+        table.add_row(field.name.replace("_", "-"), _default(field.default), meaning)
     return table
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import tyro
-from rich.console import Console
+from rich.text import Text
 
 from blurax import io, teach, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.cli.tasks import file_name
+from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.tasks import EpisodeSpec, get
 
@@ -37,14 +38,14 @@ def train(
         directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
             the current folder for a genome of the zoo.
     """
-    console, out = Console(), directory or genome.parent
+    console, out = Terminal(), directory or genome.parent
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
     learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = teach.network_for(data, teach.parse_hidden(hidden))
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
-    with console.status(title):
+    with console.status(Text(title)):
         _, curve = teach.teach(learned, network, data, keys, spec)
     accuracy = jnp.asarray(curve.accuracy)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
@@ -62,4 +63,4 @@ def train(
     )
     draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
     console.print(title, curve_table(accuracy, what=data.kind.score))
-    console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png")
+    console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)

@@ -1,31 +1,30 @@
 """`blurax zoo`: the genomes that come with the library."""
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
 
-from blurax import zoo
+from blurax import zoo as keeper
 from blurax.analysis.genome_view import genome_panel
 from blurax.analysis.zoo_view import sheet_view, tally_lines, zoo_table
+from blurax.cli.terminal import Terminal
 
 
-def show_zoo(name: tyro.conf.Positional[str] = "") -> None:
+def zoo(name: tyro.conf.Positional[str] = "") -> None:
     """List the genomes that come with blurax, or show one: blurax zoo default.
 
     Args:
         name: Nothing to list all genomes; the name of one to see its numbers, where it comes from
             and what it reached next to tuned baselines.
     """
-    console = Console()
+    console = Terminal()
     if not name:
-        console.print(zoo_table((n, *zoo.genome(n), zoo.sheet(n)) for n in zoo.names()))
+        console.print(zoo_table((n, *keeper.genome(n), keeper.sheet(n)) for n in keeper.names()))
         console.print(
             "\nA name goes wherever a genome's file does: blurax train default --task digits"
         )
         return
-    sheet = zoo.sheet(name)
-    console.print(genome_panel(*zoo.genome(name)))
-    console.print(f"{escape(sheet.about)}\nMade by: {escape(sheet.recipe)}\n")
+    sheet = keeper.sheet(name)
+    console.print(genome_panel(*keeper.genome(name)))
+    console.print(f"{sheet.about}\nMade by: {sheet.recipe}\n")
     if sheet.rows:
         console.print(
             f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds. Tuned is the "

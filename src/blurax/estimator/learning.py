@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import zoo
+from blurax.average import kept
 from blurax.errors import BluraxError
 from blurax.genome import Genome
 from blurax.inner import observe_moments, predict, step
@@ -119,10 +120,9 @@ def _step(
         prediction = prediction + intercept
         newton = _newton_step(genome.rule.feedback.signal, prediction, y)
         intercept = intercept + INTERCEPT_RATE * newton
-    # The first steps weigh more: an average over all of them at first (n / (n + 3)).
-    kept = jnp.minimum(MEMORY, learning.steps / (learning.steps + 3))
+    share = kept(learning.steps + 1, MEMORY)
     average = jax.tree.map(
-        lambda old, new: kept * old + (1 - kept) * new,
+        lambda old, new: share * old + (1 - share) * new,
         learning.average,
         Averaged(state.synapses, intercept),
     )

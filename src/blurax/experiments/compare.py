@@ -71,15 +71,21 @@ Watch = Callable[[Progress], None]
 Say = Callable[[str], None]
 
 
-def named(genomes: tuple[Path, ...]) -> tuple[tuple[GenomeFile, ...], tuple[Genome, ...]]:
-    """Read genomes; each is called after its file, without the ending.
+def named(
+    genomes: tuple[Path, ...], names: tuple[str, ...] = ()
+) -> tuple[tuple[GenomeFile, ...], tuple[Genome, ...]]:
+    """Read genomes.
+
+    Args:
+        names: what each is called; if none are given, as its file without the ending.
 
     Raises:
         BluraxError: if a file is missing, damaged or no genome file.
     """
     learned = tuple(io.load_genome(path)[0] for path in genomes)
     files = tuple(
-        GenomeFile(path.stem, hashlib.sha256(path.read_bytes()).hexdigest()) for path in genomes
+        GenomeFile(name, hashlib.sha256(path.read_bytes()).hexdigest())
+        for name, path in zip(names or [path.stem for path in genomes], genomes, strict=True)
     )
     return files, learned
 
@@ -235,6 +241,6 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
-        return from_json(kind, json.loads(path.read_text()))
+        return from_json(kind, json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, BluraxError) as error:
         raise BluraxError(message) from error

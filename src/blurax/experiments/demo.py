@@ -152,6 +152,6 @@ def read(directory: Path) -> DemoResult:
     """
     path = directory / RESULT
     try:
-        return from_json(DemoResult, json.loads(path.read_text()))
+        return from_json(DemoResult, json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BluraxError(f"{path} is not the result of a demo.") from error

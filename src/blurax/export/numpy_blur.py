@@ -279,6 +279,7 @@ def _update(rule, genes, which, synapses, lower, upper):
             name: _gene(rule, genes, f"{which}.{name}", l)
             for name in (*_MATRICES, "f_tilde", "eta_tilde", "oja", "saturation", "decorrelation")
         }
+        own["width_free"] = rule["update"].get("width_free", False)
         a_i, a_j = lower[l], upper[l + 1]
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = np.ones((len(a_j), a_j.shape[1], 1), a_j.dtype)
@@ -296,7 +297,7 @@ def _hebbian(own, rate, a_j, *below):
     nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
     before, after = [_mix(nu_tilde.T, a_i) for a_i in below], _mix(rate * mu_tilde, a_j)
     if own["decorrelation"] is not None:
-        after = np.linalg.solve(_inhibition(before, own["decorrelation"]), after)
+        after = np.linalg.solve(_inhibition(before, own), after)
     return [np.swapaxes(a, 1, 2) @ after for a in before]
 
 
@@ -307,14 +308,16 @@ def _activity(rule, own, rate, a_j):
     return np.abs(rate) * np.square(_mix(own["mu_tilde"], a_j)).sum(axis=1, keepdims=True)
 
 
-def _inhibition(before, gene):
+def _inhibition(before, own):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
-    share = 1 / (1 + np.exp(-gene))
+    share = 1 / (1 + np.exp(-own["decorrelation"]))
     first, *others = (a @ np.swapaxes(a, 1, 2) for a in before)
     alike = sum(others, first)
     mean = np.diagonal(alike, axis1=1, axis2=2).mean(axis=1)[:, None, None]
     unit = np.eye(alike.shape[1], dtype=alike.dtype)
-    return (1 - share) * unit + share * alike / np.where(mean > 0, mean, 1)
+    mean = np.where(mean > 0, mean, 1)
+    mixed = (1 - share) * unit + share * alike / mean
+    return mean * mixed if own["width_free"] else mixed
 
 
 def _stabilised(rule, own, old, changes, activity):

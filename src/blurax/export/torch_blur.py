@@ -281,6 +281,7 @@ def _update(rule, genes, which, synapses, lower, upper):
             name: _gene(rule, genes, f"{which}.{name}", l)
             for name in (*_MATRICES, "f_tilde", "eta_tilde", "oja", "saturation", "decorrelation")
         }
+        own["width_free"] = rule["update"].get("width_free", False)
         a_i, a_j = lower[l], upper[l + 1]
         rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
         one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
@@ -298,7 +299,7 @@ def _hebbian(own, rate, a_j, *below):
     nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
     before, after = [_mix(nu_tilde.T, a_i) for a_i in below], _mix(rate * mu_tilde, a_j)
     if own["decorrelation"] is not None:
-        after = torch.linalg.solve(_inhibition(before, own["decorrelation"]), after)
+        after = torch.linalg.solve(_inhibition(before, own), after)
     return [a.transpose(1, 2) @ after for a in before]
 
 
@@ -309,14 +310,16 @@ def _activity(rule, own, rate, a_j):
     return torch.abs(rate) * torch.square(_mix(own["mu_tilde"], a_j)).sum(1, keepdim=True)
 
 
-def _inhibition(before, gene):
+def _inhibition(before, own):
     """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
-    share = torch.sigmoid(gene)
+    share = torch.sigmoid(own["decorrelation"])
     first, *others = (a @ a.transpose(1, 2) for a in before)
     alike = sum(others, first)
     mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
     unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
-    return (1 - share) * unit + share * alike / torch.where(mean > 0, mean, 1)
+    mean = torch.where(mean > 0, mean, 1)
+    mixed = (1 - share) * unit + share * alike / mean
+    return mean * mixed if own["width_free"] else mixed
 
 
 def _stabilised(rule, own, old, changes, activity):

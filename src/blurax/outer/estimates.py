@@ -55,6 +55,6 @@ def read(path: Path) -> Result:
         BluraxError: if there is no such file, or not such a one.
     """
     try:
-        return from_json(Result, json.loads(path.read_text()))
+        return from_json(Result, json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BluraxError(f"{path} is not a measurement of estimators.") from error

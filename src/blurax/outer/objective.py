@@ -10,17 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.average import followed
 from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.genome import Genome
 from blurax.inner import Remat, predict, unroll
-from blurax.network import Network, NetworkState
+from blurax.network import Network, NetworkState, Synapses
 from blurax.outer.vary import Vary
 from blurax.stabilise import squared_length
 from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
 from blurax.teach import query_loss, score, squared_error
 
 STEADY = Vary()
+_LEAST = 1e-4
+"""Added to a loss before its logarithm is taken: what is nearly perfect need not become better."""
 
 
 class Loss(enum.StrEnum):
@@ -65,6 +68,13 @@ class Objective:
     early: float = added(0.0)
     """Where it is asked after every step, step n weighs n^-early: with 1 each doubling of the steps
     counts the same, with 0 each step does."""
+    average: float = added(0.0)
+    """The query is asked of an average of the synapses over recent steps, as estimators predict:
+    the average so far counts this much at most (`average.averaging`). 0: of the newest alone. Not
+    where the query is asked after every step."""
+    logarithm: bool = added(False)
+    """The logarithm of each loss: what an error falls by then counts in shares of itself, so that
+    tasks of much noise do not drown those of little."""
     growth: float = 0.0
     """The weight of a penalty on synapses that still grow in the last step, as they would beyond
     the horizon: the growth of their root mean square if as many steps again followed."""
@@ -98,6 +108,11 @@ class Objective:
             0 <= self.early < math.inf and (self.early == 0 or self.when is When.MEAN),
             f"Objective.early is {self.early} and Objective.when {self.when.value}; early takes a "
             "number >= 0, and counts only with --objective.when mean.",
+        )
+        require(
+            0 <= self.average < 1 and (self.average == 0 or self.when is not When.MEAN),
+            f"Objective.average is {self.average} and Objective.when {self.when.value}; average "
+            "takes a number from 0 to 1, and counts only with --objective.when last or horizons.",
         )
         require(
             0 <= self.growth < math.inf,
@@ -173,9 +188,10 @@ def window_loss(
         first: the number of the first step, where an earlier window is continued.
     """
 
-    def asked(state: NetworkState) -> Float[Array, ""]:
-        prediction = predict(genome, state, episode.query_x)
-        return prediction_loss(prediction, episode.query_y, objective.loss, kind)
+    def asked(synapses: tuple[Synapses, ...]) -> Float[Array, ""]:
+        prediction = predict(genome, NetworkState(synapses, None), episode.query_x)
+        loss = prediction_loss(prediction, episode.query_y, objective.loss, kind)
+        return jnp.log(loss + _LEAST) if objective.logarithm else loss
 
     def learn(state: NetworkState, start: int, end: int, observe: Callable) -> tuple:
         x, y = episode.x[start:end], episode.y[start:end]
@@ -184,16 +200,19 @@ def window_loss(
     steps = episode.x.shape[0]
     sizes = [log_size(state)]
     if objective.when is When.MEAN:
-        state, (losses, size) = learn(state, 0, steps, lambda s: (asked(s), log_size(s)))
+        state, (losses, size) = learn(state, 0, steps, lambda s: (asked(s.synapses), log_size(s)))
         sizes.extend([size[-2]] if steps > 1 else [])
         sizes.append(size[-1])
         loss = jnp.mean(losses * _weights(steps, objective.early))
     else:
-        loss, start = jnp.zeros((), float), 0
+        loss, start, most = jnp.zeros((), float), 0, objective.average
+        average = state.synapses
         for end, share in objective.asked_after(steps):
-            state, size = learn(state, start, end, log_size)
+            seen = (lambda s: (log_size(s), s.synapses)) if most else (lambda s: (log_size(s), ()))
+            state, (size, passed) = learn(state, start, end, seen)
+            average = followed(average, passed, start, end, most) if most else state.synapses
             sizes = [size[-2] if end - start > 1 else sizes[-1], size[-1]]
-            loss, start = (loss + share * asked(state) if share else loss), end
+            loss, start = (loss + share * asked(average) if share else loss), end
     growth = jax.nn.relu(sizes[-1] - sizes[-2]) * steps
     return (loss + objective.growth * growth if objective.growth else loss), state
 

@@ -93,10 +93,11 @@ class Problem(eqx.Module):
         Args:
             episodes: births and support draws to average over.
         """
+        last = Split.VALIDATE, self.objective.average
 
         def one(key: PRNGKeyArray) -> Float[Array, " pairs"]:
             scores = [
-                final_score(genome, network, task, key, self.episode, Split.VALIDATE)
+                final_score(genome, network, task, key, self.episode, *last)
                 for (task, network), key in self._keyed(key)
             ]
             return jnp.stack(scores)

@@ -11,7 +11,7 @@ from blurax.outer.methods import Cma, Method
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.start import Start
-from blurax.outer.variants import APART, STABLE, SWIFT, slowing, with_tanh
+from blurax.outer.variants import APART, CALIBRATED, STABLE, SWIFT, slowing, with_tanh
 from blurax.outer.vary import Draw, Vary
 from blurax.tasks import EpisodeSpec
 
@@ -180,6 +180,36 @@ RECIPES: dict[str, Recipe] = {
             meta_steps=320,
             validate_every=80,
             validation_episodes=3,
+            seed=1,
+        ),
+    ),
+    "regressor": Recipe(
+        "the zoo's regressor: tables of random functions, small and large, with noise and without",
+        "not measured",
+        MetaTrain(
+            tasks=(
+                "teacher:rows=3000@2",
+                "friedman-like:features=10,rows=3000@1.5",
+                "linear-noise:features=16,rows=800,target-noise=1@0.5",
+                "sines:features=3,rows=600",
+            ),
+            hidden=("128-64",),
+            rule=CALIBRATED,
+            episode=EpisodeSpec(steps=200, batch=128, query=512),
+            objective=Objective(average=0.9, logarithm=True),
+            vary=Vary(draw=Draw.ONE),
+            start=Start.BACKPROP,
+            start_rate=0.15,
+            optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE, clip=1.0),
+            population=1,
+            meta_steps=240,
+            validate_on=(
+                "teacher:features=5,rows=800",
+                "friedman-like:features=7,rows=2500",
+                "sines:features=2,rows=500",
+            ),
+            validate_every=40,
+            validation_episodes=6,
             seed=1,
         ),
     ),

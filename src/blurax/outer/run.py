@@ -117,7 +117,7 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
     path = directory / "config.json"
     require(path.is_file(), f"{directory} holds no run: there is no config.json in it.")
     try:
-        header = json.loads(path.read_text())
+        header = json.loads(path.read_text("utf-8"))
         return from_json(MetaTrain, header["config"]), header
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise BluraxError(f"{path} is not the configuration of a run.") from error

@@ -70,3 +70,18 @@ def slowing(rule: Rule) -> Rule:
 
 APART = dataclasses.replace(SWIFT, update=dataclasses.replace(SWIFT.update, decorrelate=True))
 """The same, with the examples of a batch told apart from each other: `Update.decorrelate`."""
+
+
+CALIBRATED = Rule(
+    states=2,
+    backward=Backward.MULTIPLICATIVE_STATE_2,
+    symmetry=Symmetry.SYMMETRIC,
+    channels=Channels.SINGLE,
+    sigma=Sigma(Activation.TANH, Activation.LINEAR, Activation.LINEAR, derivative=True),
+    update=Update(Reduction.SUM, Source.FORWARD_SWEEP, decorrelate=True, width_free=True),
+    feedback=Feedback(Signal.SQUARED_ERROR),
+    init=Init(0.5, InitScale.FAN_IN),
+)
+"""A variant for regression: nothing is normalised, so that outputs take the scale of the target,
+and errors that become small change little. Its start is descent on neurons; small initial synapses
+and tanh keep smooth what lies between the examples. docs/zoo.md has what else was tried."""

@@ -11,7 +11,7 @@ from blurax.errors import BluraxError, require
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
 
 SUPPORT = 0
-_MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
+MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
 
 Examples = Callable[[PRNGKeyArray, int, int], tuple[Array, Array]]
 """So many examples and labels, with a mark that says what they are for."""
@@ -35,7 +35,7 @@ def endless(
     )(numbers)
     x, y = (jnp.broadcast_to(part, (spec.steps, *part.shape[1:])) for part in drawn)
     size = spec.query if split is Split.TRAIN else spec.held_out
-    return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, _MARKS[split]))
+    return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, MARKS[split]))
 
 
 class FunctionTask(eqx.Module):

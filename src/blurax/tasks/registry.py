@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blurax.errors import BluraxError, require
-from blurax.tasks import grammar, images, omniglot, tabular, toys, worlds
+from blurax.tasks import grammar, images, omniglot, regressions, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import EpisodeSpec, Kind, Split, Task, check_task
 from blurax.tasks.mixture import Mixture
@@ -20,6 +20,7 @@ class Family(enum.StrEnum):
 
     TOY = "toy"
     TABLE = "table"
+    REGRESSION = "regression"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
     OWN = "own"
@@ -131,6 +132,25 @@ def _tables() -> list[Entry]:
     return [*(bundled(name) for name in _TABLES), own]
 
 
+def _regressions() -> list[Entry]:
+    def made(name: str, about: str, family: regressions.Family) -> Entry:
+        return Entry(
+            name,
+            Family.REGRESSION,
+            about,
+            "8",
+            "1",
+            "1,000 rows",
+            "-",
+            regressions.RegressionOptions,
+            lambda options, text: regressions.Regression(text, family, options),
+            _always,
+            Kind.NUMBERS,
+        )
+
+    return [made(name, *found) for name, found in regressions.FAMILIES.items()]
+
+
 def _image(source: Source) -> Entry:
     first, last = source.labels
     side = f"{source.side}x{source.side}" + ("x3" if source.colour else "")
@@ -185,7 +205,13 @@ def _few_shot() -> Entry:
 
 TASKS: dict[str, Entry] = {
     entry.name: entry
-    for entry in (*_toys(), *_tables(), *(_image(s) for s in SOURCES.values()), _few_shot())
+    for entry in (
+        *_toys(),
+        *_tables(),
+        *_regressions(),
+        *(_image(source) for source in SOURCES.values()),
+        _few_shot(),
+    )
 }
 """Every task by name."""
 

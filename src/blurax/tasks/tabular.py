@@ -6,13 +6,10 @@ import enum
 import math
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sklearn import datasets
 
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
@@ -75,18 +72,20 @@ class CsvOptions:
         require(self.path != "", "The task csv takes an option path, such as csv:path=my.csv.")
 
 
-BUNDLED: dict[str, Callable[..., Any]] = {
-    "digits": datasets.load_digits,
-    "wine": datasets.load_wine,
-    "breast-cancer": datasets.load_breast_cancer,
-    "iris": datasets.load_iris,
+BUNDLED = {
+    "digits": "load_digits",
+    "wine": "load_wine",
+    "breast-cancer": "load_breast_cancer",
+    "iris": "load_iris",
 }
-"""What scikit-learn carries: at hand without a network."""
+"""What scikit-learn carries, and the function that loads it: at hand without a network."""
 
 
 def bundled(name: str) -> ArrayTask:
     """One of scikit-learn's data sets."""
-    found = BUNDLED[name]()
+    from sklearn import datasets  # imported when used: it takes a second
+
+    found = getattr(datasets, BUNDLED[name])()
     task = from_arrays(found.data, found.target, name=name)
     return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
 

@@ -96,7 +96,7 @@ def sheet(name: str) -> Sheet:
     Raises:
         BluraxError: if there is none of this name.
     """
-    return from_json(Sheet, json.loads(genome_file(name).with_suffix(".json").read_text()))
+    return from_json(Sheet, json.loads(genome_file(name).with_suffix(".json").read_text("utf-8")))
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:

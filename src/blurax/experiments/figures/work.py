@@ -59,7 +59,7 @@ class Work:
             io.write_json(path, wanted)
             return
         try:
-            same = json.loads(path.read_text()) == json.loads(json.dumps(wanted))
+            same = json.loads(path.read_text("utf-8")) == json.loads(json.dumps(wanted))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError):
             same = False
         require(

@@ -1,0 +1,71 @@
+"""The options of a command, read by tyro."""
+
+import contextlib
+import difflib
+import functools
+import importlib
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from blurax.cli.streams import writing
+from blurax.errors import BluraxError
+
+STYLE = (tyro.conf.EnumChoicesFromValues,)
+"""How arguments are written: choices by their values, such as `random`."""
+
+
+def parsed(name: str, args: list[str]) -> Callable[[], Any]:
+    """What a command is to do: its function, bound to the arguments.
+
+    Raises:
+        BluraxError: for an option that the command does not have, naming those it has.
+        SystemExit: for --help, and for a value that cannot be parsed, after it has been printed.
+    """
+    bind = _binder(_function(name, args))
+    with writing():
+        call, unknown = tyro.cli(
+            bind, prog=f"blurax {name}", args=args, config=STYLE, return_unknown_args=True
+        )
+    if unknown:
+        raise BluraxError(_unknown(name, unknown[0], options(name)))
+    return call
+
+
+def options(name: str) -> list[str]:
+    """The options of a command as its help lists them, the first spelling of each."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        tyro.cli(_binder(_function(name, [])), args=["--help"], config=STYLE)
+    return re.findall(r"^(?:  |\S )(--[a-z][\w.-]*)", shown.getvalue(), re.MULTILINE)
+
+
+def _function(name: str, args: list[str]) -> Callable[..., Any]:
+    """The function of a command; the options of meta-train start from the recipe it names."""
+    module = importlib.import_module(f"blurax.cli.{name.replace('-', '_')}")
+    if name == "meta-train":
+        return module.meta_train_from(module.recipe_in(args))
+    return getattr(module, name)
+
+
+def _binder(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """The same to tyro, but calling it only binds the arguments."""
+
+    @functools.wraps(function)
+    def bind(*args: Any, **named: Any) -> Callable[[], Any]:
+        return functools.partial(function, *args, **named)
+
+    return bind
+
+
+def _unknown(name: str, word: str, known: list[str]) -> str:
+    has = f"its options are {', '.join(known)}." if known else "it has no options."
+    if not word.startswith("-"):
+        return f"blurax {name} has no place for the word {word!r}; {has}"
+    option = word.partition("=")[0]
+    near = difflib.get_close_matches(option, known, n=1)
+    hint = f"did you mean {near[0]}? I" if near else "i"
+    return f"blurax {name} has no option {option}; {hint}{has[1:]}"

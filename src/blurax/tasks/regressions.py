@@ -1,0 +1,236 @@
+"""Families of regression tasks: each episode is another random function, seen through a table.
+
+What a table of numbers is to an estimator, an episode is here: a finite number of rows, shown again
+and again; inputs of several shapes, some of them correlated; a target that holds noise. Inputs and
+target are standardised by the table's own means and deviations.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.tasks import orders
+from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split
+from blurax.tasks.endless import MARKS, SUPPORT
+from blurax.tasks.toys import marked
+
+Function = Callable[[Float[Array, "n features"]], Float[Array, " n"]]
+Family = Callable[[PRNGKeyArray, int], Function]
+"""A function of so many features that a key draws."""
+
+CLIP = 5.0
+"""Standardised inputs and targets reach so far at most, in deviations."""
+_CORRELATED = 2
+"""Hidden causes that correlated inputs share."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RegressionOptions:
+    """A family of regression tasks.
+
+    Raises:
+        BluraxError: for too few features or rows, or a negative noise.
+    """
+
+    features: int = 8
+    """Inputs."""
+    rows: int = 1000
+    """Rows of the table that an episode repeats."""
+    target_noise: float = 0.3
+    """Each episode adds normal noise to the target, of a deviation between 0 and this, in units of
+    the function's own."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name, least in (("features", 1), ("rows", 2)):
+            value = getattr(self, name)
+            require(
+                value >= least,
+                f"RegressionOptions.{name} is {value}; it takes a whole number >= {least}.",
+            )
+        require(
+            0 <= self.target_noise < math.inf,
+            f"RegressionOptions.target_noise is {self.target_noise}; it takes a number >= 0.",
+        )
+
+
+class Regression(eqx.Module):
+    """Numbers to predict from a table; an episode has its own function, inputs and noise."""
+
+    name: str = eqx.field(static=True)
+    family: Family = eqx.field(static=True)
+    options: RegressionOptions = eqx.field(static=True)
+
+    @property
+    def features(self) -> int:
+        """The columns of the table."""
+        return self.options.features
+
+    @property
+    def outputs(self) -> int:
+        """The target."""
+        return 1
+
+    @property
+    def kind(self) -> Kind:
+        """Numbers."""
+        return Kind.NUMBERS
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode; the query is of fresh rows, other ones for each split."""
+        check_split(split)
+        size = spec.query if split is Split.TRAIN else spec.held_out
+        world, table, asked, order = jax.random.split(key, 4)
+        draw = self._world(world)
+        x, y = draw(table, self.options.rows)
+        query = draw(jax.random.fold_in(asked, MARKS[split]), size)
+        where = x.mean(0), x.std(0), y.mean(0), y.std(0)
+        x, y = _standardised(x, y, *where, SUPPORT)
+        query_x, query_y = _standardised(*query, *where, MARKS[split])
+        n, batch = self.options.rows, spec.batch
+        steps = 1 if spec.fixed_batch else spec.steps
+        start = 0 if spec.fixed_batch else first * batch
+        rows = orders.stream(order, n, start, steps * batch).reshape(steps, batch)
+        shape = (spec.steps, batch)
+        x, y = (jnp.broadcast_to(part[rows], (*shape, part.shape[1])) for part in (x, y))
+        return Episode(x, y, query_x, query_y)
+
+    def _world(
+        self, key: PRNGKeyArray
+    ) -> Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Float[Array, "n 1"]]]:
+        """How rows of this episode are drawn."""
+        what, shape, level, probe = jax.random.split(key, 4)
+        function = self.family(what, self.features)
+        inputs = _inputs(shape, self.features)
+        values = function(inputs(probe, 512))
+        mean, spread = values.mean(), values.std() + 1e-6
+        noise = self.options.target_noise * jax.random.uniform(level, (), float)
+
+        def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+            place, chance = jax.random.split(key)
+            x = inputs(place, n)
+            y = (function(x) - mean) / spread + noise * jax.random.normal(chance, (n,), float)
+            return x, y[:, None]
+
+        return draw
+
+
+def _inputs(
+    key: PRNGKeyArray, features: int
+) -> Callable[[PRNGKeyArray, int], Float[Array, "n features"]]:
+    """How the inputs of an episode are spread: some share causes, each column has a shape.
+
+    Of every four columns two are normal, one is uniform and one is skewed, like a length or a
+    price; in every second episode all columns depend on a few causes.
+    """
+    mixed, loaded, strength = jax.random.split(key, 3)
+    kinds = jax.random.randint(mixed, (features,), 0, 4)
+    loads = jax.random.normal(loaded, (_CORRELATED, features), float)
+    loads = loads / jnp.linalg.norm(loads, axis=0)
+    share = jnp.maximum(0.0, jax.random.uniform(strength, (), float, -0.9, 0.9))
+
+    def draw(key: PRNGKeyArray, n: int) -> Float[Array, "n features"]:
+        own, common = jax.random.split(key)
+        z = jnp.sqrt(1 - share) * jax.random.normal(own, (n, features), float)
+        z = z + jnp.sqrt(share) * jax.random.normal(common, (n, _CORRELATED), float) @ loads
+        uniform = 12**0.5 * (jax.scipy.stats.norm.cdf(z) - 0.5)
+        skewed = (jnp.exp(0.5 * z) - jnp.exp(0.125)) / 0.604  # its mean and deviation
+        return jnp.where(kinds == 2, uniform, jnp.where(kinds == 3, skewed, z))
+
+    return draw
+
+
+def _standardised(
+    x: Array, y: Array, mean_x: Array, spread_x: Array, mean_y: Array, spread_y: Array, mark: int
+) -> tuple[Array, Array]:
+    """Both in deviations of the table; a column of one value becomes 0.
+
+    The mark keeps rows of the query apart from those of the table, as in `toys.marked`.
+    """
+
+    def one(values: Array, mean: Array, spread: Array) -> Array:
+        unit = (values - mean) / jnp.where(spread > 1e-6, spread, jnp.inf)
+        return jnp.clip(unit, -CLIP, CLIP)
+
+    return marked(one(x, mean_x, spread_x), mark), one(y, mean_y, spread_y)
+
+
+def teacher(key: PRNGKeyArray, features: int) -> Function:
+    """A random network of one hidden layer: 2 to 32 neurons, of tanh or relu."""
+    wide, bent, weights, biases, outer = jax.random.split(key, 5)
+    width = 2.0 ** jax.random.uniform(wide, (), float, 1, 5)
+    used = jnp.arange(_WIDEST) < width
+    relu = jax.random.bernoulli(bent)
+    w = 1.5 * jax.random.normal(weights, (features, _WIDEST), float) / features**0.5
+    b = jax.random.normal(biases, (_WIDEST,), float)
+    v = jax.random.normal(outer, (_WIDEST,), float) * used
+
+    def function(x: Float[Array, "n features"]) -> Float[Array, " n"]:
+        z = x @ w + b
+        return jnp.where(relu, jax.nn.relu(z), jnp.tanh(1.5 * z)) @ v
+
+    return function
+
+
+_WIDEST = 32
+
+
+def friedman_like(key: PRNGKeyArray, features: int) -> Function:
+    """A sine of a product, a square, and a linear rest, of columns drawn by chance, as Friedman's.
+
+    The other columns say nothing.
+    """
+    places, sizes, middle, slopes = jax.random.split(key, 4)
+    a, b, c = (jax.random.randint(places, (3,), 0, features)[i] for i in range(3))
+    size = jax.random.uniform(sizes, (3,), float, 0.3, 1.0)
+    centre = jax.random.uniform(middle, (), float, 0.2, 0.8)
+    few = jax.random.bernoulli(jax.random.fold_in(slopes, 1), 0.4, (features,))
+    slope = few * jax.random.normal(slopes, (features,), float)
+
+    def function(x: Float[Array, "n features"]) -> Float[Array, " n"]:
+        unit = x / 12**0.5 + 0.5  # a uniform column from 0 to 1
+        wave = jnp.sin(jnp.pi * unit[:, a] * unit[:, b])
+        square = 4 * (unit[:, c] - centre) ** 2
+        return 2 * size[0] * wave + 2 * size[1] * square + size[2] * (x @ slope)
+
+    return function
+
+
+def sines(key: PRNGKeyArray, features: int) -> Function:
+    """A sum of sines of up to three columns, each of a frequency, phase and height of its own."""
+    rates, phases, heights = jax.random.split(key, 3)
+    few = min(3, features)
+    rate = jax.random.uniform(rates, (few,), float, 0.7, 3.0)
+    phase = jax.random.uniform(phases, (few,), float, 0, 2 * jnp.pi)
+    height = jax.random.uniform(heights, (few,), float)
+
+    def function(x: Float[Array, "n features"]) -> Float[Array, " n"]:
+        return jnp.sin(x[:, :few] * rate + phase) @ height
+
+    return function
+
+
+def linear(key: PRNGKeyArray, features: int) -> Function:
+    """A weighted sum, in which about half of the columns have no part."""
+    which, weights = jax.random.split(key)
+    weight = jax.random.normal(weights, (features,), float)
+    weight = weight * jax.random.bernoulli(which, 0.5, (features,)).at[0].set(True)
+    return lambda x: x @ weight
+
+
+FAMILIES: dict[str, tuple[str, Family]] = {
+    "teacher": ("a random network of tanh or relu: regression", teacher),
+    "friedman-like": ("a wave, a square and a line of some columns: regression", friedman_like),
+    "sines": ("sines of up to three columns: regression", sines),
+    "linear-noise": ("a weighted sum of columns: regression", linear),
+}
+"""What each family is, and its functions."""

@@ -1,0 +1,78 @@
+"""What is imported when: a name of blurax where it is used, a command where it is run."""
+
+import ast
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import blurax
+
+HEAVY = ("jax", "numpy", "equinox", "sklearn", "scipy", "matplotlib", "optax", "tyro", "rich")
+
+
+def loaded(code: str) -> set[str]:
+    """Which heavy modules are there after the code has run in a process of its own."""
+    code = f"import sys\n{code}\nprint('|', *sys.modules.keys() & set({HEAVY}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("|")[2].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import blurax",
+        "import blurax; blurax.BluraxError; dir(blurax)",
+        "import blurax.cli.commands",
+        "from blurax.cli.commands import main; main(['--help'])",
+        "from blurax.cli.commands import main; main(['--version'])",
+        "from blurax.cli.commands import main; main(['trian'])",
+    ],
+)
+def test_nothing_heavy_is_imported(code):
+    assert loaded(code) == set()
+
+
+def test_a_genome_is_loaded_without_what_it_does_not_need():
+    found = loaded("import blurax; blurax.load('default'); blurax.task('xor'); blurax.learn")
+    assert not found & {"sklearn", "scipy", "matplotlib", "tyro"}
+
+
+def test_the_estimators_are_what_needs_scikit_learn():
+    assert "sklearn" in loaded("import blurax; blurax.BlurClassifier")
+
+
+def test_every_name_is_at_hand():
+    names: dict = {}
+    exec("from blurax import *", names)
+    assert {*blurax.__all__} <= {*names}
+    assert {*blurax.__all__} <= {*dir(blurax)}
+    assert blurax.task is blurax.tasks.get
+    for room in ("io", "outer", "tasks", "genome", "rules", "zoo"):
+        assert isinstance(getattr(blurax, room), types.ModuleType)
+    with pytest.raises(AttributeError, match="module 'blurax' has no attribute 'nothing'"):
+        _ = blurax.nothing
+    assert not hasattr(blurax, "nothing")
+
+
+def test_rooms_are_at_hand_without_an_import_of_their_own():
+    assert loaded("import blurax; blurax.tasks.get('xor'); blurax.outer.config.MetaTrain") >= {
+        "jax"
+    }
+
+
+def test_type_checkers_see_the_names_that_there_are():
+    """What is imported for them is what `__getattr__` gives."""
+    tree = ast.parse(Path(blurax.__file__).read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    given = {name: (f"blurax.{home}", own) for name, (home, own) in blurax._HOME.items()}
+    assert seen == given
+    assert sorted(seen) == blurax.__all__
