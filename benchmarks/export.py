@@ -2,7 +2,8 @@
 
 Run as `python benchmarks/export.py`; `--genome` and `--layers` for another genome or network.
 blurax's step is one of a compiled unroll, so that nothing is lost between steps; both take the same
-batches in float32.
+batches in float32. NumPy runs twice, with all threads of its BLAS and with one: where other
+processes hold the cores, its threads wait for each other, and one is several times faster than two.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 from timing import Program, compiled, in_turns
 
 from blurax import inner, zoo
@@ -39,15 +41,18 @@ def blurax_steps(name: str, layers: tuple[int, ...], x: np.ndarray, y: np.ndarra
     return compiled("blurax", 0, unroll, genome, state, jnp.asarray(x), jnp.asarray(y))
 
 
-def numpy_steps(name: str, layers: tuple[int, ...], x: np.ndarray, y: np.ndarray) -> Program:
-    """The same in NumPy."""
+def numpy_steps(
+    name: str, layers: tuple[int, ...], x: np.ndarray, y: np.ndarray, threads: int | None
+) -> Program:
+    """The same in NumPy, with so many threads; None for all."""
     rule, genes = numpy_blur.load_genome(zoo.genome_file(name))
     born = numpy_blur.newborn(rule, layers, np.random.default_rng(0))
 
     def run() -> None:
         network = born
-        for inputs, labels in zip(x, y, strict=True):
-            network = numpy_blur.step(rule, genes, network, inputs, labels)
+        with threadpool_limits(threads, user_api="blas"):
+            for inputs, labels in zip(x, y, strict=True):
+                network = numpy_blur.step(rule, genes, network, inputs, labels)
 
     return Program("NumPy", run, 0)
 
@@ -63,11 +68,15 @@ def main() -> None:
     layers = tuple(options.layers)
     x, y = batches(layers, options.batch)
     for name in options.genome:
-        programs = [make(name, layers, x, y) for make in (blurax_steps, numpy_steps)]
+        data = name, layers, x, y
+        programs = [blurax_steps(*data), numpy_steps(*data, None), numpy_steps(*data, 1)]
         times = in_turns(programs, options.seconds) / STEPS
-        ours, numpy = 1e3 * np.median(times, axis=0)
-        ratio = np.median(times[:, 1] / times[:, 0])
-        print(f"{name}: blurax {ours:.2f} ms, NumPy {numpy:.2f} ms a step; ratio {ratio:.2f}")
+        ours, threaded, single = 1e3 * np.median(times, axis=0)
+        ratios = np.median(times[:, 1:] / times[:, :1], axis=0)
+        print(
+            f"{name}: blurax {ours:.2f} ms a step; NumPy {threaded:.2f} ms, {ratios[0]:.2f} times "
+            f"that; on one thread {single:.2f} ms, {ratios[1]:.2f} times"
+        )
 
 
 if __name__ == "__main__":

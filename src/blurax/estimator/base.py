@@ -19,6 +19,7 @@ from blurax.estimator.checks import check_parameters, dense, refuse_forked, size
 from blurax.estimator.learning import CHUNK, SIZES, genome_for, in_blocks, learn, moments, start
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.estimator.stops import STOPS
+from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
 from blurax.network import LayerMoments, Network, NetworkState
 from blurax.tasks.scaling import ColumnMoments
@@ -82,6 +83,35 @@ class Blur(BaseEstimator):
         if self._moments is None:  # a stream that nobody asks measures nothing
             return self._measure(self._recent)
         return self._moments
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write one Python file that predicts as this estimator does, with NumPy alone.
+
+        Args:
+            path: where to; it ends in `.py`. `import` it, then call `predict(X)`, or also
+                `predict_proba(X)` of a classifier.
+
+        Raises:
+            BluraxError: for another ending, labels that a file cannot hold, or if the system
+                refuses the file.
+        """
+        check_is_fitted(self, "_learning")
+        intercept, scaled = self._learning.average.intercept, {}
+        if self.standardise:
+            scaled = {"shift": self._inputs.shift, "scale": self._inputs.scale, "clip": self.clip}
+        write_fitted(
+            path,
+            genome=self.genome_,
+            state=self.state_,
+            moments=self.moments_,
+            intercept=0.0 if intercept is None else intercept,
+            **scaled,
+            **self._answer_parts(),
+        )
+
+    def _answer_parts(self) -> dict[str, Any]:
+        """What `write_fitted` has to know of the answers."""
+        raise NotImplementedError
 
     def _fit(self, examples: Examples) -> None:
         """Learn from an initial network on, or from the present one with `warm_start`."""

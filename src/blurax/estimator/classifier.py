@@ -192,6 +192,9 @@ class BlurClassifier(ClassifierMixin, Blur):
                 "apart; a new estimator takes others."
             )
 
+    def _answer_parts(self) -> dict[str, Any]:
+        return {"classes": self.classes_}
+
     def _scaled_targets(self, y: np.ndarray) -> np.ndarray:
         return y
 

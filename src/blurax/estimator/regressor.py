@@ -195,9 +195,19 @@ class BlurRegressor(RegressorMixin, Blur):
 
     def _shaped(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs in the units and the shape of the targets; a constant target is its mean."""
-        spread = np.where(self._targets.constant, 0.0, self._targets.std)
-        found = outputs * spread + self._targets.mean
+        found = outputs * self._spread + self._targets.mean
         return found[:, 0] if self._flat else found
+
+    @property
+    def _spread(self) -> np.ndarray:
+        return np.where(self._targets.constant, 0.0, self._targets.std)
+
+    def _answer_parts(self) -> dict[str, Any]:
+        return {
+            "target_shift": self._targets.mean,
+            "target_scale": self._spread,
+            "flat": self._flat,
+        }
 
     def _score_of(self, held: Examples) -> float:
         right = held.y[:, 0] if self._flat else held.y

@@ -364,13 +364,13 @@ def _transmit(w, transform, a):
     mixed = _mix(transform, a)
     if len(w) > 1:
         return mixed @ w
-    return (mixed.reshape(-1, mixed.shape[2]) @ w[0]).reshape(*mixed.shape[:2], -1)
+    return (mixed.reshape(-1, mixed.shape[2]) @ w[0]).reshape(*mixed.shape[:2], w.shape[2])
 
 
 def _mix(transform, a):
     """Σ_d transform^{cd} a^d, neuron by neuron; states that `a` lacks are 0."""
     states, batch, n = a.shape
-    return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(-1, batch, n)
+    return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(len(transform), batch, n)
 
 
 def _rescaled(stable, eta, rescale):
