@@ -327,3 +327,10 @@ def test_query_that_leaves_nothing_to_learn_from_is_refused(numbered):
 def test_episode_sizes_start_at_one(field):
     with pytest.raises(BluraxError, match=f"EpisodeSpec.{field} is 0"):
         EpisodeSpec(**{field: 0})
+
+
+def test_a_row_that_float32_cannot_hold_is_refused(float32):
+    x = np.random.default_rng(0).normal(size=(41, 2))
+    x[np.random.default_rng(0).permutation(41)[-1], 0] = 1e300  # outside the training examples
+    with pytest.raises(BluraxError, match="deviations from the mean of the training examples"):
+        from_arrays(x, np.arange(41) % 2)

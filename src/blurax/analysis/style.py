@@ -19,6 +19,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from blurax.analysis.plain import printable
 from blurax.io import write_bytes
 
 VERMILLION, BLUE, GREEN, PURPLE = "#D55E00", "#0072B2", "#009E73", "#CC79A7"
@@ -95,7 +96,7 @@ def tidy(axes: Axes, x_label: str = "", y_label: str = "") -> None:
 
 def heading(canvas: Canvas, text: str, size: int = TEXT, weight: str = "bold") -> None:
     """A line above a picture or a part of it, from the left; a $ in it is a plain $."""
-    left = MARGIN / canvas.bbox.width
+    left, text = MARGIN / canvas.bbox.width, printable(text, keep="\n")
     canvas.suptitle(
         text, x=left, ha="left", fontsize=size, fontweight=weight, color=INK, parse_math=False
     )

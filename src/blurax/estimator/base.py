@@ -1,11 +1,13 @@
 """What both estimators share: how a genome teaches a network from arrays."""
 
+import contextlib
 import itertools
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from blurax.errors import BluraxError
-from blurax.estimator.checks import check_parameters, dense, refuse_forked, sizes
+from blurax.estimator.checks import (
+    check_parameters,
+    dense,
+    refuse_forked,
+    refuse_too_large,
+    sizes,
+)
 from blurax.estimator.learning import CHUNK, SIZES, genome_for, in_blocks, learn, moments, start
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.estimator.stops import STOPS
@@ -147,6 +155,11 @@ class Blur(BaseEstimator):
         """A fit on these examples: of an initial network, or the present one with `warm_start`."""
         if not self._goes_on:
             self._start(examples, rng)
+        elif not eqx.tree_equal(self.genome_, self._genome_meant()):
+            raise BluraxError(
+                "warm_start goes on with the genome there is, and genome is another one now; "
+                "warm_start=False starts a new network."
+            )
         self._check_same(examples)
         self._meet(examples)
         self._recent = examples.drawn(self._order, RECENT)
@@ -173,8 +186,7 @@ class Blur(BaseEstimator):
         self._warn_if_diverged()
 
     def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
-        given = self.usual_genome if self.genome is None else self.genome
-        self.genome_ = genome_for(given, self.classifies)
+        self.genome_ = self._genome_meant()
         network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
@@ -183,6 +195,26 @@ class Blur(BaseEstimator):
         self._moments: LayerMoments | None = None
         self.n_iter_ = 0
         self.learning_curve_: list[float] = []
+
+    def _genome_meant(self) -> Genome:
+        given = self.usual_genome if self.genome is None else self.genome
+        return genome_for(given, self.classifies)
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What is refused, fails or is interrupted leaves the estimator as it was."""
+        before = dict(vars(self))
+        curve, order = before.get("learning_curve_", []), before.get("_order")
+        length, drawn = len(curve), order and order.bit_generator.state
+        try:
+            yield
+        except BaseException:
+            del curve[length:]
+            if order is not None:
+                order.bit_generator.state = drawn
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def _check_same(self, examples: Examples) -> None:
         """Raise `BluraxError` where the present network cannot go on with these examples."""
@@ -256,10 +288,11 @@ class Blur(BaseEstimator):
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         """Inputs as the network reads them."""
-        if not self.standardise:
-            return x
-        found = self._inputs.standardise(x)
-        return found if self.clip is None else np.clip(found, -self.clip, self.clip)
+        found = self._inputs.standardise(x) if self.standardise else x
+        if self.standardise and self.clip is not None:
+            return np.clip(found, -self.clip, self.clip)
+        refuse_too_large(found)
+        return found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
         """Given by scikit-learn's mixins."""

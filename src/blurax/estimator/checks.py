@@ -4,6 +4,7 @@ import numbers
 import os
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
 from jax._src import xla_bridge
@@ -79,6 +80,8 @@ def dense(estimator: BaseEstimator, x: Any, **options: Any) -> Any:
     Raises:
         BluraxError: for a sparse matrix that would not fit in memory.
     """
+    if scipy.sparse.issparse(options.get("y")):
+        raise BluraxError("y is a sparse matrix; it takes an array, which y.toarray() gives.")
     found: Any = validate_data(estimator, x, dtype=np.float64, accept_sparse="csr", **options)
     inputs, targets = found if isinstance(found, tuple) else (found, None)
     if scipy.sparse.issparse(inputs):
@@ -111,6 +114,16 @@ def weighed(sample_weight: Any, x: np.ndarray) -> np.ndarray:
     """
     options = {"dtype": np.float64, "ensure_non_negative": True}
     return _check_sample_weight(sample_weight, x, **options)
+
+
+def refuse_too_large(x: np.ndarray) -> None:
+    """Raise `BluraxError` for inputs whose squares the network's numbers cannot hold."""
+    largest = float(jnp.finfo(jnp.zeros(0).dtype).max) ** 0.5
+    if x.size and np.abs(x).max() > largest:
+        raise BluraxError(
+            f"X holds {np.abs(x).max():.3g} as the network would read it, which takes numbers up "
+            f"to {largest:.1g}; standardise=True with a clip keeps inputs in range."
+        )
 
 
 def refuse_many_labels(y: Any) -> None:

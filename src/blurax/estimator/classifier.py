@@ -1,5 +1,6 @@
 """`BlurClassifier`: a genome teaches a network to tell classes apart, in scikit-learn's manner."""
 
+import numbers
 import os
 from typing import Any
 
@@ -105,16 +106,16 @@ class BlurClassifier(ClassifierMixin, Blur):
         """
         refuse_forked()
         refuse_many_labels(y)
-        x, y = dense(self, X, y=y)
-        check_classification_targets(y)
-        weights = weighed(sample_weight, x)
-        labels = np.unique(y[weights > 0])
-        if self.warm_start and hasattr(self, "_learning"):
-            self._refuse_other_classes(labels)
-        self.classes_ = labels
-        present = weights > 0  # a class that counts nothing is no class
-        examples = self._examples(x[present], y[present], weights[present])
-        self._fit(examples)
+        with self._all_or_nothing():
+            x, y = dense(self, X, y=y)
+            check_classification_targets(y)
+            weights = weighed(sample_weight, x)
+            present = weights > 0  # a class that counts nothing is no class
+            labels = np.unique(y[present])
+            if self._goes_on:
+                self._refuse_other_classes(labels)
+            self.classes_ = labels
+            self._fit(self._examples(x[present], y[present], weights[present]))
         return self
 
     def partial_fit(
@@ -128,8 +129,17 @@ class BlurClassifier(ClassifierMixin, Blur):
         refuse_forked()
         refuse_many_labels(y)
         first = not hasattr(self, "_learning")
-        x, y = dense(self, X, y=y, reset=first)
+        with self._all_or_nothing():
+            x, y = dense(self, X, y=y, reset=first)
+            self._stream(x, y, classes, sample_weight, first)
+        return self
+
+    def _stream(
+        self, x: np.ndarray, y: np.ndarray, classes: Any, sample_weight: Any, first: bool
+    ) -> None:
         check_classification_targets(y)
+        weights = weighed(sample_weight, x)
+        x, y, weights = (part[weights > 0] for part in (x, y, weights))
         if first:
             self.classes_ = np.unique(y if classes is None else classes)
         elif classes is not None:
@@ -140,8 +150,7 @@ class BlurClassifier(ClassifierMixin, Blur):
                 "partial_fit takes a dictionary, such as "
                 "sklearn.utils.class_weight.compute_class_weight gives from a sample."
             )
-        self._partial_fit(self._examples(x, y, weighed(sample_weight, x)))
-        return self
+        self._partial_fit(self._examples(x, y, weights))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """The logarithm of `predict_proba`, exact where a probability is too small to hold."""
@@ -167,7 +176,8 @@ class BlurClassifier(ClassifierMixin, Blur):
                 f"The label {str(strange[0])!r} is none of the classes {self.classes_}."
             )
         signed = np.where(y[:, None] == self.classes_, 1.0, -1.0)
-        return Examples(x, signed, weights * self._class_weights(y))
+        with np.errstate(over="ignore"):  # refused where it is used
+            return Examples(x, signed, weights * self._class_weights(y))
 
     def _class_weights(self, y: np.ndarray) -> np.ndarray:
         given = self.class_weight
@@ -179,6 +189,11 @@ class BlurClassifier(ClassifierMixin, Blur):
                 "labels to weights."
             )
         unknown = [] if isinstance(given, str) else [c for c in given if c not in self.classes_]
+        wrong = [] if isinstance(given, str) else [w for w in given.values() if not _weighs(w)]
+        if wrong:
+            raise BluraxError(
+                f"class_weight holds the weight {wrong[0]!r}; it takes finite numbers >= 0."
+            )
         if unknown:
             raise BluraxError(
                 f"class_weight names {unknown[0]!r}, which is none of the classes {self.classes_}."
@@ -204,3 +219,7 @@ class BlurClassifier(ClassifierMixin, Blur):
 
     def _batch_score(self, predicted: np.ndarray, right: np.ndarray) -> float:
         return float(np.mean(np.argmax(predicted, axis=1) == np.argmax(right, axis=1)))
+
+
+def _weighs(weight: Any) -> bool:
+    return isinstance(weight, numbers.Real) and 0 <= float(weight) < np.inf

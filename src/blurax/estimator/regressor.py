@@ -109,8 +109,10 @@ class BlurRegressor(RegressorMixin, Blur):
                 as having it twice; 1 each if None.
         """
         refuse_forked()
-        x, y = dense(self, X, y=y, multi_output=True, y_numeric=True)
-        self._fit(self._examples(x, y, sample_weight))
+        with self._all_or_nothing():
+            x, y = dense(self, X, y=y, multi_output=True, y_numeric=True)
+            self._flat = y.ndim == 1
+            self._fit(self._examples(x, y, sample_weight))
         return self
 
     def partial_fit(
@@ -122,8 +124,10 @@ class BlurRegressor(RegressorMixin, Blur):
         """Learn from more examples, in one pass."""
         refuse_forked()
         first = not hasattr(self, "_learning")
-        x, y = dense(self, X, y=y, multi_output=True, y_numeric=True, reset=first)
-        self._partial_fit(self._examples(x, y, sample_weight))
+        with self._all_or_nothing():
+            x, y = dense(self, X, y=y, multi_output=True, y_numeric=True, reset=first)
+            self._flat = y.ndim == 1 if first else self._flat
+            self._partial_fit(self._examples(x, y, sample_weight))
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -131,7 +135,6 @@ class BlurRegressor(RegressorMixin, Blur):
         return self._shaped(self._outputs(X))
 
     def _examples(self, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> Examples:
-        self._flat = y.ndim == 1
         return Examples(x, y.astype(np.float64).reshape(len(y), -1), weighed(sample_weight, x))
 
     def _fit(self, examples: Examples) -> None:

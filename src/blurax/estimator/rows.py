@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 
 from blurax.errors import BluraxError, require
 
+HEAVIEST = 1e100
+"""The largest sum of weights: a stream has many of them."""
 RECENT = 1024
 """Examples that a stream keeps: for prediction moments, and to fill up batches."""
 MOST_REPEATED = 100
@@ -35,8 +37,15 @@ class Examples:
         """Those with a weight above 0.
 
         Raises:
-            BluraxError: if there is none.
+            BluraxError: if there is none, or weights are too large to be added up.
         """
+        with np.errstate(over="ignore"):
+            total = self.weights.sum()
+        require(
+            bool(np.isfinite(total) and total <= HEAVIEST),
+            f"sample_weight, times class_weight, adds up to {total:.3g}; it takes sums up to "
+            f"{HEAVIEST:g}.",
+        )
         require(bool((self.weights > 0).any()), "sample_weight holds no number above 0.")
         return self if (self.weights > 0).all() else self.at(np.flatnonzero(self.weights > 0))
 
@@ -67,8 +76,12 @@ class Examples:
             left = left[batch:]
 
     def drawn(self, rng: np.random.Generator, most: int) -> "Examples":
-        """All of them, or so many at random."""
-        return self if len(self) <= most else self.at(np.sort(rng.permutation(len(self))[:most]))
+        """All of them, or so many at random, the heavier the likelier."""
+        if len(self) <= most:
+            return self
+        # Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006
+        keys = np.log1p(-rng.random(len(self))) / (self.weights / self.weights.max())
+        return self.at(np.sort(np.argsort(-keys, kind="stable")[:most]))
 
     def latest(self, most: int) -> "Examples":
         """The last so many of them."""

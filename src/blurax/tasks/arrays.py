@@ -171,8 +171,12 @@ def from_arrays(
     outputs = labels.shape[1] if kind is Kind.NUMBERS else int(labels.max()) + 1
     if kind is Kind.NUMBERS:
         labels = _standardised_targets(labels, bounds[0], name)
+    x = ColumnMoments.of(x[: bounds[0]]).standardise(x)
+    _check_held(x, "x", name)
+    if kind is Kind.NUMBERS:
+        _check_held(labels, "labels", name)
     return ArrayTask(
-        x=jnp.asarray(ColumnMoments.of(x[: bounds[0]]).standardise(x), float),
+        x=jnp.asarray(x, float),
         labels=jnp.asarray(labels, float if kind is Kind.NUMBERS else jnp.int32),
         shift=jnp.zeros((), float),
         scale=jnp.ones((), float),
@@ -180,6 +184,17 @@ def from_arrays(
         outputs=outputs,
         bounds=bounds,
         kind=kind,
+    )
+
+
+def _check_held(standardised: np.ndarray, what: str, name: str) -> None:
+    """Refuse what the task's numbers cannot hold: a row far outside the training examples."""
+    largest = float(jnp.finfo(jnp.zeros(0).dtype).max) ** 0.5
+    far = float(np.abs(standardised).max())
+    require(
+        far <= largest,
+        f"Task {name}: {what} holds a number {far:.3g} deviations from the mean of the training "
+        f"examples; it takes up to {largest:.1g}. Is it a slip?",
     )
 
 

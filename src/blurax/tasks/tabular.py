@@ -18,6 +18,8 @@ from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.base import Kind
 from blurax.tasks.csv_file import MISSING, CsvFile, is_number
 
+FEATURE_WORDS = "; features that are words take words=onehot"
+LABEL_WORDS = "; it is the label: classes take kind=classes, another column is named with label="
 SHOWN = 40
 """Characters of a cell that a message shows."""
 
@@ -139,7 +141,7 @@ def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
     features = [c for c in range(len(table.columns)) if c != column]
     x = np.concatenate([_feature(table, c, options.words) for c in features], axis=1)
     if options.kind is Kind.NUMBERS:
-        y = np.array([_number(table, r, column) for r in range(len(table.rows))])
+        y = np.array([_number(table, r, column, LABEL_WORDS) for r in range(len(table.rows))])
         return from_arrays(x, y, path.stem, kind=Kind.NUMBERS, seed=seed)
     labels, names = _classes([row[column] for row in table.rows])
     require(
@@ -192,11 +194,11 @@ def _feature(table: CsvFile, column: int, words: Words) -> Float[np.ndarray, "n 
     return np.array([[cell == word for word in found] for cell in cells], np.float64)
 
 
-def _number(table: CsvFile, row: int, column: int) -> float:
+def _number(table: CsvFile, row: int, column: int, words: str = FEATURE_WORDS) -> float:
     cell = table.rows[row][column]
     if is_number(cell) and math.isfinite(float(cell)):
         return float(cell)
-    remedy = "" if is_number(cell) else "; features that are words take words=onehot"
+    remedy = "" if is_number(cell) else words
     remedy = ", but commas stand between the cells of the table" if ";" in cell else remedy
     raise BluraxError(f"{table.where(row, column)} {_short(cell)} is no finite number{remedy}.")
 
