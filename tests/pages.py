@@ -1,5 +1,6 @@
 """What pages of text show: their blocks of code, run, and their commands, parsed."""
 
+import contextlib
 import importlib
 import re
 import runpy
@@ -18,9 +19,10 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def run(code: str, folder: Path) -> dict:
-    """The names that the code leaves behind."""
+    """The names that the code leaves behind, and in the folder what it writes."""
     (folder / "page.py").write_text(code)
-    return runpy.run_path(str(folder / "page.py"))
+    with contextlib.chdir(folder):
+        return runpy.run_path(str(folder / "page.py"))
 
 
 def commands(block: str) -> list[list[str]]:
