@@ -175,7 +175,8 @@ def regauge(genome: Genome) -> Genome:
             size[:] = size[..., :1]
         scale = size * rng.choice([-1, 1], (*lead, columns))
         rate = -rng.uniform(0.5, 2.0, lead)
-        mu_tilde = genes.mu_tilde / (scale * rate[..., None])[..., None]
+        offered = 1 / scale if genome.rule.update.width_free else scale  # divides by its square
+        mu_tilde = genes.mu_tilde / (offered * rate[..., None])[..., None]
         return replace(
             genes,
             nu_tilde=genes.nu_tilde * scale[..., None, :],

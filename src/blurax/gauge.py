@@ -70,13 +70,15 @@ def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
     largest = jnp.argmax(jnp.abs(genes.nu_tilde), axis=-2, keepdims=True)
     sign = jnp.where(jnp.take_along_axis(genes.nu_tilde, largest, axis=-2) < 0, -1.0, 1.0)
     scale = jnp.where(length > 0, length, 1.0) * sign
-    mu_tilde = genes.mu_tilde * jnp.swapaxes(scale, -1, -2) * genes.eta_tilde[..., None, None]
+    # `width_free` divides by the square of what the lower layer offers, ν~ included.
+    moved = 1 / scale if rule.update.width_free else scale
+    mu_tilde = genes.mu_tilde * jnp.swapaxes(moved, -1, -2) * genes.eta_tilde[..., None, None]
     return dataclasses.replace(
         genes,
         nu_tilde=genes.nu_tilde / scale,
         mu_tilde=mu_tilde,
         eta_tilde=jnp.ones_like(genes.eta_tilde),
-        oja=_canonical_oja(genes, rule, length[..., 0, 0]),
+        oja=_canonical_oja(genes, rule, jnp.abs(moved[..., 0, 0])),
         saturation=bound,
     )
 

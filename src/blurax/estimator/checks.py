@@ -128,8 +128,9 @@ def refuse_too_large(x: np.ndarray) -> None:
 
 def refuse_many_labels(y: Any) -> None:
     """Raise `BluraxError` for several labels an example."""
-    shape = np.shape(y)
-    if len(shape) == 2 and shape[1] > 1 and type_of_target(y).startswith("multi"):
+    labels = np.asarray(y)
+    shape = labels.shape
+    if len(shape) == 2 and shape[1] > 1 and type_of_target(labels).startswith("multi"):
         raise BluraxError(
             f"y has shape {shape}: several labels for each example. BlurClassifier takes one, "
             "[n]; sklearn.multioutput.MultiOutputClassifier fits one classifier for each column."
