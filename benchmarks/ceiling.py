@@ -22,8 +22,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from blurax.experiments.figures.work import keyed
+from blurax.fit import parse_hidden
 from blurax.tasks import EpisodeSpec, Split, Task, get
-from blurax.teach import parse_hidden
 
 CLASSIFIERS = {
     "logistic regression, C = 0.01": LogisticRegression(C=0.01, max_iter=300),

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax.baselines import Arrangement, baseline, follow
+from blurax.baselines import Arrangement, baseline
+from blurax.curves import learning_curve
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import EpisodeSpec, Kind, Split, get
-from blurax.teach import query_loss
+from blurax.tasks.scores import query_loss
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS, RATE = 4, 0.05
@@ -22,15 +23,15 @@ def iris():
 
 
 def lesson(learner, task):
-    """The state at birth and the episode that `follow` gives the first key."""
+    """The initial state and the episode that `learning_curve` gives the first key."""
     spec = EpisodeSpec(steps=STEPS, batch=16)
     episode = task.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
-    return learner.born(jax.random.fold_in(KEYS[0], 0), 16), episode
+    return learner.init(jax.random.fold_in(KEYS[0], 0), 16), episode
 
 
 def followed(learner, task):
     """The loss at the end."""
-    curve = follow(learner, task, KEYS, (STEPS,), Split.VALIDATE, rate=RATE, batch=16)
+    _, curve = learning_curve(learner, task, KEYS, (STEPS,), Split.VALIDATE, rate=RATE, batch=16)
     return float(curve.loss[0, 0])
 
 
@@ -97,7 +98,8 @@ def test_feedback_through_other_weights(iris, name, activation):
     loss = followed(learner, iris)
     assert loss == pytest.approx(last_loss(want, episode, activation), rel=1e-10)
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
-        state = learner.step(state, x, y, jnp.asarray(RATE), jnp.asarray(t))
+        given = {"rate": jnp.asarray(RATE), "key": KEYS[0], "index": jnp.asarray(t)}
+        state, _ = learner.step(state, (x, y), **given)
     for got, (w, b), first in zip(state.synapses, want, fixed, strict=True):
         np.testing.assert_allclose(got.forward[0], w, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(got.bias[0, 0], b, rtol=1e-9, atol=1e-12)
@@ -110,10 +112,10 @@ def test_feedback_through_other_weights(iris, name, activation):
 @pytest.mark.parametrize("activation", [Activation.RELU, Activation.TANH])
 def test_direct_feedback_alignment(iris, activation):
     learner = baseline("dfa").make(Arrangement(activation), NETWORK, iris)
-    (weights, feedback), episode = lesson(learner, iris)
+    (layers, feedback), episode = lesson(learner, iris)
     assert [b.shape for b in feedback] == [(3, 6), (3, 5)]
     fixed = [np.asarray(b) for b in feedback]
-    arrays = [(np.asarray(w), np.asarray(b)) for w, b in weights]
+    arrays = [(np.asarray(layer.w), np.asarray(layer.b)) for layer in layers]
 
     def heard_by(weights, errors, l):
         return errors[len(weights) - 1] @ fixed[l]
@@ -136,5 +138,5 @@ def test_direct_feedback_alignment(iris, activation):
 def test_numbers_one_output_and_no_hidden_layer(name, task, sizes):
     found = get(task)
     learner = baseline(name).make(Arrangement(), Network(sizes), found)
-    curve = follow(learner, found, KEYS, (1, 60), Split.VALIDATE, rate=0.1, batch=32)
+    _, curve = learning_curve(learner, found, KEYS, (1, 60), Split.VALIDATE, rate=0.1, batch=32)
     assert (np.asarray(curve.loss)[:, 1] < np.asarray(curve.loss)[:, 0]).all()

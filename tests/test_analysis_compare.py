@@ -9,14 +9,16 @@ from rich.console import Console
 from blurax.analysis import compare_view, style
 from blurax.analysis.compare_view import draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line, wins
-from blurax.baselines import Arrangement, Choice, Comparison, Record, Schedule
+from blurax.baselines import Arrangement, Choice, Record
+from blurax.curves import Schedule
 from blurax.errors import BluraxError
 from blurax.spec import Activation
+from records import record
 
 BUDGETS = (10, 1000)
-GENOME = Comparison("blur", BUDGETS, ((0.89, 0.90, 0.91), (0.92, 0.92, 0.92)))
-SGD = Comparison("sgd", BUDGETS, ((0.5, 0.6, 0.7), (0.94, 0.95, 0.96)), (0.1, 0.2))
-ADAM = Comparison("adam", BUDGETS, ((0.8, 0.8, 0.8), (0.915, 0.915, 0.915)), (0.1, 0.2))
+GENOME = record("blur", BUDGETS, ((0.89, 0.90, 0.91), (0.92, 0.92, 0.92)))
+SGD = record("sgd", BUDGETS, ((0.5, 0.6, 0.7), (0.94, 0.95, 0.96)), (0.1, 0.2))
+ADAM = record("adam", BUDGETS, ((0.8, 0.8, 0.8), (0.915, 0.915, 0.915)), (0.1, 0.2))
 
 
 def test_the_winner_of_each_budget_and_by_how_much():
@@ -28,12 +30,12 @@ def test_the_winner_of_each_budget_and_by_how_much():
 def test_a_margin_within_the_spread_is_marked():
     line = winner_line([GENOME, ADAM])
     assert line.endswith("1,000 steps: blur +0.5 over adam")
-    wide = Comparison("adam", BUDGETS, ((0.8,) * 3, (0.90, 0.91, 0.935)), (0.1, 0.2))
+    wide = record("adam", BUDGETS, ((0.8,) * 3, (0.90, 0.91, 0.935)), (0.1, 0.2))
     assert winner_line([GENOME, wide]).endswith("1,000 steps: blur ~+0.5 over adam")
 
 
 def test_a_genome_is_measured_against_the_best_baseline_not_another_genome():
-    other = Comparison("other", BUDGETS, ((0.88,) * 3, (0.93,) * 3))
+    other = record("other", BUDGETS, ((0.88,) * 3, (0.93,) * 3))
     first, second = wins([GENOME, other, SGD, ADAM])
     assert (first.winner, first.rival) == ("blur", "adam")
     assert (second.winner, second.rival) == ("sgd", "other")  # the best of the genomes
@@ -45,7 +47,7 @@ def test_among_learners_of_one_kind_the_second_is_the_rival():
 
 
 def test_over_all_cells():
-    worse = Comparison("blur", BUDGETS, ((0.72,) * 3, (0.96,) * 3))
+    worse = record("blur", BUDGETS, ((0.72,) * 3, (0.96,) * 3))
     line = (
         "blur against the best tuned baseline of each cell: "
         "10 steps +1.0 (1 of 2 won), 1,000 steps -1.0 (1 of 2 won)"

@@ -10,14 +10,12 @@ from rich.table import Table
 
 from blurax.analysis import style
 from blurax.analysis.comparison_view import FOOTNOTE, comparison_table, draw_comparison
-from blurax.baselines import Comparison
 from blurax.errors import BluraxError
+from records import record
 
-LEARNED = Comparison("blur", (10, 100), ((0.89, 0.90, 0.91), (0.92, 0.92, 0.92)))
-SGD = Comparison(
-    "sgd", (10, 100), ((0.5, 0.6, 0.7), (0.94, 0.95, 0.96)), (0.1, 2.154), (False, True)
-)
-ADAM = Comparison("adam", (10, 100), ((0.9,) * 3, (0.8,) * 3), (0.00464, 0.01), (False, False))
+LEARNED = record("blur", (10, 100), ((0.89, 0.90, 0.91), (0.92, 0.92, 0.92)))
+SGD = record("sgd", (10, 100), ((0.5, 0.6, 0.7), (0.94, 0.95, 0.96)), (0.1, 2.154), (False, True))
+ADAM = record("adam", (10, 100), ((0.9,) * 3, (0.8,) * 3), (0.00464, 0.01), (False, False))
 ALL = (LEARNED, SGD, ADAM)
 
 
@@ -54,7 +52,7 @@ def test_the_footnote_stands_only_where_it_is_needed() -> None:
 
 
 def test_a_single_seed_has_no_spread() -> None:
-    single = Comparison("blur", (10,), ((0.5,),))
+    single = record("blur", (10,), ((0.5,),))
     with np.errstate(all="raise"):
         assert _cells(comparison_table("an arena", [single])) == [["blur", "50.0"]]
         draw_comparison(style.new_figure(400, 300).subplots(), [single])

@@ -10,22 +10,23 @@ from rich.console import Console
 from blurax import io as files
 from blurax.analysis.demo_view import demo_tables, draw_demo, verdict
 from blurax.analysis.demo_words import headline, long_title
-from blurax.baselines import Comparison
+from blurax.baselines import Record
 from blurax.errors import BluraxError
 from blurax.experiments.demo import Arena, ArenaResult, DemoResult
+from records import record
 
 BUDGETS = (10, 100)
 
 
-def _learner(name: str, *means: float, rate: float | None = None) -> Comparison:
+def _learner(name: str, *means: float, rate: float | None = None) -> Record:
     """Accuracies with a standard deviation of 0.01 at every budget."""
     seeds = tuple((mean - 0.01, mean, mean + 0.01) for mean in means)
     if rate is None:
-        return Comparison(name, BUDGETS, seeds)
-    return Comparison(name, BUDGETS, seeds, (rate,) * 2, (False,) * 2)
+        return record(name, BUDGETS, seeds)
+    return record(name, BUDGETS, seeds, (rate,) * 2, (False,) * 2)
 
 
-def _arena(title: str, *learners: Comparison) -> ArenaResult:
+def _arena(title: str, *learners: Record) -> ArenaResult:
     return ArenaResult(Arena(title, "digits", "32-16"), learners)
 
 
@@ -62,15 +63,15 @@ def test_the_verdict_counts_cells() -> None:
 
 
 def test_the_verdict_takes_the_larger_standard_deviation() -> None:
-    wide = Comparison("sgd", BUDGETS, ((0.3, 0.5), (0.3, 0.5)), (0.1, 0.1), (False, False))
+    wide = record("sgd", BUDGETS, ((0.3, 0.5), (0.3, 0.5)), (0.1, 0.1), (False, False))
     arenas = (_arena("one", _learner("learned", 0.5, 0.6), wide),)
     result = dataclasses.replace(RESULT, arenas=arenas)
     assert "ahead of the best tuned optimiser in 1, behind in 0" in verdict(result)
 
 
 def test_a_single_seed_is_compared_as_it_is() -> None:
-    learned = Comparison("learned", (10,), ((0.5,),))
-    tuned = Comparison("sgd", (10,), ((0.4,),), (0.1,), (False,))
+    learned = record("learned", (10,), ((0.5,),))
+    tuned = record("sgd", (10,), ((0.4,),), (0.1,), (False,))
     result = dataclasses.replace(RESULT, arenas=(_arena("one", learned, tuned),))
     assert "in 1, behind in 0 and within one standard deviation in 0" in verdict(result)
 

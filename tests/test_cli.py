@@ -211,7 +211,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     run_demo(console, directory, seeds=2, redo=False)
     result = demo.read(directory)
     assert [a.arena for a in result.arenas] == list(arenas)
-    assert [c.learner for c in result.arenas[0].comparisons] == [
+    assert [c.learner for c in result.arenas[0].records] == [
         demo.LEARNER, "sgd", "momentum", "adam",
     ]  # fmt: skip
     assert np.shape(result.long_run) == (2, 8)

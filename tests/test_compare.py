@@ -10,7 +10,8 @@ import pytest
 import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io
-from blurax.baselines import Schedule, Tuning
+from blurax.baselines import Tuning
+from blurax.curves import Schedule
 from blurax.errors import BluraxError
 from blurax.experiments import compare
 from blurax.experiments.compare_plan import Plan, budgets_up_to

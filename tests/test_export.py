@@ -18,7 +18,7 @@ from blurax.frozen import from_json, to_json
 from blurax.inner import observe_moments, predict, unroll
 from blurax.spec import Rule
 from blurax.tasks import Kind
-from blurax.teach import query_loss
+from blurax.tasks.scores import query_loss
 from closeness import assert_close
 from ports import LIBRARIES, Port, needs_torch, parts
 from variants import TABLE, batches, jit, lively, newborn

@@ -9,17 +9,17 @@ import pytest
 
 from blurax import findings, io
 from blurax.analysis.findings_view import draw_findings
-from blurax.baselines.learner import Taught
 from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget, figure, make
 from blurax.experiments.figures.common import PLAIN, lessons, round_stops
 from blurax.experiments.figures.long_lesson import watch
 from blurax.experiments.figures.make import forget
 from blurax.experiments.figures.work import Work
+from blurax.fit import network_for
 from blurax.frozen import to_json
 from blurax.genome import random
+from blurax.learner import Blur
 from blurax.tasks import get
-from blurax.teach import network_for
 
 SMOKE = Budget.SMOKE
 
@@ -170,4 +170,4 @@ def test_a_watched_lesson_is_the_lesson_of_a_comparison():
     seen = watch(genome, task, "8", 10, 2, None)["accuracy"]
     stops = [stop - 1 for stop in round_stops(10)]
     np.testing.assert_allclose(seen[:, stops], lessons(genome, "digits", "8", 10, 2), atol=1e-6)
-    assert Taught(network_for(task, (8,)), genome).network.sizes == (64, 8, 10)
+    assert Blur(genome, network_for(task, (8,))).network.sizes == (64, 8, 10)

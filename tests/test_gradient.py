@@ -15,12 +15,11 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores
 from blurax.outer.objective import Loss, Objective, When, episode_loss, prediction_loss
 from blurax.outer.optimiser import Optimiser, Schedule
-from blurax.outer.problem import Problem
+from blurax.outer.problem import Problem, final_score
 from blurax.outer.protocol import MetaTrainer
 from blurax.outer.start import Start
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Kind, Split, get
-from blurax.teach import final_score
 
 CONFIG = MetaTrain(
     tasks=("iris",),

@@ -6,19 +6,15 @@ import numpy as np
 import pytest
 
 from blurax import genome as genomes
-from blurax.baselines import (
-    OPTIMISERS,
-    Arrangement,
-    Schedule,
-    Taught,
-    baseline,
-    follow,
-)
+from blurax.baselines import OPTIMISERS, Arrangement, baseline
+from blurax.curves import AT_ONCE, Schedule, learning_curve
 from blurax.errors import BluraxError
+from blurax.inner import predict, predict_few, step
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.spec import Activation, Normalise, Rule, Sigma, Stabilise
 from blurax.tasks import EpisodeSpec, Kind, Split, get
-from blurax.teach import query_loss, teach
+from blurax.tasks.scores import query_loss
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS = 4
@@ -33,15 +29,15 @@ def iris():
 
 
 def lesson(learner, task, key):
-    """The state at birth and the episode that `follow` gives this key."""
+    """The initial state and the episode that `learning_curve` gives this key."""
     episode = task.sample(jax.random.fold_in(key, 1), SPEC, Split.VALIDATE)
-    return learner.born(jax.random.fold_in(key, 0), SPEC.batch), episode
+    return learner.init(jax.random.fold_in(key, 0), SPEC.batch), episode
 
 
 def followed(learner, task, schedule=Schedule.CONSTANT, stops=(1, STEPS)):
-    return follow(
+    return learning_curve(
         learner, task, KEYS, stops, Split.VALIDATE, rate=RATE, schedule=schedule, batch=16
-    )
+    )[1]
 
 
 def perceptron(layers, x, arrangement):
@@ -123,8 +119,9 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
     learner = baseline("sgd").make(NORMED, NETWORK, iris)
     spec = EpisodeSpec(steps=1, batch=32)
     episode = iris.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
-    state = learner.born(jax.random.fold_in(KEYS[0], 0), 32)
-    state = learner.step(state, episode.x[0], episode.y[0], jnp.asarray(RATE), jnp.asarray(0))
+    state = learner.init(jax.random.fold_in(KEYS[0], 0), 32)
+    batch, rate = (episode.x[0], episode.y[0]), jnp.asarray(RATE)
+    state, _ = learner.step(state, batch, rate=rate, key=KEYS[0], index=jnp.asarray(0))
     x, batch = episode.query_x, episode.x[0]
     assert len(x) == 30
     for w, b, scale in ((layer.w, layer.b, layer.scale) for layer in state[0][:-1]):
@@ -134,7 +131,7 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
             for a in (z, seen)
         )
     said = x @ state[0][-1].w + state[0][-1].b
-    curve = follow(learner, iris, KEYS, (1,), Split.VALIDATE, rate=RATE, batch=32)
+    _, curve = learning_curve(learner, iris, KEYS, (1,), Split.VALIDATE, rate=RATE, batch=32)
     want = query_loss(said, episode.query_y, Kind.CLASSES)
     np.testing.assert_allclose(curve.loss[0, 0], want, rtol=1e-9)
     itself = query_loss(learner.predict(state, episode.query_x), episode.query_y, Kind.CLASSES)
@@ -142,27 +139,65 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
 
 
 @pytest.mark.parametrize("arrangement", [PLAIN, NORMED])
-def test_activations_keep_their_size_at_birth(iris, arrangement):
+def test_activations_keep_their_initial_size(iris, arrangement):
     wide = Network((400, 400, 400, 3))
-    born, _ = baseline("sgd").make(arrangement, wide, iris).born(jax.random.key(0), 16)
-    variance = 400 * float(jnp.var(born[1].w))
+    layers, _ = baseline("sgd").make(arrangement, wide, iris).init(jax.random.key(0), 16)
+    variance = 400 * float(jnp.var(layers[1].w))
     assert variance == pytest.approx(2 if arrangement is PLAIN else 1, rel=0.02)
-    assert not any(layer.b.any() for layer in born)
+    assert not any(layer.b.any() for layer in layers)
 
 
 @pytest.mark.parametrize("batch", [16, 32])  # the query has 30 examples
-def test_a_genome_gets_the_lesson_that_teach_gives(iris, batch):
+def test_the_curve_of_a_genome_is_that_of_single_steps(iris, batch):
     normalised = Stabilise(Normalise.BOTH)
     rule = Rule(
         states=2, keep_neurons=True, sigma=Sigma(*3 * [Activation.TANH]), stabilise=normalised
     )
-    genome = genomes.random(jax.random.key(0), rule)
-    want = teach(genome, NETWORK, iris, KEYS, EpisodeSpec(steps=23, batch=batch), Split.TEST)[1]
-    stops = (2, 3, 23)
-    got = follow(Taught(NETWORK, genome), iris, KEYS, stops, Split.TEST, batch=batch)
-    at = np.asarray(stops) - 1
-    np.testing.assert_allclose(got.loss, np.asarray(want.loss)[:, at], rtol=1e-9)
-    np.testing.assert_array_equal(got.accuracy, np.asarray(want.accuracy)[:, at])
+    genome, steps = genomes.random(jax.random.key(0), rule), 2 * AT_ONCE + 3
+    learner, stops = Blur(genome, NETWORK), (2, 3, AT_ONCE, steps)
+    states, got = learning_curve(learner, iris, KEYS, stops, Split.TEST, batch=batch)
+    for seed, key in enumerate(KEYS):
+        spec = EpisodeSpec(steps=steps, batch=batch)
+        episode = iris.sample(jax.random.fold_in(key, 1), spec, Split.TEST)
+        state, losses = NETWORK.init(jax.random.fold_in(key, 0), genome, batch), []
+        for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
+            state, _ = step(genome, state, x, y, t)
+            said = predict_few(genome, state, episode.query_x, x)
+            losses.append(query_loss(said, episode.query_y, iris.kind))
+        np.testing.assert_allclose(got.loss[seed], [losses[s - 1] for s in stops], rtol=1e-9)
+        for mine, theirs in zip(state.synapses, states.synapses, strict=True):
+            np.testing.assert_allclose(theirs.forward[seed], mine.forward, rtol=1e-9)
+    assert (batch == 16) == np.allclose(said, predict(genome, state, episode.query_x))
+
+
+def test_an_episode_that_is_continued_is_the_same_episode(iris):
+    learner = baseline("adam").make(PLAIN, NETWORK, iris)
+    whole, curve = learning_curve(learner, iris, KEYS, range(1, 24), Split.TEST, rate=RATE)
+    half, early = learning_curve(learner, iris, KEYS, range(1, 8), Split.TEST, rate=RATE)
+    end, late = learning_curve(
+        learner, iris, KEYS, range(8, 24), Split.TEST, rate=RATE, state=half, first=7
+    )
+    np.testing.assert_array_equal(np.hstack([early.loss, late.loss]), curve.loss)
+    for mine, theirs in zip(jax.tree.leaves(end), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def _size(before, after, info, batch):
+    return jnp.linalg.norm(after[0][0].w - before[0][0].w), batch[0].sum()
+
+
+def test_an_observer_sees_each_step_that_is_evaluated(iris):
+    learner, stops = baseline("sgd").make(PLAIN, NETWORK, iris), (1, 12)
+    _, curve = learning_curve(
+        learner, iris, KEYS, stops, Split.TEST, rate=RATE, batch=16, observe=_size
+    )
+    moved, inputs = curve.seen
+    assert moved.shape == inputs.shape == (2, 2)
+    spec = EpisodeSpec(steps=12, batch=16)
+    for seed, key in enumerate(KEYS):
+        x = iris.sample(jax.random.fold_in(key, 1), spec, Split.TEST).x
+        np.testing.assert_allclose(inputs[seed], [x[0].sum(), x[11].sum()], rtol=1e-9)
+    assert (moved > 0).all()
 
 
 def test_stops_between_change_nothing_but_the_horizon_of_a_cosine(iris):
@@ -178,7 +213,7 @@ def test_stops_between_change_nothing_but_the_horizon_of_a_cosine(iris):
 
 def test_what_diverges_scores_nothing(iris):
     learner = baseline("sgd").make(PLAIN, NETWORK, iris)
-    curve = follow(learner, iris, KEYS, (5,), Split.VALIDATE, rate=np.inf, batch=16)
+    _, curve = learning_curve(learner, iris, KEYS, (5,), Split.VALIDATE, rate=np.inf, batch=16)
     np.testing.assert_array_equal(curve.accuracy, 0)
 
 

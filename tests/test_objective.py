@@ -16,7 +16,7 @@ from blurax.outer.methods import Method
 from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, get
-from blurax.teach import query_loss, score
+from blurax.tasks.scores import query_loss, score
 
 RULE = Rule(update=Update(batch=Reduction.MEAN))
 SPEC = EpisodeSpec(5, 16, 24)

@@ -7,11 +7,10 @@ import pytest
 from jaxtyping import Array, Float
 
 import blurax
-from blurax.baselines import Taught
 from blurax.errors import BluraxError
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Kind, Split
-from blurax.teach import query_loss
+from blurax.tasks.scores import query_loss
 
 SPEC = EpisodeSpec(steps=3, batch=16, query=20, held_out=30)
 
@@ -110,11 +109,12 @@ class Line(blurax.Learner):
     network: Network
     rate: Float[Array, ""]
 
-    def born(self, key, batch):
+    def init(self, key, batch):
         return jnp.zeros(self.network.sizes)
 
-    def step(self, state, x, y, rate, index):
-        return state + self.rate * x.T @ (y - x @ state) / len(x)
+    def step(self, state, batch, *, rate, key, index):
+        x, y = batch
+        return state + self.rate * x.T @ (y - x @ state) / len(x), None
 
     def predict(self, state, x):
         return x @ state
@@ -127,20 +127,21 @@ def test_a_rule_of_ones_own_learns_its_numbers():
     assert losses.shape == (60,)
     assert losses[-1] < 0.2 < 2 < losses[0]  # the targets' mean square is 5
     keys = jax.random.split(jax.random.key(0), 2)
-    scores = [blurax.follow(r, task, keys, (3,), Split.TEST).accuracy for r in (slow, better)]
+    curves = [blurax.learning_curve(r, task, keys, (3,), Split.TEST)[1] for r in (slow, better)]
+    scores = [curve.accuracy for curve in curves]
     assert scores[0].max() < 0.2 < 0.9 < scores[1].min()
 
 
 def test_the_first_loss_is_that_of_the_lesson_and_steps_follow_its_gradient():
     task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
-    born, drawn = jax.random.split(jax.random.fold_in(jax.random.key(5), 0))
+    first, drawn = jax.random.split(jax.random.fold_in(jax.random.key(5), 0))
     episode = task.sample(drawn, SPEC, Split.TRAIN)
 
     def loss(rate):
         rule = Line(Network((3, 1)), rate)
-        state = rule.born(born, 16)
+        state = rule.init(first, 16)
         for x, y in zip(episode.x, episode.y, strict=True):
-            state = rule.step(state, x, y, None, None)
+            state, _ = rule.step(state, (x, y), rate=None, key=None, index=None)
         return query_loss(rule.predict(state, episode.query_x), episode.query_y, task.kind)
 
     rule = Line(Network((3, 1)), jnp.array(2.5))  # too fast: the gradient points down
@@ -151,7 +152,7 @@ def test_the_first_loss_is_that_of_the_lesson_and_steps_follow_its_gradient():
 
 
 def test_a_genome_improves_as_any_rule_does():
-    learner = Taught(Network((4, 6, 3)), blurax.backprop(blurax.Rule.backprop(), 0.05))
+    learner = blurax.Blur(blurax.backprop(blurax.Rule.backprop(), 0.05), Network((4, 6, 3)))
     spec = EpisodeSpec(steps=5, batch=20, query=30)
     better, losses = blurax.improve(learner, blurax.task("iris"), meta_steps=25, spec=spec)
     assert losses[-5:].mean() < losses[:5].mean() - 0.1

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax.baselines import Arrangement, Schedule, Tuning, record_baseline, tune
+from blurax.baselines import Arrangement, Tuning, record_baseline, tune
 from blurax.baselines.search import HIGHEST, LOWEST, at_edge, rate_of, settle
+from blurax.curves import Curve, Schedule
 from blurax.errors import BluraxError
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import Split, get
-from blurax.teach import Curve
 from unchecked import unchecked
 
 NETWORK, KEY = Network((4, 6, 3)), jax.random.key(0)
@@ -64,7 +64,7 @@ class Made:
     def __init__(self, monkeypatch, peak, height=lambda learner, schedule, stop: 1.0):
         self.peak, self.height, self.calls = peak, height, []
         for module in ("trials", "record"):
-            monkeypatch.setattr(f"blurax.baselines.{module}.follow", self)
+            monkeypatch.setattr(f"blurax.baselines.{module}.learning_curve", self)
 
     def __call__(self, learner, task, keys, stops, split, *, rate, schedule, batch):
         seeds = tuple(np.asarray(jax.random.key_data(keys)).reshape(len(keys), -1).tolist())
@@ -74,7 +74,7 @@ class Made:
         ]
         height = jnp.asarray([self.height(learner, schedule, stop) for stop in stops])
         right = jnp.broadcast_to(height / (1 + jnp.asarray(far)), (len(keys), len(stops)))
-        return Curve(right, 1 - right)
+        return None, Curve(right, 1 - right)
 
 
 def test_each_budget_gets_its_own_rate_schedule_and_arrangement(monkeypatch, iris):

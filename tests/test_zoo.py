@@ -10,11 +10,12 @@ import pytest
 import blurax
 import blurax.cli.commands as cli
 from blurax import io, zoo
+from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments import compare
 from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
-from blurax.tasks import EpisodeSpec, get
-from blurax.teach import network_for, teach
+from blurax.fit import blur_for, network_for
+from blurax.tasks import Split, get
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
 EXPECTED = {
@@ -64,9 +65,9 @@ def test_a_genome_has_provenance_and_a_sheet(name):
 def test_it_teaches(name, task, hidden, steps, least):
     task = get(task)
     keys = jax.random.split(jax.random.key(5), 3)
-    spec = EpisodeSpec(steps=steps, batch=128)
-    _, curve = teach(zoo.genome(name)[0], network_for(task, hidden), task, keys, spec)
-    assert np.asarray(curve.accuracy)[:, -1].mean() > least
+    learner = blur_for(zoo.genome(name)[0], network_for(task, hidden), task)
+    _, curve = learning_curve(learner, task, keys, (steps,), Split.TEST)
+    assert np.asarray(curve.accuracy).mean() > least
 
 
 def test_the_exact_one_is_exact():

@@ -7,12 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from blurax.api import Lesson, learn, load, meta_train
-    from blurax.baselines import Learner, follow, improve
+    from blurax.api import Learned, learn, load, meta_train
+    from blurax.baselines import improve
+    from blurax.curves import learning_curve
     from blurax.errors import BluraxError
     from blurax.estimator import BlurClassifier, BlurRegressor
     from blurax.genome import Genome, backprop, random
     from blurax.io import Provenance, save_genome
+    from blurax.learner import Blur, Learner
     from blurax.network import Network
     from blurax.outer.config import MetaTrain
     from blurax.spec import Rule
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     from blurax.tasks import get as task
 
 __all__ = [
+    "Blur",
     "BlurClassifier",
     "BlurRegressor",
     "BluraxError",
     "Genome",
+    "Learned",
     "Learner",
-    "Lesson",
     "MetaTrain",
     "Network",
     "Provenance",
@@ -33,12 +36,12 @@ __all__ = [
     "Split",
     "add_task",
     "backprop",
-    "follow",
     "from_arrays",
     "from_csv",
     "from_function",
     "improve",
     "learn",
+    "learning_curve",
     "load",
     "meta_train",
     "random",
@@ -47,12 +50,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("Lesson", "learn", "load", "meta_train"),
-    "baselines": ("Learner", "follow", "improve"),
+    "api": ("Learned", "learn", "load", "meta_train"),
+    "baselines": ("improve",),
+    "curves": ("learning_curve",),
     "errors": ("BluraxError",),
     "estimator": ("BlurClassifier", "BlurRegressor"),
     "genome": ("Genome", "backprop", "random"),
     "io": ("Provenance", "save_genome"),
+    "learner": ("Blur", "Learner"),
     "network": ("Network",),
     "outer.config": ("MetaTrain",),
     "spec": ("Rule",),
@@ -64,10 +69,10 @@ _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME["task"] = _HOME.pop("get")
 
 _ROOMS = (
-    *("activations", "analysis", "api", "average", "baselines", "choices", "engine", "errors"),
-    *("estimator", "experiments", "export", "findings", "frozen", "gauge", "genes", "genome"),
-    *("initial", "inner", "io", "network", "outer", "plasticity", "rules", "spec", "stabilise"),
-    *("tasks", "teach", "zoo"),
+    *("activations", "analysis", "api", "average", "baselines", "choices", "curves", "engine"),
+    *("errors", "estimator", "experiments", "export", "findings", "fit", "frozen", "gauge"),
+    *("genes", "genome", "initial", "inner", "io", "learner", "network", "outer", "plasticity"),
+    *("rules", "spec", "stabilise", "tasks", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

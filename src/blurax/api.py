@@ -9,24 +9,27 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import zoo
+from blurax.curves import Curve, learning_curve
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
+from blurax.fit import blur_for
 from blurax.genome import Genome
 from blurax.network import Network, NetworkState
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.tasks import EpisodeSpec, Split, Task, check_task
-from blurax.teach import Curve, teach
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
+class Learned:
     """What a network learned."""
 
     state: NetworkState
     """The network after the last step."""
     curve: Curve
     """Accuracy and loss on the query after each step."""
+    steps: int
+    """The steps it has behind it."""
 
 
 def learn(
@@ -38,8 +41,11 @@ def learn(
     batch: int = 128,
     key: int | Key[Array, "*seeds"] = 0,
     split: Split = Split.TEST,
-) -> Lesson:
-    """Let a genome teach a newborn network; nothing is differentiated.
+    start: Learned | None = None,
+) -> Learned:
+    """Let a genome teach a network, an initial one or one that has learned before.
+
+    Nothing is differentiated.
 
     The last layer is told what the genome's rule says (`Rule.feedback`): the labels, or their
     difference from the prediction.
@@ -47,6 +53,8 @@ def learn(
     Args:
         key: a seed, a key, or `[seeds]` keys for as many networks side by side.
         split: whose examples the curve is measured on; the default never saw meta-training.
+        start: what was learned before, with as many keys: the network goes on from there, on the
+            same task (with the same key: on the batches that follow) or another.
 
     Raises:
         BluraxError: if genome, network and task do not fit each other.
@@ -61,7 +69,7 @@ def learn(
             isinstance(value, kind),
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
-    spec = EpisodeSpec(steps=steps, batch=batch)
+    spec = EpisodeSpec(steps=steps, batch=batch)  # which checks them
     whole = isinstance(key, int) and not isinstance(key, bool)
     is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     require(
@@ -70,7 +78,41 @@ def learn(
     )
     keys = jax.random.key(key) if isinstance(key, int) else key
     check_task(task, spec, split)
-    return Lesson(*teach(genome, network, task, keys, spec, split))
+    many = keys.ndim > 0
+    first, state = (0, None) if start is None else (start.steps, _checked(start, network, keys))
+    state, curve = learning_curve(
+        blur_for(genome, network, task),
+        task,
+        keys if many else keys[None],
+        range(first + 1, first + steps + 1),
+        split,
+        batch=batch,
+        state=state,
+        first=first,
+    )
+    if not many:
+        state, curve = jax.tree.map(lambda leaf: leaf[0], (state, curve))
+    return Learned(state, curve, first + steps)
+
+
+def _checked(start: Learned, network: Network, keys: Key[Array, "*seeds"]) -> NetworkState:
+    """The state to go on from, with an axis for the seeds."""
+    require(
+        isinstance(start, Learned),
+        f"start is of type {type(start).__name__}; it takes what blurax.learn returned.",
+    )
+    seeds = start.curve.accuracy.shape[:-1]
+    require(
+        keys.shape == seeds,
+        f"key has shape {keys.shape}, but start was learned with keys of shape {seeds}.",
+    )
+    many = start.state if seeds else jax.tree.map(lambda leaf: leaf[None], start.state)
+    sizes = jax.tree.map(lambda leaf: leaf[0], many).sizes
+    require(
+        sizes == network.sizes,
+        f"network is {network.sizes}, but start holds a network of sizes {sizes}.",
+    )
+    return many
 
 
 def load(path: str | os.PathLike[str]) -> Genome:

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from blurax.analysis import style
 from blurax.analysis.comparison_view import comparison_table
-from blurax.baselines import Choice, Record, Schedule
+from blurax.baselines import Choice, Record
+from blurax.curves import Schedule
 from blurax.errors import require
 
 LEGEND = (
@@ -30,7 +31,7 @@ def record_table(title: str, records: Sequence[Record]) -> Table:
         BluraxError: if there is no learner, or if the budgets differ.
     """
     notes = [[_short(choice) for choice in record.choices] for record in records]
-    return comparison_table(title, [record.comparison() for record in records], notes)
+    return comparison_table(title, records, notes)
 
 
 def _short(choice: Choice) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blurax.analysis.comparison_view import is_learned, shared_budgets, spread
-from blurax.baselines import Comparison
+from blurax.analysis.comparison_view import is_learned, shared_budgets
+from blurax.baselines import Record
 from blurax.errors import require
 
 
@@ -23,7 +23,7 @@ class Win:
     """Whether the margin is more than the larger of the two standard deviations over the seeds."""
 
 
-def wins(comparisons: Sequence[Comparison]) -> list[Win]:
+def wins(records: Sequence[Record]) -> list[Win]:
     """The winner of each budget.
 
     It is measured against the best learner of the other kind, a genome against the best tuned
@@ -33,21 +33,21 @@ def wins(comparisons: Sequence[Comparison]) -> list[Win]:
     Raises:
         BluraxError: if there are fewer than two learners, or their budgets differ.
     """
-    budgets = shared_budgets(comparisons)
-    require(len(comparisons) > 1, "A winner needs a rival; one learner was measured.")
-    return [_win(comparisons, budget) for budget in budgets]
+    budgets = shared_budgets(records)
+    require(len(records) > 1, "A winner needs a rival; one learner was measured.")
+    return [_win(records, budget) for budget in budgets]
 
 
-def _win(comparisons: Sequence[Comparison], budget: int) -> Win:
-    first, *others = sorted(comparisons, key=lambda c: c.mean(budget), reverse=True)
+def _win(records: Sequence[Record], budget: int) -> Win:
+    first, *others = sorted(records, key=lambda c: c.mean(budget), reverse=True)
     of_other_kind = [c for c in others if is_learned(c) != is_learned(first)]
     second = (of_other_kind or others)[0]
     margin = first.mean(budget) - second.mean(budget)
-    apart = margin > max(spread(first, budget), spread(second, budget))
+    apart = margin > max(first.std(budget), second.std(budget))
     return Win(budget, first.learner, second.learner, margin, apart)
 
 
-def winner_line(comparisons: Sequence[Comparison]) -> str:
+def winner_line(records: Sequence[Record]) -> str:
     """Who wins at each budget and by how many points, in one line; ~ marks what may be chance.
 
     Raises:
@@ -56,11 +56,11 @@ def winner_line(comparisons: Sequence[Comparison]) -> str:
     return "; ".join(
         f"{win.budget:,} steps: {win.winner} {'' if win.apart else '~'}+{100 * win.margin:.1f} "
         f"over {win.rival}"
-        for win in wins(comparisons)
+        for win in wins(records)
     )
 
 
-def overall_lines(panels: Sequence[Sequence[Comparison]]) -> list[str]:
+def overall_lines(panels: Sequence[Sequence[Record]]) -> list[str]:
     """How far each genome is from the best baseline, averaged over tasks and networks.
 
     Args:
@@ -72,7 +72,7 @@ def overall_lines(panels: Sequence[Sequence[Comparison]]) -> list[str]:
     Raises:
         BluraxError: if there is nothing to compare, or the budgets differ.
     """
-    budgets = shared_budgets([comparison for panel in panels for comparison in panel])
+    budgets = shared_budgets([record for panel in panels for record in panel])
     rivals = [[c for c in panel if not is_learned(c)] for panel in panels]
     if not all(rivals):
         return []

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis import style
-from blurax.baselines import Comparison
+from blurax.baselines import Record
 from blurax.errors import require
 
 EDGE = "†"
@@ -19,7 +19,7 @@ FOOTNOTE = (
 
 
 def comparison_table(
-    title: str, comparisons: Sequence[Comparison], notes: Sequence[Sequence[str]] = ()
+    title: str, records: Sequence[Record], notes: Sequence[Sequence[str]] = ()
 ) -> Table:
     """The test accuracy of each learner at each budget, in per cent, mean ± std over the seeds.
 
@@ -31,8 +31,8 @@ def comparison_table(
     Raises:
         BluraxError: if there is nothing to compare, or if the budgets differ.
     """
-    budgets = shared_budgets(comparisons)
-    at_edge = any(any(c.at_edge) for c in comparisons)
+    budgets = shared_budgets(records)
+    at_edge = any(choice.at_edge for record in records for choice in record.choices)
     table = Table(
         title=Text(title, "bold"),
         title_justify="left",
@@ -46,39 +46,33 @@ def comparison_table(
     table.add_column("steps", no_wrap=True)
     for budget in budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
-    nothing: Sequence[Sequence[str]] = [()] * len(comparisons)
-    for comparison, below in zip(comparisons, notes or nothing, strict=True):
-        cells = [_cell(b, comparison, comparisons) for b in budgets]
+    nothing: Sequence[Sequence[str]] = [()] * len(records)
+    for record, below in zip(records, notes or nothing, strict=True):
+        cells = [_cell(b, record, records) for b in budgets]
         for cell, note in zip(cells, below, strict=False):
             cell.append(f"\n{note}", "not bold dim")
-        table.add_row(_name(comparison), *cells)
+        table.add_row(_name(record), *cells)
     return table
 
 
-def shared_budgets(comparisons: Sequence[Comparison]) -> tuple[int, ...]:
+def shared_budgets(records: Sequence[Record]) -> tuple[int, ...]:
     """The budgets of all learners.
 
     Raises:
         BluraxError: if there is no learner, or if the budgets differ.
     """
-    require(len(comparisons) > 0, "There is nothing to compare: no learner was measured.")
-    budgets = comparisons[0].budgets
+    require(len(records) > 0, "There is nothing to compare: no learner was measured.")
+    budgets = records[0].budgets
     require(
-        all(c.budgets == budgets for c in comparisons),
+        all(c.budgets == budgets for c in records),
         "The learners were measured at different step budgets; measure them at the same ones.",
     )
     return budgets
 
 
-def is_learned(comparison: Comparison) -> bool:
+def is_learned(record: Record) -> bool:
     """Whether a learner is a genome, which has no learning rate to tune."""
-    return not comparison.rates
-
-
-def spread(comparison: Comparison, budget: int) -> float:
-    """The standard deviation over the seeds; 0 for a single seed, which shows none."""
-    seeds = len(comparison.accuracy[comparison.budgets.index(budget)])
-    return comparison.std(budget) if seeds > 1 else 0.0
+    return not record.choices
 
 
 def percent(mean: float, std: float | None = None) -> str:
@@ -86,43 +80,43 @@ def percent(mean: float, std: float | None = None) -> str:
     return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f}±{100 * std:.1f}"
 
 
-def _name(comparison: Comparison) -> Text:
-    if is_learned(comparison):
-        return Text(comparison.learner, "bold")
-    return Text.assemble(comparison.learner, ("\n  at rate", "dim"))
+def _name(record: Record) -> Text:
+    if is_learned(record):
+        return Text(record.learner, "bold")
+    return Text.assemble(record.learner, ("\n  at rate", "dim"))
 
 
-def _cell(budget: int, comparison: Comparison, all_of_them: Sequence[Comparison]) -> Text:
-    place = comparison.budgets.index(budget)
-    mean = comparison.mean(budget)
-    several = len(comparison.accuracy[place]) > 1
+def _cell(budget: int, record: Record, all_of_them: Sequence[Record]) -> Text:
+    place = record.budgets.index(budget)
+    mean = record.mean(budget)
+    several = len(record.accuracy[place]) > 1
     best = mean == max(c.mean(budget) for c in all_of_them)
-    number = percent(mean, spread(comparison, budget) if several else None)
+    number = percent(mean, record.std(budget) if several else None)
     text = Text(number, "bold" if best else "")
-    if comparison.rates:
-        edge = EDGE if comparison.at_edge[place : place + 1] == (True,) else ""
-        text.append(f"\n{comparison.rates[place]:.2g}{edge}", "not bold dim")
+    if record.choices:
+        choice = record.choices[place]
+        text.append(f"\n{choice.rate:.2g}{EDGE if choice.at_edge else ''}", "not bold dim")
     return text
 
 
-def draw_comparison(axes: Axes, comparisons: Sequence[Comparison], legend: bool = True) -> None:
+def draw_comparison(axes: Axes, records: Sequence[Record], legend: bool = True) -> None:
     """Accuracy against steps; an error bar is one standard deviation over the seeds.
 
     Raises:
         BluraxError: if there is nothing to compare, or if the budgets differ.
     """
-    budgets = shared_budgets(comparisons)
+    budgets = shared_budgets(records)
     style.tidy(axes, "steps", "test accuracy (%)")
     looks = iter(zip(style.PALETTE, style.MARKERS, strict=True))
-    for place, comparison in enumerate(comparisons):
-        learned = is_learned(comparison)
+    for place, record in enumerate(records):
+        learned = is_learned(record)
         colour, marker = (style.EMPHASIS, "o") if learned else next(looks, (style.QUIET, "."))
         # Side by side, so that the error bars of learners alike can be told apart.
-        shift = 1.035 ** (place - (len(comparisons) - 1) / 2)
+        shift = 1.035 ** (place - (len(records) - 1) / 2)
         axes.errorbar(
             np.asarray(budgets) * shift,
-            [100 * comparison.mean(b) for b in budgets],
-            [100 * spread(comparison, b) for b in budgets],
+            [100 * record.mean(b) for b in budgets],
+            [100 * record.std(b) for b in budgets],
             color=colour,
             marker=marker,
             markersize=9 if learned else 6,
@@ -130,7 +124,7 @@ def draw_comparison(axes: Axes, comparisons: Sequence[Comparison], legend: bool 
             elinewidth=style.THIN,
             capsize=3,
             zorder=4 if learned else 3,
-            label=comparison.learner,
+            label=record.learner,
         )
     style.log_steps(axes, budgets)
     if legend:

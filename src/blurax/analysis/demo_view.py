@@ -24,7 +24,7 @@ def demo_tables(result: DemoResult) -> list[RenderableType]:
         BluraxError: if an arena has no learner, or learners with different budgets.
     """
     tables: list[RenderableType] = [
-        comparison_table(f"{name(each.arena)}: test accuracy (%)", each.comparisons)
+        comparison_table(f"{name(each.arena)}: test accuracy (%)", each.records)
         for each in result.arenas
     ]
     long = curve_table(np.asarray(result.long_run))
@@ -65,7 +65,7 @@ def _draw_arenas(canvas: style.SubFigure, result: DemoResult) -> None:
             axes.remove()
             continue
         arena = result.arenas[number].arena
-        draw_comparison(axes, result.arenas[number].comparisons, legend=False)
+        draw_comparison(axes, result.arenas[number].records, legend=False)
         axes.set_title(name(arena), loc="left", fontsize=style.SMALL, parse_math=False)
         axes.set_xlabel("steps" if number >= len(result.arenas) - columns else "")
         axes.set_ylabel("test accuracy (%)" if number % columns == 0 else "")

@@ -5,8 +5,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from blurax.analysis.comparison_view import is_learned, percent, shared_budgets, spread
-from blurax.baselines import Comparison
+from blurax.analysis.comparison_view import is_learned, percent, shared_budgets
+from blurax.baselines import Record
 from blurax.errors import require
 
 
@@ -35,7 +35,7 @@ class ArenaResult(Protocol):
         ...
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def records(self) -> tuple[Record, ...]:
         """One for each learner, all at the same budgets."""
         ...
 
@@ -51,7 +51,7 @@ class DemoResult(Protocol):
 
     @property
     def arenas(self) -> Sequence[ArenaResult]:
-        """The comparisons."""
+        """What was measured in each."""
         ...
 
     @property
@@ -77,10 +77,10 @@ def verdict(result: DemoResult) -> str:
     """
     ahead = behind = cells = 0
     for arena in result.arenas:
-        for budget in shared_budgets(arena.comparisons):
-            learned, tuned = rivals(arena.comparisons, budget)
+        for budget in shared_budgets(arena.records):
+            learned, tuned = rivals(arena.records, budget)
             difference = learned.mean(budget) - tuned.mean(budget)
-            apart = abs(difference) > max(spread(learned, budget), spread(tuned, budget))
+            apart = abs(difference) > max(learned.std(budget), tuned.std(budget))
             cells += 1
             ahead += apart and difference > 0
             behind += apart and difference < 0
@@ -98,7 +98,7 @@ def headline(result: DemoResult) -> str:
         BluraxError: if an arena lacks a learned rule or an optimiser.
     """
     require(len(result.arenas) > 0, "The demo measured nothing: it has no arena.")
-    budgets = shared_budgets(result.arenas[0].comparisons)
+    budgets = shared_budgets(result.arenas[0].records)
     first, last = (_means(result, budget) for budget in (budgets[0], budgets[-1]))
     many = len(result.arenas)
     where = "in the one arena" if many == 1 else f"means over {many} arenas"
@@ -123,14 +123,14 @@ def name(arena: Arena) -> str:
     return f"{arena.title} ({arena.hidden})"
 
 
-def rivals(comparisons: Sequence[Comparison], budget: int) -> tuple[Comparison, Comparison]:
+def rivals(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
     """The learned rule and the best tuned optimiser at a budget.
 
     Raises:
         BluraxError: if one of them is lacking.
     """
-    learned = [c for c in comparisons if is_learned(c)]
-    tuned = [c for c in comparisons if not is_learned(c)]
+    learned = [c for c in records if is_learned(c)]
+    tuned = [c for c in records if not is_learned(c)]
     require(
         len(learned) > 0 and len(tuned) > 0,
         "A verdict needs a learned rule and a tuned optimiser in every arena.",
@@ -140,6 +140,6 @@ def rivals(comparisons: Sequence[Comparison], budget: int) -> tuple[Comparison, 
 
 def _means(result: DemoResult, budget: int) -> tuple[float, float]:
     """The learned rule and the best tuned optimiser of each arena, averaged over the arenas."""
-    pairs = [rivals(arena.comparisons, budget) for arena in result.arenas]
+    pairs = [rivals(arena.records, budget) for arena in result.arenas]
     means = np.mean([[c.mean(budget) for c in pair] for pair in pairs], axis=0)
     return float(means[0]), float(means[1])

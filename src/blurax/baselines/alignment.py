@@ -18,10 +18,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import genome as genomes
 from blurax import inner
 from blurax.activations import phi, phi_prime
-from blurax.baselines.descent import gain
-from blurax.baselines.learner import Learner
-from blurax.baselines.optimisers import Weights, init
+from blurax.baselines.descent import Layer, gain, initial_layers
 from blurax.genome import Genome
+from blurax.inner import StepInfo
+from blurax.learner import Batch, Learner
 from blurax.network import Network, NetworkState, Synapses
 from blurax.spec import Activation, Init, InitScale, Rule, Signal, Symmetry
 from blurax.tasks import Kind
@@ -64,8 +64,8 @@ class Aligned(Learner):
         exact = Rule.backprop(self.activation, signal=signal, init=born)
         return dataclasses.replace(exact, symmetry=Symmetry.ASYMMETRIC)
 
-    def born(self, key: PRNGKeyArray, batch: int) -> NetworkState:
-        """A newborn network with zero biases."""
+    def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
+        """An initial network with zero biases."""
         state = self.network.init(key, self.rule, batch)
         zeroed = tuple(
             Synapses(s.forward, jnp.zeros_like(s.bias), s.backward) for s in state.synapses
@@ -75,13 +75,15 @@ class Aligned(Learner):
     def step(
         self,
         state: NetworkState,
-        x: Float[Array, "b features"],
-        y: Float[Array, "b outputs"],
+        batch: Batch,
+        *,
         rate: Float[Array, ""],
+        key: PRNGKeyArray,
         index: Int[Array, ""],
-    ) -> NetworkState:
+    ) -> tuple[NetworkState, StepInfo]:
         """One inner step, after which the backward synapses are put back."""
-        return self._held(inner.step(self._genome(rate), state, x, y, index)[0], state)
+        after, info = inner.step(self._genome(rate), state, *batch, index)
+        return self._held(after, state), info
 
     def predict(
         self, state: NetworkState, x: Float[Array, "q features"]
@@ -122,56 +124,61 @@ class DirectFeedback(Learner):
     activation: Activation = eqx.field(static=True)
     kind: Kind = eqx.field(static=True)
 
-    def born(self, key: PRNGKeyArray, batch: int) -> tuple[Weights, list[Float[Array, "_ _"]]]:
-        """Weights as for the optimisers, and B_l, normal with variance gain / outputs."""
+    def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], list[Float[Array, "_ _"]]]:
+        """Layers as for the optimisers, and B_l, normal with variance gain / outputs."""
         size = gain(self.activation)
-        weights = [(w * (size / 2) ** 0.5, b) for w, b in init(key, self.network)]
+        layers = initial_layers(key, self.network, self.activation)
         *_, outputs = self.network.sizes
         hidden = self.network.sizes[1:-1]
         # One draw, cut into pieces: each draw takes XLA long to compile.
         drawn = jax.random.normal(jax.random.fold_in(key, 1), (outputs, sum(hidden)), float)
         ends = [sum(hidden[: n + 1]) for n in range(len(hidden))][:-1]
         pieces = jnp.split((size / outputs) ** 0.5 * drawn, ends, axis=1) if hidden else []
-        return weights, pieces
+        return layers, pieces
 
     def step(
         self,
-        state: tuple[Weights, list[Float[Array, "_ _"]]],
-        x: Float[Array, "b features"],
-        y: Float[Array, "b outputs"],
+        state: tuple[list[Layer], list[Float[Array, "_ _"]]],
+        batch: Batch,
+        *,
         rate: Float[Array, ""],
+        key: PRNGKeyArray,
         index: Int[Array, ""],
-    ) -> tuple[Weights, list[Float[Array, "_ _"]]]:
+    ) -> tuple[tuple[list[Layer], list[Float[Array, "_ _"]]], None]:
         """One update with the mean over the batch."""
-        weights, feedback = state
-        inputs, arguments = self._forward(weights, x)
+        (layers, feedback), (x, y) = state, batch
+        inputs, arguments = self._forward(layers, x)
         error = self._error(arguments[-1], y)
         heard = [
             (error @ b) * phi_prime(z, self.activation)
             for b, z in zip(feedback, arguments[:-1], strict=True)
         ]
         new = [
-            (w - rate * a.T @ delta / x.shape[0], b - rate * jnp.mean(delta, axis=0))
-            for (w, b), a, delta in zip(weights, inputs, [*heard, error], strict=True)
+            Layer(
+                layer.w - rate * a.T @ delta / x.shape[0],
+                layer.b - rate * jnp.mean(delta, axis=0),
+                None,
+            )
+            for layer, a, delta in zip(layers, inputs, [*heard, error], strict=True)
         ]
-        return new, feedback
+        return (new, feedback), None
 
     def predict(
         self,
-        state: tuple[Weights, list[Float[Array, "_ _"]]],
+        state: tuple[list[Layer], list[Float[Array, "_ _"]]],
         x: Float[Array, "q features"],
     ) -> Float[Array, "q outputs"]:
         """The outputs, or logits."""
         return self._forward(state[0], x)[1][-1]
 
     def _forward(
-        self, weights: Weights, x: Float[Array, "b features"]
+        self, layers: list[Layer], x: Float[Array, "b features"]
     ) -> tuple[list[Array], list[Array]]:
         """The inputs of each layer of weights, and the arguments of φ that they give."""
         inputs, arguments = [], []
-        for w, b in weights:
+        for layer in layers:
             inputs.append(x)
-            arguments.append(x @ w + b)
+            arguments.append(x @ layer.w + layer.b)
             x = phi(arguments[-1], self.activation)
         return inputs, arguments
 

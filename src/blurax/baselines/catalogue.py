@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from blurax.baselines.alignment import Aligned, DirectFeedback, Feedback
 from blurax.baselines.descent import Arrangement, Descent
-from blurax.baselines.learner import Learner
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.errors import require
+from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
 

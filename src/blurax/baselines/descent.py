@@ -1,6 +1,7 @@
 """Gradient descent as a learner: a perceptron, its variants, and an optimiser of optax."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import equinox as eqx
@@ -9,14 +10,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.activations import phi
-from blurax.baselines.learner import Learner
-from blurax.baselines.optimisers import OPTIMISERS, init
+from blurax.baselines.optimisers import OPTIMISERS
 from blurax.frozen import check_types
+from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.stabilise import Moments, moments, normalise_activations
 from blurax.tasks import Kind
-from blurax.teach import query_loss
+from blurax.tasks.scores import query_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,22 @@ class Layer(eqx.Module):
     b: Float[Array, " j"]
     scale: Float[Array, " j"] | None
     """Of the batch normalisation, whose shift is `b`; None where there is none."""
+
+
+def initial_layers(
+    key: PRNGKeyArray, network: Network, activation: Activation, normalise: bool = False
+) -> list[Layer]:
+    """Normal weights of variance gain / inputs, and zero biases."""
+    pairs = list(itertools.pairwise(network.sizes))
+    ends = list(itertools.accumulate(i * j for i, j in pairs))
+    # One draw, cut into pieces: each draw takes XLA long to compile.
+    drawn = jnp.split(jax.random.normal(key, (ends[-1],), float), ends[:-1])
+    layers = []
+    for number, (piece, (i, j)) in enumerate(zip(drawn, pairs, strict=True), start=1):
+        scale = jnp.ones(j, float) if normalise and number < len(pairs) else None
+        w = piece.reshape(i, j) * (gain(activation) / i) ** 0.5
+        layers.append(Layer(w, jnp.zeros(j, float), scale))
+    return layers
 
 
 def perceptron(
@@ -98,28 +115,24 @@ class Descent(Learner):
     kind: Kind = eqx.field(static=True)
     """What the task asks for."""
 
-    def born(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], Any]:
-        """Normal weights of variance gain / inputs, zero biases; and the optimiser's memory."""
-        shrunk = (gain(self.arrangement.activation) / 2) ** 0.5  # `init` is He's, of gain 2
-        drawn = init(key, self.network)
-        normalised = [self.arrangement.normalise] * (len(drawn) - 1) + [False]
-        layers = [
-            Layer(w * shrunk, b, jnp.ones_like(b) if scaled else None)
-            for (w, b), scaled in zip(drawn, normalised, strict=True)
-        ]
+    def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], Any]:
+        """Initial layers, and the optimiser's memory."""
+        chosen = self.arrangement
+        layers = initial_layers(key, self.network, chosen.activation, chosen.normalise)
         weights: Any = layers  # optax's type of a pytree knows no modules
         return layers, OPTIMISERS[self.optimiser](jnp.zeros((), float)).init(weights)
 
     def step(
         self,
         state: tuple[list[Layer], Any],
-        x: Float[Array, "b features"],
-        y: Float[Array, "b outputs"],
+        batch: Batch,
+        *,
         rate: Float[Array, ""],
+        key: PRNGKeyArray,
         index: Int[Array, ""],
-    ) -> tuple[list[Layer], Any]:
+    ) -> tuple[tuple[list[Layer], Any], None]:
         """One update; no optimiser here keeps the learning rate in its memory."""
-        layers, memory = state
+        (layers, memory), (x, y) = state, batch
 
         def loss(layers: list[Layer]) -> Float[Array, ""]:
             return query_loss(perceptron(layers, x, self.arrangement.activation), y, self.kind)
@@ -127,7 +140,7 @@ class Descent(Learner):
         gradient: Any = jax.grad(loss)(layers)
         weights: Any = layers  # optax's type of a pytree knows no modules
         updates, memory = OPTIMISERS[self.optimiser](rate).update(gradient, memory, weights)
-        return jax.tree.map(jnp.add, layers, updates), memory
+        return (jax.tree.map(jnp.add, layers, updates), memory), None
 
     def predict(
         self, state: tuple[list[Layer], Any], x: Float[Array, "q features"]

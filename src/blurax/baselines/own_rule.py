@@ -9,10 +9,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.learner import Learner
 from blurax.errors import require
+from blurax.fit import check_fit
+from blurax.learner import Learner
 from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import check_fit, query_loss
+from blurax.tasks.scores import query_loss
 
 CLIP = 1.0
 """The global norm to which a gradient is clipped."""
@@ -91,14 +92,16 @@ def _lesson_loss(
     learner: Learner, task: Task, spec: EpisodeSpec, key: PRNGKeyArray
 ) -> Float[Array, ""]:
     """The query's loss after a fresh training episode."""
-    born, drawn = jax.random.split(key)
+    first, drawn = jax.random.split(key)
+    steps = jax.random.fold_in(key, 2)
     episode = task.sample(drawn, spec, Split.TRAIN)
 
     @jax.checkpoint
     def body(state: Any, batch: tuple[Int[Array, ""], Array, Array]) -> tuple:
         index, x, y = batch
-        return learner.step(state, x, y, jnp.zeros((), float), index), None
+        rate, drawn = jnp.zeros((), float), jax.random.fold_in(steps, index)
+        return learner.step(state, (x, y), rate=rate, key=drawn, index=index)[0], None
 
     batches = jnp.arange(spec.steps), episode.x, episode.y
-    state, _ = jax.lax.scan(body, learner.born(born, spec.batch), batches)
+    state, _ = jax.lax.scan(body, learner.init(first, spec.batch), batches)
     return query_loss(learner.predict(state, episode.query_x), episode.query_y, task.kind)

@@ -7,15 +7,14 @@ import numpy as np
 from jaxtyping import Array, Key, PRNGKeyArray
 
 from blurax.baselines.catalogue import baseline
-from blurax.baselines.compare import Comparison
-from blurax.baselines.learner import Schedule, Taught, follow
 from blurax.baselines.trials import Say
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
+from blurax.curves import Schedule, learning_curve
+from blurax.fit import blur_for
 from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Split, Task
-from blurax.teach import suited
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +36,14 @@ class Record:
     def __post_init__(self) -> None:
         check_types(self)
 
-    def comparison(self) -> Comparison:
-        """The same as a row of a comparison."""
-        return Comparison(
-            self.learner,
-            self.budgets,
-            self.accuracy,
-            tuple(choice.rate for choice in self.choices),
-            tuple(choice.at_edge for choice in self.choices),
-        )
+    def mean(self, budget: int) -> float:
+        """The mean over the seeds at a budget."""
+        return float(np.mean(self.accuracy[self.budgets.index(budget)]))
+
+    def std(self, budget: int) -> float:
+        """The standard deviation over the seeds at a budget; 0 for a single seed."""
+        seeds = self.accuracy[self.budgets.index(budget)]
+        return float(np.std(seeds, ddof=1)) if len(seeds) > 1 else 0.0
 
 
 def record_baseline(
@@ -87,7 +85,7 @@ def record_baseline(
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
     for choice, served in _lessons(choices, budgets):
-        curve = follow(
+        _, curve = learning_curve(
             baseline(name).make(choice.arrangement, network, task),
             task,
             keys,
@@ -132,12 +130,9 @@ def record_genome(
         BluraxError: for budgets that do not grow, or if genome, network and task do not fit.
     """
     check_budgets(budgets)
-    genome = suited(genome, task)
-    network.check(genome.rule)
-    steps = curve_steps(budgets)
-    curve = follow(
-        Taught(network, genome), task, _test_keys(key, seeds), steps, Split.TEST, batch=batch
-    )
+    steps, keys = curve_steps(budgets), _test_keys(key, seeds)
+    taught = blur_for(genome, network, task)
+    _, curve = learning_curve(taught, task, keys, steps, Split.TEST, batch=batch)
     found = np.asarray(curve.accuracy)
     return Record(
         learner,

@@ -8,8 +8,8 @@ from jaxtyping import Array, Key
 
 from blurax.baselines.catalogue import baseline
 from blurax.baselines.descent import Arrangement
-from blurax.baselines.learner import Schedule, follow
 from blurax.baselines.search import Score, rate_of
+from blurax.curves import Schedule, learning_curve
 from blurax.network import Network
 from blurax.tasks import Split, Task
 
@@ -51,7 +51,7 @@ class Trials:
     ) -> dict[int, Score]:
         rate = rate_of(place)
         self._say(f"tuning at {stops[-1]:,} steps: {arrangement}, {schedule.value} rate {rate:.2g}")
-        curve = follow(
+        _, curve = learning_curve(
             baseline(self._name).make(arrangement, self._network, self._task),
             self._task,
             self._keys,

@@ -22,9 +22,9 @@ from jaxtyping import PRNGKeyArray
 
 from blurax.baselines.catalogue import Baseline, baseline
 from blurax.baselines.descent import Arrangement
-from blurax.baselines.learner import Schedule
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
 from blurax.baselines.trials import Say, Trials
+from blurax.curves import Schedule
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.network import Network

@@ -114,14 +114,14 @@ def _advance(console: Console, directory: Path) -> None:
     for panel in result.panels:
         console.print(record_table(_title(panel), panel.records))
         if len(panel.records) > 1:
-            line = winner_line([record.comparison() for record in panel.records])
+            line = winner_line(panel.records)
             console.print(line, end="\n\n")
     console.print(LEGEND, style="dim")
     _conclude(console, result, directory)
 
 
 def _conclude(console: Console, result: Compared, directory: Path) -> None:
-    panels = [[record.comparison() for record in panel.records] for panel in result.panels]
+    panels = [panel.records for panel in result.panels]
     for line in overall_lines(panels):
         console.print(line)
     picture = draw_records(

@@ -13,9 +13,9 @@ from blurax.analysis.genome_view import draw_genome, genome_panel
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.inside import ANGLE, look
+from blurax.fit import network_for, parse_hidden
 from blurax.genome import canonical as canonical_form
 from blurax.tasks import EpisodeSpec, get
-from blurax.teach import network_for, parse_hidden
 
 
 def show(

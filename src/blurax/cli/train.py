@@ -1,4 +1,4 @@
-"""`blurax train`: a genome teaches newborn networks."""
+"""`blurax train`: a genome teaches networks."""
 
 from pathlib import Path
 
@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import tyro
 from rich.text import Text
 
-from blurax import io, teach, zoo
+from blurax import io, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
+from blurax.curves import learning_curve
 from blurax.errors import require
-from blurax.tasks import EpisodeSpec, get
+from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.tasks import EpisodeSpec, Split, get
 
 
 def train(
@@ -25,7 +27,7 @@ def train(
     seed: int = 0,
     directory: Path | None = None,
 ) -> None:
-    """Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.
+    """Let a genome teach networks a task; writes their curve as JSON and PNG.
 
     Args:
         genome: A genome file, or the name of one that blurax zoo lists.
@@ -33,8 +35,8 @@ def train(
         hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
         steps: Inner steps.
         batch: Examples in each step.
-        seeds: Networks side by side, each with a birth and batches of its own.
-        seed: Of the births and batches.
+        seeds: Networks side by side, each with initial synapses and batches of its own.
+        seed: Random seed.
         directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
             the current folder for a genome of the zoo.
     """
@@ -42,11 +44,12 @@ def train(
     require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
     learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
-    network = teach.network_for(data, teach.parse_hidden(hidden))
+    network = network_for(data, parse_hidden(hidden))
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
     with console.status(Text(title)):
-        _, curve = teach.teach(learned, network, data, keys, spec)
+        learner, stops = blur_for(learned, network, data), range(1, spec.steps + 1)
+        _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
     io.write_json(

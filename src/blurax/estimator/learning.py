@@ -4,7 +4,6 @@ Each program has one shape, whatever the number of examples, so that it is compi
 batches to learn from, of which some may be left out; `BLOCK` examples to predict.
 """
 
-import dataclasses
 import os
 from collections.abc import Callable
 
@@ -17,10 +16,12 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import zoo
 from blurax.average import kept
 from blurax.errors import BluraxError
+from blurax.fit import suited
 from blurax.genome import Genome
 from blurax.inner import observe_moments, predict, step
 from blurax.network import LayerMoments, Network, NetworkState, Synapses
 from blurax.spec import Signal
+from blurax.tasks import Kind
 
 CHUNK = 10
 """Steps of one call of the compiled program, at most."""
@@ -64,11 +65,7 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
         found = zoo.genome(given)[0]
     else:
         raise BluraxError(f"genome is {given!r}; it takes a name, a path or a Genome.")
-    rule = found.rule
-    if classifies or rule.feedback.signal is not Signal.CROSS_ENTROPY:
-        return found
-    feedback = dataclasses.replace(rule.feedback, signal=Signal.SQUARED_ERROR)
-    return dataclasses.replace(found, rule=dataclasses.replace(rule, feedback=feedback))
+    return suited(found, Kind.CLASSES if classifies else Kind.NUMBERS)
 
 
 def start(key: PRNGKeyArray, network: Network, genome: Genome, batch: int) -> Learning:

@@ -14,9 +14,9 @@ from blurax import findings
 from blurax.findings import Table
 from blurax.genome import Genome, flatten, leaves, unflatten
 from blurax.network import Network
+from blurax.outer.problem import final_score
 from blurax.spec import Saturation
 from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import final_score
 
 MATRICES = {
     "neuron.nu": ("ν, forward", "into state", "from state"),

@@ -20,11 +20,11 @@ from blurax import io
 from blurax.baselines import Record, record_baseline, record_genome
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_plan import GenomeFile, Plan, version
+from blurax.fit import network_for, parse_hidden, suited
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Task, get
-from blurax.teach import network_for, parse_hidden, suited
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
 
@@ -104,7 +104,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
-            network.check(suited(genome, task).rule)
+            network.check(suited(genome, task.kind).rule)
     if (directory / PLAN).exists():
         require(
             read_plan(directory) == plan,

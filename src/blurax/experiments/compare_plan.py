@@ -5,8 +5,8 @@ import importlib.metadata
 
 from blurax.baselines import BASELINES, USUAL, Tuning, baseline, check_budgets
 from blurax.errors import require
+from blurax.fit import parse_hidden
 from blurax.frozen import check_types
-from blurax.teach import parse_hidden
 
 BUDGETS = (10, 20, 50, 100, 1000)
 """Inner steps after which learners are compared."""

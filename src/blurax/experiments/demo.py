@@ -9,18 +9,26 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from blurax import io, teach
-from blurax.baselines import BUDGETS, Comparison, compare_optimiser, measure_genome
+from blurax import io
+from blurax.baselines import Record, Tuning, record_baseline, record_genome
+from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
+from blurax.fit import blur_for, network_for, parse_hidden
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.outer.recipes import get_recipe
-from blurax.tasks import EpisodeSpec, Split, get
+from blurax.spec import Activation
+from blurax.tasks import Split, get
 
 LEARNER = "blur"
 RIVALS = ("sgd", "momentum", "adam")
 """The tuned optimisers it is compared with."""
 RESULT = "demo.json"
+BUDGETS = (2, 5, 10, 20, 50, 100)
+"""Inner steps after which learners are compared."""
+TUNING = Tuning((Activation.RELU,), (False, True), (Schedule.CONSTANT,), seeds=3)
+"""What is tuned for the optimisers, so that the demo ends in minutes: the learning rate, and
+whether there is batch normalisation, for each number of steps. `blurax compare` tries more."""
 
 CONFIG = get_recipe("demo").config
 """How the demo's genome is learned, from random numbers."""
@@ -57,7 +65,7 @@ class ArenaResult:
     """What all learners reached in one arena."""
 
     arena: Arena
-    comparisons: tuple[Comparison, ...]
+    records: tuple[Record, ...]
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -119,23 +127,22 @@ def measure(
 
 def _compare(
     learner: str, genome: Genome, number: int, arena: Arena, seeds: int, budgets: tuple[int, ...]
-) -> Comparison:
+) -> Record:
     """One learner in one arena; all learners of an arena share its key."""
     task = get(arena.task)
-    network = teach.network_for(task, teach.parse_hidden(arena.hidden))
+    network = network_for(task, parse_hidden(arena.hidden))
     key = jax.random.fold_in(jax.random.key(2021), number)
     if learner == LEARNER:
-        return measure_genome(
-            genome, network, task, key, seeds=seeds, budgets=budgets, learner=learner
-        )
-    return compare_optimiser(learner, network, task, key, seeds=seeds, budgets=budgets)
+        return record_genome(genome, network, task, key, budgets, seeds=seeds, learner=learner)
+    return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
 
 
 def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
     task = get(LONG_ARENA.task)
-    network = teach.network_for(task, teach.parse_hidden(LONG_ARENA.hidden))
+    network = network_for(task, parse_hidden(LONG_ARENA.hidden))
     keys = jax.random.split(jax.random.key(1000), seeds)
-    _, curve = teach.teach(genome, network, task, keys, EpisodeSpec(steps=steps), Split.TEST)
+    learner, stops = blur_for(genome, network, task), range(1, steps + 1)
+    _, curve = learning_curve(learner, task, keys, stops, Split.TEST)
     return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())
 
 

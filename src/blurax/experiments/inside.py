@@ -4,27 +4,29 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from blurax import findings
+from blurax.curves import Curve, Observe, learning_curve
 from blurax.errors import require
 from blurax.experiments.ablation import ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.work import version
 from blurax.findings import Chart, Fact, Findings, curve
+from blurax.fit import blur_for, network_for, parse_hidden
 from blurax.genome import Genome
-from blurax.inner import predict, predict_few, step
-from blurax.network import Network, NetworkState
+from blurax.inner import StepInfo, predict
+from blurax.learner import Batch
+from blurax.network import NetworkState
 from blurax.stabilise import squared_length, sum_into
-from blurax.tasks import EpisodeSpec, Split, Task
-from blurax.teach import curve_point, network_for, parse_hidden, query_loss
+from blurax.tasks import EpisodeSpec, Kind, Split, Task
+from blurax.tasks.scores import query_loss
 
 ANGLE = "Angle to the negative gradient of the loss"
 TURNED = "The same, of what turns synapses"
 
 
 class _Seen(eqx.Module):
-    accuracy: Float[Array, ""]
     angle: Float[Array, " layers"]
     turned: Float[Array, " layers"]
     """The angle without what only changes the lengths of synapse vectors."""
@@ -42,14 +44,17 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
             layer or step.
     """
     network = network_for(task, parse_hidden(hidden))
-    network.check(genome.rule)
+    learner = blur_for(genome, network, task)
     require(
         genome.rule.layers is None and genome.rule.steps is None,
         "A genome with numbers for each layer or each step cannot be looked into.",
     )
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
-    seen = _watched(genome, network, task, keys, spec)
+    stops, observe = range(1, steps + 1), _observe(learner.genome, task.kind)
+    _, curves = learning_curve(
+        learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
+    )
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
@@ -58,18 +63,18 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         version(),
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
         f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0.",
-        charts=_charts(seen, steps, genome.rule.stabilise.normalise_synapses),
+        charts=_charts(curves, steps, genome.rule.stabilise.normalise_synapses),
         tables=tables,
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
 
 
-def _charts(seen: _Seen, steps: int, normalised: bool) -> tuple[Chart, ...]:
+def _charts(curves: Curve, steps: int, normalised: bool) -> tuple[Chart, ...]:
     """The charts; where synapses are normalised, how far they turn tells more than where they go.
 
     A normalised vector that only grows says the same as before.
     """
-    x = range(1, steps + 1)
+    x, seen = range(1, steps + 1), curves.seen
     layers = [f"layer {n + 1}" for n in range(seen.size.shape[2])]
 
     def chart(title: str, label: str, values: Array, log_y: bool = False) -> Chart:
@@ -77,51 +82,36 @@ def _charts(seen: _Seen, steps: int, normalised: bool) -> tuple[Chart, ...]:
         curves = tuple(curve(name, x, each[..., n]) for n, name in enumerate(layers))
         return Chart(title, "steps", label, curves, log_y=log_y)
 
-    reached = (curve("accuracy", x, 100 * np.asarray(seen.accuracy)),)
+    reached = (curve("accuracy", x, 100 * np.asarray(curves.accuracy)),)
     score = Chart("What it reaches", "steps", "validation score (%)", reached, ("accuracy",))
     angle = chart(ANGLE, "degrees", seen.angle)
     turned = (chart(TURNED, "degrees", seen.turned),) if normalised else ()
     return (score, angle, *turned, chart("Synapses", "root mean square", seen.size, True))
 
 
-@eqx.filter_jit
-def _watched(
-    genome: Genome, network: Network, task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec
-) -> _Seen:
-    def one(key: PRNGKeyArray) -> _Seen:
-        born, drawn = jax.random.split(key)
-        episode = task.sample(drawn, spec, Split.VALIDATE)
+def _observe(genome: Genome, kind: Kind) -> Observe:
+    """What to keep of each step."""
 
-        def body(state: NetworkState, batch: tuple[Array, Array, Array]) -> tuple:
-            index, x, y = batch
+    def seen(before: NetworkState, after: NetworkState, info: StepInfo, batch: Batch) -> _Seen:
+        x, y = batch
 
-            def loss(parts: list[tuple[Array, Array]]) -> Array:
-                prediction = predict(genome, with_forward_synapses(state, parts), x)
-                return query_loss(prediction, y, task.kind)
+        def loss(parts: list[tuple[Array, Array]]) -> Array:
+            return query_loss(predict(genome, with_forward_synapses(before, parts), x), y, kind)
 
-            before = [(between.forward, between.bias) for between in state.synapses]
-            uphill = jax.grad(loss)(before)
-            moved, _ = step(genome, state, x, y, index)
-            after = [(between.forward, between.bias) for between in moved.synapses]
-            angles = [
-                _angle(_joined(new) - _joined(old), -_joined(slope))
-                for new, old, slope in zip(after, before, uphill, strict=True)
-            ]
-            turned = [
-                _angle(_joined(_across(new, old)), -_joined(_across(slope, old)))
-                for new, old, slope in zip(after, before, uphill, strict=True)
-            ]
-            sizes = [_size(parts) for parts in after]
-            prediction = predict_few(genome, moved, episode.query_x, x)
-            point = curve_point(prediction, episode.query_y, task.kind)
-            each = (jnp.stack(values) for values in (angles, turned, sizes))
-            return moved, _Seen(point.accuracy, *each)
+        was, now = ([(s.forward, s.bias) for s in state.synapses] for state in (before, after))
+        uphill = jax.grad(loss)(was)
+        angles = [
+            _angle(_joined(new) - _joined(old), -_joined(slope))
+            for new, old, slope in zip(now, was, uphill, strict=True)
+        ]
+        turned = [
+            _angle(_joined(_across(new, old)), -_joined(_across(slope, old)))
+            for new, old, slope in zip(now, was, uphill, strict=True)
+        ]
+        sizes = [_size(parts) for parts in now]
+        return _Seen(*(jnp.stack(values) for values in (angles, turned, sizes)))
 
-        batches = jnp.arange(spec.steps), episode.x, episode.y
-        state = network.init(born, genome, spec.batch)
-        return jax.lax.scan(body, state, batches)[1]
-
-    return jax.vmap(one)(keys)
+    return seen
 
 
 def _joined(parts: tuple[Array, ...]) -> Array:

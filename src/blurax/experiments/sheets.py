@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from blurax.baselines import BASELINES, Comparison
+from blurax.baselines import BASELINES, Record
 from blurax.errors import require
 from blurax.experiments.compare import Compared, Panel
 from blurax.zoo import Row, Sheet
@@ -72,7 +72,7 @@ def with_baselines(sheet: Sheet, compared: tuple[Compared, ...]) -> Sheet:
 
 def _against(row: Row, panels: list[Panel]) -> Row:
     records = [r for p in panels if (p.task, p.net) == (row.task, row.net) for r in p.records]
-    rivals = [record.comparison() for record in records if record.learner in BASELINES]
+    rivals = [record for record in records if record.learner in BASELINES]
     if not row.rival or not rivals:
         return row
     for rival in rivals:
@@ -126,7 +126,7 @@ def _ordered(names: set[str]) -> tuple[str, ...]:
 
 
 def _row(panel: Panel, learner: str) -> Row:
-    found = {record.learner: record.comparison() for record in panel.records}
+    found = {record.learner: record for record in panel.records}
     mine = found[learner]
     rivals = [found[name] for name in BASELINES if name in found]
     best = [max(rivals, key=lambda rival: rival.mean(b)) for b in mine.budgets if rivals]
@@ -147,7 +147,7 @@ def _row(panel: Panel, learner: str) -> Row:
 
 
 def _numbers(
-    learners: list[Comparison], budgets: tuple[int, ...]
+    learners: list[Record], budgets: tuple[int, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The mean and deviation of one learner for each budget."""
     pairs = list(zip(learners, budgets, strict=bool(learners)))

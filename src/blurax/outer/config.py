@@ -4,6 +4,7 @@ import dataclasses
 
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import require
+from blurax.fit import network_for, parse_hidden
 from blurax.frozen import added, check_types
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.descent import Descent
@@ -27,7 +28,6 @@ from blurax.outer.start import Origin, Start
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
-from blurax.teach import network_for, parse_hidden
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from blurax.network import Network, NetworkState, Synapses
 from blurax.outer.vary import Vary
 from blurax.stabilise import squared_length
 from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
-from blurax.teach import query_loss, score, squared_error
+from blurax.tasks.scores import query_loss, score, squared_error
 
 STEADY = Vary()
 _LEAST = 1e-4

@@ -9,14 +9,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.average import followed
 from blurax.errors import require
+from blurax.fit import check_fit
 from blurax.genome import Genome
-from blurax.network import Network
+from blurax.inner import Remat, nothing, predict_few, unroll
+from blurax.network import Network, NetworkState
 from blurax.outer.objective import STEADY, Objective, episode_loss
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, Task, choice
-from blurax.teach import check_fit, final_score
+from blurax.tasks.scores import finite_score
 
 Setting = tuple[Task, Network, EpisodeSpec]
 
@@ -141,3 +144,31 @@ class Problem(eqx.Module):
     def _keyed(self, key: PRNGKeyArray) -> list[tuple[tuple[Task, Network], PRNGKeyArray]]:
         """The pairs, each with a key of its own."""
         return [(pair, jax.random.fold_in(key, p)) for p, pair in enumerate(self._pairs())]
+
+
+def final_score(
+    genome: Genome,
+    network: Network,
+    task: Task,
+    key: PRNGKeyArray,
+    spec: EpisodeSpec,
+    split: Split,
+    average: float = 0.0,
+) -> Float[Array, ""]:
+    """The score of one initial network after its episode; 0 if its prediction is not finite.
+
+    Pure and without checks, to be called inside jit and vmap.
+
+    Args:
+        average: above 0 an average of the synapses predicts, see `average.averaging`.
+    """
+    first, drawn = jax.random.split(key)
+    episode = task.sample(drawn, spec, split)
+    state = network.init(first, genome, spec.batch)
+    seen = (lambda state, _: state.synapses) if average else nothing
+    last, passed = unroll(genome, state, episode.x, episode.y, seen, Remat.NONE)
+    if average:
+        synapses = followed(state.synapses, passed, 0, spec.steps, average)
+        last = NetworkState(synapses, None, last.steps)
+    prediction = predict_few(genome, last, episode.query_x, episode.x[-1])
+    return finite_score(prediction, episode.query_y, task.kind)

@@ -6,12 +6,14 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from blurax.baselines import baseline, follow
-from blurax.baselines.learner import Learner, Taught
-from blurax.baselines.learner import Schedule as RateSchedule
+from blurax.baselines import baseline
 from blurax.baselines.tuner import Tuning, tune
+from blurax.curves import Schedule as RateSchedule
+from blurax.curves import learning_curve
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
+from blurax.fit import network_for, parse_hidden
 from blurax.genome import Genome
+from blurax.learner import Blur, Learner
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, When
 from blurax.outer.optimiser import Optimiser, Schedule
@@ -28,7 +30,6 @@ from blurax.spec import (
     Update,
 )
 from blurax.tasks import EpisodeSpec, Split, get
-from blurax.teach import network_for, parse_hidden
 
 PLAIN = Rule(
     states=4,
@@ -109,10 +110,10 @@ def measured(
     batch: int,
     rate: float = 0.0,
 ) -> Float[np.ndarray, "seeds stops"]:
-    """The test score of newborn learners; those of a task and network meet the same episodes."""
+    """The test score of initial learners; those of a task and network meet the same episodes."""
     keys = jax.random.split(keyed(task, hidden), seeds)
-    found = follow(learner, get(task), keys, stops, Split.TEST, rate=rate, batch=batch)
-    return np.asarray(found.accuracy)
+    curve = learning_curve(learner, get(task), keys, stops, Split.TEST, rate=rate, batch=batch)[1]
+    return np.asarray(curve.accuracy)
 
 
 def taught(
@@ -130,7 +131,7 @@ def lessons(
     genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a genome teaches reach, at `round_stops`."""
-    learner = Taught(network_for(get(task), parse_hidden(hidden)), genome)
+    learner = Blur(genome, network_for(get(task), parse_hidden(hidden)))
     return measured(learner, task, hidden, round_stops(steps), seeds, batch)
 
 

@@ -25,6 +25,7 @@ from blurax.experiments.figures.common import (
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name
 from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
+from blurax.fit import network_for, parse_hidden
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.metrics import read_metrics
@@ -33,7 +34,6 @@ from blurax.outer.variants import STABLE, SWIFT
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Activation
 from blurax.tasks import get
-from blurax.teach import network_for, parse_hidden
 
 TRAINING = "curriculum"
 

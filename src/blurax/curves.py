@@ -1,0 +1,216 @@
+"""The one loop that measures: a learner learns a task, and a query says how well.
+
+An episode of a thousand steps need not evaluate a query of thousands of examples a thousand times:
+it is evaluated after the steps that are wanted, and batches are drawn a few at a time. So an
+episode costs little more than its learning, and its memory does not grow with its length. One
+compiled program serves every length, learning rate and schedule; drawing, which compiles for longer
+than most learners, is a program of its own that all learners of a task share.
+"""
+
+import enum
+import itertools
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
+
+from blurax.errors import require
+from blurax.fit import check_fit
+from blurax.inner import is_few
+from blurax.learner import Batch, Learner
+from blurax.tasks import EpisodeSpec, Kind, Split, Task
+from blurax.tasks.scores import finite_score, query_loss
+
+AT_ONCE = 10
+"""Steps whose batches are drawn together; a divisor of the usual budgets."""
+
+Examples = tuple[Float[Array, "*many b features"], Float[Array, "*many b outputs"]]
+"""Inputs and targets of batches."""
+
+Query = tuple[Float[Array, "*seeds q features"], Float[Array, "*seeds q outputs"]]
+"""Inputs and targets of a query."""
+
+Observe = Callable[[Any, Any, Any, Batch], Any]
+"""What to keep of a step besides the query: a function of the state before it, the state after it,
+its info and its batch. Defined once (it is part of a compiled program's name), it returns a pytree
+of arrays."""
+
+
+class Schedule(enum.StrEnum):
+    """How a learning rate changes over an episode."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    """rate * (1 + cos(π t / T)) / 2 in step t = 0 ... T - 1 of T (Loshchilov and Hutter, "SGDR",
+    ICLR 2017, without restarts)."""
+
+
+class Curve(eqx.Module):
+    """What the query said after some inner steps."""
+
+    accuracy: Float[Array, "..."]
+    """`[seeds, stops]`; for a task of numbers the share of their variance that is explained. 0
+    where a prediction is not finite."""
+    loss: Float[Array, "..."]
+    """Cross-entropy, or squared error for numbers, of that shape."""
+    seen: Any = None
+    """What `observe` returned, with the same leading axes."""
+
+
+def learning_curve(
+    learner: Learner,
+    task: Task,
+    keys: Key[Array, " seeds"],
+    stops: tuple[int, ...] | range,
+    split: Split,
+    *,
+    rate: float = 0.0,
+    schedule: Schedule = Schedule.CONSTANT,
+    batch: int = 128,
+    state: Any = None,
+    first: int = 0,
+    observe: Observe | None = None,
+) -> tuple[Any, Curve]:
+    """Let a learner learn one episode for each seed, and evaluate it after some steps.
+
+    Args:
+        keys: each gives an initial state and an episode of its own; the same key gives every
+            learner the same episode.
+        stops: the numbers of the steps to evaluate after, growing, the first of them above
+            `first`; a cosine schedule ends at the last of them.
+        split: whose query is evaluated.
+        rate: the learning rate, or that at the start.
+        batch: examples in each step.
+        state: where an earlier episode is continued, its state, each leaf `[seeds, ...]`; an
+            initial one if None.
+        first: the number of steps that `state` has behind it. Batches go on from there.
+        observe: what else to keep of each step that is evaluated.
+
+    Returns:
+        The states after the last step, each leaf `[seeds, ...]`, and the curve.
+
+    Raises:
+        BluraxError: if the learner's network does not fit the task, or the stops do not grow.
+    """
+    check_fit(learner.network, task)
+    stops = tuple(stops)
+    rising = all(early < late for early, late in itertools.pairwise((first, *stops)))
+    require(
+        bool(stops) and rising,
+        f"stops is {stops}; it takes growing numbers of steps > {first}.",
+    )
+    spec = EpisodeSpec(steps=AT_ONCE, batch=batch)
+    # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.
+    horizon = stops[-1] if schedule is Schedule.COSINE else 0
+    rates = jnp.asarray([rate, horizon], float)
+    query = _query(task, keys, spec, split)
+    if state is None:
+        state = _init(learner, keys, batch)
+    due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []
+    for start in range(first, stops[-1], AT_ONCE):
+        now = due[start - first : start - first + AT_ONCE]
+        span = jnp.asarray([start, start + len(now)], jnp.int32)
+        support = _support(task, keys, spec, split, span[0])
+        wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
+        state, seen = _advance(
+            learner, state, keys, support, query, rates, span, wanted, task.kind, observe
+        )
+        if now.any():
+            parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
+    return state, jax.tree.map(lambda *each: jnp.concatenate(each, axis=1), *parts)
+
+
+def rate_at(
+    rate: Float[Array, ""], horizon: Float[Array, ""], index: Int[Array, ""]
+) -> Float[Array, ""]:
+    """The learning rate in step `index`: cosine over `horizon` steps, constant if that is 0."""
+    cosine = (1 + jnp.cos(jnp.pi * index / jnp.maximum(horizon, 1))) / 2
+    return rate * jnp.where(horizon > 0, cosine, 1.0)
+
+
+@eqx.filter_jit
+def _init(learner: Learner, keys: Key[Array, " seeds"], batch: int) -> Any:
+    return jax.vmap(lambda key: learner.init(jax.random.fold_in(key, 0), batch))(keys)
+
+
+@eqx.filter_jit
+def _support(
+    task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split, first: Int[Array, ""]
+) -> Examples:
+    """The batches from step `first` on, `[seeds, steps, b, ...]`."""
+
+    def one(key: PRNGKeyArray) -> Examples:
+        episode = task.sample(jax.random.fold_in(key, 1), spec, split, first)
+        return episode.x, episode.y
+
+    return jax.vmap(one)(keys)
+
+
+@eqx.filter_jit
+def _query(task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split) -> Query:
+    """The query of every seed, `[seeds, q, ...]`."""
+
+    def one(key: PRNGKeyArray) -> Query:
+        episode = task.sample(jax.random.fold_in(key, 1), spec, split)
+        return episode.query_x, episode.query_y
+
+    return jax.vmap(one)(keys)
+
+
+@eqx.filter_jit
+def _advance(
+    learner: Learner,
+    states: Any,
+    keys: Key[Array, " seeds"],
+    support: Examples,
+    query: Query,
+    rates: Float[Array, "2"],
+    span: Int[Array, "2"],
+    due: Bool[Array, " steps"],
+    kind: Kind,
+    observe: Observe | None,
+) -> tuple[Any, Curve]:
+    """All seeds from step `span[0]`, the first of `support`, to step `span[1]`.
+
+    Returns:
+        The states, and the curve `[seeds, steps]`, 0 where it is not `due`.
+    """
+
+    def learn(state: Any, key: PRNGKeyArray, batch: Batch, index: Int[Array, ""]) -> tuple:
+        drawn = jax.random.fold_in(jax.random.fold_in(key, 2), index)
+        return learner.step(
+            state, batch, rate=rate_at(rates[0], rates[1], index), key=drawn, index=index
+        )
+
+    def evaluate(before: Any, after: Any, info: Any, batch: Batch, query: Query) -> Curve:
+        x, y = query
+        few = is_few(x, batch[0])
+        prediction = learner.predict_few(after, x, batch[0]) if few else learner.predict(after, x)
+        seen = None if observe is None else observe(before, after, info, batch)
+        return Curve(finite_score(prediction, y, kind), query_loss(prediction, y, kind), seen)
+
+    def body(index: Int[Array, ""], carry: tuple[Any, Curve]) -> tuple[Any, Curve]:
+        states, curve = carry
+        place = index - span[0]
+        batches = support[0][:, place], support[1][:, place]
+        after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, index)
+
+        def noted(curve: Curve) -> Curve:
+            point = jax.vmap(evaluate)(states, after, info, batches, query)
+            return jax.tree.map(lambda many, one: many.at[:, place].set(one), curve, point)
+
+        return after, jax.lax.cond(due[place], noted, lambda curve: curve, curve)
+
+    def first_point(states: Any) -> Curve:
+        batches = support[0][:, 0], support[1][:, 0]
+        after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, span[0])
+        return jax.vmap(evaluate)(states, after, info, batches, query)
+
+    shapes = jax.eval_shape(first_point, states)
+    blank = jax.tree.map(lambda s: jnp.zeros((s.shape[0], len(due), *s.shape[1:]), s.dtype), shapes)
+    return jax.lax.fori_loop(span[0], span[1], body, (states, blank))

@@ -1,0 +1,69 @@
+"""What fits what: networks for tasks, genomes for tasks, and the short form of hidden layers."""
+
+import dataclasses
+
+from blurax.errors import require
+from blurax.genome import Genome
+from blurax.learner import Blur
+from blurax.network import Network
+from blurax.spec import Signal
+from blurax.tasks import Kind, Task
+
+
+def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
+    """The learner that a genome makes of a network, with an error signal that fits the task.
+
+    Raises:
+        BluraxError: if the network does not fit the task, or the genome the network.
+    """
+    check_fit(network, task)
+    genome = suited(genome, task.kind)
+    network.check(genome.rule)
+    return Blur(genome, network)
+
+
+def suited(genome: Genome, kind: Kind) -> Genome:
+    """The genome with an error signal that fits a kind of task.
+
+    Numbers to predict have no cross-entropy: a genome that was meta-trained with its gradient gets
+    that of the squared error.
+    """
+    rule = genome.rule
+    if kind is Kind.CLASSES or rule.feedback.signal is not Signal.CROSS_ENTROPY:
+        return genome
+    feedback = dataclasses.replace(rule.feedback, signal=Signal.SQUARED_ERROR)
+    return dataclasses.replace(genome, rule=dataclasses.replace(rule, feedback=feedback))
+
+
+def check_fit(network: Network, task: Task) -> None:
+    """Raise `BluraxError` if the network's first or last layer is not the task's."""
+    first, last = network.sizes[0], network.sizes[-1]
+    require(
+        (first, last) == (task.features, task.outputs),
+        f"The network {network.sizes} has {first} inputs and {last} outputs, "
+        f"but task {task.name} has {task.features} features and {task.outputs} outputs.",
+    )
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """The sizes of hidden layers from their short form: 256-128, or 0 for none.
+
+    Raises:
+        BluraxError: if it is not such a text.
+    """
+    parts = text.split("-")
+    require(
+        all(part.isdecimal() for part in parts),
+        f"The hidden layers {text!r} are no sizes; write 32 or 256-128, say, or 0 for none.",
+    )
+    sizes = tuple(int(part) for part in parts)
+    require(
+        sizes == (0,) or 0 not in sizes,
+        f"The hidden layers {text!r} hold a layer of size 0; write 0 alone for no hidden layer.",
+    )
+    return () if sizes == (0,) else sizes
+
+
+def network_for(task: Task, hidden: tuple[int, ...]) -> Network:
+    """The network with these hidden layers that fits a task."""
+    return Network((task.features, *hidden, task.outputs))

@@ -1,0 +1,75 @@
+"""Curves of genomes that learn, and the score at the end of an episode."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from blurax import genome as genomes
+from blurax.curves import learning_curve
+from blurax.fit import blur_for, suited
+from blurax.network import Network
+from blurax.outer.problem import final_score
+from blurax.spec import Rule, Signal
+from blurax.tasks import EpisodeSpec, Kind, Split, from_arrays, get
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return get("iris")
+
+
+def curve_of(genome, network, task, seed, steps, batch=64):
+    """Accuracy and loss `[steps]`."""
+    learner, keys = blur_for(genome, network, task), jax.random.key(seed)[None]
+    stops = range(1, steps + 1)
+    _, curve = learning_curve(learner, task, keys, stops, Split.TEST, batch=batch)
+    return jax.tree.map(lambda leaf: leaf[0], curve)
+
+
+def test_back_propagation_teaches():
+    """The exact genome learns an easy task nearly perfectly."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    task = from_arrays(x, (x[:, 0] > x[:, 1]).astype(int), "diagonal")
+    genome = genomes.backprop(Rule.backprop(), 0.5)
+    curve = curve_of(genome, Network((2, 8, 2)), task, 0, 60)
+    assert curve.accuracy[-1] > 0.95
+    assert curve.loss[-1] < curve.loss[0] / 2
+
+
+def test_final_score_is_the_end_of_an_episode_and_0_where_it_diverges(iris):
+    spec = EpisodeSpec(steps=30, batch=8)
+    learned = genomes.backprop(Rule.backprop(), 0.3)
+    wild = genomes.backprop(Rule.backprop(), float("inf"))
+    args = Network((4, 5, 3)), iris, jax.random.key(0), spec, Split.VALIDATE
+    final = eqx.filter_jit(final_score)
+    assert final(learned, *args) > 0.6
+    assert final(wild, *args) == 0
+
+
+def test_back_propagation_learns_numbers():
+    """The sine's amplitude is learned by the rule that minimises the squared error."""
+    rule = Rule.backprop(signal=Signal.SQUARED_ERROR)
+    genome = genomes.backprop(rule, 2e-3)
+    curve = curve_of(genome, Network((1, 40, 1)), get("sine"), 1, 400)
+    assert curve.accuracy[0] < 0.5
+    assert curve.accuracy[-1] > 0.6
+    assert curve.loss[-1] < 0.5 * curve.loss[0]
+
+
+def test_numbers_are_taught_by_the_squared_error_whatever_the_genome_was_trained_with():
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    found = {}
+    for outputs in (1, 2):
+        task = from_arrays(x, x[:, :outputs], "numbers", kind=Kind.NUMBERS)
+        network = Network((3, 16, outputs))
+        for signal in (Signal.CROSS_ENTROPY, Signal.SQUARED_ERROR):
+            genome = genomes.backprop(Rule.backprop(signal=signal), learning_rate=0.5)
+            curve = curve_of(genome, network, task, 0, 60)
+            found[outputs, signal] = np.asarray(curve.accuracy)
+            assert curve.accuracy[-1] > 0.8
+        np.testing.assert_array_equal(
+            found[outputs, Signal.CROSS_ENTROPY], found[outputs, Signal.SQUARED_ERROR]
+        )
+    assert suited(genome, Kind.CLASSES) is genome
