@@ -132,7 +132,7 @@ def test_reports_come_from_other_seeds_and_test_examples(monkeypatch, iris):
     used = {tuple(seed) for call in tuned for seed in call[5]}
     assert not used & {tuple(seed) for seed in reported[5]}
     assert np.shape(found.accuracy) == (2, 3)
-    assert found.comparison().rates == (1.0, 1.0)
+    assert [choice.rate for choice in found.choices] == [1.0, 1.0]
 
 
 def test_the_same_falling_rate_chosen_for_two_budgets_is_reported_at_both(monkeypatch, iris):
