@@ -22,14 +22,14 @@ from blurax.outer.estimators import FullGradient
 from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
-from blurax.outer.start import Origin
+from blurax.outer.space import GenomeSpace
 from blurax.tasks import EpisodeSpec
 from sizes import SIZES
 size = next(size for size in SIZES if size.name == "MNIST10")
 rule, spec = size.rule(sys.argv[4]), EpisodeSpec(steps=int(sys.argv[2]), batch=size.batch)
-problem = Problem((size.task(),), ((size.network,),), rule, spec, Objective())
+problem = Problem((size.task(),), ((size.network,),), GenomeSpace(rule), spec, Objective())
 trainer = Descent(
-    problem, FullGradient(problem), int(sys.argv[3]), 100, Optimiser(), Origin()
+    problem, FullGradient(problem), int(sys.argv[3]), 100, Optimiser()
 )
 state = jax.block_until_ready(trainer.init(jax.random.key(0)))
 start = time.perf_counter()

@@ -26,6 +26,7 @@ from blurax.genome import flatten, random
 from blurax.outer.jobs import Losses, cut
 from blurax.outer.objective import Objective
 from blurax.outer.problem import Problem
+from blurax.outer.space import GenomeSpace
 from blurax.tasks import EpisodeSpec
 
 WIDE = next(size for size in SIZES if size.name.startswith("wide"))
@@ -59,7 +60,8 @@ class Fewer:
 def problem() -> Problem:
     """The wide network on random examples."""
     episode = EpisodeSpec(WIDE.steps, WIDE.batch, WIDE.batch)
-    return Problem((WIDE.task(),), ((WIDE.network,),), WIDE.rule("plain"), episode, Objective())
+    space = GenomeSpace(WIDE.rule("plain"))
+    return Problem((WIDE.task(),), ((WIDE.network,),), space, episode, Objective())
 
 
 def generation(candidates: int, share: int) -> list[Job]:

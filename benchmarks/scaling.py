@@ -17,6 +17,7 @@ from timing import Program, compiled, in_turns
 
 from blurax import genome as genomes
 from blurax.analysis.style import new_figure, save, tidy
+from blurax.learner import Blur
 from blurax.outer.objective import Objective, episode_loss
 from blurax.tasks import EpisodeSpec
 
@@ -50,7 +51,7 @@ def meta_gradient(size: Size) -> Program:
     genome = jax.vmap(lambda key: genomes.random(key, rule))(keys)
 
     def loss(genome: Any, key: jax.Array) -> jax.Array:
-        return episode_loss(genome, size.network, task, spec, Objective(), key)
+        return episode_loss(Blur(genome, size.network), task, spec, Objective(), key)
 
     def gradients(genome: Any, keys: jax.Array) -> Any:
         return jax.vmap(jax.value_and_grad(loss))(genome, keys)

@@ -28,7 +28,7 @@ from blurax.outer.evolution import candidate_losses
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
-from blurax.outer.start import Origin
+from blurax.outer.space import GenomeSpace
 from blurax.tasks import EpisodeSpec, Split
 
 
@@ -60,9 +60,9 @@ def programs(size: Size, rule_name: str) -> list[Program]:
 
 
 def _gradient(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
-    problem = Problem((task,), ((size.network,),), rule, spec, Objective())
+    problem = Problem((task,), ((size.network,),), GenomeSpace(rule), spec, Objective())
     estimator = FullGradient(problem)
-    trainer = Descent(problem, estimator, size.population, 100, Optimiser(), Origin())
+    trainer = Descent(problem, estimator, size.population, 100, Optimiser())
     key = jax.random.key(2)
     state = trainer.init(key)
     return compiled(
@@ -71,7 +71,8 @@ def _gradient(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
 
 
 def _generation(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
-    problem = Problem((task,), ((size.network,),), rule, spec, Objective(loss=Loss.ACCURACY))
+    space, objective = GenomeSpace(rule), Objective(loss=Loss.ACCURACY)
+    problem = Problem((task,), ((size.network,),), space, spec, objective)
     keys = jax.random.split(jax.random.key(3), size.population)
     vectors = jax.vmap(lambda key: genomes.flatten(genomes.random(key, rule)))(keys)
     return compiled(

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from blurax import genome as genomes
 from blurax.inner import Remat
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.objective import Objective, episode_loss
 from blurax.spec import Reduction, Rule, Update
@@ -29,7 +30,7 @@ def compiled(steps: int, remat: Remat) -> tuple[float, int]:
     genome = genomes.random(jax.random.key(0), RULE)
 
     def loss(genome: genomes.Genome, key: jax.Array) -> jax.Array:
-        return episode_loss(genome, NETWORK, task, spec, Objective(remat=remat), key)
+        return episode_loss(Blur(genome, NETWORK), task, spec, Objective(remat=remat), key)
 
     lowered = jax.jit(jax.grad(loss)).lower(genome, jax.random.key(1))
     start = time.perf_counter()

@@ -8,6 +8,7 @@ import pytest
 from blurax import genome as genomes
 from blurax.curves import learning_curve
 from blurax.fit import blur_for, suited
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.problem import final_score
 from blurax.spec import Rule, Signal
@@ -42,10 +43,10 @@ def test_final_score_is_the_end_of_an_episode_and_0_where_it_diverges(iris):
     spec = EpisodeSpec(steps=30, batch=8)
     learned = genomes.backprop(Rule.backprop(), 0.3)
     wild = genomes.backprop(Rule.backprop(), float("inf"))
-    args = Network((4, 5, 3)), iris, jax.random.key(0), spec, Split.VALIDATE
+    args, network = (iris, jax.random.key(0), spec, Split.VALIDATE), Network((4, 5, 3))
     final = eqx.filter_jit(final_score)
-    assert final(learned, *args) > 0.6
-    assert final(wild, *args) == 0
+    assert final(Blur(learned, network), *args) > 0.6
+    assert final(Blur(wild, network), *args) == 0
 
 
 def test_back_propagation_learns_numbers():

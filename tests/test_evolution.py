@@ -15,7 +15,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.evolution import CmaEs, RandomSearch
 from blurax.outer.methods import Cma, Method
 from blurax.outer.recipes import get_recipe
-from blurax.outer.start import Origin
+from blurax.outer.space import GenomeSpace
 from blurax.spec import Rule
 
 RULE = Rule(states=2)
@@ -25,18 +25,17 @@ TARGET = 0.5 * jnp.arange(genomes.flatten(genomes.random(jax.random.key(0), RULE
 class Sphere(eqx.Module):
     """In place of a problem: the distance to one genome, in units of each number's scale."""
 
-    rule: Rule = eqx.field(static=True, default=RULE)
+    space: GenomeSpace = GenomeSpace(RULE)
 
     def loss(self, genome, key, which=None):
-        scale = evolution.scale_vector(self.rule)
-        return jnp.sum((genomes.flatten(genome) / scale - TARGET) ** 2)
+        return jnp.sum((genomes.flatten(genome) / self.space.scales() - TARGET) ** 2)
 
     def draw(self, key):
         return None
 
 
 def cma(generations: int, **options) -> CmaEs:
-    return CmaEs(Sphere(), 12, generations, Cma(**options), Origin())
+    return CmaEs(Sphere(), 12, generations, Cma(**options))
 
 
 def led(trainer, steps: int, state=None):
@@ -57,12 +56,12 @@ def test_cma_es_finds_the_optimum_of_a_sphere():
     state, losses = led(cma(260), 260)
     assert losses[0].min() > 1
     assert losses[-1].max() < 1e-6
-    found = np.asarray(state.mean) / np.asarray(evolution.scale_vector(RULE))
+    found = np.asarray(state.mean) / np.asarray(Sphere().space.scales())
     np.testing.assert_allclose(found, TARGET, atol=1e-3)
 
 
 def test_random_search_keeps_the_best_and_is_the_floor():
-    trainer = RandomSearch(Sphere(), 12, 0, Origin())
+    trainer = RandomSearch(Sphere(), 12, 0)
     state = trainer.init(jax.random.key(1))
     best, vectors = np.inf, []
     for n in range(20):
@@ -103,7 +102,7 @@ def test_bounds_hold():
             state, _ = trainer.step(state, jax.random.key(n))
     finally:
         evolution.candidate_losses = original
-    scaled = np.concatenate(seen) / np.asarray(evolution.scale_vector(RULE))
+    scaled = np.concatenate(seen) / np.asarray(Sphere().space.scales())
     assert np.abs(scaled).max() <= 0.6 + 1e-9
     assert np.abs(scaled).max() > 0.5
 

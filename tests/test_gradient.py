@@ -10,6 +10,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores
@@ -17,6 +18,7 @@ from blurax.outer.objective import Loss, Objective, When, episode_loss, predicti
 from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.problem import Problem, final_score
 from blurax.outer.protocol import MetaTrainer
+from blurax.outer.space import GenomeSpace
 from blurax.outer.start import Start
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Kind, Split, get
@@ -171,10 +173,10 @@ def test_mean_objective_is_the_mean_of_shorter_lessons():
     fixed = EpisodeSpec(3, 16, 16, fixed_batch=True)  # so that shorter lessons see the same batch
     one_loss = eqx.filter_jit(episode_loss)
     last = [
-        one_loss(genome, network, task, dataclasses.replace(fixed, steps=n), Objective(), key)
+        one_loss(Blur(genome, network), task, dataclasses.replace(fixed, steps=n), Objective(), key)
         for n in (1, 2, 3)
     ]
-    mean = one_loss(genome, network, task, fixed, Objective(when=When.MEAN), key)
+    mean = one_loss(Blur(genome, network), task, fixed, Objective(when=When.MEAN), key)
     assert mean == pytest.approx(float(np.mean(last)))
 
 
@@ -187,15 +189,21 @@ def test_a_problem_averages_over_its_tasks_and_networks():
     tasks = [problem.tasks[0]] * 2 + [problem.tasks[1]] * 2
     one_loss = eqx.filter_jit(episode_loss)
     losses = [
-        one_loss(genome, net, task, config.episode, Objective(), jax.random.fold_in(key, p))
+        one_loss(Blur(genome, net), task, config.episode, Objective(), jax.random.fold_in(key, p))
         for p, (task, net) in enumerate(zip(tasks, nets, strict=True))
     ]
     assert eqx.filter_jit(problem.loss)(genome, key) == pytest.approx(float(np.mean(losses)))
     drawn = jax.random.split(key, 2)
     scores = eqx.filter_jit(problem.validate)(genome, key, 2)
-    final = eqx.filter_jit(final_score)
+    final, rest = eqx.filter_jit(final_score), (config.episode, Split.VALIDATE)
     by_hand = [
-        final(genome, nets[3], tasks[3], jax.random.fold_in(k, 3), config.episode, Split.VALIDATE)
+        final(
+            Blur(genome, nets[3]),
+            tasks[3],
+            jax.random.fold_in(k, 3),
+            config.episode,
+            Split.VALIDATE,
+        )
         for k in drawn
     ]
     assert scores[3] == pytest.approx(float(np.mean(by_hand)))
@@ -233,4 +241,4 @@ def test_bad_optimisers_and_problems_are_refused():
     with pytest.raises(BluraxError, match="genes for 3 synapse layers"):
         change(rule=Rule(layers=3)).trainer()
     with pytest.raises(BluraxError, match=r"Problem.tasks is empty"):
-        Problem((), (), Rule(), EpisodeSpec(), Objective())
+        Problem((), (), GenomeSpace(Rule()), EpisodeSpec(), Objective())

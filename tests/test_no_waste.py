@@ -6,6 +6,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.inner import Remat
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
@@ -58,7 +59,7 @@ def gradient_of(steps: int, remat: Remat):
     genome = genomes.random(jax.random.key(0), rule)
 
     def loss(genome, key):
-        return episode_loss(genome, network, task, spec, Objective(remat=remat), key)
+        return episode_loss(Blur(genome, network), task, spec, Objective(remat=remat), key)
 
     return jax.grad(loss), genome
 
@@ -115,7 +116,7 @@ def test_a_gradient_computes_no_product_twice_if_it_keeps_them():
     def operations(remat: Remat) -> float:
         def loss(genome, key):
             spec, objective = EpisodeSpec(1, 64, 64), Objective(remat=remat)
-            return episode_loss(genome, Network((64, 64, 64, 10)), task, spec, objective, key)
+            return episode_loss(Blur(genome, Network((64, 64, 64, 10))), task, spec, objective, key)
 
         program = jax.jit(jax.grad(loss)).lower(genome, jax.random.key(1)).compile()
         return program.cost_analysis()["flops"]

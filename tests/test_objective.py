@@ -10,6 +10,7 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.inner import predict, step
+from blurax.learner import Blur
 from blurax.network import Network, NetworkState
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Method
@@ -48,7 +49,9 @@ def by_hand():
 
 
 def loss_of(objective: Objective) -> float:
-    return float(eqx.filter_jit(episode_loss)(GENOME, NETWORK, get("iris"), SPEC, objective, KEY))
+    return float(
+        eqx.filter_jit(episode_loss)(Blur(GENOME, NETWORK), get("iris"), SPEC, objective, KEY)
+    )
 
 
 @pytest.mark.parametrize(

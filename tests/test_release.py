@@ -7,16 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from blurax.outer.scales import scale_vector
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.genome import SynapseGenes
 from blurax.inner import predict, step, unroll
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.estimators import TruncatedGradient
 from blurax.outer.objective import Objective, When, episode_loss
-from blurax.outer.scales import scale_vector
 from blurax.plasticity import updated
 from blurax.spec import Init, Oja, Reduction, Rule, Sigma, Stabilise, Update
 from blurax.tasks import EpisodeSpec, get
@@ -191,7 +192,9 @@ def test_the_meta_gradient_reaches_the_initial_deviation():
 
     def loss(std: jax.Array) -> jax.Array:
         changed = dataclasses.replace(own, init_std=std)
-        return episode_loss(changed, network, get("iris"), SPEC, Objective(), jax.random.key(1))
+        return episode_loss(
+            Blur(changed, network), get("iris"), SPEC, Objective(), jax.random.key(1)
+        )
 
     at, h = jnp.asarray(0.5), 1e-5
     slope = jit(jax.grad(loss))(at)

@@ -10,6 +10,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, episode_loss
@@ -40,7 +41,7 @@ def test_one_setting_is_drawn_and_only_that_is_computed():
     ]
     loss = eqx.filter_jit(problem.loss)
     for which, (task, network, spec) in enumerate(settings):
-        alone = eqx.filter_jit(episode_loss)(genome, network, task, spec, Objective(), key)
+        alone = eqx.filter_jit(episode_loss)(Blur(genome, network), task, spec, Objective(), key)
         found = loss(genome, key, jnp.asarray(which))
         np.testing.assert_allclose(found, alone, rtol=1e-10)
         np.testing.assert_allclose(loss(genome, key, which), alone, rtol=1e-10)
@@ -91,11 +92,11 @@ def test_the_mean_over_all_settings_weighs_the_tasks():
 
 def test_newborn_synapses_differ_in_size_by_one_factor():
     network, key = Network((2, 3, 2)), jax.random.key(0)
-    factors = []
+    learner, factors = Blur(genomes.random(key, RULE), network), []
     for seed in range(30):
         born = jax.random.fold_in(key, seed)
         plain = network.init(jax.random.split(born)[0], RULE, 4)
-        varied = Vary(init=3.0).newborn(network, RULE, 4, born)
+        varied = Vary(init=3.0).initial(learner, 4, born)
         ratios = np.concatenate(
             [
                 np.ravel(v.forward / p.forward)
@@ -106,7 +107,7 @@ def test_newborn_synapses_differ_in_size_by_one_factor():
         factors.append(ratios[0])
     assert 1 / 3 <= min(factors) < 0.6
     assert 1.6 < max(factors) <= 3
-    same = Vary().newborn(network, RULE, 4, key)
+    same = Vary().initial(learner, 4, key)
     jax.tree.map(np.testing.assert_array_equal, same, network.init(key, RULE, 4))
 
 

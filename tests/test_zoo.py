@@ -110,7 +110,7 @@ def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
     sheet = sheet_of((compared,), "exact", "about", "recipe")
     assert [(row.task, row.net) for row in sheet.rows] == [("iris", "3"), ("iris", "0")]
     for row, panel in zip(sheet.rows, compared.panels, strict=True):
-        exact, sgd, fa = (record.comparison() for record in panel.records)
+        exact, sgd, fa = panel.records
         for place, budget in enumerate(row.budgets):
             best = max((sgd, fa), key=lambda rival: rival.mean(budget))
             assert row.rival[place] == best.learner
@@ -134,8 +134,7 @@ def test_further_baselines_stand_in_a_sheet_where_they_are_better(finished):  # 
     both = sheet_of((compared,), "exact", "about", "recipe")
 
     def against(learner, row, panel):
-        (record,) = (r for r in panel.records if r.learner == learner)
-        one = record.comparison()
+        (one,) = (r for r in panel.records if r.learner == learner)
         mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
         names = (learner,) * len(row.budgets)
         alone = {"rival_mean": tuple(mean), "rival_std": tuple(std), "baselines": (learner,)}

@@ -237,9 +237,19 @@ def unroll(
         state, info = step(genome, state, x, y, index)
         return state, observe(state, info)
 
-    steps = x.shape[0]
+    return scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)
+
+
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]], state: Any, batches: Any, remat: Remat
+) -> tuple[Any, Any]:
+    """`lax.scan` over steps, whose gradient keeps what `remat` says.
+
+    Args:
+        batches: a pytree whose leaves lead with the steps.
+    """
+    steps = jax.tree.leaves(batches)[0].shape[0]
     require(steps >= 1, "x holds no step; an unroll takes at least one.")
-    batches = (first + jnp.arange(steps), x, y)
     if remat is Remat.NONE:
         return jax.lax.scan(body, state, batches)
     policy = jax.checkpoint_policies.save_only_these_names(HEARD)

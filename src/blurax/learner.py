@@ -5,14 +5,17 @@ meta-trains speaks of it alone.
 """
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import inner
 from blurax.genome import Genome
-from blurax.inner import StepInfo
+from blurax.inner import Remat, StepInfo
 from blurax.network import Network, NetworkState
 
 Batch = tuple[Float[Array, "b features"], Float[Array, "b outputs"]]
@@ -109,3 +112,35 @@ class Blur(Learner):
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
         return inner.predict_few(self.genome, state, x, batch)
+
+
+def unroll(
+    learner: Learner,
+    state: Any,
+    x: Float[Array, "steps b features"],
+    y: Float[Array, "steps b outputs"],
+    observe: Callable[[Any], Any],
+    remat: Remat,
+    first: int | Int[Array, ""],
+    key: PRNGKeyArray,
+) -> tuple[Any, Any]:
+    """Many steps of a learner at rate 0, for rules that have their own; one `lax.scan`.
+
+    Args:
+        observe: called with the state after each step.
+        remat: what a gradient through the unroll keeps.
+        first: the number of the first step.
+        key: each step's key comes of it and the number of the step.
+
+    Returns:
+        The state after the last step, and what `observe` returned, stacked over steps.
+    """
+    rate = jnp.zeros((), float)
+
+    def body(state: Any, batch: tuple[Array, Array, Array]) -> tuple[Any, Any]:
+        index, x, y = batch
+        drawn = jax.random.fold_in(key, index)
+        state, _ = learner.step(state, (x, y), rate=rate, key=drawn, index=index)
+        return state, observe(state)
+
+    return inner.scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key
 from blurax import findings
 from blurax.findings import Table
 from blurax.genome import Genome, flatten, leaves, unflatten
+from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.problem import final_score
 from blurax.spec import Saturation
@@ -107,10 +108,8 @@ def _scores(
     spec: EpisodeSpec,
 ) -> Float[Array, "genomes seeds"]:
     def one(vector: Array) -> Array:
-        changed = unflatten(vector, genome.rule)
-        return jax.vmap(lambda key: final_score(changed, network, task, key, spec, Split.VALIDATE))(
-            keys
-        )
+        learner = Blur(unflatten(vector, genome.rule), network)
+        return jax.vmap(lambda key: final_score(learner, task, key, spec, Split.VALIDATE))(keys)
 
     return jax.lax.map(one, vectors, batch_size=AT_ONCE)
 

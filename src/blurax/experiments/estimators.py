@@ -19,7 +19,6 @@ from blurax.outer.estimators import Estimator, PersistentES, TruncatedGradient
 from blurax.outer.objective import Objective, When
 from blurax.outer.ongoing import advance, begin
 from blurax.outer.problem import Problem
-from blurax.outer.start import Origin
 from blurax.outer.variants import STABLE
 from blurax.tasks import EpisodeSpec
 
@@ -45,7 +44,7 @@ def measure(draws: int = 400, seed: int = 0) -> Result:
         draws: estimates of each; those without noise of their own are computed once.
     """
     problem = CONFIG.problem()
-    genome = Origin().newborn(jax.random.key(seed), CONFIG.rule)
+    genome = problem.space.start(jax.random.key(seed))
     key = jax.random.key(seed + 1)
     exact = jax.jit(jax.grad(lambda v: _whole(problem, v, key)))(genome)
     measured = [

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import require
 from blurax.fit import network_for, parse_hidden
@@ -23,7 +25,7 @@ from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
-from blurax.outer.scales import check_scales
+from blurax.outer.space import GenomeSpace, Space
 from blurax.outer.start import Origin, Start
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
@@ -148,9 +150,9 @@ class MetaTrain:
         )
 
     @property
-    def origin(self) -> Origin:
-        """What the run begins with."""
-        return Origin(self.start, self.start_rate, self.start_share)
+    def space(self) -> Space:
+        """The genomes of the rule, and where the run begins among them."""
+        return GenomeSpace(self.rule, Origin(self.start, self.start_rate, self.start_share))
 
     @property
     def last_stage(self) -> int:
@@ -173,7 +175,7 @@ class MetaTrain:
         return Problem(
             tasks,
             tuple(tuple(network_for(task, sizes) for sizes in hidden) for task in tasks),
-            self.rule,
+            self.space,
             dataclasses.replace(self.episode, steps=steps),
             self.objective,
             vary or Vary(),
@@ -192,18 +194,18 @@ class MetaTrain:
             "a run that was started without goes on with the engine local.",
         )
         problem = self.problem(stage)
-        check_scales(self.rule, (*self.es.scale, *self.cma.scale))
-        origin, cut = self.origin, (self.lessons, self.share)
+        scales, cut = (*self.es.scale, *self.cma.scale), (self.lessons, self.share)
+        jax.eval_shape(lambda: problem.space.scales(scales))  # so that a wrong one is told now
         if self.method.needs_candidates:
             evaluate = evaluator.prepare(Losses(problem, self.cma.chunk))
             if self.method is Method.CMA_ES:
                 shape = (self.population, self.meta_steps, self.cma)
-                return CmaEs(problem, *shape, origin, *cut, evaluate)
-            return RandomSearch(problem, self.population, self.cma.chunk, origin, *cut, evaluate)
+                return CmaEs(problem, *shape, *cut, evaluate)
+            return RandomSearch(problem, self.population, self.cma.chunk, *cut, evaluate)
         estimator = self._estimator(problem)
-        evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), self.rule))
+        evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), problem.space))
         shape = (self.population, self.meta_steps, self.optimiser)
-        return Descent(problem, estimator, *shape, origin, *cut, evaluate)
+        return Descent(problem, estimator, *shape, *cut, evaluate)
 
     def _estimator(self, problem: Problem) -> Estimator:
         es = self.es

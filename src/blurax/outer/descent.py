@@ -11,13 +11,11 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.engine import LOCAL, Evaluate
-from blurax.genome import Genome
 from blurax.outer.estimators import Estimator, Which
 from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
-from blurax.outer.start import Origin
 
 _SHARED = 2**31 - 1
 """In place of a member's number, for what all members share."""
@@ -26,8 +24,8 @@ _SHARED = 2**31 - 1
 class DescentState(eqx.Module):
     """What changes from one meta-step to the next."""
 
-    genomes: Genome
-    """Leaves lead with the axis `members`."""
+    genomes: Any
+    """Their meta-parameters. Leaves lead with the axis `members`."""
     optimiser: Any
     """What optax keeps for each member."""
     carry: Any
@@ -43,7 +41,6 @@ class Descent(eqx.Module):
     population: int = eqx.field(static=True)
     meta_steps: int = eqx.field(static=True)
     optimiser: Optimiser = eqx.field(static=True)
-    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Estimates of each member's gradient in a meta-step, on lessons of their own: their mean is
     followed."""
@@ -65,7 +62,7 @@ class Descent(eqx.Module):
         compiled = self._compiled()
         if self.share == 0:
             return compiled._whole(state, key, self._drawn(key))
-        work = EstimateJobs(Estimates(self.estimator), self.problem.rule)
+        work = EstimateJobs(Estimates(self.estimator), self.problem.space)
         evaluate = self.evaluate or LOCAL.prepare(work)
         genomes, seeds, which = compiled._lanes(state, key)
         lanes = (jax.tree.leaves(genomes), jax.tree.leaves(state.carry), seeds)
@@ -75,7 +72,7 @@ class Descent(eqx.Module):
         carry = jax.tree.unflatten(jax.tree.structure(state.carry), carried)
         return compiled._follow(state, seeds, losses, gradients, carry)
 
-    def genomes(self, state: DescentState) -> Genome:
+    def genomes(self, state: DescentState) -> Any:
         """The current genomes, every leaf with a leading axis `members`."""
         return state.genomes
 
@@ -93,7 +90,7 @@ class Descent(eqx.Module):
     def _init(self, key: PRNGKeyArray) -> DescentState:
         def member(index: Array) -> tuple[Any, Any, Any]:
             own = jax.random.fold_in(key, index)
-            genome: Any = self.origin.newborn(own, self.problem.rule)
+            genome: Any = self.problem.space.start(own)
             carry = jax.vmap(self.estimator.init)(self._each_lesson(jax.random.fold_in(own, 1)))
             return genome, self._optax().init(genome), carry
 
@@ -119,7 +116,7 @@ class Descent(eqx.Module):
         return self._follow(state, seeds, *estimates)
 
     @eqx.filter_jit
-    def _lanes(self, state: DescentState, key: PRNGKeyArray) -> tuple[Genome, Array, Any]:
+    def _lanes(self, state: DescentState, key: PRNGKeyArray) -> tuple[Any, Array, Any]:
         """The genome and the seed of every lesson of every member, and the setting of them all."""
         # Not from a member's key: where all share the setting, only that one is computed.
         which = self.problem.draw(jax.random.fold_in(key, _SHARED))

@@ -1,6 +1,7 @@
 """Estimators of the meta-gradient: exact ones, and those that see only a window or only values.
 
-All estimate the gradient of a problem's loss at a genome. `Descent` follows whichever it is given.
+All estimate the gradient of a problem's loss at some meta-parameters. `Descent` follows whichever
+it is given.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -11,11 +12,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.genome import Genome, flatten, unflatten
 from blurax.outer.ongoing import Ongoing, advance, begin, check_windows, is_new
 from blurax.outer.problem import Problem
-from blurax.outer.scales import scale_vector
-from blurax.spec import Rule
+from blurax.outer.space import Space, flatten
 
 Which = int | Int[Array, ""] | None
 """The setting of a meta-step, from `Problem.draw`; a plain number is compiled for alone."""
@@ -30,9 +29,9 @@ class Estimator(Protocol):
         ...
 
     def estimate(
-        self, genome: Genome, carry: Any, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: Any, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, Any]:
-        """The loss, an estimate of its gradient (shaped as the genome), and the new carry."""
+        """The loss, an estimate of its gradient (a pytree like `numbers`), and the new carry."""
         ...
 
 
@@ -45,15 +44,15 @@ class FullGradient(eqx.Module):
         """Nothing."""
 
     def estimate(
-        self, genome: Genome, carry: None, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, None]:
         """One backward pass."""
-        loss, gradient = jax.value_and_grad(self.problem.loss)(genome, key, which)
+        loss, gradient = jax.value_and_grad(self.problem.loss)(numbers, key, which)
         return loss, gradient, None
 
 
 class ForwardGradient(eqx.Module):
-    """Forward mode: one tangent for each number of the genome, so memory is flat in the unroll.
+    """Forward mode: one tangent for each meta-parameter, so memory is flat in the unroll.
 
     The same gradient as `FullGradient`, to rounding.
     """
@@ -66,10 +65,10 @@ class ForwardGradient(eqx.Module):
         """Nothing."""
 
     def estimate(
-        self, genome: Genome, carry: None, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, None]:
-        """As many forward passes as the genome has numbers, the lesson itself computed once."""
-        vector, restore = ravel_pytree(genome)
+        """As many forward passes as there are meta-parameters, the lesson itself computed once."""
+        vector, restore = ravel_pytree(numbers)
 
         def loss(vector: Array) -> Array:
             return self.problem.loss(restore(vector), key, which)
@@ -96,14 +95,14 @@ class TruncatedGradient(eqx.Module):
         return begin(self.problem, key)
 
     def estimate(
-        self, genome: Genome, carry: Ongoing, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: Ongoing, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, Ongoing]:
         """The gradient of the next window, the networks at its start taken as given."""
 
-        def loss(genome: Genome) -> tuple[Array, Ongoing]:
-            return advance(self.problem, genome, carry, self.window)
+        def loss(numbers: Any) -> tuple[Array, Ongoing]:
+            return advance(self.problem, numbers, carry, self.window)
 
-        (value, moved), gradient = jax.value_and_grad(loss, has_aux=True)(genome)
+        (value, moved), gradient = jax.value_and_grad(loss, has_aux=True)(numbers)
         return value, gradient, moved
 
 
@@ -123,18 +122,18 @@ class AntitheticES(eqx.Module):
         """Nothing."""
 
     def estimate(
-        self, genome: Genome, carry: None, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, None]:
         """All candidates learn from the same episodes."""
-        rule, episodes = self.problem.rule, jax.random.fold_in(key, 0)
-        size, vector = self.sigma * scale_vector(rule, self.scale), flatten(genome)
+        space, episodes = self.problem.space, jax.random.fold_in(key, 0)
+        size, vector = self.sigma * space.scales(self.scale), flatten(numbers)
         noise = jax.random.normal(jax.random.fold_in(key, 1), (self.pairs, vector.size), float)
 
         def loss(vector: Array) -> Array:
-            return self.problem.loss(unflatten(vector, rule), episodes, which)
+            return self.problem.loss(space.from_vector(vector), episodes, which)
 
         up, down = (jax.vmap(loss)(vector + s * size * noise) for s in (1, -1))
-        return *_from_pairs(up, down, noise / size, rule), None
+        return *_from_pairs(up, down, noise / size, space), None
 
 
 class PairState(eqx.Module):
@@ -169,15 +168,15 @@ class PersistentES(eqx.Module):
     def init(self, key: PRNGKeyArray) -> PairState:
         """Lessons at their start; both of a pair are the same lesson."""
         lessons = jax.vmap(lambda key: begin(self.problem, key))(jax.random.split(key, self.pairs))
-        numbers = scale_vector(self.problem.rule).size
-        return PairState(lessons, lessons, jnp.zeros((self.pairs, numbers), float))
+        size = flatten(self.problem.space.zeros()).size
+        return PairState(lessons, lessons, jnp.zeros((self.pairs, size), float))
 
     def estimate(
-        self, genome: Genome, carry: PairState, key: PRNGKeyArray, which: Which
+        self, numbers: Any, carry: PairState, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, PairState]:
         """The next window of every lesson."""
-        rule = self.problem.rule
-        size, vector = self.sigma * scale_vector(rule, self.scale), flatten(genome)
+        space = self.problem.space
+        size, vector = self.sigma * space.scales(self.scale), flatten(numbers)
         fresh = jax.random.normal(key, carry.noise.shape, float)
         starts = jax.vmap(is_new)(carry.up)[:, None]
         if self.reuse:
@@ -186,11 +185,11 @@ class PersistentES(eqx.Module):
             now, owed = fresh, jnp.where(starts, 0.0, carry.noise) + fresh
 
         def window(vector: Array, lesson: Ongoing) -> tuple[Array, Ongoing]:
-            return advance(self.problem, unflatten(vector, rule), lesson, self.window)
+            return advance(self.problem, space.from_vector(vector), lesson, self.window)
 
         up, up_lessons = jax.vmap(window)(vector + size * now, carry.up)
         down, down_lessons = jax.vmap(window)(vector - size * now, carry.down)
-        loss, gradient = _from_pairs(up, down, owed / size, rule)
+        loss, gradient = _from_pairs(up, down, owed / size, space)
         return loss, gradient, PairState(up_lessons, down_lessons, owed)
 
 
@@ -198,12 +197,12 @@ def _from_pairs(
     up: Float[Array, " pairs"],
     down: Float[Array, " pairs"],
     directions: Float[Array, "pairs size"],
-    rule: Rule,
-) -> tuple[Float[Array, ""], Genome]:
+    space: Space,
+) -> tuple[Float[Array, ""], Any]:
     """The mean loss and the mean slope; a pair of which one is not finite counts for nothing."""
     good = jnp.isfinite(up) & jnp.isfinite(down)
     half = jnp.where(good, (up - down) / 2, 0.0)
     count = jnp.sum(good)
     slope = jnp.sum(half[:, None] * directions, axis=0) / count
     loss = jnp.sum(jnp.where(good, (up + down) / 2, 0.0)) / count
-    return loss, unflatten(slope, rule)
+    return loss, space.from_vector(slope)

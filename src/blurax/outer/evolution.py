@@ -15,20 +15,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 
 from blurax.engine import Evaluate
-from blurax.genome import Genome, flatten, unflatten
 from blurax.outer.jobs import Losses, candidate_losses
 from blurax.outer.methods import Cma
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
-from blurax.outer.scales import scale_vector
-from blurax.outer.start import Origin
-from blurax.spec import Rule
+from blurax.outer.space import Space, flatten
 
 
-def _alone(genome_vector: Array, problem: Problem) -> Genome:
-    """One genome as a population of one."""
-    genome = unflatten(genome_vector, problem.rule)
-    return jax.tree.map(lambda leaf: leaf[None], genome)
+def _alone(vector: Array, problem: Problem) -> Any:
+    """Meta-parameters as a population of one."""
+    return jax.tree.map(lambda leaf: leaf[None], problem.space.from_vector(vector))
 
 
 class CmaState(eqx.Module):
@@ -55,7 +51,6 @@ class CmaEs(eqx.Module):
     candidates: int = eqx.field(static=True)
     generations: int = eqx.field(static=True)
     options: Cma = eqx.field(static=True)
-    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Lessons over which a candidate's loss is averaged."""
     share: int = eqx.field(static=True, default=0)
@@ -93,7 +88,7 @@ class CmaEs(eqx.Module):
         self._live[_fingerprint(moved)] = search
         return moved, MetaInfo(losses, None, ~jnp.isfinite(losses))
 
-    def genomes(self, state: CmaState) -> Genome:
+    def genomes(self, state: CmaState) -> Any:
         """The centre of the distribution, as a population of one."""
         return _alone(state.mean, self.problem)
 
@@ -128,7 +123,7 @@ class Search:
 
     def __init__(self, trainer: CmaEs, seed: np.ndarray) -> None:
         self._trainer, self._seed = trainer, seed
-        self._scale = np.asarray(scale_vector(trainer.problem.rule, trainer.options.scale))
+        self._scale = np.asarray(trainer.problem.space.scales(trainer.options.scale))
         self._restarts = 0
         self._asked: list[np.ndarray] = []
         self._es = self._begin()
@@ -138,8 +133,8 @@ class Search:
 
         trainer, options = self._trainer, self._trainer.options
         key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
-        genome = trainer.origin.newborn(key, trainer.problem.rule)
-        start = np.asarray(flatten(genome), np.float64) / self._scale
+        first = trainer.problem.space.start(key)
+        start = np.asarray(flatten(first), np.float64) / self._scale
         bound = options.bound
         if bound is not None:
             start = np.clip(start, -bound, bound)
@@ -195,7 +190,6 @@ class RandomSearch(eqx.Module):
     problem: Problem
     candidates: int = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
-    origin: Origin = eqx.field(static=True)
     lessons: int = eqx.field(static=True, default=1)
     """Lessons over which a candidate's loss is averaged."""
     share: int = eqx.field(static=True, default=0)
@@ -231,7 +225,7 @@ class RandomSearch(eqx.Module):
         )
         return moved, MetaInfo(losses, None, ~jnp.isfinite(losses))
 
-    def genomes(self, state: BestState) -> Genome:
+    def genomes(self, state: BestState) -> Any:
         """The best candidate, as a population of one."""
         return _alone(state.vector, self.problem)
 
@@ -240,11 +234,11 @@ class RandomSearch(eqx.Module):
         return BestState(state.vector, jnp.full((), jnp.inf, float))
 
     def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
-        return _newborn_vectors(keys, self.problem.rule, self.origin)
+        return _start_vectors(keys, self.problem.space)
 
 
 @eqx.filter_jit
-def _newborn_vectors(
-    keys: Key[Array, " candidates"], rule: Rule, origin: Origin
+def _start_vectors(
+    keys: Key[Array, " candidates"], space: Space
 ) -> Float[Array, "candidates size"]:
-    return jax.vmap(lambda key: flatten(origin.newborn(key, rule)))(keys)
+    return jax.vmap(lambda key: flatten(space.start(key)))(keys)

@@ -14,10 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from blurax.engine import LOCAL, Evaluate, Job
-from blurax.genome import Genome, template, unflatten
 from blurax.outer.estimators import Estimator, Which
 from blurax.outer.problem import Problem
-from blurax.spec import Rule
+from blurax.outer.space import Space
 
 
 class Losses(eqx.Module):
@@ -39,7 +38,7 @@ class Losses(eqx.Module):
         episodes = jax.random.wrap_key_data(seed)
 
         def one(vector: Array) -> Array:
-            return self.problem.loss(unflatten(vector, self.problem.rule), episodes, which)
+            return self.problem.loss(self.problem.space.from_vector(vector), episodes, which)
 
         size = min(self.chunk, len(vectors)) if self.chunk else len(vectors)
         return jax.lax.map(one, vectors, batch_size=size)
@@ -52,17 +51,17 @@ class Estimates(eqx.Module):
 
     @eqx.filter_jit
     def __call__(
-        self, lanes: tuple[Genome, Any, UInt32[Array, "lanes ..."]], which: Which
-    ) -> tuple[Float[Array, " lanes"], Genome, Any]:
+        self, lanes: tuple[Any, Any, UInt32[Array, "lanes ..."]], which: Which
+    ) -> tuple[Float[Array, " lanes"], Any, Any]:
         """Losses, gradients, and what the estimator carries on.
 
         Args:
             lanes: genomes, what was carried, and the data of a key for each.
         """
 
-        def one(genome: Genome, carry: Any, seed: Array) -> tuple[Array, Any, Any]:
+        def one(numbers: Any, carry: Any, seed: Array) -> tuple[Array, Any, Any]:
             key = jax.random.wrap_key_data(seed)
-            return self.estimator.estimate(genome, carry, key, which)
+            return self.estimator.estimate(numbers, carry, key, which)
 
         return jax.vmap(one)(*lanes)
 
@@ -74,8 +73,8 @@ class EstimateJobs(eqx.Module):
     """
 
     estimates: Estimates
-    rule: Rule = eqx.field(static=True)
-    """Of the genomes."""
+    space: Space
+    """Of the meta-parameters."""
 
     @eqx.filter_jit
     def __call__(
@@ -86,10 +85,10 @@ class EstimateJobs(eqx.Module):
         Args:
             lanes: the leaves of genomes and of what was carried, and the data of a key for each.
         """
-        genomes, carried, seeds = lanes
+        numbers, carried, seeds = lanes
         blank = jax.eval_shape(self.estimates.estimator.init, jax.random.key(0))
         carry = jax.tree.unflatten(jax.tree.structure(blank), carried)
-        known = (_genome(genomes, self.rule), carry, seeds)
+        known = (self.space.from_leaves(numbers), carry, seeds)
         losses, gradients, carry = self.estimates(known, which)
         return losses, jax.tree.leaves(gradients), jax.tree.leaves(carry)
 
@@ -110,13 +109,8 @@ class Scores(eqx.Module):
             leaves: of the genomes, each leading with `genomes`.
             seed: the data of a key.
         """
-        key, genomes = jax.random.wrap_key_data(seed), _genome(leaves, self.problem.rule)
-        return jax.vmap(lambda genome: self.problem.validate(genome, key, self.episodes))(genomes)
-
-
-def _genome(leaves: list[Array], rule: Rule) -> Genome:
-    """A genome, or many, from its leaves."""
-    return jax.tree.unflatten(jax.tree.structure(template(rule)), leaves)
+        key, many = jax.random.wrap_key_data(seed), self.problem.space.from_leaves(leaves)
+        return jax.vmap(lambda one: self.problem.validate(one, key, self.episodes))(many)
 
 
 def cut(name: str, key: PRNGKeyArray, share: int, lanes: Any, *rest: Any) -> list[Job]:
@@ -175,11 +169,11 @@ def candidate_losses(
     return losses[0] if lessons == 1 else jnp.mean(jnp.stack(losses), axis=0)
 
 
-def genomes_of(job: Job, rule: Rule) -> list[Genome]:
-    """The genomes that a job is about."""
+def numbers_of_job(job: Job, space: Space) -> list[Any]:
+    """The meta-parameters that a job is about."""
     lanes = job.arguments[0]
     if not isinstance(lanes, tuple | list):
-        return [unflatten(jnp.asarray(vector), rule) for vector in lanes]
+        return [space.from_vector(jnp.asarray(vector)) for vector in lanes]
     leaves = lanes[0] if isinstance(lanes, tuple) else lanes
     count = len(leaves[0])
-    return [_genome([jnp.asarray(leaf[n]) for leaf in leaves], rule) for n in range(count)]
+    return [space.from_leaves([jnp.asarray(leaf[n]) for leaf in leaves]) for n in range(count)]

@@ -13,7 +13,7 @@ from blurax.engine import PoisonedJobError
 from blurax.errors import BluraxError
 from blurax.frozen import to_json
 from blurax.outer.config import MetaTrain
-from blurax.outer.jobs import genomes_of
+from blurax.outer.jobs import numbers_of_job
 from blurax.outer.protocol import MetaInfo
 
 
@@ -80,7 +80,7 @@ def poison_kept(
         yield
     except PoisonedJobError as error:
         names = []
-        for n, genome in enumerate(genomes_of(error.job, config.rule)):
+        for n, genome in enumerate(numbers_of_job(error.job, config.space)):
             names.append(f"poisoned-{error.job.id}-{n}.safetensors")
             provenance = _provenance(config, header, step, None)
             io.save_genome(directory / names[-1], genome, provenance)

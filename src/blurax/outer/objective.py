@@ -4,7 +4,9 @@ import dataclasses
 import enum
 import math
 from collections.abc import Callable
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,9 +15,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.average import followed
 from blurax.errors import require
 from blurax.frozen import added, check_types
-from blurax.genome import Genome
-from blurax.inner import Remat, predict, unroll
-from blurax.network import Network, NetworkState, Synapses
+from blurax.inner import Remat
+from blurax.learner import Learner, unroll
+from blurax.network import NetworkState
 from blurax.outer.vary import Vary
 from blurax.stabilise import squared_length
 from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
@@ -159,66 +161,100 @@ def prediction_loss(
 
 
 def episode_loss(
-    genome: Genome,
-    network: Network,
+    learner: Learner,
     task: Task,
     spec: EpisodeSpec,
     objective: Objective,
     key: PRNGKeyArray,
     vary: Vary = STEADY,
 ) -> Float[Array, ""]:
-    """The loss of a newborn network on the query of a fresh training episode (sec. 3.3)."""
-    born, drawn = jax.random.split(key)
+    """The loss of an initial state on the query of a fresh training episode (sec. 3.3)."""
+    first, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
-    state = vary.newborn(network, genome, spec.batch, born)
-    return window_loss(genome, state, episode, objective, task.kind)[0]
+    state, steps = vary.initial(learner, spec.batch, first), jax.random.fold_in(key, 2)
+    return window_loss(learner, state, episode, objective, task.kind, steps)[0]
 
 
 def window_loss(
-    genome: Genome,
-    state: NetworkState,
+    learner: Learner,
+    state: Any,
     episode: Episode,
     objective: Objective,
     kind: Kind,
+    key: PRNGKeyArray,
     first: int | Int[Array, ""] = 0,
-) -> tuple[Float[Array, ""], NetworkState]:
-    """The loss over the batches of an episode, and the network after the last of them.
+) -> tuple[Float[Array, ""], Any]:
+    """The loss over the batches of an episode, and the state after the last of them.
 
     Args:
+        key: for learners that draw.
         first: the number of the first step, where an earlier window is continued.
     """
 
-    def asked(synapses: tuple[Synapses, ...]) -> Float[Array, ""]:
-        prediction = predict(genome, NetworkState(synapses, None), episode.query_x)
+    def evaluated(state: Any) -> Float[Array, ""]:
+        prediction = learner.predict(state, episode.query_x)
         loss = prediction_loss(prediction, episode.query_y, objective.loss, kind)
         return jnp.log(loss + _LEAST) if objective.logarithm else loss
 
-    def learn(state: NetworkState, start: int, end: int, observe: Callable) -> tuple:
+    def learn(state: Any, start: int, end: int, observe: Callable[[Any], Any]) -> tuple:
         x, y = episode.x[start:end], episode.y[start:end]
-        return unroll(genome, state, x, y, lambda s, _: observe(s), objective.remat, first + start)
+        return unroll(learner, state, x, y, observe, objective.remat, first + start, key)
+
+    def grown(state: Any) -> Any:
+        return log_size(state) if objective.growth else ()
 
     steps = episode.x.shape[0]
-    sizes = [log_size(state)]
+    sizes: list[Any] = [grown(state)]
     if objective.when is When.MEAN:
-        state, (losses, size) = learn(state, 0, steps, lambda s: (asked(s.synapses), log_size(s)))
-        sizes.extend([size[-2]] if steps > 1 else [])
-        sizes.append(size[-1])
+        state, (losses, size) = learn(state, 0, steps, lambda s: (evaluated(s), grown(s)))
+        sizes += _last_two(size, steps)
         loss = jnp.mean(losses * _weights(steps, objective.early))
     else:
         loss, start, most = jnp.zeros((), float), 0, objective.average
-        average = state.synapses
+        average = plastic(state)
         for end, share in objective.asked_after(steps):
-            seen = (lambda s: (log_size(s), s.synapses)) if most else (lambda s: (log_size(s), ()))
+            seen = (lambda s: (grown(s), plastic(s))) if most else (lambda s: (grown(s), ()))
             state, (size, passed) = learn(state, start, end, seen)
-            average = followed(average, passed, start, end, most) if most else state.synapses
-            sizes = [size[-2] if end - start > 1 else sizes[-1], size[-1]]
-            loss, start = (loss + share * asked(average) if share else loss), end
-    growth = jax.nn.relu(sizes[-1] - sizes[-2]) * steps
-    return (loss + objective.growth * growth if objective.growth else loss), state
+            sizes += _last_two(size, end - start)
+            if most:
+                average = followed(average, passed, start, end, most)
+            asked = with_plastic(state, average) if most else state
+            loss, start = (loss + share * evaluated(asked) if share else loss), end
+    if not objective.growth:
+        return loss, state
+    return loss + objective.growth * jax.nn.relu(sizes[-1] - sizes[-2]) * steps, state
 
 
-def log_size(state: NetworkState) -> Float[Array, ""]:
-    """The logarithm of the root mean square of all forward synapses, the mean over layers."""
-    into = [(between.forward, between.bias) for between in state.synapses]
-    squares = [jnp.mean(squared_length(*parts)) / sum(p.shape[1] for p in parts) for parts in into]
+def _last_two(size: Any, steps: int) -> list:
+    """The sizes after the last two steps, of which there may be but one."""
+    return [jax.tree.map(lambda leaf, n=n: leaf[n], size) for n in (-2, -1)[-min(steps, 2) :]]
+
+
+def plastic(state: Any) -> Any:
+    """What is averaged of a state: synapses, or all real numbers of a learner's own state."""
+    if isinstance(state, NetworkState):
+        return state.synapses
+    return eqx.filter(state, eqx.is_inexact_array)
+
+
+def with_plastic(state: Any, average: Any) -> Any:
+    """The state with an average in the place of its `plastic` part."""
+    if isinstance(state, NetworkState):
+        return NetworkState(average, None, state.steps)
+    return eqx.combine(average, state)
+
+
+def log_size(state: Any) -> Float[Array, ""]:
+    """The logarithm of the root mean square of all forward synapses, the mean over layers.
+
+    Of a learner's own state: of all real numbers, the mean over its arrays.
+    """
+    if not isinstance(state, NetworkState):
+        squares = [jnp.mean(leaf**2) for leaf in jax.tree.leaves(plastic(state))]
+    else:
+        into = [(between.forward, between.bias) for between in state.synapses]
+        squares = [
+            jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts)
+            for parts in into
+        ]
     return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))

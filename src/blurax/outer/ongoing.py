@@ -1,6 +1,7 @@
 """Lessons that go on from one meta-step to the next: what windowed estimators look at."""
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -8,8 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from blurax.errors import require
-from blurax.genome import Genome
-from blurax.network import NetworkState
 from blurax.outer.objective import When, window_loss
 from blurax.outer.problem import Problem
 from blurax.outer.vary import Draw
@@ -19,7 +18,7 @@ from blurax.tasks import Split
 class Ongoing(eqx.Module):
     """A lesson in each setting of a problem, all at the same step."""
 
-    states: tuple[NetworkState, ...]
+    states: tuple[Any, ...]
     step: Int[Array, ""]
     """Steps behind them."""
     seed: UInt32[Array, "..."]
@@ -43,37 +42,39 @@ def check_windows(problem: Problem, window: int) -> None:
         "Vary.draw is one; lessons cut into windows go on in all settings: it takes all.",
     )
     require(
-        not problem.rule.init.learned,
+        not problem.space.learns_init,
         "Init.learned is on; a window of a lesson does not see how it began: learn from whole "
         "lessons, or switch it off.",
     )
 
 
 def begin(problem: Problem, key: PRNGKeyArray) -> Ongoing:
-    """Newborn networks at the start of an episode."""
+    """Initial states at the start of an episode."""
     states = [
-        problem.vary.newborn(network, problem.rule, episode.batch, jax.random.fold_in(key, s))
+        problem.vary.initial(
+            problem.space.unlearned(network), episode.batch, jax.random.fold_in(key, s)
+        )
         for s, (_, network, episode) in enumerate(problem.settings())
     ]
     return Ongoing(tuple(states), jnp.zeros((), jnp.int32), jax.random.key_data(key))
 
 
 def advance(
-    problem: Problem, genome: Genome, lesson: Ongoing, window: int
+    problem: Problem, numbers: Any, lesson: Ongoing, window: int
 ) -> tuple[Float[Array, ""], Ongoing]:
     """The mean loss over the next window of steps, and the lesson after it.
 
-    At its end a lesson begins anew, with newborn networks and another episode.
+    At its end a lesson begins anew, with initial states and another episode.
     """
     key = jax.random.wrap_key_data(lesson.seed)
     loss, states = jnp.zeros((), float), []
-    for s, (task, _, spec) in enumerate(problem.settings()):
-        drawn = jax.random.fold_in(jax.random.fold_in(key, s), 1)
+    for s, (task, network, spec) in enumerate(problem.settings()):
+        learner, own = problem.space.learner(numbers, network), jax.random.fold_in(key, s)
+        drawn, steps = jax.random.fold_in(own, 1), jax.random.fold_in(own, 2)
         part = dataclasses.replace(spec, steps=window)
         episode = task.sample(drawn, part, Split.TRAIN, lesson.step)
-        one, state = window_loss(
-            genome, lesson.states[s], episode, problem.objective, task.kind, lesson.step
-        )
+        before, objective = lesson.states[s], problem.objective
+        one, state = window_loss(learner, before, episode, objective, task.kind, steps, lesson.step)
         loss += problem.shares()[s] * one
         states.append(state)
     moved = Ongoing(tuple(states), lesson.step + window, lesson.seed)

@@ -1,8 +1,9 @@
-"""What is asked of a genome: a rule, the tasks it must teach, and how it is scored."""
+"""What meta-training minimises: over which meta-parameters, on which tasks and networks."""
 
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,12 +13,12 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.average import followed
 from blurax.errors import require
 from blurax.fit import check_fit
-from blurax.genome import Genome
-from blurax.inner import Remat, nothing, predict_few, unroll
-from blurax.network import Network, NetworkState
-from blurax.outer.objective import STEADY, Objective, episode_loss
+from blurax.inner import Remat, is_few
+from blurax.learner import Learner, unroll
+from blurax.network import Network
+from blurax.outer.objective import STEADY, Objective, episode_loss, plastic, with_plastic
+from blurax.outer.space import Space
 from blurax.outer.vary import Draw, Vary
-from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, Task, choice
 from blurax.tasks.scores import finite_score
 
@@ -30,12 +31,13 @@ def _check_episode(task: Task, episode: EpisodeSpec) -> None:
 
 
 class Problem(eqx.Module):
-    """Meta-learning as an optimisation problem over genomes: a loss, and a score held apart."""
+    """Meta-learning as an optimisation problem: a loss, and a score held apart."""
 
     tasks: tuple[Task, ...]
     networks: tuple[tuple[Network, ...], ...] = eqx.field(static=True)
     """For each task the networks that learn it."""
-    rule: Rule = eqx.field(static=True)
+    space: Space
+    """The meta-parameters to choose from."""
     episode: EpisodeSpec = eqx.field(static=True)
     objective: Objective = eqx.field(static=True)
     vary: Vary = eqx.field(static=True, default=STEADY)
@@ -58,12 +60,12 @@ class Problem(eqx.Module):
         )
         for task, network in self._pairs():
             check_fit(network, task)
-            network.check(self.rule)
+            self.space.check(network)
         for task, _, episode in self.settings():
             _check_episode(task, episode)
 
     def loss(
-        self, genome: Genome, key: PRNGKeyArray, which: int | Int[Array, ""] | None = None
+        self, numbers: Any, key: PRNGKeyArray, which: int | Int[Array, ""] | None = None
     ) -> Float[Array, ""]:
         """The query loss after a fresh training episode.
 
@@ -72,11 +74,11 @@ class Problem(eqx.Module):
                 no other setting is compiled.
         """
         if isinstance(which, int):
-            return self._one(self.settings()[which])(genome, key)
+            return self._one(self.settings()[which])(numbers, key)
         if which is not None:
-            return jax.lax.switch(which, [self._one(s) for s in self.settings()], genome, key)
+            return jax.lax.switch(which, [self._one(s) for s in self.settings()], numbers, key)
         losses = [
-            self._one(setting)(genome, jax.random.fold_in(key, s))
+            self._one(setting)(numbers, jax.random.fold_in(key, s))
             for s, setting in enumerate(self.settings())
         ]
         shares = self.shares()
@@ -88,7 +90,7 @@ class Problem(eqx.Module):
             return None
         return choice(key, self.shares())
 
-    def validate(self, genome: Genome, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
+    def validate(self, numbers: Any, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
         """The validation score after the last step for each task and network, in that order.
 
         A network whose prediction is not finite scores 0.
@@ -100,18 +102,19 @@ class Problem(eqx.Module):
 
         def one(key: PRNGKeyArray) -> Float[Array, " pairs"]:
             scores = [
-                final_score(genome, network, task, key, self.episode, *last)
+                final_score(self.space.learner(numbers, network), task, key, self.episode, *last)
                 for (task, network), key in self._keyed(key)
             ]
             return jnp.stack(scores)
 
         return jnp.mean(jax.vmap(one)(jax.random.split(key, episodes)), axis=0)
 
-    def _one(self, setting: Setting) -> Callable[[Genome, PRNGKeyArray], Float[Array, ""]]:
+    def _one(self, setting: Setting) -> Callable[[Any, PRNGKeyArray], Float[Array, ""]]:
         task, network, episode = setting
 
-        def loss(genome: Genome, key: PRNGKeyArray) -> Float[Array, ""]:
-            return episode_loss(genome, network, task, episode, self.objective, key, self.vary)
+        def loss(numbers: Any, key: PRNGKeyArray) -> Float[Array, ""]:
+            learner = self.space.learner(numbers, network)
+            return episode_loss(learner, task, episode, self.objective, key, self.vary)
 
         return loss
 
@@ -147,15 +150,14 @@ class Problem(eqx.Module):
 
 
 def final_score(
-    genome: Genome,
-    network: Network,
+    learner: Learner,
     task: Task,
     key: PRNGKeyArray,
     spec: EpisodeSpec,
     split: Split,
     average: float = 0.0,
 ) -> Float[Array, ""]:
-    """The score of one initial network after its episode; 0 if its prediction is not finite.
+    """The score of an initial state after its episode; 0 if a prediction is not finite.
 
     Pure and without checks, to be called inside jit and vmap.
 
@@ -163,12 +165,13 @@ def final_score(
         average: above 0 an average of the synapses predicts, see `average.averaging`.
     """
     first, drawn = jax.random.split(key)
-    episode = task.sample(drawn, spec, split)
-    state = network.init(first, genome, spec.batch)
-    seen = (lambda state, _: state.synapses) if average else nothing
-    last, passed = unroll(genome, state, episode.x, episode.y, seen, Remat.NONE)
+    episode, steps = task.sample(drawn, spec, split), jax.random.fold_in(key, 2)
+    state = learner.init(first, spec.batch)
+    seen = plastic if average else lambda state: ()
+    last, passed = unroll(learner, state, episode.x, episode.y, seen, Remat.NONE, 0, steps)
     if average:
-        synapses = followed(state.synapses, passed, 0, spec.steps, average)
-        last = NetworkState(synapses, None, last.steps)
-    prediction = predict_few(genome, last, episode.query_x, episode.x[-1])
+        last = with_plastic(last, followed(plastic(state), passed, 0, spec.steps, average))
+    x, batch = episode.query_x, episode.x[-1]
+    few = is_few(x, batch)
+    prediction = learner.predict_few(last, x, batch) if few else learner.predict(last, x)
     return finite_score(prediction, episode.query_y, task.kind)

@@ -29,13 +29,13 @@ from blurax import io
 from blurax.engine import LOCAL, Evaluate, Evaluator
 from blurax.errors import BluraxError, require
 from blurax.frozen import from_json, to_json
-from blurax.genome import Genome, template
+from blurax.genome import Genome
 from blurax.outer import journal
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores, cut, joined
 from blurax.outer.lost import LOST, is_lost, lost_words
 from blurax.outer.protocol import MetaInfo, MetaTrainer
-from blurax.spec import Rule
+from blurax.outer.space import Space
 
 
 class RunState(eqx.Module):
@@ -200,8 +200,8 @@ def _progress(
     )
 
 
-def _first_state(trainer: MetaTrainer, rule: Rule, key: PRNGKeyArray) -> RunState:
-    blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), template(rule))
+def _first_state(trainer: MetaTrainer, space: Space, key: PRNGKeyArray) -> RunState:
+    blank = space.zeros()
     state = trainer.init(jax.random.fold_in(key, 0))
     zeros = [jnp.zeros((), jnp.int32) for _ in range(3)]  # each a buffer of its own
     return RunState(state, blank, jnp.full((), -1.0, float), *zeros)
@@ -251,7 +251,7 @@ def _restore(
     directory: Path, trainer: MetaTrainer, config: MetaTrain, key: PRNGKeyArray
 ) -> tuple[RunState, int]:
     """The newest checkpoint, or the start, and the number of meta-steps behind it."""
-    like = _first_state(trainer, config.rule, key)
+    like = _first_state(trainer, config.space, key)
     found = io.load_checkpoint(directory / "checkpoints", like)
     if found is None:
         return like, 0

@@ -30,7 +30,7 @@ class Origin:
     share: float = 0.5
     """s of `stabilise.decorrelation`, where the rule has it."""
 
-    def newborn(self, key: PRNGKeyArray, rule: Rule) -> Genome:
+    def genome(self, key: PRNGKeyArray, rule: Rule) -> Genome:
         """A random genome, or a slightly perturbed back-propagation one."""
         if self.start is Start.RANDOM:
             return self._shared(random(key, rule))

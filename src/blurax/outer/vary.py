@@ -3,16 +3,17 @@
 import dataclasses
 import enum
 import math
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.genome import Genome
-from blurax.network import Network, NetworkState
-from blurax.spec import Rule
+from blurax.learner import Learner
+from blurax.network import NetworkState
 
 
 class Draw(enum.StrEnum):
@@ -50,15 +51,15 @@ class Vary:
         )
         require(1 <= self.init < math.inf, f"Vary.init is {self.init}; it takes a number >= 1.")
 
-    def newborn(
-        self, network: Network, of: Rule | Genome, batch: int, key: PRNGKeyArray
-    ) -> NetworkState:
-        """A newborn network, its synapses larger or smaller than the rule says."""
+    def initial(self, learner: Learner, batch: int, key: PRNGKeyArray) -> Any:
+        """An initial state, its synapses larger or smaller than the learner makes them."""
         if self.init == 1.0:
-            return network.init(key, of, batch)
-        born, size = jax.random.split(key)
-        state = network.init(born, of, batch)
+            return learner.init(key, batch)
+        first, size = jax.random.split(key)
+        state = learner.init(first, batch)
         reach = math.log(self.init)
         factor = jnp.exp(jax.random.uniform(size, (), float, -reach, reach))
-        synapses = jax.tree.map(lambda w: factor * w, state.synapses)
-        return NetworkState(synapses, state.neurons, state.steps)
+        if isinstance(state, NetworkState):
+            synapses = jax.tree.map(lambda w: factor * w, state.synapses)
+            return NetworkState(synapses, state.neurons, state.steps)
+        return jax.tree.map(lambda w: factor * w if eqx.is_inexact_array(w) else w, state)

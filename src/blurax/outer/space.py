@@ -1,0 +1,218 @@
+"""What meta-training searches: meta-parameters, and the learner that they make of a network.
+
+Meta-parameters are any pytree of arrays of real numbers. Here and nowhere else the outer loop knows
+whether they are a genome or the numbers of a rule that somebody wrote.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from blurax.errors import BluraxError, require
+from blurax.learner import Blur, Learner
+from blurax.network import Network
+from blurax.outer.start import Origin
+from blurax.spec import Oja, Reduction, Rule
+
+
+class Space(eqx.Module):
+    """All meta-parameters that there are to choose from."""
+
+    @abc.abstractmethod
+    def start(self, key: PRNGKeyArray) -> Any:
+        """Meta-parameters to set out from."""
+
+    @abc.abstractmethod
+    def learner(self, numbers: Any, network: Network) -> Learner:
+        """The learner that meta-parameters make of a network."""
+
+    @abc.abstractmethod
+    def unlearned(self, network: Network) -> Learner:
+        """A learner whose initial states are those of all, where none of them is learned."""
+
+    @abc.abstractmethod
+    def check(self, network: Network) -> None:
+        """Raise `BluraxError` if a network cannot learn so."""
+
+    @abc.abstractmethod
+    def usual_scale(self, name: str) -> float | Float[Array, ""]:
+        """How far the numbers of a leaf are to be moved."""
+
+    @property
+    @abc.abstractmethod
+    def learns_init(self) -> bool:
+        """Whether initial states depend on meta-parameters."""
+
+    def template(self) -> Any:
+        """Shapes and dtypes, without numbers (`jax.ShapeDtypeStruct`)."""
+        return jax.eval_shape(self.start, jax.random.key(0))
+
+    def zeros(self) -> Any:
+        """Meta-parameters that are all 0."""
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.template())
+
+    def from_leaves(self, leaves: list[Array]) -> Any:
+        """Meta-parameters from their leaves, or many of them."""
+        return jax.tree.unflatten(jax.tree.structure(self.template()), leaves)
+
+    def from_vector(self, vector: Float[Array, " size"]) -> Any:
+        """The inverse of `flatten`."""
+        flat, restore = ravel_pytree(self.zeros())
+        return restore(vector.astype(flat.dtype))
+
+    def scales(self, texts: tuple[str, ...] = ()) -> Float[Array, " size"]:
+        """How far each number of `flatten` is to be moved: not all are of the same size.
+
+        Args:
+            texts: other scales by the name of a leaf or its end, such as synapse.eta_tilde=0.01 or
+                nu=2.
+
+        Raises:
+            BluraxError: for a text of another form, a name that no leaf has, or a scale that is not
+                above 0.
+        """
+        shapes = named(self.template())
+        sizes = {name: self.usual_scale(name) for name in shapes}
+        for text in texts:
+            name, _, value = text.partition("=")
+            fitting = [leaf for leaf in shapes if leaf == name or leaf.endswith(f".{name}")]
+            names = ", ".join(shapes)
+            require(bool(fitting), f"The scale {text!r} names no leaf; there are {names}.")
+            sizes |= dict.fromkeys(fitting, _number(text, value))
+        return jnp.concatenate(
+            [jnp.full(leaf.size, sizes[name], float) for name, leaf in shapes.items()]
+        )
+
+
+class GenomeSpace(Space):
+    """The genomes of a rule."""
+
+    rule: Rule = eqx.field(static=True)
+    origin: Origin = eqx.field(static=True, default=Origin())
+
+    def start(self, key: PRNGKeyArray) -> Any:
+        """A random genome, or near back-propagation."""
+        return self.origin.genome(key, self.rule)
+
+    def learner(self, numbers: Any, network: Network) -> Blur:
+        """The network that a genome teaches."""
+        return Blur(numbers, network)
+
+    def unlearned(self, network: Network) -> Blur:
+        """Initial synapses as the rule says."""
+        return Blur(self.zeros(), network)
+
+    def check(self, network: Network) -> None:
+        """Raise `BluraxError` if the rule does not fit."""
+        network.check(self.rule)
+
+    def usual_scale(self, name: str) -> float:
+        """What starts small, and all else at about 1: η~, the first term of (8), init_std."""
+        if name.endswith("eta_tilde"):
+            return 1e-3 if self.rule.update.batch is Reduction.SUM else 1e-1
+        if name == "init_std":
+            return self.rule.init.std
+        small = name.endswith("oja") and self.rule.stabilise.oja is Oja.MULTIPLIER
+        return 1e-3 if small else 1.0
+
+    @property
+    def learns_init(self) -> bool:
+        """Whether the rule says so."""
+        return self.rule.init.learned
+
+
+class LearnerSpace(Space):
+    """The arrays of real numbers that a learner holds, set out from as they are."""
+
+    like: Learner
+
+    def __check_init__(self) -> None:
+        require(
+            bool(jax.tree.leaves(numbers_of(self.like))),
+            f"{type(self.like).__name__} holds no arrays of real numbers; there is nothing to "
+            "learn.",
+        )
+
+    def start(self, key: PRNGKeyArray) -> Any:
+        """Those of the learner."""
+        return numbers_of(self.like)
+
+    def learner(self, numbers: Any, network: Network) -> Learner:
+        """The learner with other numbers and another network."""
+        _, rest = eqx.partition(self.like, eqx.is_inexact_array)
+        return with_network(eqx.combine(numbers, rest), network)
+
+    def unlearned(self, network: Network) -> Learner:
+        """The learner as it was."""
+        return with_network(self.like, network)
+
+    def check(self, network: Network) -> None:
+        """Take one step without computing it, so that what does not fit says so now."""
+        learner, (i, *_, o) = with_network(self.like, network), network.sizes
+
+        def once(key: PRNGKeyArray) -> Any:
+            batch = jnp.zeros((2, i), float), jnp.zeros((2, o), float)
+            state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
+            state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
+            return state, learner.predict(state, batch[0])
+
+        try:
+            _, outputs = jax.eval_shape(once, jax.random.key(0))
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise BluraxError(
+                f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
+            ) from error
+        require(
+            getattr(outputs, "shape", None) == (2, o),
+            f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
+            f"{network.sizes}; it takes an array of shape (2, {o}).",
+        )
+
+    def usual_scale(self, name: str) -> Float[Array, ""]:
+        """The root mean square of the leaf at the start; 1 for zeros."""
+        size = jnp.sqrt(jnp.mean(named(numbers_of(self.like))[name] ** 2))
+        return jnp.where(size > 0, size, 1.0)
+
+    @property
+    def learns_init(self) -> bool:
+        """It may: nothing says that it does not, so windows begin as the learner was given."""
+        return False
+
+
+def numbers_of(learner: Learner) -> Any:
+    """The meta-parameters of a learner: its arrays of real numbers, and None for all else."""
+    return eqx.filter(learner, eqx.is_inexact_array)
+
+
+def with_network(learner: Learner, network: Network) -> Learner:
+    """The learner with another network, whatever its constructor takes."""
+    other = object.__new__(type(learner))
+    for name, value in vars(learner).items():
+        object.__setattr__(other, name, network if name == "network" else value)
+    return other
+
+
+def flatten(numbers: Any) -> Float[Array, " size"]:
+    """All numbers as one vector."""
+    return ravel_pytree(numbers)[0]
+
+
+def named(numbers: Any) -> dict[str, Any]:
+    """The leaves by their path, such as `neuron.nu`."""
+    with_paths = jax.tree_util.tree_flatten_with_path(numbers)[0]
+    return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
+
+
+def _number(text: str, value: str) -> float:
+    try:
+        found = float(value)
+    except ValueError as error:
+        raise BluraxError(f"The scale {text!r} is not of the form leaf=number.") from error
+    require(0 < found < jnp.inf, f"The scale {text!r} takes a number above 0.")
+    return found
