@@ -197,14 +197,7 @@ def test_a_problem_averages_over_its_tasks_and_networks():
     scores = eqx.filter_jit(problem.validate)(genome, key, 2)
     final, rest = eqx.filter_jit(final_score), (config.episode, Split.VALIDATE)
     by_hand = [
-        final(
-            Blur(genome, nets[3]),
-            tasks[3],
-            jax.random.fold_in(k, 3),
-            config.episode,
-            Split.VALIDATE,
-        )
-        for k in drawn
+        final(Blur(genome, nets[3]), tasks[3], jax.random.fold_in(k, 3), *rest) for k in drawn
     ]
     assert scores[3] == pytest.approx(float(np.mean(by_hand)))
 
