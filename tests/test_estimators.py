@@ -22,7 +22,7 @@ from blurax.outer.estimators import (
 from blurax.outer.methods import Method
 from blurax.outer.objective import Objective, When
 from blurax.outer.ongoing import advance, begin
-from blurax.outer.scales import scale_vector
+from blurax.outer.space import GenomeSpace
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
@@ -101,7 +101,7 @@ def test_short_windows_are_blind_to_what_came_before(exact):
 
 def smoothed_gradient(sigma: float) -> np.ndarray:
     """The gradient of the loss smoothed by normal noise, from many exact gradients."""
-    size = sigma * scale_vector(CONFIG.rule)
+    size = sigma * CONFIG.space.scales()
 
     def one(key):
         noise = jax.random.normal(key, size.shape)
@@ -166,7 +166,7 @@ def test_antithetic_es_is_unbiased_for_its_episode():
 def test_scales_go_to_their_leaves():
     rule = Rule(states=3)
     leaves = genomes.leaves(genomes.template(rule))
-    scales = np.asarray(scale_vector(rule, ("eta_tilde=0.5", "neuron.nu=2")))
+    scales = np.asarray(GenomeSpace(rule).scales(("eta_tilde=0.5", "neuron.nu=2")))
     parts = np.split(scales, np.cumsum([leaf.size for leaf in leaves.values()])[:-1])
     for name, part in zip(leaves, parts, strict=True):
         wanted = {"synapse.eta_tilde": 0.5, "neuron.nu": 2.0}.get(name, 1.0)
@@ -175,7 +175,8 @@ def test_scales_go_to_their_leaves():
         zip(
             leaves,
             np.split(
-                np.asarray(scale_vector(rule)), np.cumsum([l.size for l in leaves.values()])[:-1]
+                np.asarray(GenomeSpace(rule).scales()),
+                np.cumsum([l.size for l in leaves.values()])[:-1],
             ),
             strict=True,
         )
@@ -207,4 +208,4 @@ def test_lessons_that_cannot_be_cut_are_refused(method, fields, message):
 )
 def test_bad_scales_are_refused(text, message):
     with pytest.raises(BluraxError, match=message):
-        scale_vector(Rule(), (text,))
+        GenomeSpace(Rule()).scales((text,))

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from blurax.outer.scales import scale_vector
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
@@ -18,6 +17,7 @@ from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.estimators import TruncatedGradient
 from blurax.outer.objective import Objective, When, episode_loss
+from blurax.outer.space import GenomeSpace
 from blurax.plasticity import updated
 from blurax.spec import Init, Oja, Reduction, Rule, Sigma, Stabilise, Update
 from blurax.tasks import EpisodeSpec, get
@@ -230,7 +230,7 @@ def test_a_window_does_not_see_how_a_network_began():
 
 def test_scales_are_the_sizes_at_the_start():
     def scales(rule: Rule) -> dict[str, np.ndarray]:
-        genome = genomes.unflatten(scale_vector(rule), rule)
+        genome = genomes.unflatten(GenomeSpace(rule).scales(), rule)
         return {name: np.unique(leaf) for name, leaf in genomes.leaves(genome).items()}
 
     assert scales(LEARNED)["init_std"] == [0.5]
