@@ -1,5 +1,6 @@
 """One writer to a directory, whoever comes, forks or is killed."""
 
+import concurrent.futures
 import errno
 import multiprocessing
 import os
@@ -177,30 +178,24 @@ def test_a_forked_child_holds_nothing_and_releases_nothing(tmp_path):
         assert f"process {os.getpid()} " in refused_elsewhere(tmp_path)
 
 
-def test_many_threads_write_one_after_another(tmp_path):
+@pytest.mark.filterwarnings("ignore:Waiting for")
+def test_many_threads_write_one_after_another(tmp_path, monkeypatch):
     """Files removed at release let nobody in twice."""
     inside, most = 0, 0
 
     def work():
         nonlocal inside, most
         for _ in range(20):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with io.writing(tmp_path / "made", "run", wait=60.0):
-                    inside += 1
-                    most = max(most, inside)
-                    time.sleep(0)
-                    inside -= 1
+            with io.writing(tmp_path / "made", "run", wait=60.0):
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0)
+                inside -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    lock_pause, lock._PAUSE = lock._PAUSE, 0.001
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        lock._PAUSE = lock_pause
+    monkeypatch.setattr(lock, "_PAUSE", 0.001)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
     assert most == 1
     assert not (tmp_path / "made" / lock.LOCK).exists()
 

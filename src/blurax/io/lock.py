@@ -30,6 +30,9 @@ LOCK = ".blurax-lock"
 _PAUSE = 0.2
 """Seconds between two looks at a lock that is waited for."""
 
+_TRIES = 100
+"""How often a directory is made that others remove."""
+
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN)
 _UNABLE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system says that knows no locks."""
@@ -170,17 +173,15 @@ def _tried(path: Path) -> int | str | None:
 
 def _opened(path: Path) -> int:
     try:
-        for last in (False, False, True):
-            try:
+        for left in reversed(range(_TRIES)):
+            # A writer that made the directory and leaves it empty may remove it at any moment.
+            with contextlib.suppress(*((FileNotFoundError, FileExistsError) if left else ())):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Not through a link: what it leads to would be overwritten.
                 handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-                break
-            except FileNotFoundError:  # a writer that had made the directory left it empty
-                if last:
-                    raise
-        _handles.add(handle)
-        return handle
+                _handles.add(handle)
+                return handle
+        raise AssertionError("the last try returns or raises")
     except OSError as error:
         raise BluraxError(f"{path} cannot be written: {error.strerror or error}.") from error
 
