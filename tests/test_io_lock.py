@@ -30,6 +30,7 @@ def holder(directory, seconds=60.0) -> subprocess.Popen:
     """A process that holds the lock."""
     command = [sys.executable, "-c", HOLD, str(directory), str(seconds)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
 
@@ -152,6 +153,7 @@ with io.writing(sys.argv[1], "run"):
 def test_a_forked_child_keeps_no_lock_after_its_parents_death(tmp_path):
     command = [sys.executable, "-c", FORKS, str(tmp_path)]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
     child = int(parent.stdout.readline())
     try:
         with pytest.raises(BluraxError, match=str(parent.pid)), io.writing(tmp_path, "run"):
@@ -251,7 +253,7 @@ def test_network_folders_are_locked_and_what_that_is_worth_is_said(
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / lock.LOCK).symlink_to("precious")
-    with pytest.raises(BluraxError, match="cannot be written"), io.writing(tmp_path, "run"):
+    with pytest.raises(BluraxError, match="cannot be written to"), io.writing(tmp_path, "run"):
         pass
     assert (tmp_path / "precious").read_text() == "precious"
 
@@ -265,7 +267,10 @@ def test_what_a_lock_says_is_read_with_care(tmp_path, text):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(BluraxError, match="cannot be written"), io.writing(tmp_path / "file", "x"):
+    with (
+        pytest.raises(BluraxError, match="cannot be written to"),
+        io.writing(tmp_path / "file", "x"),
+    ):
         pass
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import warnings
 from pathlib import Path
 
@@ -208,7 +209,9 @@ def test_checkpoints_without_a_digest_of_the_log_are_still_read(damaged):
     """As blurax wrote them before it kept one: their meta is the configuration."""
     trainer = CONFIG.trainer()
     like = run._first_state(trainer, CONFIG.rule, run.jax.random.key(CONFIG.seed))
-    step, state, _ = io.load_checkpoint(damaged / "checkpoints", like)
+    found = io.load_checkpoint(damaged / "checkpoints", like)
+    assert found is not None
+    step, state, _ = found
     io.save_checkpoint(damaged / "checkpoints", step, state, to_json(CONFIG))
     assert resumed_from(damaged) == STEPS
     change_line(damaged, LINES, CHANGES["no JSON"])
@@ -256,8 +259,6 @@ def test_a_whole_log_is_whole(undisturbed):
 
 def test_a_second_writer_is_refused_and_nothing_changes(damaged):
     before = files(damaged)
-    import threading
-
     heard = []
 
     def second():

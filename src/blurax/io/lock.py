@@ -183,7 +183,8 @@ def _opened(path: Path) -> int:
                 return handle
         raise AssertionError("the last try returns or raises")
     except OSError as error:
-        raise BluraxError(f"{path} cannot be written: {error.strerror or error}.") from error
+        message = f"{path.parent} cannot be written to: {error.strerror or error}."
+        raise BluraxError(message) from error
 
 
 def _close(handle: int) -> None:

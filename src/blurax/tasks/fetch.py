@@ -107,10 +107,14 @@ def download(file: File, set_name: str) -> Path:
             process downloads into the folder for an hour.
     """
     folder = cache_folder() / set_name
+    with io.writing(folder, "cache", WAIT):  # jobs that need a file wait for who fetches it
+        return _downloaded(file, set_name, folder)
+
+
+def _downloaded(file: File, set_name: str, folder: Path) -> Path:
     pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
     try:
-        # Many jobs that need a file wait for the one that fetches it.
-        with io.writing(folder, "cache", WAIT), _Bar(file) as bar:
+        with _Bar(file) as bar:
             drawn: Any = bar  # pooch takes any such bar, though its annotation says bool
             downloader: Any = pooch.HTTPDownloader(progressbar=drawn, timeout=TIMEOUT)
             found = pooch.retrieve(
