@@ -1,0 +1,133 @@
+"""What a worker attempts: the command line or a function of blurax's, within one process.
+
+A line of JSON comes in on standard input, one goes out on standard output.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import blurax
+import blurax.cli.commands as cli
+from blurax import export, tasks, zoo
+from blurax.analysis.plain import message
+from blurax.experiments import compare
+from blurax.findings import read as read_findings
+from blurax.zoo import keeper
+
+
+def digest(arrays: dict[str, Any]) -> str:
+    """What identifies arrays, and a rule among them."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        value = arrays[name]
+        plain = value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
+        total.update(name.encode() + plain)
+    return total.hexdigest()
+
+
+def load(path: str) -> str:
+    """A genome by the library."""
+    from blurax.genome import leaves
+
+    genome = blurax.load(path)
+    found = {name: np.asarray(leaf) for name, leaf in leaves(genome).items()}
+    return digest({**found, "rule": genome.rule})
+
+
+def _outside(library: str) -> Callable[[str], str]:
+    """A genome by the file that is exported for a library."""
+
+    def read(path: str) -> str:
+        space: dict[str, Any] = {"__name__": "exported"}
+        exec(compile(export.Library(library).file.read_text("utf-8"), library, "exec"), space)
+        rule, genes = space["load_genome"](path)
+        return digest({**{k: np.asarray(v) for k, v in genes.items()}, "rule": rule})
+
+    return read
+
+
+def task(name: str) -> str:
+    """A task by name; a weight or mixture is not meant."""
+    found = tasks.get(name)
+    return type(found).__name__
+
+
+def card(folder: str) -> str:
+    """The card of a genome in a zoo elsewhere, by the command that shows it."""
+    before = keeper.HOME
+    keeper.HOME = Path(folder)
+    keeper.names.cache_clear()
+    try:
+        for name in zoo.names():
+            zoo.sheet(name)
+        return str(cli.main(["zoo"]) or cli.main(["zoo", *zoo.names()[:1]]))
+    finally:
+        keeper.HOME = before
+        keeper.names.cache_clear()
+
+
+ATTEMPTS: dict[str, Callable[..., Any]] = {
+    "cli": lambda *words: cli.main(list(words)),
+    "load": load,
+    "numpy": _outside("numpy"),
+    "torch": _outside("torch"),
+    "task": task,
+    "card": card,
+    "comparison": lambda path: compare.read(Path(path)) and "",
+    "findings": lambda path: read_findings(Path(path)) and "",
+}
+EXPECTED = {"numpy": ValueError, "torch": ValueError}
+"""What means that something was refused, where that is not a BluraxError."""
+
+
+def _short(error: BaseException) -> str:
+    """An exception in a line: what it is, and the innermost places it came through."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    places = " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
+    return f"{type(error).__name__}: {str(error)[:200]} ({places})"
+
+
+def attempt(name: str, words: list[str]) -> dict[str, Any]:
+    """One attempt: its exit status, what was shown, and the traceback, if there was one."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    code, trace, found = 0, "", None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        warnings.simplefilter("always")
+        try:
+            found = ATTEMPTS[name](*words)
+        except EXPECTED.get(name, blurax.BluraxError) as error:
+            code = 2
+            print(message(str(error)), file=err)
+        except BaseException as error:  # whatever it is, it was not expected
+            trace = _short(error)
+    if isinstance(found, int):
+        code = found
+    elif found is not None:
+        print(found, file=out)
+    told = [each.buffer.getvalue().decode(errors="replace") for each in (out, err)]  # type: ignore[attr-defined]
+    return {"code": code, "out": told[0], "err": told[1], "trace": trace}
+
+
+def main() -> None:
+    """Attempts until nobody asks any more."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what compiled code prints is no answer
+    for line in sys.stdin:
+        request = json.loads(line)
+        os.environ.update(request["variables"])
+        print(json.dumps(attempt(request["name"], request["words"])), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
