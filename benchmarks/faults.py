@@ -22,11 +22,11 @@ WIDTH = 150
 """Of the table, wherever it is printed."""
 
 
-def attacked(names: list[str], seed: int, smoke: bool, console: Console) -> list[Case]:
+def attacked(names: list[str], seed: int, smoke: bool, only: str, console: Console) -> list[Case]:
     """Make all attacks of some sections; each fault is shown when it is found."""
     cases: list[Case] = []
     with tempfile.TemporaryDirectory(prefix="blurax-faults-") as folder:
-        scene = Scene(Path(folder))
+        scene = Scene(Path(folder), only)
         for name in names:
             begun, before = time.monotonic(), len(cases)
             for case in SECTIONS[name](scene, random.Random(f"{seed} {name}"), smoke):
@@ -47,10 +47,11 @@ def main() -> int:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=list(SECTIONS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few attacks of each section")
+    parser.add_argument("--only", default="", help="the kinds of attack with this in their name")
     parser.add_argument("--out", type=Path, help="where the figures also go, as JSON")
     arguments = parser.parse_args()
     console = Console(width=WIDTH, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    cases = attacked(arguments.sections, arguments.seed, arguments.smoke, console)
+    cases = attacked(arguments.sections, arguments.seed, arguments.smoke, arguments.only, console)
     console.print(table(cases))
     if arguments.out is not None:
         io.write_json(arguments.out, plain(cases, arguments.seed))

@@ -162,9 +162,10 @@ def attack(scene: Scene, chance: random.Random, tries: int) -> Iterator[Case]:
     """So many damaged files, of all kinds in turn, each damage before any comes again."""
     with Worker(scene.folder, seconds=60.0) as worker:
         undamaged = _undamaged(scene, worker)
-        plans = {name: _plans(target, chance) for name, target in TARGETS.items()}
+        wanted = {name: target for name, target in TARGETS.items() if scene.wants(name)}
+        plans = {name: _plans(target, chance) for name, target in wanted.items()}
         for number in range(tries):
-            name = list(TARGETS)[number % len(TARGETS)]
+            name = list(plans)[number % len(plans)]
             kind = next(plans[name])
             yield from _one(scene, worker, name, kind, chance, undamaged)
 

@@ -53,6 +53,10 @@ LOOKED_AT = 4000
 """Characters of standard output that are looked at: tables may be long."""
 
 
+MARK = "BLURAX_FAULTS"
+"""The environment variable by which a process is known as one of ours: it names the folder."""
+
+
 def surroundings(folder: Path, **more: str) -> dict[str, str]:
     """The environment of a process that keeps everything below a folder of its own."""
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
@@ -64,6 +68,8 @@ def surroundings(folder: Path, **more: str) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         "COLUMNS": "100",
         "NO_COLOR": "1",
+        "NO_PROXY": "127.0.0.1",
+        MARK: str(folder),
         **more,
     }
 
@@ -79,15 +85,14 @@ def bound(process: subprocess.Popen[bytes], memory: int | None) -> None:
             resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
 
 
-def run(
+def begin(
     command: list[str],
     folder: Path,
-    seconds: float,
-    memory: int | None = MEMORY,
+    memory: int | None = None,
     cwd: Path | None = None,
     **more: str,
-) -> Ended:
-    """Run a command to its end, or until its time is up."""
+) -> subprocess.Popen[bytes]:
+    """A process that works below a folder; its address space is bounded by `memory`."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -97,6 +102,11 @@ def run(
         start_new_session=True,
     )
     bound(process, memory)
+    return process
+
+
+def wait(process: subprocess.Popen[bytes], seconds: float) -> Ended:
+    """How a process ends; it is killed, with what it began, when its time is up."""
     try:
         out, err = process.communicate(timeout=seconds)
         code: int | None = process.returncode
@@ -104,6 +114,17 @@ def run(
         os.killpg(process.pid, signal.SIGKILL)
         (out, err), code = process.communicate(), None
     return Ended(code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def descendants(folder: Path) -> list[int]:
+    """The processes that were begun below a folder, whoever their parents are by now."""
+    mark = f"{MARK}={folder}".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def blurax(*words: object) -> list[str]:

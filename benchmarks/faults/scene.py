@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from faults.process import Ended, run
+from faults.process import Ended, begin, wait
 from faults.victims import VICTIMS
 
 COMMAND = """
@@ -27,10 +27,14 @@ def command(*words: object) -> list[str]:
 class Scene:
     """A folder, and the directories in it that were finished undisturbed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, only: str = "") -> None:
+        self.folder, self._only = folder, only
         self._numbers = itertools.count()
         self._finished: dict[str, Path] = {}
+
+    def wants(self, attack: str) -> bool:
+        """Whether a kind of attack is asked for; all are, unless some are named."""
+        return self._only in attack
 
     def fresh(self) -> Path:
         """An empty folder."""
@@ -50,7 +54,7 @@ class Scene:
 
     def resumed(self, name: str, directory: Path, seconds: float = UNDISTURBED) -> Ended:
         """Take a directory to its end, by the command line."""
-        return run(command(*VICTIMS[name].command(directory)), self.folder, seconds, memory=None)
+        return wait(begin(command(*VICTIMS[name].command(directory)), self.folder), seconds)
 
     def finished(self, name: str) -> Path:
         """The directory that nobody disturbed; not to be written to.

@@ -22,6 +22,8 @@ from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec
 
 STEPS = 40
+LONG = 240
+"""Meta-steps of a run that is killed twenty times."""
 FIGURE = "8"
 """Meta-trains and measures, in seconds."""
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
@@ -62,6 +64,11 @@ def files(directory: Path) -> dict[str, bytes]:
     """Every file below a directory by its name."""
     found = sorted(p for p in directory.rglob("*") if p.is_file())
     return {str(p.relative_to(directory)): p.read_bytes() for p in found}
+
+
+def differing(found: dict[str, bytes], wanted: dict[str, bytes]) -> str:
+    """The names of files that are not as they should be."""
+    return ", ".join(sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n)))
 
 
 def save_genome(path: Path) -> None:
@@ -115,6 +122,7 @@ def _demo(directory: Path, tick: Tick) -> None:
 
 VICTIMS = {
     **{f"run {method.value}": run_of(method) for method in Method},
+    **{f"long run {method.value}": run_of(method, LONG) for method in Method},
     "compare": Victim(
         _start_comparison,
         lambda directory, tick: compare.advance(directory, lambda progress: tick()),
