@@ -19,6 +19,8 @@ CSV = b"length,width,kind\n" + b"".join(
     f"{n % 7}.5,{n % 5},{'ab'[n % 2]}\n".encode() for n in range(60)
 )
 _CIFAR = 3073
+CHARACTERS = (30, 20)
+"""An Omniglot that is small enough to be read hundreds of times: an alphabet for each character."""
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -94,6 +96,17 @@ def picture(side: int = 105) -> bytes:
     return buffer.getvalue()
 
 
+def omniglot(which: int) -> bytes:
+    """The background (0) or the evaluation (1) set of a small Omniglot."""
+    top, one = ("images_background", "images_evaluation")[which], picture()
+    names = [
+        f"{top}/Alphabet{c:02}/character01/{c:04}_{n:02}.png"
+        for c in range(CHARACTERS[which])
+        for n in range(1, 21)
+    ]
+    return zipped(dict.fromkeys(names, one))
+
+
 def large_picture(side: int = 30_000) -> bytes:
     """A PNG that says it is large, its checksum right; its data are those of a small one."""
     data = picture()
@@ -128,6 +141,15 @@ def _added(name: str, content: bytes = b"x") -> Damage:
     return added
 
 
+def _replaced(name: str, content: bytes) -> Damage:
+    def replaced(data: bytes, chance: random.Random) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {each: archive.read(each) for each in archive.namelist()}
+        return zipped({**members, name: content})
+
+    return replaced
+
+
 ZIP: dict[str, Damage] = {
     "encrypted": lambda data, chance: _with_flag(data, flag=1),
     "unknown method": lambda data, chance: _with_flag(data, method=99),
@@ -136,7 +158,9 @@ ZIP: dict[str, Damage] = {
     "a member that climbs out": _added("../../out.png"),
     "a member without a name": _added(""),
     "a member with escapes": _added(f"{ESCAPES}/x/1_01.png"),
-    "a large picture": _added("images_background/A/character01/0001_21.png", large_picture()),
+    "a large picture": _replaced(
+        "images_background/Alphabet00/character01/0000_01.png", large_picture()
+    ),
 }
 NPZ: dict[str, Damage] = {
     "encrypted": ZIP["encrypted"],

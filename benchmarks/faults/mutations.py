@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blurax.zoo.keeper import HOME
 from faults import archives
-from faults.damage import BYTES, GENOME, JSON, JSON_LINES, Damage
+from faults.damage import BYTES, GENOME, JSON, JSON_LINES, LINES, Damage
 from faults.outcome import Case, Outcome
 from faults.process import Ended, Worker
 from faults.scene import Scene
@@ -20,6 +20,8 @@ from faults.victims import save_genome
 SECTION = "mutations"
 READERS = ("load", "numpy", *(["torch"] if importlib.util.find_spec("torch") else []))
 """What reads a genome: the library, and the files that are exported."""
+GROWN = 128 * 2**20
+"""Bytes of memory that no file of data here may take; a bomb grows to more."""
 
 Attack = tuple[str, tuple[object, ...]]
 """The name of an attempt, and its words."""
@@ -70,6 +72,13 @@ def _data(name: str, content: bytes, **beside: bytes) -> Callable[[Scene, Path],
     return make
 
 
+def _listed(scene: Scene, folder: Path) -> Path:
+    """The MANIFEST of a folder of data."""
+    TARGETS["idx"].make(scene, folder)
+    _manifest(folder)
+    return folder / "MANIFEST.txt"
+
+
 def _card(scene: Scene, folder: Path) -> Path:
     for ending in ("safetensors", "json"):
         shutil.copy(HOME / f"default.{ending}", folder)
@@ -77,7 +86,7 @@ def _card(scene: Scene, folder: Path) -> Path:
 
 
 def _genome_attacks(folder: Path, path: Path) -> tuple[Attack, ...]:
-    shown = ("cli", ("show", path, "--directory", folder / "pictures"))
+    shown = ("cli", ("show", path, "--png", folder / "picture.png"))
     return (*((reader, (path,)) for reader in READERS), shown)
 
 
@@ -107,7 +116,7 @@ IMAGES = archives.idx(archives.images(20))
 MNIST = "mnist:train=0,test=20"
 CIFAR = "cifar10:train=0,test=20"
 CIFAR_NPZ = archives.npz(x_test=archives.images(20, 32, 3), y_test=archives.labels(20))
-OMNIGLOT = archives.zipped({"images_background/A/character01/0001_01.png": archives.picture()})
+OMNIGLOT = tuple(map(archives.omniglot, range(2)))
 
 TARGETS = {
     "genome": Target(_genome, GENOME, _genome_attacks, whole=True),
@@ -124,7 +133,7 @@ TARGETS = {
         _in_copy("compare", "cells/0-0-sgd.json"), JSON, _resumed("compare")
     ),
     "comparison.json": Target(
-        _in_copy("compare", "comparison.json"), JSON, lambda f, p: (("comparison", (p,)),)
+        _in_copy("compare", "comparison.json"), JSON, lambda f, p: (("comparison", (p.parent,)),)
     ),
     "zoo card": Target(_card, JSON, lambda folder, path: (("card", (folder,)),)),
     "idx": Target(
@@ -147,12 +156,14 @@ TARGETS = {
         sealed=True,
     ),
     "zip of pictures": Target(
-        _data("omniglot/images_background.zip", OMNIGLOT, **{"images_evaluation.zip": OMNIGLOT}),
+        _data(
+            "omniglot/images_background.zip", OMNIGLOT[0], **{"images_evaluation.zip": OMNIGLOT[1]}
+        ),
         archives.ZIP,
         _task("omniglot"),
         sealed=True,
     ),
-    "MANIFEST": Target(_data("MANIFEST.txt", b"a b 1 mnist/x\n"), {}, _task(MNIST)),
+    "MANIFEST": Target(_listed, LINES, _task(MNIST)),
     "CSV": Target(_data("it.csv", archives.CSV), archives.TABLE, _table_attacks),
 }
 """A new kind of file is a line here."""
@@ -162,6 +173,7 @@ def attack(scene: Scene, chance: random.Random, tries: int) -> Iterator[Case]:
     """So many damaged files, of all kinds in turn, each damage before any comes again."""
     with Worker(scene.folder, seconds=60.0) as worker:
         undamaged = _undamaged(scene, worker)
+        _check_controls(scene, worker)
         wanted = {name: target for name, target in TARGETS.items() if scene.wants(name)}
         plans = {name: _plans(target, chance) for name, target in wanted.items()}
         for number in range(tries):
@@ -179,6 +191,24 @@ def _plans(target: Target, chance: random.Random) -> Iterator[str]:
         every = [*target.damage, *BYTES]
         chance.shuffle(every)
         yield from every
+
+
+def _check_controls(scene: Scene, worker: Worker) -> None:
+    """A file that is not damaged is read: else its damage would prove nothing.
+
+    Raises:
+        RuntimeError: if one is not.
+    """
+    for name in filter(scene.wants, TARGETS):
+        target, folder = TARGETS[name], scene.fresh()
+        path = target.make(scene, folder)
+        if target.sealed:
+            _manifest(folder)
+        for way, words in target.attacks(folder, path):
+            ended = worker.attempt(way, *words, BLURAX_DATA=str(folder))
+            if ended.outcome()[0] is not Outcome.HELD:
+                raise RuntimeError(f"an undamaged {name} falls: {way} {words} {ended}")
+        scene.drop(folder)
 
 
 def _undamaged(scene: Scene, worker: Worker) -> dict[str, str]:
@@ -211,6 +241,8 @@ def _one(
         forged = kind in GENOME or damaged == before
         if target.whole and not forged and _taken_for_another(way, ended, undamaged):
             outcome, said = Outcome.LOSS, "a damaged file was taken for a whole one"
+        if target.sealed and ended.grown > GROWN:
+            outcome, said = Outcome.GREEDY, f"{ended.grown / 1e6:.0f} MB; {said}"
         command = f"{kind}: {way} {words[0]}"
         yield Case(SECTION, name, command, outcome, said)
     scene.drop(folder)

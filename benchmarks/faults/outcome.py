@@ -32,6 +32,8 @@ class Outcome(enum.StrEnum):
     """No end within the time that it was given."""
     RAW = "raw"
     """Characters that could steer a terminal were shown, or a message without bounds."""
+    GREEDY = "unbounded"
+    """It took far more bytes, of memory or from a server, than what it read had promised."""
     LEFT = "left behind"
     """Refused, but something was written all the same."""
 

@@ -32,6 +32,8 @@ class Ended:
     err: str = ""
     trace: str = ""
     """Of an exception that nobody expected."""
+    grown: int = 0
+    """Bytes by which memory had grown at its peak, where a worker made the attempt."""
 
     def outcome(self) -> tuple[Outcome, str]:
         """What came of it, before anybody looked at files; and what was said."""

@@ -30,6 +30,7 @@ class Scene:
     def __init__(self, folder: Path, only: str = "") -> None:
         self.folder, self._only = folder, only
         self._numbers = itertools.count()
+        self._started: dict[str, Path] = {}
         self._finished: dict[str, Path] = {}
 
     def wants(self, attack: str) -> bool:
@@ -47,9 +48,12 @@ class Scene:
         shutil.rmtree(folder, ignore_errors=True)
 
     def started(self, name: str) -> Path:
-        """A new directory in which nothing is computed yet."""
+        """A new directory in which nothing is computed yet; all of a name are of one date."""
+        if name not in self._started:
+            self._started[name] = self.fresh() / "it"
+            VICTIMS[name].start(self._started[name])
         directory = self.fresh() / "it"
-        VICTIMS[name].start(directory)
+        shutil.copytree(self._started[name], directory)
         return directory
 
     def resumed(self, name: str, directory: Path, seconds: float = UNDISTURBED) -> Ended:

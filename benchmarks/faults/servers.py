@@ -7,6 +7,7 @@ import http.server
 import random
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,10 @@ MOST = 3 * len(CONTENT)
 """Bytes that a download may leave on the disk."""
 FLOOD = 500
 """Times the content that an endless server sends, at most: it must not fill a disk."""
+TAKEN = 200 * len(CONTENT)
+"""Bytes that an endless server may get rid of; most of them wait in the buffers of sockets."""
+SENT: dict[str, int] = {}
+"""What endless servers sent."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,8 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
+        name = urllib.parse.unquote(self.path).strip("/").split("/")[0]
+        ASKED.add(name)
         with contextlib.suppress(OSError):  # the client has had enough
-            SERVERS[self.path.strip("/").split("/")[0]](self)
+            SERVERS[name](self)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -66,6 +73,7 @@ def _endless(handler: Handler) -> None:
     handler.begin()
     for _ in range(FLOOD):
         handler.wfile.write(CONTENT)
+        SENT["endless"] = SENT.get("endless", 0) + len(CONTENT)
 
 
 def _dripping_headers(handler: Handler) -> None:
@@ -99,7 +107,7 @@ SERVERS: dict[str, Callable[[Handler], None]] = {
     "no HTTP": lambda handler: handler.wfile.write(b"\x00\xff" * 100) and None,
     "404": lambda handler: handler.begin(0, status=404),
     "500": lambda handler: handler.begin(0, status=500),
-    "a circle": _redirect("/a circle"),
+    "a circle": _redirect("/a%20circle"),
     "a redirect to a file": _redirect("file:///etc/hostname"),
     "a redirect of escapes": _redirect(f"http://{ESCAPES.encode().hex()}\x1b[31m.invalid/"),
     "a bomb": lambda handler: handler.send(
@@ -113,6 +121,8 @@ SERVERS: dict[str, Callable[[Handler], None]] = {
     "silent": _sleep,
 }
 """A new server is a line here. `right` is the one that must be believed."""
+ASKED: set[str] = set()
+"""The servers that were asked: one that was not has proved nothing."""
 SMOKE = ("right", "wrong bytes", "a circle", "says 2^60", "too long")
 
 
@@ -133,10 +143,15 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
             if not scene.wants(name):
                 continue
             cache = scene.fresh()
-            url = f"{base}/{name.replace(' ', '%20')}/it.bin"
+            url = f"{base}/{urllib.parse.quote(name)}/it.bin"
             words = (url, MD5, len(CONTENT))
-            outcome, said = worker.attempt("download", *words, XDG_CACHE_HOME=str(cache)).outcome()
-            if name != "right" and outcome is Outcome.HELD:
+            ended = worker.attempt("download", *words, XDG_CACHE_HOME=str(cache))
+            outcome, said = ended.outcome()
+            if name not in ASKED:
+                raise RuntimeError(f"the server {name!r} was not asked: {said}")
+            if SENT.get(name, 0) > TAKEN:
+                outcome, said = Outcome.GREEDY, f"took {SENT[name]:,} bytes"
+            elif outcome is Outcome.HELD and ended.out.strip() != MD5:
                 outcome, said = Outcome.LOSS, "what it sent was taken for the file"
             elif name == "right" and outcome is not Outcome.HELD:
                 outcome, said = Outcome.LOSS, f"the right file was refused: {said}"

@@ -18,7 +18,7 @@ SECONDS = 60.0
 
 META = ("meta-train", "--tasks", "xor", "--hidden", "4", "--directory", "out")
 COMPARE = ("compare", "--tasks", "iris", "--nets", "3", "--baselines", "sgd", "--directory", "out")
-TRAIN = ("train", "--task", "xor", "--hidden", "4", "--directory", "out")
+TRAIN = ("train", "default", "--task", "xor", "--hidden", "4", "--directory", "out")
 ESTIMATOR = """
 import sys
 import numpy as np
@@ -104,6 +104,8 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
         process = begin(list(size.command), scene.folder, MEMORY, cwd=folder)
         ended = wait(process, SECONDS)
         outcome, said = ended.outcome()
+        if "helptext" in ended.err:  # tyro's word for a command that does not exist like this
+            raise RuntimeError(f"{size.command} is no command: {ended.err}")
         left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
         if outcome is Outcome.HELD:
             outcome, said = Outcome.LOSS, f"went through: {said}"

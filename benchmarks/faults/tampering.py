@@ -10,12 +10,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from blurax.outer.methods import Method
 from faults.mutations import READERS
 from faults.outcome import Case, Outcome
 from faults.process import Worker
 from faults.scene import Scene
-from faults.victims import VICTIMS, files, run_of, save_genome
+from faults.victims import VICTIMS, differing, files, save_genome
 
 SECTION = "tampering"
 HALFWAY = 24
@@ -80,10 +79,7 @@ class Target:
 
 def _halfway(scene: Scene) -> Path:
     """A run that was interrupted, so that there is something left to compute."""
-    directory = scene.fresh() / "it"
-    victim = run_of(Method.RANDOM_SEARCH)
-    victim.start(directory)
-    ticks = 0
+    directory, ticks = scene.started(RUN), 0
 
     def tick() -> None:
         nonlocal ticks
@@ -92,7 +88,7 @@ def _halfway(scene: Scene) -> Path:
             raise InterruptedError
 
     try:
-        victim.advance(directory, tick)
+        VICTIMS[RUN].advance(directory, tick)
     except InterruptedError:
         return directory
     raise RuntimeError("the run was not interrupted")
@@ -154,8 +150,8 @@ def _one(
     before = files(directory)
     for words in target.looks(directory):
         outcome, said = worker.attempt("cli", *words).outcome()
-        if files(directory) != before:
-            outcome, said = Outcome.LOSS, "looking changed the directory"
+        if wrong := differing(files(directory), before):
+            outcome, said = Outcome.LOSS, f"looking changed {wrong}"
         yield Case(SECTION, f"{name}: {words[0]}", f"{file} {way}", outcome, said)
     ended = worker.attempt("cli", *VICTIMS[target.victim].command(directory))
     outcome, said = ended.outcome()

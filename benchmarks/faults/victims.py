@@ -13,6 +13,7 @@ from blurax.baselines import Schedule, Tuning
 from blurax.experiments import compare, demo
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.figures import FIGURES, Budget, make
+from blurax.experiments.figures.work import GENOMES
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
@@ -101,20 +102,34 @@ def _start_comparison(directory: Path) -> None:
     compare.start(plan, (path,), directory)
 
 
+def _start_figure(directory: Path) -> None:
+    """The runs of a figure: they carry the date of their start, which a copy keeps."""
+    figure = FIGURES[FIGURE]
+    for name, config in figure.trainings(figure.settings[Budget.SMOKE]).items():
+        run.start(config, directory / Budget.SMOKE / GENOMES / name)
+
+
 def _figure(directory: Path, tick: Tick) -> None:
     make(FIGURES[FIGURE], Budget.SMOKE, directory, lambda text: tick())
 
 
+def short_demo() -> MetaTrain:
+    """The demo's meta-training, but for its length."""
+    return dataclasses.replace(demo.CONFIG, meta_steps=60, validate_every=10)
+
+
 def shorten_demo() -> None:
-    """The demo as it is, but for 60 meta-steps and lessons of 5 and 20 steps."""
-    demo.CONFIG = dataclasses.replace(demo.CONFIG, meta_steps=60, validate_every=10)
+    """From here on the demo has 60 meta-steps, and episodes of 5 and 20 steps."""
+    demo.CONFIG = short_demo()
     demo.measure = functools.partial(demo.measure, long_steps=20, budgets=(5,))
+
+
+def _start_demo(directory: Path) -> None:
+    run.start(short_demo(), directory)
 
 
 def _demo(directory: Path, tick: Tick) -> None:
     shorten_demo()
-    if not (directory / "config.json").exists():
-        run.start(demo.CONFIG, directory)
     result = run.advance(directory, lambda progress: tick())
     measured = demo.measure(result.genome, result.score, seeds=2, say=lambda text: tick())
     demo.write(directory, measured)
@@ -129,12 +144,12 @@ VICTIMS = {
         lambda directory: ("compare", "--resume", directory),
     ),
     "figure": Victim(
-        lambda directory: directory.mkdir(),
+        _start_figure,
         _figure,
         lambda d: ("figure", FIGURE, "--budget", "smoke", "--directory", d),
     ),
     "demo": Victim(
-        lambda directory: directory.mkdir(),
+        _start_demo,
         _demo,
         lambda directory: ("demo", "--directory", directory, "--seeds", 2),
     ),
