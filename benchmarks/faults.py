@@ -7,6 +7,7 @@ status is 1 if anything fell. What each outcome means: `benchmarks/faults/outcom
 
 import argparse
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -50,6 +51,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="the kinds of attack with this in their name")
     parser.add_argument("--out", type=Path, help="where the figures also go, as JSON")
     arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # a log is read while it grows
     console = Console(width=WIDTH, markup=False, emoji=False, highlight=False, soft_wrap=True)
     cases = attacked(arguments.sections, arguments.seed, arguments.smoke, arguments.only, console)
     console.print(table(cases))

@@ -72,7 +72,8 @@ def tar(members: dict[str, bytes], links: dict[str, str] | None = None) -> bytes
 
 def cifar() -> bytes:
     """The test batch of CIFAR-10's binary version, 20 images."""
-    data = np.random.default_rng(0).integers(0, 10, 20 * _CIFAR, np.uint8).tobytes()
+    pixels = images(20, 32, 3).reshape(20, -1)
+    data = np.concatenate([labels(20)[:, None], pixels], axis=1).tobytes()
     return tar({"cifar-10-batches-bin/test_batch.bin": data})
 
 

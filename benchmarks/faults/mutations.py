@@ -58,15 +58,17 @@ def _in_copy(victim: str, name: str) -> Callable[[Scene, Path], Path]:
     return make
 
 
-def _data(name: str, content: bytes, **beside: bytes) -> Callable[[Scene, Path], Path]:
+def _data(
+    name: str, content: bytes, beside: dict[str, bytes] | None = None
+) -> Callable[[Scene, Path], Path]:
     """A file of a data folder, and others beside it."""
 
     def make(scene: Scene, folder: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        for other, data in beside.items():
-            (path.parent / other.replace("_", "-")).write_bytes(data)
+        for other, data in (beside or {}).items():
+            (path.parent / other).write_bytes(data)
         return path
 
     return make
@@ -110,7 +112,7 @@ def _task(name: str) -> Callable[[Path, Path], tuple[Attack, ...]]:
     return lambda folder, path: (("task", (name,)), ("cli", ("tasks",)))
 
 
-LABELS = {"t10k_labels_idx1_ubyte": archives.idx(archives.labels(20))}
+LABELS = {"t10k-labels-idx1-ubyte": archives.idx(archives.labels(20))}
 ZIPPED_LABELS = {f"{name}.gz": gzip.compress(data) for name, data in LABELS.items()}
 IMAGES = archives.idx(archives.images(20))
 MNIST = "mnist:train=0,test=20"
@@ -137,13 +139,13 @@ TARGETS = {
     ),
     "zoo card": Target(_card, JSON, lambda folder, path: (("card", (folder,)),)),
     "idx": Target(
-        _data("mnist/t10k-images-idx3-ubyte", IMAGES, **LABELS),
+        _data("mnist/t10k-images-idx3-ubyte", IMAGES, LABELS),
         archives.IDX,
         _task(MNIST),
         sealed=True,
     ),
     "idx, gzipped": Target(
-        _data("mnist/t10k-images-idx3-ubyte.gz", gzip.compress(IMAGES), **ZIPPED_LABELS),
+        _data("mnist/t10k-images-idx3-ubyte.gz", gzip.compress(IMAGES), ZIPPED_LABELS),
         archives.IDX,
         _task(MNIST),
         sealed=True,
@@ -157,7 +159,7 @@ TARGETS = {
     ),
     "zip of pictures": Target(
         _data(
-            "omniglot/images_background.zip", OMNIGLOT[0], **{"images_evaluation.zip": OMNIGLOT[1]}
+            "omniglot/images_background.zip", OMNIGLOT[0], {"images_evaluation.zip": OMNIGLOT[1]}
         ),
         archives.ZIP,
         _task("omniglot"),
