@@ -6,6 +6,7 @@ status is 1 if anything fell. What each outcome means: `benchmarks/faults/outcom
 """
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -23,13 +24,19 @@ WIDTH = 150
 """Of the table, wherever it is printed."""
 
 
+def _processor() -> float:
+    """Seconds of the processor that this process and those that ended have used."""
+    times = os.times()
+    return sum(times[:4])
+
+
 def attacked(names: list[str], seed: int, smoke: bool, only: str, console: Console) -> list[Case]:
     """Make all attacks of some sections; each fault is shown when it is found."""
     cases: list[Case] = []
     with tempfile.TemporaryDirectory(prefix="blurax-faults-") as folder:
         scene = Scene(Path(folder), only)
         for name in names:
-            begun, before = time.monotonic(), len(cases)
+            begun, used, before = time.monotonic(), _processor(), len(cases)
             for case in SECTIONS[name](scene, random.Random(f"{seed} {name}"), smoke):
                 cases.append(case)
                 if case.outcome in FAULTS:
@@ -38,7 +45,10 @@ def attacked(names: list[str], seed: int, smoke: bool, only: str, console: Conso
                 elif len(cases) % 50 == 0:
                     console.print(f"{name}: {len(cases) - before} attacks")
             seconds = time.monotonic() - begun
-            console.print(f"{name}: {len(cases) - before} attacks in {seconds:.0f} s")
+            console.print(
+                f"{name}: {len(cases) - before} attacks in {seconds:.0f} s, "
+                f"{_processor() - used:.0f} s of the processor"
+            )
     return cases
 
 

@@ -29,7 +29,7 @@ TICKS = {"compare": 4, "figure": 3, "demo": 8}
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many kills of each; under the engine local, then of workers and drivers on Ray."""
     kills = 2 if smoke else KILLS
-    names = ["run random-search", "compare"] if smoke else list(_NAMES)
+    names = ["run random-search"] if smoke else list(_NAMES)
     for name in filter(scene.wants, names):
         yield from _killed(scene, name, kills, chance)
     if scene.wants("own rule"):

@@ -41,7 +41,7 @@ class Ended:
         if self.code is None:
             return Outcome.HANG, said[-500:]
         if self.trace or "Traceback (most recent call last)" in self.err:
-            return Outcome.TRACEBACK, (self.trace or said).strip()[-700:]
+            return Outcome.TRACEBACK, self.trace or said.splitlines()[-1][:500]
         if self.code < 0 or self.code >= ABORTED:
             return Outcome.ABORT, f"exit status {self.code}: {said[-500:]}"
         if reason := raw(self.err) or raw(self.out[:LOOKED_AT]):

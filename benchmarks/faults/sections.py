@@ -10,7 +10,7 @@ from faults.scene import Scene
 Section = Callable[[Scene, random.Random, bool], Iterator[Case]]
 
 SECTIONS: dict[str, Section] = {
-    "mutations": lambda scene, chance, smoke: mutations.attack(scene, chance, 28 if smoke else 500),
+    "mutations": lambda scene, chance, smoke: mutations.attack(scene, chance, 14 if smoke else 500),
     "tampering": tampering.attack,
     "writers": writers.attack,
     "sizes": sizes.attack,

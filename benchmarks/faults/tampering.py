@@ -127,7 +127,7 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
                 continue
             original = target.make(scene)
             for file in target.smoke if smoke else sorted(files(original)):
-                for way in chance.sample(sorted(WAYS), 4) if smoke else WAYS:
+                for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
                     yield from _one(scene, worker, name, original, file, way, chance)
         yield from _exports(scene, worker, chance, smoke)
         yield from _data(scene, worker, chance, smoke)
