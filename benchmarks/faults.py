@@ -55,15 +55,18 @@ def attacked(names: list[str], seed: int, smoke: bool, only: str, console: Conso
 def main() -> int:
     """Print the table; returns 1 if anything fell."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=list(SECTIONS))
+    parser.add_argument("sections", nargs="*", help=f"some of {', '.join(SECTIONS)}; all if none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few attacks of each section")
     parser.add_argument("--only", default="", help="the kinds of attack with this in their name")
     parser.add_argument("--out", type=Path, help="where the figures also go, as JSON")
     arguments = parser.parse_args()
+    names = arguments.sections or list(SECTIONS)
+    if strange := sorted(set(names) - set(SECTIONS)):
+        parser.error(f"there is no section {', '.join(strange)}; there are {', '.join(SECTIONS)}")
     sys.stdout.reconfigure(line_buffering=True)  # a log is read while it grows
     console = Console(width=WIDTH, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    cases = attacked(arguments.sections, arguments.seed, arguments.smoke, arguments.only, console)
+    cases = attacked(names, arguments.seed, arguments.smoke, arguments.only, console)
     console.print(table(cases))
     if arguments.out is not None:
         io.write_json(arguments.out, plain(cases, arguments.seed))
