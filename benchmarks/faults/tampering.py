@@ -17,6 +17,7 @@ from faults.scene import Scene
 from faults.victims import VICTIMS, differing, files, save_genome
 
 SECTION = "tampering"
+PICTURE = "run.png"
 HALFWAY = 24
 """The meta-step after which a run is interrupted; its checkpoint is written."""
 
@@ -150,7 +151,7 @@ def _one(
     before = files(directory)
     for words in target.looks(directory):
         outcome, said = worker.attempt("cli", *words).outcome()
-        if wrong := differing(files(directory), before):
+        if wrong := differing(_not_drawn(files(directory)), _not_drawn(before)):
             outcome, said = Outcome.LOSS, f"looking changed {wrong}"
         yield Case(SECTION, f"{name}: {words[0]}", f"{file} {way}", outcome, said)
     ended = worker.attempt("cli", *VICTIMS[target.victim].command(directory))
@@ -168,6 +169,11 @@ def _one(
             outcome, said = Outcome.LOSS, f"refused, but lost {', '.join(lost)}; said {said!r}"
     yield Case(SECTION, f"{name}: resume", f"{file} {way}", outcome, said)
     scene.drop(folder)
+
+
+def _not_drawn(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Without the picture of a run, which is drawn whenever one looks."""
+    return {name: data for name, data in found.items() if name != PICTURE}
 
 
 def _decides(target: Target, file: str) -> bool:
