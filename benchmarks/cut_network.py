@@ -20,8 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kill_runs import files
-from kill_workers import config_of
+from faults.ray_kills import ray_config
+from faults.victims import files
 from rich.console import Console
 
 from blurax.engine import Patience, RayOptions, open_ray
@@ -144,7 +144,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/xla"
         os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
-        run.start(config_of(Method.GRADIENT, arguments.meta_steps), folder / "whole")
+        run.start(ray_config(Method.GRADIENT, arguments.meta_steps), folder / "whole")
         shutil.copytree(folder / "whole", folder / "cut")
         run.advance(folder / "whole")
         ray_nodes(folder)

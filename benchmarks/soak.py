@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import kill_runs
 import numpy as np
+from faults import victims
 from rich.console import Console
 
 from blurax.engine import RayOptions, open_ray
@@ -33,7 +33,7 @@ class EnoughError(Exception):
 def config_of(method: Method) -> MetaTrain:
     """Generations without end, a checkpoint every hundredth."""
     return dataclasses.replace(
-        kill_runs.config_of(method),
+        victims.config_of(method, victims.LONG),
         curriculum=Curriculum(),
         share=1,
         meta_steps=200_000,

@@ -142,7 +142,10 @@ def test_damage_is_told(finished, tmp_path):
     cell.write_text(cell.read_text()[:-9])
     with pytest.raises(BluraxError, match=r"0-0-sgd\.json is damaged; remove it"):
         compare.advance(copy)
-    for name, message in (("plan.json", "holds no comparison"), (compare.RESULT, "not the result")):
+    for name, message in (
+        ("plan.json", r"plan\.json is damaged"),
+        (compare.RESULT, "not the result"),
+    ):
         (copy / name).write_text("[]")
         with pytest.raises(BluraxError, match=message):
             (compare.read_plan if name == "plan.json" else compare.read)(copy)

@@ -305,5 +305,5 @@ def test_a_killed_download_leaves_nothing_that_is_trusted(server):
 def test_what_cannot_be_written_is_told(server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(BluraxError, match=r"cannot be kept in"):
+    with pytest.raises(BluraxError, match=r"cannot be written to"):
         get("mnist:train=0")

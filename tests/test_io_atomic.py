@@ -6,7 +6,7 @@ import os
 import pytest
 
 from blurax.errors import BluraxError
-from blurax.io import append_lines, truncate_lines, write_bytes, write_json, write_text
+from blurax.io import append_lines, write_bytes, write_json, write_text
 
 
 def fill_disk(monkeypatch, call="fsync"):
@@ -123,37 +123,3 @@ def test_a_full_disk_cuts_a_log_back(tmp_path, monkeypatch):
         with pytest.raises(BluraxError, match=r"log\.jsonl cannot be written: No space.*\.$"):
             append_lines(path, [{"step": 1}])
     assert path.read_text() == '{"step": 0}\n'
-
-
-@pytest.mark.parametrize("tail", ["", '{"st', "[1]\n", "null\n", '{"step": 1', "\n", "\x00\x00\n"])
-def test_lines_after_the_checkpoint_and_half_lines_are_dropped(tmp_path, tail):
-    path = tmp_path / "log.jsonl"
-    lines = "".join(f'{{"step": {step}}}\n' for step in range(5))
-    path.write_text(lines + tail)
-    assert truncate_lines(path, lambda line: True) == 5
-    assert path.read_text() == lines
-    assert truncate_lines(path, lambda line: line["step"] < 3) == 3
-    assert path.read_text() == lines[: 3 * 12]
-
-
-def test_only_leading_lines_are_kept(tmp_path):
-    path = tmp_path / "log.jsonl"
-    append_lines(path, [{"step": step} for step in (0, 9, 1)])
-    assert truncate_lines(path, lambda line: line["step"] < 5) == 1
-    path.write_bytes(b'{"step": 0}\nnot json\n{"step": 1}\n')
-    assert truncate_lines(path, lambda line: True) == 1
-
-
-def test_a_log_that_needs_no_cut_is_not_written(tmp_path):
-    path = tmp_path / "log.jsonl"
-    assert truncate_lines(path, lambda line: True) == 0
-    assert not path.exists()
-    append_lines(path, [{"text": "a\rb\u2028c"}])
-    before = path.stat().st_ino
-    assert truncate_lines(path, lambda line: True) == 1
-    assert path.stat().st_ino == before
-
-
-def test_a_log_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(BluraxError, match=r"cannot be read: .*\.$"):
-        truncate_lines(tmp_path, lambda line: True)

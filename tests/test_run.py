@@ -136,9 +136,19 @@ def test_two_runs_of_one_seed_are_alike_and_of_another_are_not(undisturbed, tmp_
     assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != metrics
 
 
-def test_a_directory_is_never_started_twice(started):
+def test_a_directory_is_never_started_twice(undisturbed):
     with pytest.raises(BluraxError, match="already holds a run"):
-        run.start(CONFIG, started)
+        run.start(CONFIG, undisturbed)
+
+
+@pytest.mark.parametrize("left", [None, "{", "[]"])
+def test_a_start_for_which_nothing_was_computed_is_replaced(started, tmp_path, left):
+    shutil.copytree(started, tmp_path, dirs_exist_ok=True)
+    if left is not None:
+        (tmp_path / "config.json").write_text(left)
+    corrected = dataclasses.replace(CONFIG, seed=6)
+    run.start(corrected, tmp_path)
+    assert run.read_config(tmp_path)[0] == corrected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from blurax import zoo
+from blurax import io, zoo
 from blurax.curves import Curve, learning_curve
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
@@ -142,18 +142,14 @@ def meta_train(
             a configuration whose `share` is 1 or more.
 
     Raises:
-        BluraxError: if the directory holds a run of another configuration.
+        BluraxError: if the directory holds a run of another configuration, or another process
+            writes into it.
     """
     directory = Path(directory)
-    if (directory / "config.json").exists():
-        require(
-            run.read_config(directory)[0] == config,
-            f"{directory} holds a run of another configuration; name another directory.",
-        )
-    else:
-        run.start(config, directory)
-    result = run.advance(directory, watch, evaluator)
-    from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
+    with io.writing(directory, run.RUN):
+        run.start_unless_under_way(config, directory, "name another directory")
+        result = run.advance(directory, watch, evaluator)
+        from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
 
-    draw_run(directory)
+        draw_run(directory)
     return result

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from blurax import io
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
 from blurax.baselines import BASELINES, USUAL, Tuning
@@ -92,13 +93,17 @@ def compare(
     if resume is None:
         files = called(request.genomes)
         plan = request.plan(files)
-        experiment.start(plan, tuple(files.values()), directory)
-        for other in reuse:
-            taken_over(plan, directory, other)
+        with io.writing(directory, experiment.COMPARISON):
+            experiment.start(plan, tuple(files.values()), directory)
+            for other in reuse:
+                taken_over(plan, directory, other)
+            _advance(Terminal(), directory)
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
         require(alone, f"--resume {resume} goes with no other option: a comparison keeps its own.")
-    _advance(Terminal(), resume or directory)
+        experiment.read_plan(resume)
+        with io.writing(resume, experiment.COMPARISON):
+            _advance(Terminal(), resume)
 
 
 def _advance(console: Console, directory: Path) -> None:

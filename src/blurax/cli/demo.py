@@ -27,7 +27,8 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
         seeds: Newborn networks to average over in each comparison.
         redo: Start anew, and forget what the directory holds of an earlier demo.
     """
-    with resumable("demo", "--directory", directory, "--seeds", seeds):
+    words = ("demo", "--directory", directory, "--seeds", seeds)
+    with resumable(*words), io.writing(directory, "demo"):
         run_demo(Terminal(), directory, seeds, redo)
 
 
@@ -38,13 +39,12 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
         BluraxError: if the directory holds a run that is not the demo's.
     """
     require(seeds >= 2, f"--seeds is {seeds}; a spread takes at least 2.")
-    if (directory / "config.json").exists():
+    if run.is_under_way(directory):
         is_demo = run.read_config(directory)[0] == experiment.CONFIG
         require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
         if redo:
             _forget(directory)
-    if not (directory / "config.json").exists():
-        run.start(experiment.CONFIG, directory)
+    run.start_unless_under_way(experiment.CONFIG, directory, "name another directory")
     console.print(
         "1. A learning rule is learned from random numbers, on handwritten digits.\n"
         f"   Everything goes to {directory}; stop with Ctrl-C, the same command goes on.",

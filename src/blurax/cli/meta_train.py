@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from blurax import io
 from blurax.analysis.run_view import draw_run
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name
@@ -70,13 +71,17 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
                 f"--resume {resume} goes with no other option but the engine's: a run keeps its "
                 "own.",
             )
-            found = resume
-        else:
-            found = _started(config) if directory is None else directory
-            if directory is not None:
-                run.start(config, directory)
-        with _opened(engine, cluster) as evaluator:
-            _advance(console, found, tensorboard, evaluator)
+            run.read_config(resume)
+        found, own = resume or directory, contextlib.nullcontext()
+        if found is None:
+            found = _new_directory(config)
+            own = _gone_if_empty(found)
+        # Held from the start to the picture, so that no other start comes in between.
+        with own, io.writing(found, run.RUN):
+            if resume is None:
+                run.start(config, found)
+            with _opened(engine, cluster) as evaluator:
+                _advance(console, found, tensorboard, evaluator)
 
     return meta_train
 
@@ -133,17 +138,16 @@ def _new_directory(config: MetaTrain) -> Path:
     raise AssertionError("itertools.count ends never")
 
 
-def _started(config: MetaTrain) -> Path:
-    """Start a run in a new directory, which goes again if the run cannot be started."""
-    directory = _new_directory(config)
+@contextlib.contextmanager
+def _gone_if_empty(directory: Path) -> Iterator[None]:
+    """A directory in which a run cannot be started goes again, and the one above if it is empty."""
     try:
-        run.start(config, directory)
+        yield
     except BluraxError:
-        directory.rmdir()
-        with contextlib.suppress(OSError):  # there are other runs in it
+        with contextlib.suppress(OSError):  # there is something in it
+            directory.rmdir()
             directory.parent.rmdir()
         raise
-    return directory
 
 
 def recipe_in(args: list[str]) -> MetaTrain:

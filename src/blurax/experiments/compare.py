@@ -27,6 +27,8 @@ from blurax.network import Network
 from blurax.tasks import Task, get
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
+COMPARISON = "comparison"
+"""What a directory of ours holds, for the sentence to a second writer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,34 +97,40 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
 
     Args:
         genomes: the files of `plan.genomes`; they are copied, so that the directory holds all it
-            needs.
+            needs; a copy that is lost or damaged is made again.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings, or a task, a network
-            and a genome do not fit each other; nothing is written then.
+        BluraxError: if the directory holds a comparison with other settings, another process
+            writes into it, or a task, a network and a genome do not fit each other; nothing is
+            written then.
     """
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
             network.check(suited(genome, task.kind).rule)
-    if (directory / PLAN).exists():
+    with io.writing(directory, COMPARISON):
+        begun = (directory / PLAN).exists()
         require(
-            read_plan(directory) == plan,
+            not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
         )
-        return
-    for file, path in zip(plan.genomes, genomes, strict=True):
-        io.write_bytes(_genome_path(directory, file), path.read_bytes())
-    io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
+        for file, path in zip(plan.genomes, genomes, strict=True):
+            copy, data = _genome_path(directory, file), path.read_bytes()
+            if not (copy.is_file() and copy.read_bytes() == data):
+                io.write_bytes(copy, data)
+        if not begun:
+            io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
 
 
 def read_plan(directory: Path) -> Plan:
     """The plan of the comparison in a directory.
 
     Raises:
-        BluraxError: if there is none.
+        BluraxError: if there is none, or it is damaged.
     """
-    return _read(Plan, directory / PLAN, f"{directory} holds no comparison.")
+    path = directory / PLAN
+    require(path.exists(), f"{directory} holds no comparison.")
+    return _read(Plan, path, f"{path} is damaged: it is not the plan of a comparison.")
 
 
 def advance(directory: Path, watch: Watch = lambda progress: None) -> Compared:
@@ -132,8 +140,15 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Compared:
         watch: told what is done in each cell, and that it is finished.
 
     Raises:
-        BluraxError: if the directory holds no comparison, or a damaged one.
+        BluraxError: if the directory holds no comparison, or a damaged one, or another process
+            writes into it.
     """
+    read_plan(directory)  # before a lock makes the directory
+    with io.writing(directory, COMPARISON):
+        return _advance(directory, watch)
+
+
+def _advance(directory: Path, watch: Watch) -> Compared:
     plan = read_plan(directory)
     require(
         plan.version == version(),
@@ -184,7 +199,7 @@ class _Work:
             record = self._measured(learner, task, network, _key(plan, t, n), say)
             io.write_json(path, to_json(record))
         # Read back, so that a resumed comparison cannot differ from one that ran through.
-        record = _read(Record, path, f"{path} is damaged; remove it, and it is measured again.")
+        record = read_cell(path, plan, learner)
         self.watch(Progress(done + 1, cells, where, ""))
         return record
 
@@ -206,6 +221,21 @@ def cell_path(directory: Path, plan: Plan, task: str, net: str, learner: str) ->
     """The file of a cell."""
     t, n = plan.tasks.index(task), plan.nets.index(net)
     return directory / CELLS / f"{t}-{n}-{learner}.json"
+
+
+def read_cell(path: Path, plan: Plan, learner: str) -> Record:
+    """What a cell holds.
+
+    Raises:
+        BluraxError: if it is damaged, or another one's: of another learner, other budgets or
+            seeds.
+    """
+    damaged = f"{path} is damaged; remove it, and it is measured again."
+    record: Record = _read(Record, path, damaged)
+    rows = (plan.seeds,) * len(plan.budgets)
+    fits = (record.learner, record.budgets) == (learner, plan.budgets)
+    require(fits and tuple(map(len, record.accuracy)) == rows, damaged)
+    return record
 
 
 def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
@@ -242,5 +272,5 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
         return from_json(kind, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, BluraxError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BluraxError(message) from error

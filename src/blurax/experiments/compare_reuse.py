@@ -4,7 +4,7 @@ from pathlib import Path
 
 from blurax import io
 from blurax.errors import require
-from blurax.experiments.compare import cell_path, read_plan
+from blurax.experiments.compare import COMPARISON, cell_path, read_cell, read_plan
 from blurax.experiments.compare_plan import Plan
 
 DECISIVE = ("budgets", "seeds", "seed", "batch", "tuning", "version")
@@ -25,7 +25,8 @@ def reuse(plan: Plan, directory: Path, other: Path) -> int:
 
     Raises:
         BluraxError: if there is no comparison in `other`, or one with other settings, whose
-            numbers would not be comparable.
+            numbers would not be comparable, or a damaged cell; or if another process writes into
+            `directory`.
     """
     theirs = read_plan(other)
     for name in DECISIVE:
@@ -35,12 +36,14 @@ def reuse(plan: Plan, directory: Path, other: Path) -> int:
             f"The comparison in {other} has {name} {its}, this one {mine}; their cells differ.",
         )
     copied = 0
-    for task, net, learner in _shared(plan, theirs):
-        source = cell_path(other, theirs, task, net, learner)
-        target = cell_path(directory, plan, task, net, learner)
-        if source.exists() and not target.exists():
-            io.write_bytes(target, source.read_bytes())
-            copied += 1
+    with io.writing(directory, COMPARISON):
+        for task, net, learner in _shared(plan, theirs):
+            source = cell_path(other, theirs, task, net, learner)
+            target = cell_path(directory, plan, task, net, learner)
+            if source.exists() and not target.exists():
+                read_cell(source, theirs, learner)
+                io.write_bytes(target, source.read_bytes())
+                copied += 1
     return copied
 
 

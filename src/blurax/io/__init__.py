@@ -4,19 +4,21 @@ Genomes and checkpoints are safetensors files with a checksummed JSON header (`s
 one runs no code, and every damage ends in a `BluraxError` of one sentence.
 """
 
-from blurax.io.atomic import append_lines, truncate_lines, write_bytes, write_json, write_text
+from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
+from blurax.io.lock import clear, writing
 
 __all__ = [
     "Provenance",
     "append_lines",
+    "clear",
     "load_checkpoint",
     "load_genome",
     "save_checkpoint",
     "save_genome",
-    "truncate_lines",
     "write_bytes",
     "write_json",
     "write_text",
+    "writing",
 ]

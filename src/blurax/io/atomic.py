@@ -98,35 +98,6 @@ def append_lines(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
         raise _refused(path, "written", error) from error
 
 
-def truncate_lines(path: AnyPath, keep: Callable[[dict[str, Any]], bool]) -> int:
-    """Keep the leading whole lines of a JSON-lines file for which `keep` holds; drop the rest.
-
-    A line is whole if it ends in a newline and holds a JSON object. A missing file is left
-    missing.
-
-    Returns:
-        The number of lines kept.
-
-    Raises:
-        BluraxError: if the file cannot be read or written.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        return 0
-    except OSError as error:
-        raise _refused(path, "read", error) from error
-    length = count = 0
-    for line in data.split(b"\n")[:-1]:
-        value = _parse_line(line)
-        if value is None or not keep(value):
-            break
-        length, count = length + len(line) + 1, count + 1
-    if length < len(data):
-        write_bytes(path, data[:length])
-    return count
-
-
 def remove_temporaries(directory: Path, is_target: Callable[[str], bool]) -> None:
     """Remove what killed writers left beside the files whose names `is_target` accepts."""
     for name in os.listdir(directory):
@@ -143,14 +114,6 @@ def _json_bytes(path: AnyPath, value: Any, indent: int | None = None) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         message = f"{path} cannot be written: its content is not plain JSON ({error})."
         raise BluraxError(message) from error
-
-
-def _parse_line(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _drop_half_line(file: io.FileIO) -> int:

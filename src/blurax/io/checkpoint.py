@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,38 +59,46 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    directory: str | os.PathLike[str], like: Any
+    directory: str | os.PathLike[str],
+    like: Any,
+    takes: Callable[[int, dict[str, Any]], bool] | None = None,
 ) -> tuple[int, Any, dict[str, Any]] | None:
     """Restore the newest valid checkpoint, with a warning for each newer one that is damaged.
 
     Args:
         like: the state that a new run would start with, or its `jax.eval_shape`: what is restored
             has its structure, shapes and dtypes, and what is static comes from it.
+        takes: says of a valid checkpoint's step and meta dict whether it will do; one that will
+            not is passed over. None takes all.
 
     Returns:
-        The step, the state and the meta dict; None if there is no checkpoint at all.
+        The step, the state and the meta dict; None if there is no checkpoint to take.
 
     Raises:
-        BluraxError: if there are checkpoints but none is valid, or if the newest valid one is not
-            of the structure of `like`: a checkpoint of another configuration.
+        BluraxError: if there are damaged checkpoints and none to take, or if the one to take is
+            not of the structure of `like`: a checkpoint of another configuration.
     """
     failures: list[str] = []
     for step, path in _checkpoints(Path(directory)):
         try:
             header, tensors = sealed.read(path, sealed.Kind.CHECKPOINT)
             require(
-                header.get("step") == step and header.get("kinds", {}).keys() == tensors.keys(),
+                header.get("step") == step
+                and isinstance(header.get("meta"), dict)
+                and header.get("kinds", {}).keys() == tensors.keys(),
                 f"{path} is not the checkpoint of step {step} that it is called; remove it.",
             )
         except BluraxError as error:
             failures.append(str(error))
+            continue
+        if takes is not None and not takes(step, header["meta"]):
             continue
         for failure in failures:
             warnings.warn(f"Falling back to step {step}: {failure}", UserWarning, stacklevel=2)
         return step, _restore(header["kinds"], tensors, like, path), header["meta"]
     require(
         not failures,
-        f"No checkpoint in {os.fspath(directory)} is valid; remove them to start anew "
+        f"No checkpoint in {os.fspath(directory)} is valid; remove what is damaged to start anew "
         f"({'; '.join(failure.rstrip('.') for failure in failures)}).",
     )
     return None

@@ -1,4 +1,4 @@
-"""What a run writes down: lines, genomes, checkpoints; and what it drops when it is resumed."""
+"""What a run writes down: lines, genomes, checkpoints."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from jaxtyping import Array
 from blurax import io
 from blurax.engine import PoisonedJobError
 from blurax.errors import BluraxError
-from blurax.frozen import to_json
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import numbers_of_job
 from blurax.outer.protocol import MetaInfo
+from blurax.outer.repair import BEST, CHECKPOINTS, METRICS, meta
 
 
 def step_line(step: int, info: MetaInfo) -> dict[str, Any]:
@@ -41,15 +41,18 @@ def save(
     header: dict[str, Any],
 ) -> None:
     """Metrics first, the checkpoint last: what is behind a checkpoint is always complete."""
-    io.append_lines(directory / "metrics.jsonl", lines)
-    provenance = _provenance(config, header, step, float(state.best_score))
-    io.save_genome(directory / "best.safetensors", state.best, provenance)
-    io.save_checkpoint(directory / "checkpoints", step, state, to_json(config))
+    log = directory / METRICS
+    io.append_lines(log, lines)
+    io.save_genome(
+        directory / BEST, state.best, provenance(config, header, step, float(state.best_score))
+    )
+    io.save_checkpoint(directory / CHECKPOINTS, step, state, meta(config, log))
 
 
-def _provenance(
+def provenance(
     config: MetaTrain, header: dict[str, Any], step: int, score: float | None
 ) -> io.Provenance:
+    """Where a genome of this run comes from."""
     return io.Provenance(
         library_version=header["library_version"],
         created=header["created"],
@@ -59,12 +62,6 @@ def _provenance(
         score=score,
         config=header["config"],
     )
-
-
-def drop_lines(metrics: Path, step: int) -> None:
-    """Drop the lines beyond a checkpoint: they are computed again."""
-    if metrics.exists():
-        io.truncate_lines(metrics, lambda line: line["step"] <= step)
 
 
 @contextlib.contextmanager
@@ -82,8 +79,8 @@ def poison_kept(
         names = []
         for n, genome in enumerate(numbers_of_job(error.job, config.space)):
             names.append(f"poisoned-{error.job.id}-{n}.safetensors")
-            provenance = _provenance(config, header, step, None)
-            io.save_genome(directory / names[-1], genome, provenance)
+            where = provenance(config, header, step, None)
+            io.save_genome(directory / names[-1], genome, where)
         raise BluraxError(
             f"{error} The run stops after meta-step {step} and can be resumed; the genomes that "
             f"the job was about are kept in {directory}: {', '.join(names)}."

@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from blurax.errors import BluraxError, require
+from blurax.outer.repair import BEST
+
+NO_RUN = "it holds no run, or one before its first validation."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +54,10 @@ def read_metrics(directory: Path) -> Metrics:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
+        lost = (directory / BEST).exists()
         raise BluraxError(
-            f"{directory} has no metrics.jsonl: it holds no run, or one before its first "
-            "validation."
+            f"{directory} has no metrics.jsonl: "
+            + ("it is lost; resume the run to compute it again." if lost else NO_RUN)
         ) from error
     except OSError as error:
         raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -66,14 +70,27 @@ def _line(path: Path, number: int, text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         line = None
     if not (isinstance(line, dict) and ("loss" in line or "accuracy" in line)):
-        raise BluraxError(f"{path} is damaged in line {number + 1}; resume the run to mend it.")
+        raise BluraxError(_damaged(path, number))
     return line
+
+
+def _damaged(path: Path, number: int) -> str:
+    return f"{path} is damaged in line {number + 1}; resume the run to compute it again from there."
+
+
+def _check_order(path: Path, lines: list[dict[str, Any]]) -> None:
+    """Each meta-step once and in order; a validation is of the meta-step before it."""
+    step = 0
+    for number, line in enumerate(lines):
+        step += "loss" in line
+        require(line.get("step") == step, _damaged(path, number))
 
 
 def _collect(path: Path, lines: list[dict[str, Any]]) -> Metrics:
     steps = [line for line in lines if "loss" in line]
     validations = [line for line in lines if "accuracy" in line]
     require(len(steps) > 0, f"{path} holds no meta-step yet.")
+    _check_order(path, lines)
     try:
         loss = np.array([line["loss"] for line in steps], float)
         accuracy = np.array([line["accuracy"] for line in validations], float)

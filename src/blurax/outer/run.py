@@ -6,16 +6,18 @@ A run directory holds
     checkpoints/     the newest two states
     best.safetensors the genome with the best validation score so far
     poisoned-*       the genomes of a job that failed wherever it was tried, if there was one
+    .blurax-lock     while a process writes: its id, and the lock that keeps others off
 
 Everything random comes from the seed and the number of the meta-step, and everything written
-belongs to a checkpoint: lines beyond the newest one are dropped and computed again.
+belongs to a checkpoint: lines beyond the newest one are dropped and computed again, and so is
+whatever is missing before it (`repair`).
 """
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,30 @@ from blurax.genome import Genome
 from blurax.outer import journal
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores, cut, joined
+from blurax.outer.journal import provenance
 from blurax.outer.lost import LOST, is_lost, lost_words
+from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
+from blurax.outer.repair import CONFIG, Log, config_of, is_under_way, mend_best, read_log, restore
 from blurax.outer.space import Space
+
+__all__ = [
+    "CONFIG",
+    "RUN",
+    "Progress",
+    "Result",
+    "RunState",
+    "Watch",
+    "advance",
+    "is_under_way",
+    "members",
+    "read_config",
+    "start",
+    "start_unless_under_way",
+]
+
+RUN = "run"
+"""What a directory of ours holds, for the sentence to a second writer."""
 
 
 class RunState(eqx.Module):
@@ -55,26 +78,6 @@ class RunState(eqx.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
-    """What a run tells whoever watches it."""
-
-    step: int
-    meta_steps: int
-    loss: float
-    """The lowest loss among the members at this step."""
-    score: float
-    """The best validation accuracy so far, -1 before the first."""
-    idle: int
-    """Members without any gradient at this step: their networks are dead, and stay so."""
-    members: int
-    validated: bool
-    """Whether this step ended with a validation and a checkpoint."""
-
-
-Watch = Callable[[Progress], None]
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
     """What a run found."""
 
@@ -87,24 +90,48 @@ class Result:
 def start(config: MetaTrain, directory: Path) -> None:
     """Make a new run directory; `advance` does the work.
 
+    A configuration for which nothing has been computed yet is replaced: that of a start that
+    failed, say.
+
     Raises:
-        BluraxError: if the directory already holds a run, or the configuration cannot be run: an
-            unknown task, say. Nothing is written then.
+        BluraxError: if the directory already holds a run, another process writes into it, or the
+            configuration cannot be run: an unknown task, say. Nothing is written then.
     """
     config.trainer(config.last_stage)
     config.validation()
+    with io.writing(directory, RUN):
+        require(
+            not is_under_way(directory),
+            f"{directory} already holds a run; resume it, or name another directory.",
+        )
+        io.write_json(
+            directory / CONFIG,
+            {
+                "library_version": importlib.metadata.version("blurax"),
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "config": to_json(config),
+            },
+        )
+
+
+def start_unless_under_way(config: MetaTrain, directory: Path, remedy: str) -> None:
+    """Make a new run directory, or find that it holds this very run, to go on with.
+
+    Args:
+        remedy: what the user can do about a run of another configuration.
+
+    Raises:
+        BluraxError: if it holds a run of another configuration, or `start` refuses.
+    """
+    if not is_under_way(directory):
+        with contextlib.suppress(BluraxError):  # what cannot be read is replaced
+            if read_config(directory)[0] == config:
+                return
+        start(config, directory)
+        return
     require(
-        not (directory / "config.json").exists(),
-        f"{directory} already holds a run; resume it, or name another directory.",
-    )
-    directory.mkdir(parents=True, exist_ok=True)
-    io.write_json(
-        directory / "config.json",
-        {
-            "library_version": importlib.metadata.version("blurax"),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "config": to_json(config),
-        },
+        read_config(directory)[0] == config,
+        f"{directory} holds a run of another configuration; {remedy}.",
     )
 
 
@@ -114,13 +141,27 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
     Raises:
         BluraxError: if the directory holds no run, or one that this version cannot read.
     """
-    path = directory / "config.json"
+    path = directory / CONFIG
     require(path.is_file(), f"{directory} holds no run: there is no config.json in it.")
     try:
         header = json.loads(path.read_text("utf-8"))
-        return from_json(MetaTrain, header["config"]), header
+        found = from_json(MetaTrain, header["config"])
+        _check_header(path, found, header)
+        return found, header
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise BluraxError(f"{path} is not the configuration of a run.") from error
+
+
+def _check_header(path: Path, config: MetaTrain, header: dict[str, Any]) -> None:
+    """Refuse now what genomes cannot say of themselves, not when the first one is saved."""
+    for name in ("library_version", "created"):
+        require(name in header, f"{path} lacks {name}, which every run has; put it back.")
+        value = header[name]
+        require(isinstance(value, str), f"{path} has {name} {value!r}; it takes a text.")
+    try:
+        provenance(config, header, 0, None)
+    except BluraxError as error:
+        raise BluraxError(f"{path} is damaged: {error}") from error
 
 
 def advance(
@@ -136,18 +177,29 @@ def advance(
         evaluator: the engine that does the work; another one changes no result.
 
     Raises:
-        BluraxError: if the directory holds no run, none of its checkpoints can be read, all
-            members diverge and go on diverging (then the last good state is kept), the engine has
-            no workers, or a job fails wherever it is tried (then its genomes are kept).
+        BluraxError: if the directory holds no run, another process writes into it, none of its
+            checkpoints can be read, all members diverge and go on diverging (then the last good
+            state is kept), the engine has no workers, or a job fails wherever it is tried (then
+            its genomes are kept).
     """
+    read_config(directory)  # before a lock makes the directory
+    with io.writing(directory, RUN):
+        return _advance(directory, watch, evaluator)
+
+
+def _advance(directory: Path, watch: Watch, evaluator: Evaluator) -> Result:
     config, header = read_config(directory)
     key = jax.random.key(config.seed)
     trainer = config.trainer(0, evaluator)
     validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))
-    state, first = _restore(directory, trainer, config, key)
+    log = read_log(directory, config)
+    state, first = _restore(directory, trainer, config, key, log)
+    log.cut(first)
+    if first > 0:
+        where = provenance(config, header, first, float(state.best_score))
+        mend_best(directory, state.best, where)
     if config.curriculum.stage(first) > 0:
         trainer = config.trainer(config.curriculum.stage(first), evaluator)
-    journal.drop_lines(directory / "metrics.jsonl", first)
     lines: list[dict[str, Any]] = []
     for step in range(first, config.meta_steps):
         if config.patience is not None and int(state.stale) >= config.patience:
@@ -165,7 +217,7 @@ def advance(
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             journal.save(directory, step + 1, state, lines, config, header)
             lines = []
-        watch(_progress(step + 1, config, state, info, due))
+        watch(progress(step + 1, config.meta_steps, float(state.best_score), info, due))
         if int(state.lost) >= LOST:
             diverged = bool(np.all(info.diverged))
             raise BluraxError(lost_words(directory, config, step, int(state.lost), diverged))
@@ -183,21 +235,6 @@ def members(directory: Path) -> Genome:
     state, step = _restore(directory, trainer, config, jax.random.key(config.seed))
     require(step > 0, f"{directory} has no checkpoint yet.")
     return trainer.genomes(state.trainer)
-
-
-def _progress(
-    step: int, config: MetaTrain, state: RunState, info: MetaInfo, validated: bool
-) -> Progress:
-    norms = np.ones(1) if info.gradient_norm is None else np.asarray(info.gradient_norm)
-    return Progress(
-        step,
-        config.meta_steps,
-        float(np.nanmin(np.append(info.loss, np.inf))),
-        float(state.best_score),
-        idle=int(np.sum(norms == 0)),
-        members=len(info.loss),
-        validated=validated,
-    )
 
 
 def _first_state(trainer: MetaTrainer, space: Space, key: PRNGKeyArray) -> RunState:
@@ -248,16 +285,20 @@ def _validate(
 
 
 def _restore(
-    directory: Path, trainer: MetaTrainer, config: MetaTrain, key: PRNGKeyArray
+    directory: Path,
+    trainer: MetaTrainer,
+    config: MetaTrain,
+    key: PRNGKeyArray,
+    log: Log | None = None,
 ) -> tuple[RunState, int]:
-    """The newest checkpoint, or the start, and the number of meta-steps behind it."""
+    """The newest checkpoint that a log covers, or the start, and the meta-steps behind it."""
     like = _first_state(trainer, config.space, key)
-    found = io.load_checkpoint(directory / "checkpoints", like)
+    found = restore(directory, like, log)
     if found is None:
         return like, 0
     step, state, meta = found
     require(
-        from_json(MetaTrain, meta) == config,
+        config_of(meta) == config,
         f"{directory} holds checkpoints of another configuration than its config.json.",
     )
     return state, step

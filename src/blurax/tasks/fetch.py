@@ -17,6 +17,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from blurax import io
 from blurax.errors import BluraxError, require
 from blurax.tasks.formats import REMEDY
 from blurax.tasks.sources import File
@@ -26,6 +27,9 @@ VARIABLE = "BLURAX_DATA"
 
 TIMEOUT = 30.0
 """Seconds without an answer after which a download is given up."""
+
+WAIT = 3600.0
+"""Seconds to wait for another process that downloads the same data set."""
 
 
 def data_folder() -> Path | None:
@@ -99,9 +103,15 @@ def download(file: File, set_name: str) -> Path:
     """The file in the cache, downloaded if it is not there yet.
 
     Raises:
-        BluraxError: if there is no network, or what arrives is not the published file.
+        BluraxError: if there is no network, what arrives is not the published file, or another
+            process downloads into the folder for an hour.
     """
     folder = cache_folder() / set_name
+    with io.writing(folder, "cache", WAIT):  # jobs that need a file wait for who fetches it
+        return _downloaded(file, set_name, folder)
+
+
+def _downloaded(file: File, set_name: str, folder: Path) -> Path:
     pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
     try:
         with _Bar(file) as bar:

@@ -1,15 +1,18 @@
 """One figure, from nothing or from where it was, to its findings."""
 
+import contextlib
 import dataclasses
-import shutil
 from pathlib import Path
 
-from blurax import findings
+from blurax import findings, io
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import GENOMES, Say, Work
 from blurax.findings import Findings
+from blurax.outer import run
 
 RESULT = "findings.json"
+FIGURE = "figure"
+"""What a directory of ours holds, for the sentence to a second writer."""
 
 
 def make(
@@ -25,13 +28,14 @@ def make(
         The findings, and the folder they were written to.
 
     Raises:
-        BluraxError: if the folder holds the figure of another version or other settings, or data
-            are missing.
+        BluraxError: if the folder holds the figure of another version or other settings, another
+            process makes it, or data are missing.
     """
     work = _work(figure, budget, directory, say)
-    work.begin()
-    found = figure.measure(work.setting, work)
-    findings.write(work.directory / RESULT, found)
+    with io.writing(work.directory, FIGURE):
+        work.begin()
+        found = figure.measure(work.setting, work)
+        findings.write(work.directory / RESULT, found)
     return found, work.directory
 
 
@@ -43,11 +47,21 @@ def forget(figure: Figure, budget: Budget, directory: Path, spare: frozenset[str
 
     Returns:
         The names of all genomes of the figure.
+
+    Raises:
+        BluraxError: if another process writes into one of them; then nothing is removed.
     """
     work = _work(figure, budget, directory, lambda text: None)
-    shutil.rmtree(work.directory, ignore_errors=True)
-    for name in set(work.trainings) - spare:
-        shutil.rmtree(work.home / GENOMES / name, ignore_errors=True)
+    genomes = [work.home / GENOMES / name for name in sorted(set(work.trainings) - spare)]
+    with contextlib.ExitStack() as held:
+        held.enter_context(io.writing(work.directory, FIGURE))
+        for directory in genomes:
+            held.enter_context(io.writing(directory, run.RUN))
+        for directory in (work.directory, *genomes):  # all or, if one is written to, none
+            io.clear(directory)
+    for directory in (work.directory, *genomes):
+        with contextlib.suppress(OSError):  # gone already, or begun anew by another process
+            directory.rmdir()
     return set(work.trainings)
 
 

@@ -72,18 +72,15 @@ class Work:
         """The directory of a finished run: found, continued or begun.
 
         Raises:
-            BluraxError: if there is a run of this name with another configuration.
+            BluraxError: if there is a run of this name with another configuration, or another
+                process trains it.
         """
         directory, config = self.home / GENOMES / name, self.trainings[name]
         if name in self.finished:
             return directory
-        if (directory / "config.json").exists():
-            require(
-                run.read_config(directory)[0] == config,
-                f"{directory} holds a run of another configuration; --redo begins it anew.",
-            )
-        else:
-            run.start(config, directory)
+        new = not run.is_under_way(directory)
+        run.start_unless_under_way(config, directory, "--redo begins it anew")
+        if new:
             self.say(f"meta-training {name}")
 
         def watch(step: run.Progress) -> None:

@@ -1,0 +1,1 @@
+"""Attacks on blurax, a module each; `python benchmarks/faults.py` runs them."""

@@ -1,0 +1,115 @@
+"""Sizes: what no machine can hold or finish is refused in seconds, and leaves nothing behind.
+
+Every process has its address space bounded, so that what is not refused fails, and harms nothing.
+"""
+
+import dataclasses
+import random
+import sys
+from collections.abc import Iterator
+
+from faults.outcome import Case, Outcome
+from faults.process import MEMORY, begin, blurax, wait
+from faults.scene import Scene
+
+SECTION = "sizes"
+SECONDS = 60.0
+"""Most of it is the import of JAX under load."""
+
+META = ("meta-train", "--tasks", "xor", "--hidden", "4", "--directory", "out")
+COMPARE = ("compare", "--tasks", "iris", "--nets", "3", "--baselines", "sgd", "--directory", "out")
+TRAIN = ("train", "default", "--task", "xor", "--hidden", "4", "--directory", "out")
+ESTIMATOR = """
+import sys
+import numpy as np
+from blurax import BluraxError, BlurClassifier
+x = np.random.default_rng(0).normal(size=(60, 4))
+try:
+    BlurClassifier(**{%s}).fit(x, (x[:, 0] > 0).astype(int))
+except BluraxError as error:
+    print(error, file=sys.stderr)
+    raise SystemExit(2)
+"""
+MANY = (10**6, 10**9, 10**20)
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """One command, or one fit, with a number that is too large."""
+
+    attack: str
+    what: str
+    command: tuple[str, ...]
+
+
+def _options(base: tuple[str, ...], name: str, values: tuple[object, ...]) -> Iterator[Size]:
+    for value in values:
+        words = (*base, f"--{name}", str(value))
+        yield Size(f"{base[0]} --{name}", f"{name} {value}", tuple(blurax(*words)))
+
+
+def _fit(argument: str, value: object) -> Size:
+    code = ESTIMATOR % f"{argument!r}: {value}"
+    return Size(f"fit {argument}", f"{argument}={value}", (sys.executable, "-c", code))
+
+
+SIZES = (
+    *_options(META, "episode.batch", (10**7, 10**12)),
+    *_options(META, "hidden", ("100000-100000", str(10**12))),
+    *_options(META, "population", MANY),
+    *_options(META, "episode.steps", (10**9, 10**20)),
+    *_options(META, "lessons", (10**9, 10**20)),
+    *_options((*META, "--share", "1"), "lessons", (10**9,)),
+    *_options(META, "meta-steps", (10**20,)),
+    *_options(META, "seed", (-1, 2**32, 10**20)),
+    *_options((*META, "--method", "cma-es"), "population", MANY),
+    *_options(COMPARE, "seeds", MANY),
+    *_options(COMPARE, "batch", (10**7, 10**12)),
+    *_options(COMPARE, "steps", (10**9, 10**20)),
+    *_options(COMPARE, "nets", ("100000-100000",)),
+    *_options(COMPARE, "seed", (-1, 2**32, 10**20)),
+    *_options(TRAIN, "seeds", MANY),
+    *_options(TRAIN, "steps", (10**9, 10**20)),
+    *_options(TRAIN, "hidden", ("100000-100000",)),
+    *_options(TRAIN, "batch", (10**7, 10**12)),
+    *_options(("demo", "--directory", "out"), "seeds", MANY),
+    _fit("steps", 10**12),
+    _fit("steps", 10**20),
+    _fit("hidden_layer_sizes", (10**6, 10**6)),
+    _fit("batch_size", 10**12),
+    _fit("random_state", -1),
+    _fit("random_state", 2**32),
+    _fit("random_state", 10**20),
+)
+"""A new size is a line here."""
+
+SMOKE = (
+    "population 1000000000",
+    "episode.batch 10000000",
+    "seed 4294967296",
+    "steps=1000000000000",
+)
+
+
+def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
+    """Each command in an empty folder, in which nothing may be left."""
+    seen: set[str] = set()
+    for size in SIZES:
+        if not scene.wants(size.attack):
+            continue
+        if smoke and (size.what not in SMOKE or size.what in seen):
+            continue
+        seen.add(size.what)
+        folder = scene.fresh()
+        process = begin(list(size.command), scene.folder, MEMORY, cwd=folder)
+        ended = wait(process, SECONDS)
+        outcome, said = ended.outcome()
+        if "helptext" in ended.err:  # tyro's word for a command that does not exist like this
+            raise RuntimeError(f"{size.command} is no command: {ended.err}")
+        left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+        if outcome is Outcome.HELD:
+            outcome, said = Outcome.LOSS, f"went through: {said}"
+        elif outcome is Outcome.REFUSED and left:
+            outcome, said = Outcome.LEFT, f"{', '.join(left[:5])}; {said}"
+        yield Case(SECTION, size.attack, size.what, outcome, said)
+        scene.drop(folder)

@@ -1,0 +1,225 @@
+"""Tampering: each file of a directory damaged in each way, then read, listed and resumed.
+
+What may come of it: the end has the bits of the undisturbed one, or a sentence says what is wrong
+and no other file has lost anything.
+"""
+
+import dataclasses
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from faults.mutations import READERS
+from faults.outcome import Case, Outcome
+from faults.process import Worker
+from faults.scene import Scene
+from faults.victims import VICTIMS, differing, files, save_genome
+
+SECTION = "tampering"
+PICTURE = "run.png"
+HALFWAY = 24
+"""The meta-step after which a run is interrupted; its checkpoint is written."""
+
+
+def _rewritten(change: Callable[[bytes, random.Random], bytes]) -> Callable:
+    return lambda path, chance: path.write_bytes(change(path.read_bytes(), chance))
+
+
+def _lines(change: Callable[[list[bytes], int], None]) -> Callable:
+    def changed(data: bytes, chance: random.Random) -> bytes:
+        lines = data.splitlines(keepends=True)
+        if lines:
+            change(lines, chance.randrange(len(lines)))
+        return b"".join(lines)
+
+    return _rewritten(changed)
+
+
+def _one_bit(data: bytes, chance: random.Random) -> bytes:
+    found = bytearray(data)
+    if found:
+        found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
+    return bytes(found)
+
+
+def _directory(path: Path, chance: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+WAYS: dict[str, Callable[[Path, random.Random], object]] = {
+    "deleted": lambda path, chance: path.unlink(),
+    "emptied": _rewritten(lambda data, chance: b""),
+    "cut in half": _rewritten(lambda data, chance: data[: len(data) // 2]),
+    "one bit flipped": _rewritten(_one_bit),
+    "a line removed": _lines(lambda lines, place: lines.pop(place)),
+    "a line doubled": _lines(lambda lines, place: lines.insert(place, lines[place])),
+    "junk appended": _rewritten(lambda data, chance: data + chance.randbytes(50)),
+    "made a directory": _directory,
+}
+"""A new way to tamper is a line here."""
+
+Words = tuple[object, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A directory that is tampered with."""
+
+    victim: str
+    make: Callable[[Scene], Path]
+    """The directory as it is before; it is copied."""
+    inputs: tuple[str, ...]
+    """Files that nothing can make again: as they are, they decide."""
+    looks: Callable[[Path], tuple[Words, ...]] = lambda directory: ()
+    """What reads it and may change nothing."""
+    smoke: tuple[str, ...] = ()
+    """The files that a few attacks are made on."""
+
+
+def _halfway(scene: Scene) -> Path:
+    """A run that was interrupted, so that there is something left to compute."""
+    directory, ticks = scene.started(RUN), 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == HALFWAY + 2:
+            raise InterruptedError
+
+    try:
+        VICTIMS[RUN].advance(directory, tick)
+    except InterruptedError:
+        return directory
+    raise RuntimeError("the run was not interrupted")
+
+
+def _run_looks(directory: Path) -> tuple[Words, ...]:
+    page = directory.parent / "page.html"
+    return ("report", directory, "--no-inside", "--html", page), ("runs", directory.parent)
+
+
+RUN = "run random-search"
+TARGETS = {
+    "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks, ("metrics.jsonl",)),
+    "run, finished": Target(
+        RUN, lambda scene: scene.finished(RUN), ("config.json",), _run_looks, ("best.safetensors",)
+    ),
+    "comparison": Target(
+        "compare",
+        lambda scene: scene.finished("compare"),
+        ("plan.json", "genomes/exact.safetensors"),
+        smoke=("cells/0-0-sgd.json",),
+    ),
+    "figure": Target(
+        "figure",
+        lambda scene: scene.finished("figure"),
+        ("setting.json", "config.json"),
+    ),
+}
+
+
+def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
+    """Each file of each directory, each way; a few of each where a few will do."""
+    with Worker(scene.folder, seconds=180.0) as worker:
+        for name, target in TARGETS.items():
+            if not scene.wants(name) or (smoke and not target.smoke):
+                continue
+            original = target.make(scene)
+            for file in target.smoke if smoke else sorted(files(original)):
+                for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
+                    yield from _one(scene, worker, name, original, file, way, chance)
+        yield from _exports(scene, worker, chance, smoke)
+        yield from _data(scene, worker, chance, smoke)
+
+
+def _one(
+    scene: Scene,
+    worker: Worker,
+    name: str,
+    original: Path,
+    file: str,
+    way: str,
+    chance: random.Random,
+) -> Iterator[Case]:
+    """One file of a copy of a directory, tampered with in one way; then looked at and resumed."""
+    target, folder = TARGETS[name], scene.fresh()
+    directory = folder / "it"
+    shutil.copytree(original, directory)
+    WAYS[way](directory / file, chance)
+    before = files(directory)
+    for words in target.looks(directory):
+        outcome, said = worker.attempt("cli", *words).outcome()
+        if wrong := differing(_not_drawn(files(directory)), _not_drawn(before)):
+            outcome, said = Outcome.LOSS, f"looking changed {wrong}"
+        yield Case(SECTION, f"{name}: {words[0]}", f"{file} {way}", outcome, said)
+    ended = worker.attempt("cli", *VICTIMS[target.victim].command(directory))
+    outcome, said = ended.outcome()
+    wanted, found = files(scene.finished(target.victim)), files(directory)
+    if outcome is Outcome.HELD:
+        # What decides and was changed is another directory's; all that was computed must be there.
+        kept = {n: data for n, data in wanted.items() if not (n == file and _decides(target, n))}
+        wrong = sorted(n for n, data in kept.items() if found.get(n) != data)
+        if wrong:
+            outcome, said = Outcome.LOSS, f"differs: {', '.join(wrong)}; said {said!r}"
+    elif outcome is Outcome.REFUSED:
+        lost = sorted(n for n, data in before.items() if n != file and not _covers(found, n, data))
+        if lost:
+            outcome, said = Outcome.LOSS, f"refused, but lost {', '.join(lost)}; said {said!r}"
+    yield Case(SECTION, f"{name}: resume", f"{file} {way}", outcome, said)
+    scene.drop(folder)
+
+
+def _not_drawn(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Without the picture of a run, which is drawn whenever one looks."""
+    return {name: data for name, data in found.items() if name != PICTURE}
+
+
+def _decides(target: Target, file: str) -> bool:
+    return file in target.inputs or Path(file).name in target.inputs
+
+
+def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
+    """Whether a file is there with what it held; a log may have grown."""
+    now = found.get(name, b"")
+    return now == before or (name.endswith(".jsonl") and now.startswith(before))
+
+
+def _exports(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
+    """A genome file beside its exported reader: all eight ways, several bits."""
+    folder = scene.fresh()
+    path = folder / "exact.safetensors"
+    save_genome(path)
+    whole = path.read_bytes()
+    right = {reader: worker.attempt(reader, path).out for reader in READERS}
+    for way in [*WAYS, *["one bit flipped"] * (5 if smoke else 200)]:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        path.write_bytes(whole)
+        WAYS[way](path, chance)
+        for reader in READERS:
+            ended = worker.attempt(reader, path)
+            outcome, said = ended.outcome()
+            if outcome is Outcome.HELD and ended.out != right[reader]:
+                outcome, said = Outcome.LOSS, "a damaged genome was taken for a whole one"
+            yield Case(SECTION, f"genome file: {reader}", way, outcome, said)
+
+
+def _data(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
+    """The cache of downloads: a file that is not the published one is never used."""
+    from faults.mutations import MNIST
+    from faults.mutations import TARGETS as KINDS
+
+    target = KINDS["idx"]
+    for way in chance.sample(sorted(WAYS), 3) if smoke else WAYS:
+        folder = scene.fresh()
+        path = target.make(scene, folder)
+        lines = f"0 {'0' * 64} 0 {path.relative_to(folder).as_posix()}\n"
+        (folder / "MANIFEST.txt").write_text(lines, "utf-8")
+        WAYS[way](path, chance)
+        outcome, said = worker.attempt("task", MNIST, BLURAX_DATA=str(folder)).outcome()
+        if outcome is Outcome.HELD:
+            outcome, said = Outcome.LOSS, "a file that differs from the MANIFEST was used"
+        yield Case(SECTION, "data folder", f"{path.name} {way}", outcome, said)
+        scene.drop(folder)

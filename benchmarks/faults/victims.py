@@ -1,0 +1,174 @@
+"""What is attacked: small runs, comparisons, figures and demos, each a directory that resumes."""
+
+import dataclasses
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from blurax import genome as genomes
+from blurax import io
+from blurax.baselines import Schedule, Tuning
+from blurax.experiments import compare, demo
+from blurax.experiments.compare_plan import Plan
+from blurax.experiments.figures import FIGURES, Budget, make
+from blurax.experiments.figures.work import GENOMES
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.outer.curriculum import Curriculum
+from blurax.outer.methods import Method
+from blurax.outer.objective import Objective, When
+from blurax.spec import Activation, Rule
+from blurax.tasks import EpisodeSpec
+
+STEPS = 40
+LONG = 240
+"""Meta-steps of a run that is killed twenty times."""
+FIGURE = "8"
+"""Meta-trains and measures, in seconds."""
+LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
+PROVENANCE = io.Provenance("0.1.0", "2026-01-31", 0, ("iris",), 0, None, {})
+
+Tick = Callable[[], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Victim:
+    """Something that works in a directory, can be killed, and goes on."""
+
+    start: Callable[[Path], None]
+    advance: Callable[[Path, Tick], object]
+    """To its end, with a tick for each bit of progress."""
+    command: Callable[[Path], tuple[object, ...]]
+    """What to type to take it on."""
+
+
+def config_of(method: Method, meta_steps: int = STEPS) -> MetaTrain:
+    """A run of some seconds, with two stages and a checkpoint every fourth meta-step."""
+    return MetaTrain(
+        tasks=("xor",),
+        hidden=("4",),
+        method=method,
+        episode=EpisodeSpec(4, 16, 16, held_out=64),
+        curriculum=Curriculum(add=4, every=meta_steps // 2),
+        objective=Objective(when=When.MEAN),
+        window=2,
+        population=4,
+        meta_steps=meta_steps,
+        validate_every=4,
+        validation_episodes=1,
+    )
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Every file below a directory by its name."""
+    found = sorted(p for p in directory.rglob("*") if p.is_file())
+    return {str(p.relative_to(directory)): p.read_bytes() for p in found}
+
+
+def differing(found: dict[str, bytes], wanted: dict[str, bytes]) -> str:
+    """The names of files that are not as they should be."""
+    return ", ".join(sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n)))
+
+
+def save_genome(path: Path) -> None:
+    """The genome that comparisons compare: back-propagation."""
+    io.save_genome(path, genomes.backprop(Rule.backprop(), 0.3), PROVENANCE)
+
+
+def run_of(method: Method, meta_steps: int = STEPS) -> Victim:
+    """Meta-training by one method."""
+    return Victim(
+        lambda directory: run.start(config_of(method, meta_steps), directory),
+        lambda directory, tick: run.advance(directory, lambda progress: tick()),
+        lambda directory: ("meta-train", "--resume", directory),
+    )
+
+
+def _start_comparison(directory: Path) -> None:
+    path = directory.parent / "exact.safetensors"
+    save_genome(path)
+    plan = Plan(
+        tasks=("iris",),
+        nets=("3", "0"),
+        genomes=compare.named((path,))[0],
+        baselines=("sgd", "fa"),
+        budgets=(2, 4),
+        seeds=2,
+        batch=8,
+        tuning=LITTLE,
+    )
+    compare.start(plan, (path,), directory)
+
+
+def _start_figure(directory: Path) -> None:
+    """The runs of a figure: they carry the date of their start, which a copy keeps."""
+    figure = FIGURES[FIGURE]
+    for name, config in figure.trainings(figure.settings[Budget.SMOKE]).items():
+        run.start(config, directory / Budget.SMOKE / GENOMES / name)
+
+
+def _figure(directory: Path, tick: Tick) -> None:
+    make(FIGURES[FIGURE], Budget.SMOKE, directory, lambda text: tick())
+
+
+def short_demo() -> MetaTrain:
+    """The demo's meta-training, but for its length."""
+    return dataclasses.replace(demo.CONFIG, meta_steps=60, validate_every=10)
+
+
+def shorten_demo() -> None:
+    """From here on the demo has 60 meta-steps, and episodes of 5 and 20 steps."""
+    demo.CONFIG = short_demo()
+    demo.measure = functools.partial(demo.measure, long_steps=20, budgets=(5,))
+
+
+def _start_demo(directory: Path) -> None:
+    run.start(short_demo(), directory)
+
+
+def _demo(directory: Path, tick: Tick) -> None:
+    shorten_demo()
+    result = run.advance(directory, lambda progress: tick())
+    measured = demo.measure(result.genome, result.score, seeds=2, say=lambda text: tick())
+    demo.write(directory, measured)
+
+
+VICTIMS = {
+    **{f"run {method.value}": run_of(method) for method in Method},
+    **{f"long run {method.value}": run_of(method, LONG) for method in Method},
+    "compare": Victim(
+        _start_comparison,
+        lambda directory, tick: compare.advance(directory, lambda progress: tick()),
+        lambda directory: ("compare", "--resume", directory),
+    ),
+    "figure": Victim(
+        _start_figure,
+        _figure,
+        lambda d: ("figure", FIGURE, "--budget", "smoke", "--directory", d),
+    ),
+    "demo": Victim(
+        _start_demo,
+        _demo,
+        lambda directory: ("demo", "--directory", directory, "--seeds", 2),
+    ),
+}
+"""What has a directory, by name. A rule of one's own joins as soon as `improve` writes one."""
+
+
+def own_rule_resumes() -> bool:
+    """Whether `improve` takes a directory."""
+    from blurax.baselines.own_rule import improve
+
+    return "directory" in inspect.signature(improve).parameters
+
+
+def main() -> None:
+    """`python -m faults.victims NAME DIRECTORY`: a line on standard output for each tick."""
+    name, directory = sys.argv[1], Path(sys.argv[2])
+    VICTIMS[name].advance(directory, lambda: print("tick", flush=True))
+
+
+if __name__ == "__main__":
+    main()
