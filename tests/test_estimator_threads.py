@@ -24,7 +24,7 @@ class Gate:
 
     def __call__(self, *given):
         self.reached.set()
-        assert self.opened.wait(60)
+        assert self.opened.wait(300)
         return self.then(*given) if self.then else None
 
 
@@ -41,7 +41,7 @@ def test_a_second_thread_that_fits_is_refused_and_the_first_ends_as_alone(kind, 
     with monkeypatch.context() as patch:
         patch.setattr(model, "_report", gate)
         first = pool.submit(model.fit, *SETS[0])
-        assert gate.reached.wait(60)
+        assert gate.reached.wait(300)
         for call in (model.fit, model.partial_fit):
             with pytest.raises(BluraxError, match=r"fitted in another thread; fit one for each"):
                 call(*SETS[1])
@@ -60,7 +60,7 @@ def test_a_prediction_waits_for_the_fit_of_another_thread(kind, pool, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(model, "_report", gate)
         fit = pool.submit(model.fit, *SETS[1])
-        assert gate.reached.wait(60)
+        assert gate.reached.wait(300)
         asked = pool.submit(model.predict, SETS[0][0])
         assert not threading.Event().wait(0.2)
         assert not asked.done()
@@ -75,7 +75,7 @@ def test_a_fit_waits_for_the_predictions_of_other_threads(pool, monkeypatch):
     before, gate = model.predict_proba(SETS[0][0]), Gate(model._answers)
     monkeypatch.setattr(model, "_answers", gate)
     asked = pool.submit(model.predict_proba, SETS[0][0])
-    assert gate.reached.wait(60)
+    assert gate.reached.wait(300)
     fit = pool.submit(model.fit, *SETS[1])
     assert not threading.Event().wait(0.2)
     assert not fit.done()

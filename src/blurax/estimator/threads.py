@@ -65,7 +65,7 @@ def asking(estimator: Any) -> Iterator[None]:
     me = threading.get_ident()
     with _changed:
         use = _uses.setdefault(estimator, _Use())
-        _changed.wait_for(lambda: use.fitting in (None, me))
+        _changed.wait_for(lambda: use.asking[me] > 0 or use.fitting in (None, me))
         use.asking[me] += 1
     try:
         yield
