@@ -2,13 +2,12 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from blurax import zoo
+from blurax import io, zoo
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.genome import Genome
@@ -102,8 +101,8 @@ def meta_train(
     Raises:
         BluraxError: if the directory holds a run of another configuration.
     """
-    directory = Path(directory)
-    if (directory / "config.json").exists():
+    directory = io.as_path(directory, "directory")
+    if io.exists(directory / "config.json"):
         require(
             run.read_config(directory)[0] == config,
             f"{directory} holds a run of another configuration; name another directory.",

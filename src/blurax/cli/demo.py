@@ -38,12 +38,12 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
         BluraxError: if the directory holds a run that is not the demo's.
     """
     require(seeds >= 2, f"--seeds is {seeds}; a spread takes at least 2.")
-    if (directory / "config.json").exists():
+    if io.exists(directory / "config.json"):
         is_demo = run.read_config(directory)[0] == experiment.CONFIG
         require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
         if redo:
             _forget(directory)
-    if not (directory / "config.json").exists():
+    if not io.exists(directory / "config.json"):
         run.start(experiment.CONFIG, directory)
     console.print(
         "1. A learning rule is learned from random numbers, on handwritten digits.\n"

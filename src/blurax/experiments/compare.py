@@ -7,7 +7,6 @@ interrupted anywhere goes on to the same bits.
 
 import dataclasses
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,7 +104,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
     for _, task, network in _places(plan):
         for genome in learned:
             network.check(suited(genome, task).rule)
-    if (directory / PLAN).exists():
+    if io.exists(directory / PLAN):
         require(
             read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
@@ -176,7 +175,7 @@ class _Work:
         cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
         path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
-        if not path.exists():
+        if not io.exists(path):
 
             def say(text: str) -> None:
                 self.watch(Progress(done, cells, where, text))
@@ -241,6 +240,6 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
-        return from_json(kind, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, BluraxError) as error:
+        return from_json(kind, io.read_json(path))
+    except BluraxError as error:
         raise BluraxError(message) from error

@@ -7,12 +7,17 @@ one runs no code, and every damage ends in a `BluraxError` of one sentence.
 from blurax.io.atomic import append_lines, truncate_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
+from blurax.io.paths import as_path, exists, make_directory, read_json
 
 __all__ = [
     "Provenance",
     "append_lines",
+    "as_path",
+    "exists",
     "load_checkpoint",
     "load_genome",
+    "make_directory",
+    "read_json",
     "save_checkpoint",
     "save_genome",
     "truncate_lines",

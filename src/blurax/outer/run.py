@@ -14,7 +14,6 @@ belongs to a checkpoint: lines beyond the newest one are dropped and computed ag
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,10 +93,10 @@ def start(config: MetaTrain, directory: Path) -> None:
     config.trainer(config.last_stage)
     config.validation()
     require(
-        not (directory / "config.json").exists(),
+        not io.exists(directory / "config.json"),
         f"{directory} already holds a run; resume it, or name another directory.",
     )
-    directory.mkdir(parents=True, exist_ok=True)
+    io.make_directory(directory)
     io.write_json(
         directory / "config.json",
         {
@@ -115,12 +114,13 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
         BluraxError: if the directory holds no run, or one that this version cannot read.
     """
     path = directory / "config.json"
-    require(path.is_file(), f"{directory} holds no run: there is no config.json in it.")
+    require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
     try:
-        header = json.loads(path.read_text("utf-8"))
-        return from_json(MetaTrain, header["config"]), header
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        header = io.read_json(path)
+        values = header["config"]
+    except (BluraxError, KeyError, TypeError) as error:
         raise BluraxError(f"{path} is not the configuration of a run.") from error
+    return from_json(MetaTrain, values), header
 
 
 def advance(

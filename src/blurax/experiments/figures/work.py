@@ -55,12 +55,12 @@ class Work:
         path = self.directory / SETTING
         runs = {name: to_json(config) for name, config in self.trainings.items()}
         wanted = {"version": version(), "setting": to_json(self.setting), "trainings": runs}
-        if not path.exists():
+        if not io.exists(path):
             io.write_json(path, wanted)
             return
         try:
-            same = json.loads(path.read_text("utf-8")) == json.loads(json.dumps(wanted))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            same = io.read_json(path) == json.loads(json.dumps(wanted))
+        except BluraxError:
             same = False
         require(
             same,
@@ -77,7 +77,7 @@ class Work:
         directory, config = self.home / GENOMES / name, self.trainings[name]
         if name in self.finished:
             return directory
-        if (directory / "config.json").exists():
+        if io.exists(directory / "config.json"):
             require(
                 run.read_config(directory)[0] == config,
                 f"{directory} holds a run of another configuration; --redo begins it anew.",
@@ -105,7 +105,7 @@ class Work:
             BluraxError: if the file that keeps them is damaged.
         """
         path = self.directory / CELLS / f"{name}.npz"
-        if not path.exists():
+        if not io.exists(path):
             self.say(name)
             buffer = memory.BytesIO()
             np.savez_compressed(buffer, allow_pickle=False, **compute())
