@@ -51,7 +51,8 @@ class RayEngine:
             undo.callback(self._end_cluster)
             with _sigterm_kept():
                 _connect(options, self.folder)
-            keep_token_private()
+            if self.folder is not None:  # the token of another cluster is not ours to change
+                keep_token_private()
             _check_on_cpu()
             kept = SETTINGS if options.address is not None else SETTINGS + CACHE
             settings = {name: getattr(jax.config, name) for name in kept}
