@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +102,7 @@ def meta_train(
         BluraxError: if the directory holds a run of another configuration, or another process
             writes into it.
     """
-    directory = Path(directory)
+    directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
         run.start_unless_under_way(config, directory, "name another directory")
         result = run.advance(directory, watch, evaluator)

@@ -73,6 +73,13 @@ def from_json(kind: type, values: Any, where: str = "") -> Any:
         BluraxError: for an unknown field, a missing one or a value it does not take.
     """
     where = where or kind.__name__
+    try:
+        return _built(kind, values, where)
+    except (OverflowError, RecursionError) as error:
+        raise BluraxError(f"{where} holds a number too large, or is nested too deep.") from error
+
+
+def _built(kind: type, values: Any, where: str) -> Any:
     require(isinstance(values, dict), f"{where} is {values!r}; it takes an object with fields.")
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     late = {field.name for field in dataclasses.fields(kind) if _ABSENT in field.metadata}

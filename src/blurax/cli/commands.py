@@ -84,6 +84,14 @@ def _outcome(args: list[str]) -> int:
         with streams.writing():
             print(f"blurax: {message(str(error))}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Of a file or folder that the user named: whatever asked, the system has refused.
+        refusal = f"{error.filename} cannot be used: {error.strerror or type(error).__name__}."
+        with streams.writing():
+            print(f"blurax: {message(refusal)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as end:  # tyro's, after it has printed

@@ -7,7 +7,6 @@ interrupted anywhere goes on to the same bits.
 
 import dataclasses
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,7 +108,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
         for genome in learned:
             network.check(suited(genome, task).rule)
     with io.writing(directory, COMPARISON):
-        begun = (directory / PLAN).exists()
+        begun = io.exists(directory / PLAN)
         require(
             not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
@@ -191,7 +190,7 @@ class _Work:
         cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
         path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
-        if not path.exists():
+        if not io.exists(path):
 
             def say(text: str) -> None:
                 self.watch(Progress(done, cells, where, text))
@@ -271,6 +270,6 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
-        return from_json(kind, json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return from_json(kind, io.read_json(path))
+    except BluraxError as error:
         raise BluraxError(message) from error

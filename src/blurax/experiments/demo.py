@@ -1,7 +1,6 @@
 """The demo: learn a rule on handwritten digits, then see what it can teach that it never met."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,6 +151,7 @@ def read(directory: Path) -> DemoResult:
     """
     path = directory / RESULT
     try:
-        return from_json(DemoResult, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = io.read_json(path)
+    except BluraxError as error:
         raise BluraxError(f"{path} is not the result of a demo.") from error
+    return from_json(DemoResult, values)

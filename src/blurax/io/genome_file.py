@@ -16,6 +16,7 @@ from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.io import sealed
 from blurax.io.atomic import write_bytes
+from blurax.io.paths import as_path
 from blurax.spec import Rule
 
 _LIMIT = 16 * 2**20
@@ -75,7 +76,7 @@ def save_genome(path: str | os.PathLike[str], genome: Genome, provenance: Proven
         BluraxError: if the genome is not such a one, or if the file cannot be written.
     """
     tensors = {name: np.asarray(leaf) for name, leaf in genomes.leaves(genome).items()}
-    _check_tensors(tensors, genome.rule, f"The genome for {os.fspath(path)}")
+    _check_tensors(tensors, genome.rule, f"The genome for {as_path(path)}")
     content = {"rule": to_json(genome.rule), "provenance": to_json(provenance)}
     write_bytes(path, sealed.seal(sealed.Kind.GENOME, content, tensors))
 

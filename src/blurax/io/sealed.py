@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from blurax.errors import BluraxError, require
+from blurax.io.paths import as_path, refusals
 
 VERSION = 1
 """The version of the format that this library writes, and the only one it reads."""
@@ -56,8 +56,8 @@ def read(
         BluraxError: if the file is missing, too large, cut off, damaged, of another kind or from
             a newer library.
     """
-    file = Path(path)
-    try:
+    file = as_path(path)
+    with refusals(path, "read"):
         require(file.exists(), f"There is no file {path}; check the path.")
         require(file.is_file(), f"{path} is not a file; give the path of a {kind} file.")
         size = file.stat().st_size
@@ -66,8 +66,6 @@ def read(
             f"{path} has {size} bytes, but a {kind} file has at most {limit}; check the path.",
         )
         data = file.read_bytes()
-    except OSError as error:
-        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
     return unseal(data, kind, str(path))
 
 

@@ -17,7 +17,6 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any
 
@@ -142,14 +141,15 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
         BluraxError: if the directory holds no run, or one that this version cannot read.
     """
     path = directory / CONFIG
-    require(path.is_file(), f"{directory} holds no run: there is no config.json in it.")
+    require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
     try:
-        header = json.loads(path.read_text("utf-8"))
-        found = from_json(MetaTrain, header["config"])
-        _check_header(path, found, header)
-        return found, header
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        header = io.read_json(path)
+        values = header["config"]
+    except (BluraxError, KeyError, TypeError) as error:
         raise BluraxError(f"{path} is not the configuration of a run.") from error
+    found = from_json(MetaTrain, values)
+    _check_header(path, found, header)
+    return found, header
 
 
 def _check_header(path: Path, config: MetaTrain, header: dict[str, Any]) -> None:
