@@ -129,7 +129,7 @@ def from_csv(
 
 def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
     """The task of a CSV file; errors as of `from_csv`."""
-    path = Path(options.path).expanduser()
+    path = Path(os.path.expanduser(options.path))  # ~ of nobody stays, and is no file
     table = csv_file.read(path, options.label, options.header)
     label = options.label or table.columns[-1]
     require(
