@@ -33,13 +33,15 @@ def data(tmp_path, monkeypatch):
     return folder
 
 
-def point_at(monkeypatch, name: str, base: str, md5s: dict[str, str] | None = None) -> None:
+def point_at(monkeypatch, name: str, base: str, served: dict[str, bytes] | None = None) -> None:
     """Let a data set be downloaded from elsewhere, or be another one."""
     old = SOURCES[name]
-    files = tuple(
-        File(f.name, base + f.name, (md5s or {}).get(f.name, f.md5), f.megabytes) for f in old.files
-    )
-    fields = {**vars(old), "files": files}
+    files = [File(f.name, base + f.name, f.md5, f.megabytes) for f in old.files]
+    for number, file in enumerate(files if served else ()):
+        data = served[file.name]
+        md5 = hashlib.md5(data).hexdigest()
+        files[number] = File(file.name, file.url, md5, len(data) / 1e6)
+    fields = {**vars(old), "files": tuple(files)}
     new = sources.Source(**fields)
     monkeypatch.setitem(SOURCES, name, new)
     from blurax.tasks.registry import _image
@@ -231,8 +233,9 @@ def server(tmp_path, monkeypatch, data):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{running.server_address[1]}/"
-        md5s = {p.name: hashlib.md5(p.read_bytes()).hexdigest() for p in folder.iterdir()}
-        point_at(monkeypatch, "mnist", base, md5s)
+        served = {p.name: p.read_bytes() for p in folder.iterdir()}
+        md5s = {name: hashlib.md5(data).hexdigest() for name, data in served.items()}
+        point_at(monkeypatch, "mnist", base, served)
         yield folder, base, md5s
         running.shutdown()
 

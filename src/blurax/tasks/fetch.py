@@ -10,7 +10,6 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pooch
 import requests
@@ -18,14 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from blurax.errors import BluraxError, require
-from blurax.tasks.formats import REMEDY
+from blurax.tasks.formats import REMEDY, reading
 from blurax.tasks.sources import File
+from blurax.tasks.transfer import TIMEOUT, Transfer
 
 VARIABLE = "BLURAX_DATA"
 """The environment variable that names the user's data folder."""
 
-TIMEOUT = 30.0
-"""Seconds without an answer after which a download is given up."""
+_LARGEST_MANIFEST = 2**24
+"""Bytes: a hundred thousand files."""
 
 
 def data_folder() -> Path | None:
@@ -38,7 +38,7 @@ def data_folder() -> Path | None:
     if not named:
         return None
     require(
-        Path(named).is_dir(),
+        os.path.isdir(named),  # without an error, whatever it is called
         f"{VARIABLE} is {named!r}, which is no folder; unset it or name one that exists.",
     )
     return Path(named)
@@ -72,7 +72,7 @@ def check(path: Path, root: Path, known: File | None) -> None:
         kind, wanted, by = "md5", known.md5, f"the published {known.name} has"
     else:
         return
-    with open(path, "rb") as file:
+    with reading(f"{path} cannot be read"), open(path, "rb") as file:
         found = hashlib.file_digest(file, kind).hexdigest()
     require(
         found == wanted,
@@ -82,11 +82,19 @@ def check(path: Path, root: Path, known: File | None) -> None:
 
 
 def _manifest(root: Path) -> dict[str, str]:
-    """The sha256 of each file listed in a folder's MANIFEST.txt."""
+    """The sha256 of each file listed in a folder's MANIFEST.txt, which is in UTF-8.
+
+    Raises:
+        BluraxError: if it cannot be read.
+    """
     path = root / "MANIFEST.txt"
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
-    fields = [line.split(maxsplit=3) for line in path.read_text().splitlines() if line.strip()]
+    with reading(f"{path} is no list of files in UTF-8"):
+        size = path.stat().st_size
+        require(size <= _LARGEST_MANIFEST, f"{path} has {size:,} bytes: it is no list of files.")
+        lines = path.read_text("utf-8").splitlines()
+    fields = [line.split(maxsplit=3) for line in lines if line.strip()]
     bad = [number for number, line in enumerate(fields, 1) if len(line) != 4]
     require(
         not bad,
@@ -99,17 +107,19 @@ def download(file: File, set_name: str) -> Path:
     """The file in the cache, downloaded if it is not there yet.
 
     Raises:
-        BluraxError: if there is no network, or what arrives is not the published file.
+        BluraxError: if there is no network, or what arrives is not the published file, more than
+            twice as much, or slower than `transfer.SLOWEST`.
     """
     folder = cache_folder() / set_name
     pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
     try:
         with _Bar(file) as bar:
-            drawn: Any = bar  # pooch takes any such bar, though its annotation says bool
-            downloader: Any = pooch.HTTPDownloader(progressbar=drawn, timeout=TIMEOUT)
+            downloader = Transfer(file.megabytes * 1e6, bar.update)
             found = pooch.retrieve(
                 file.url, f"md5:{file.md5}", file.name, folder, downloader=downloader
             )
+    except BluraxError as error:
+        raise BluraxError(f"{file.name} of {set_name} is not at hand: {error}") from error
     except requests.RequestException as error:
         raise BluraxError(
             f"{file.name} of {set_name} is not at hand and cannot be downloaded from {file.url} "
@@ -139,10 +149,9 @@ def _reason(error: requests.RequestException) -> str:
 
 
 class _Bar:
-    """A progress bar on standard error, in the form pooch wants: total, update, reset, close."""
+    """A progress bar on standard error."""
 
     def __init__(self, file: File) -> None:
-        self.total = 0
         self._bar = Progress(
             TextColumn("downloading {task.description}"),
             BarColumn(),
@@ -167,11 +176,4 @@ class _Bar:
     def update(self, size: int) -> None:
         """So many more bytes."""
         self._bar.start()  # not for a file that is in the cache already
-        self._bar.update(self._task, advance=size, total=self.total or None)
-
-    def reset(self) -> None:
-        """From the start; pooch does so before it fills the bar."""
-        self._bar.reset(self._task)
-
-    def close(self) -> None:
-        """Nothing: leaving the context ends the bar."""
+        self._bar.update(self._task, advance=size)
