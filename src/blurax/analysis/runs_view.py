@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from blurax.analysis.plain import message
 from blurax.errors import BluraxError
 from blurax.io import load_genome
 from blurax.outer.metrics import read_metrics
@@ -47,9 +48,9 @@ def summary(directory: Path) -> RunSummary:
     """One run; one that cannot be read says why in the place of its score's name."""
     try:
         config, _ = read_config(directory)
-        tasks, what = ", ".join(config.tasks), score_name(config.tasks)
+        tasks, what = message(", ".join(config.tasks)), score_name(config.tasks)
     except BluraxError as error:
-        return RunSummary(directory, "-", "-", 0, 0, None, str(error))
+        return RunSummary(directory, "-", "-", 0, 0, None, message(str(error)))
     try:
         validated = read_metrics(directory).validated
         score = load_genome(directory / "best.safetensors")[1].score

@@ -17,15 +17,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import UInt8
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, cut, require
 
 REMEDY = "remove it and get a good copy (blurax downloads one where it can)"
 """What to do about a bad file."""
 LARGEST = 2**30
 """Bytes that one array, or one member of an archive, may unpack to: twice the images of EMNIST."""
 
-_SHOWN = 200
-"""Characters shown of a parser's complaint, which may quote the file."""
 _CIFAR_SIDE = 32
 _CIFAR_RECORD = 1 + 3 * _CIFAR_SIDE**2
 _CIFAR_BATCH = 10_000
@@ -50,8 +48,7 @@ def reading(what: str) -> Iterator[None]:
     except Exception as error:
         system = error.strerror if isinstance(error, OSError) else None
         words = system or str(error) or type(error).__name__
-        cut = words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
-        raise BluraxError(f"{what} ({cut}); {REMEDY}.") from error
+        raise BluraxError(f"{what} ({cut(words)}); {REMEDY}.") from error
 
 
 def read_idx(file: io.BufferedIOBase, where: str, dimensions: int) -> UInt8[np.ndarray, "..."]:
@@ -130,14 +127,27 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
             f"{path} has no array {', '.join(name[:-4] for name in missing)}; it takes "
             f"{', '.join(names)}.",
         )
-        # The array is made for the shape that its header says, but only as much of it is touched
-        # as there are bytes, of which there are no more than `LARGEST`.
         return {
-            name: np.lib.format.read_array(
-                io.BytesIO(read_member(archive, f"{name}.npy", str(path))), allow_pickle=False
-            )
+            name: _npy(read_member(archive, f"{name}.npy", str(path)), f"{path}: {name}")
             for name in names
         }
+
+
+def _npy(data: bytes, where: str) -> np.ndarray:
+    """The array in a file of NumPy's, which is as long as its header says before it is made."""
+    file = io.BytesIO(data)
+    headers = {(1, 0): np.lib.format.read_array_header_1_0}
+    headers[2, 0] = np.lib.format.read_array_header_2_0
+    version = np.lib.format.read_magic(file)
+    require(version in headers, f"{where} is an array of version {version}; {REMEDY}.")
+    shape, _, dtype = headers[version](file)
+    found, promised = len(data) - file.tell(), math.prod(shape) * dtype.itemsize
+    require(
+        found == promised or dtype.hasobject,  # which are refused for what they are
+        f"{where} holds {found} bytes where its header says {promised}; {REMEDY}.",
+    )
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_cifar_binary(
