@@ -145,6 +145,8 @@ def _reason(error: requests.RequestException) -> str:
         return f"no answer within {TIMEOUT:.0f} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "it comes packed, which was not asked for"
     return "no connection"
 
 

@@ -32,7 +32,7 @@ class Transfer:
 
     def __init__(self, size: float, advance: Callable[[int], object]) -> None:
         self._most, self._advance = int(MOST * size), advance
-        self._seconds = START + size / SLOWEST
+        self.seconds = START + size / SLOWEST
         self._stop = threading.Event()
         self._error: Exception | None = None
 
@@ -47,12 +47,12 @@ class Transfer:
         work = threading.Thread(target=self._kept, args=(url, output_file), daemon=True)
         work.start()
         try:
-            work.join(self._seconds)
+            work.join(self.seconds)
         finally:
             self._stop.set()  # for a thread that is left behind: it writes nothing more
         if work.is_alive():
             raise BluraxError(
-                f"{url} has not sent the file within {self._seconds:.0f} s, which is slower than "
+                f"{url} has not sent the file within {self.seconds:.0f} s, which is slower than "
                 f"{SLOWEST / 1000:.0f} kB a second; try again later."
             )
         if self._error is not None:
