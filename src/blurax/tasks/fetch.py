@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pooch
 import requests
@@ -114,7 +115,8 @@ def download(file: File, set_name: str) -> Path:
     pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
     try:
         with _Bar(file) as bar:
-            downloader = Transfer(file.megabytes * 1e6, bar.update)
+            # Pooch calls it as it should be called, though its annotation has other names.
+            downloader: Any = Transfer(file.megabytes * 1e6, bar.update)
             found = pooch.retrieve(
                 file.url, f"md5:{file.md5}", file.name, folder, downloader=downloader
             )
