@@ -100,6 +100,8 @@ def _rows(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
         raise BluraxError(f"{path} is no CSV file in UTF-8: {error}.") from error
     except csv.Error as error:
         raise BluraxError(f"{path}, line {line}: this is no CSV file in UTF-8: {error}.") from error
+    except BluraxError:
+        raise
     except ValueError as error:
         raise BluraxError(f"{str(path)!r} is no path: {error}.") from error
 

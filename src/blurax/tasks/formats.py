@@ -9,6 +9,7 @@ import gzip
 import io
 import math
 import os
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ REMEDY = "remove it and get a good copy (blurax downloads one where it can)"
 LARGEST = 2**30
 """Bytes that one array, or one member of an archive, may unpack to: twice the images of EMNIST."""
 
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_PIECE = 2**12
+"""Bytes of a member that are read at once; packed as tightly as can be they are 80 MB."""
 _CIFAR_SIDE = 32
 _CIFAR_RECORD = 1 + 3 * _CIFAR_SIDE**2
 _CIFAR_BATCH = 10_000
@@ -241,19 +245,22 @@ def read_member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
     """One member of a zip archive, its checksum tested.
 
     Raises:
-        BluraxError: if there is none, or it is damaged, encrypted, packed by a rare method or
+        BluraxError: if there is none, or it is damaged, encrypted, packed by a strange method or
             larger than `LARGEST`.
     """
     what = f"{where} holds no readable {name}"
     with reading(what):
         member = archive.getinfo(name)
-        # Of the other methods zipfile unpacks a whole block at once, however large that becomes.
-        usual = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         require(not member.flag_bits & 1, f"{what}: it is encrypted; {REMEDY}.")
-        require(usual, f"{what}: it is packed by method {member.compress_type}; {REMEDY}.")
+        known = member.compress_type in _METHODS
+        require(known, f"{what}: it is packed by method {member.compress_type}; {REMEDY}.")
         require(
             member.file_size <= LARGEST,
             f"{what}: it has {member.file_size:,} bytes, more than any data set here; {REMEDY}.",
         )
+        whole = io.BytesIO()
         with archive.open(member) as file:
-            return file.read(member.file_size + 1)  # to its end, where the checksum is tested
+            # Piece by piece: of bzip2 and LZMA zipfile unpacks all that it has read at once. And
+            # to the end, where the checksum is tested.
+            shutil.copyfileobj(file, whole, _PIECE)
+        return whole.getvalue()
