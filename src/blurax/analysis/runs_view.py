@@ -48,7 +48,7 @@ def summary(directory: Path) -> RunSummary:
     """One run; one that cannot be read says why in the place of its score's name."""
     try:
         config, _ = read_config(directory)
-        tasks, what = ", ".join(config.tasks), score_name(config.tasks)
+        tasks, what = message(", ".join(config.tasks)), score_name(config.tasks)
     except BluraxError as error:
         return RunSummary(directory, "-", "-", 0, 0, None, message(str(error)))
     try:

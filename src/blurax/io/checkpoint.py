@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, some
 from blurax.io import sealed
 from blurax.io.atomic import remove_temporaries, write_bytes
 from blurax.io.paths import as_path, refusals
@@ -167,7 +167,7 @@ def _restore(kinds: dict[str, str], tensors: sealed.Tensors, like: Any, path: Pa
     strange, missing = sorted(set(tensors) - set(leaves)), sorted(set(leaves) - set(tensors))
     require(
         not strange and not missing,
-        f"{other}: it has {_some(strange)} too many and {_some(missing)} too few; resume with the "
+        f"{other}: it has {some(strange)} too many and {some(missing)} too few; resume with the "
         "configuration that it was written with.",
     )
     restored = []
@@ -196,7 +196,3 @@ def _decode(stored: np.ndarray, kind: str, like: Any) -> Any:
                 array = array.view(like.dtype).reshape(stored.shape[:-1])
             return array if isinstance(like, np.ndarray) else jnp.array(array)
     return None
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3] + ["..."] * (len(names) > 3)) or "nothing"

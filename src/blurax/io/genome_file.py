@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blurax import genome as genomes
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, some
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.io import sealed
@@ -117,10 +117,8 @@ def _check_tensors(tensors: sealed.Tensors, rule: Rule, where: str) -> Genome:
     like = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), genomes.template(rule))
     expected = genomes.leaves(like)
     strange, missing = sorted(set(tensors) - set(expected)), sorted(set(expected) - set(tensors))
-    require(not missing, f"{where} lacks the tensor {', '.join(missing)}; make it anew.")
-    require(
-        not strange, f"{where} has the tensor {', '.join(strange)} without a use; make it anew."
-    )
+    require(not missing, f"{where} lacks the tensor {some(missing)}; make it anew.")
+    require(not strange, f"{where} has the tensor {some(strange)} without a use; make it anew.")
     for name, leaf in expected.items():
         tensor = tensors[name]
         require(

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, cut, require
 from blurax.io.paths import as_path, refusals
 
 VERSION = 1
@@ -92,7 +92,7 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
     digest = header.pop("sha256", None)
     require(text == canonical and digest == _digest(header, tensors), damaged)
     found = header.get("kind")
-    require(found == kind, f"{where} is a {found} file; give the path of a {kind} file.")
+    require(found == kind, f"{where} is a {cut(str(found))} file; give the path of a {kind} file.")
     return header, tensors
 
 
