@@ -136,9 +136,9 @@ def test_two_runs_of_one_seed_are_alike_and_of_another_are_not(undisturbed, tmp_
     assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != metrics
 
 
-def test_a_directory_is_never_started_twice(started):
+def test_a_directory_is_never_started_twice(undisturbed):
     with pytest.raises(BluraxError, match="already holds a run"):
-        run.start(CONFIG, started)
+        run.start(CONFIG, undisturbed)
 
 
 @pytest.mark.parametrize(

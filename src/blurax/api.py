@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import zoo
+from blurax.bounds import check_seed
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.genome import Genome
@@ -62,13 +63,16 @@ def learn(
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)
-    whole = isinstance(key, int) and not isinstance(key, bool)
     is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    require(
-        is_key or (isinstance(key, int) and whole and key >= 0),
-        f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
-    )
-    keys = jax.random.key(key) if isinstance(key, int) else key
+    if isinstance(key, int) and not isinstance(key, bool):
+        check_seed("key", key)
+        keys = jax.random.key(key)
+    else:
+        require(
+            is_key,
+            f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
+        )
+        keys = key
     check_task(task, spec, split)
     return Lesson(*teach(genome, network, task, keys, spec, split))
 
@@ -103,7 +107,7 @@ def meta_train(
         BluraxError: if the directory holds a run of another configuration.
     """
     directory = Path(directory)
-    if (directory / "config.json").exists():
+    if run.has_begun(directory):
         require(
             run.read_config(directory)[0] == config,
             f"{directory} holds a run of another configuration; name another directory.",

@@ -6,6 +6,7 @@ import types
 import typing
 from typing import Any
 
+from blurax.bounds import shown
 from blurax.errors import BluraxError, require
 
 _ABSENT = "absent"
@@ -24,7 +25,9 @@ def check_types(spec: Any) -> None:
     """
     for field in dataclasses.fields(spec):
         value, name = getattr(spec, field.name), f"{type(spec).__name__}.{field.name}"
-        require(_fits(value, field.type), f"{name} is {value!r}; it takes {_takes(field.type)}.")
+        if not _fits(value, field.type):
+            got = shown(value) if type(value) is int else repr(value)
+            raise BluraxError(f"{name} is {got}; it takes {_takes(field.type)}.")
         if dataclasses.is_dataclass(value):
             check_types(value)
 

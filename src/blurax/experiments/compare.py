@@ -17,13 +17,13 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.baselines import Record, record_baseline, record_genome
+from blurax.baselines import Record, check_followed, record_baseline, record_genome
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_plan import GenomeFile, Plan, version
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
-from blurax.tasks import Task, get
+from blurax.tasks import Split, Task, get
 from blurax.teach import network_for, parse_hidden, suited
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
@@ -98,14 +98,16 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             needs.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings, or a task, a network
-            and a genome do not fit each other; nothing is written then.
+        BluraxError: if the directory holds a comparison with other settings of which something is
+            measured, a task, a network and a genome do not fit each other, or there is too little
+            memory; nothing is written then.
     """
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
             network.check(suited(genome, task).rule)
-    if (directory / PLAN).exists():
+        _check_memory(plan, task, network, learned)
+    if (directory / CELLS).exists():  # a plan of which nothing is measured holds nothing to lose
         require(
             read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
@@ -114,6 +116,17 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
     for file, path in zip(plan.genomes, genomes, strict=True):
         io.write_bytes(_genome_path(directory, file), path.read_bytes())
     io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
+
+
+def _check_memory(plan: Plan, task: Task, network: Network, genomes: tuple[Genome, ...]) -> None:
+    """Raise `BluraxError` if a cell would not fit in memory."""
+    where = {"stops": plan.budgets, "batch": plan.batch}
+    for genome in genomes:
+        check_followed(network, task, plan.seeds, split=Split.TEST, rule=genome.rule, **where)
+    if plan.baselines:
+        tuned = max(plan.tuning.seeds, plan.tuning.long_seeds)
+        check_followed(network, task, plan.seeds, split=Split.TEST, **where)
+        check_followed(network, task, tuned, split=Split.VALIDATE, **where)
 
 
 def read_plan(directory: Path) -> Plan:

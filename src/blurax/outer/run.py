@@ -34,6 +34,7 @@ from blurax.outer import journal
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores, cut, joined
 from blurax.outer.lost import LOST, is_lost, lost_words
+from blurax.outer.needs import check_memory
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.spec import Rule
 
@@ -89,12 +90,13 @@ def start(config: MetaTrain, directory: Path) -> None:
 
     Raises:
         BluraxError: if the directory already holds a run, or the configuration cannot be run: an
-            unknown task, say. Nothing is written then.
+            unknown task, say, or too little memory. Nothing is written then.
     """
+    check_memory(config)
     config.trainer(config.last_stage)
     config.validation()
     require(
-        not (directory / "config.json").exists(),
+        not has_begun(directory),
         f"{directory} already holds a run; resume it, or name another directory.",
     )
     directory.mkdir(parents=True, exist_ok=True)
@@ -106,6 +108,12 @@ def start(config: MetaTrain, directory: Path) -> None:
             "config": to_json(config),
         },
     )
+
+
+def has_begun(directory: Path) -> bool:
+    """Whether a run has left anything there but its configuration, which a start may replace."""
+    found = (directory / "checkpoints", directory / "metrics.jsonl", directory / "best.safetensors")
+    return any(path.exists() for path in found)
 
 
 def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
@@ -136,11 +144,13 @@ def advance(
         evaluator: the engine that does the work; another one changes no result.
 
     Raises:
-        BluraxError: if the directory holds no run, none of its checkpoints can be read, all
+        BluraxError: if the directory holds no run, it would not fit in memory, none of its
+            checkpoints can be read, all
             members diverge and go on diverging (then the last good state is kept), the engine has
             no workers, or a job fails wherever it is tried (then its genomes are kept).
     """
     config, header = read_config(directory)
+    check_memory(config)
     key = jax.random.key(config.seed)
     trainer = config.trainer(0, evaluator)
     validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))
