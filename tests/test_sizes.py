@@ -1,5 +1,6 @@
 """Sizes that cannot be had, and seeds out of range, are refused before anything is written."""
 
+import dataclasses
 import re
 
 import jax
