@@ -1,6 +1,6 @@
 """How much memory learning takes: estimates from sizes alone, before anything is allocated.
 
-They count what no program can do without. What XLA plans is one to three times as much, as it
+They count what a program can hardly do without. What XLA plans is 0.9 to 4 times as much, as it
 fuses (tests/test_footprint.py): what is refused would not have fitted.
 """
 
