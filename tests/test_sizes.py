@@ -158,6 +158,15 @@ def iris():
     return load_iris(return_X_y=True)
 
 
+@pytest.mark.parametrize("seed", [True, 1.5, "3", None, np.float64(2)])
+def test_what_is_no_whole_number_is_no_seed(seed):
+    with pytest.raises(
+        BluraxError, match=r"seed is .*; it takes a whole number from 0 to 4294967295"
+    ):
+        check_seed("seed", seed)
+    assert check_seed("seed", np.uint32(7)) == 7
+
+
 def test_every_seed_in_range_is_a_key_of_its_own():
     """Why the range ends where it does: the seeds beyond it are keys that others have."""
     data = [np.asarray(jax.random.key_data(jax.random.key(s))) for s in (0, 1, 2**31, 2**32 - 1)]

@@ -63,16 +63,10 @@ def learn(
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)
-    is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if isinstance(key, int) and not isinstance(key, bool):
-        check_seed("key", key)
-        keys = jax.random.key(key)
-    else:
-        require(
-            is_key,
-            f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
-        )
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         keys = key
+    else:
+        keys = jax.random.key(check_seed("key", key))
     check_task(task, spec, split)
     return Lesson(*teach(genome, network, task, keys, spec, split))
 

@@ -1,8 +1,9 @@
 """The range of counts and of seeds: one for each, everywhere."""
 
+import numbers
 from typing import Any
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 
 MOST = 2**31 - 1
 """The largest count: steps and examples are numbered in 32 bits."""
@@ -24,12 +25,18 @@ def check_counts(spec: Any, *names: str, least: int = 1) -> None:
             check_count(f"{type(spec).__name__}.{name}", value, least)
 
 
-def check_seed(name: str, value: int) -> None:
-    """Raise `BluraxError` for a seed that is not its own 32 bits: another would give the same."""
-    require(
-        0 <= value <= LAST_SEED,
-        f"{name} is {shown(value)}; it takes a whole number from 0 to {LAST_SEED}.",
-    )
+def check_seed(name: str, value: Any) -> int:
+    """A seed as an integer of Python.
+
+    Raises:
+        BluraxError: for what is no whole number, or not its own 32 bits: another would give the
+            same random numbers.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not 0 <= int(value) <= LAST_SEED:
+        got = shown(int(value)) if whole else repr(value)
+        raise BluraxError(f"{name} is {got}; it takes a whole number from 0 to {LAST_SEED}.")
+    return int(value)
 
 
 def shown(value: int) -> str:
