@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import io, zoo
+from blurax.bounds import check_seed
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.genome import Genome
@@ -61,13 +62,10 @@ def learn(
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)
-    whole = isinstance(key, int) and not isinstance(key, bool)
-    is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    require(
-        is_key or (isinstance(key, int) and whole and key >= 0),
-        f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
-    )
-    keys = jax.random.key(key) if isinstance(key, int) else key
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        keys = key
+    else:
+        keys = jax.random.key(check_seed("key", key))
     check_task(task, spec, split)
     return Lesson(*teach(genome, network, task, keys, spec, split))
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.average import followed
 from blurax.errors import require
+from blurax.fits import check_lessons
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo, nothing, predict_few, unroll
 from blurax.network import Network, NetworkState
@@ -17,6 +18,10 @@ from blurax.tasks import EpisodeSpec, Kind, Split, Task
 
 CHUNK = 100
 """Steps of one compiled unroll; a longer lesson repeats it, so that memory stays bounded."""
+
+
+DIGITS = 10
+"""Of a size: more are beyond every count, and Python refuses to read thousands of them."""
 
 
 class Curve(eqx.Module):
@@ -101,12 +106,13 @@ def teach(
         there are several keys.
 
     Raises:
-        BluraxError: if the network's first or last layer does not fit the task, or the genome
-            does not fit the network.
+        BluraxError: if the network's first or last layer does not fit the task, the genome does
+            not fit the network, or there is too little memory.
     """
     check_fit(network, task)
     genome = suited(genome, task)
     network.check(genome.rule)
+    check_lessons(network, genome.rule, task, spec, key.size, split, CHUNK)
     keys = key[None] if key.ndim == 0 else key
     states, curves = _newborn(network, genome, keys, spec.batch), []
     for first in range(0, spec.steps, CHUNK):
@@ -210,6 +216,10 @@ def parse_hidden(text: str) -> tuple[int, ...]:
     require(
         all(part.isdecimal() for part in parts),
         f"The hidden layers {text!r} are no sizes; write 32 or 256-128, say, or 0 for none.",
+    )
+    require(
+        all(len(part) <= DIGITS for part in parts),
+        f"The hidden layers {text[:40]!r} hold a size of more than {DIGITS} digits.",
     )
     sizes = tuple(int(part) for part in parts)
     require(

@@ -4,7 +4,7 @@ from blurax.baselines.alignment import Aligned, DirectFeedback, Feedback
 from blurax.baselines.catalogue import BASELINES, Baseline, baseline
 from blurax.baselines.compare import BUDGETS, Comparison, compare_optimiser, measure_genome
 from blurax.baselines.descent import Arrangement, Descent
-from blurax.baselines.learner import Learner, Schedule, Taught, follow
+from blurax.baselines.learner import Learner, Schedule, Taught, check_followed, follow
 from blurax.baselines.optimisers import OPTIMISERS, descend
 from blurax.baselines.own_rule import improve
 from blurax.baselines.record import Record, record_baseline, record_genome
@@ -30,6 +30,7 @@ __all__ = [
     "Tuning",
     "baseline",
     "check_budgets",
+    "check_followed",
     "compare_optimiser",
     "descend",
     "follow",

@@ -19,8 +19,10 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax import inner
 from blurax.errors import require
+from blurax.fits import check_lessons
 from blurax.genome import Genome
 from blurax.network import Network, NetworkState
+from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 from blurax.teach import Curve, check_fit, curve_point
 
@@ -143,6 +145,8 @@ def follow(
     check_fit(learner.network, task)
     rising = all(early < late for early, late in itertools.pairwise((0, *stops)))
     require(bool(stops) and rising, f"stops is {stops}; it takes growing numbers of steps >= 1.")
+    rule = learner.genome.rule if isinstance(learner, Taught) else None
+    check_followed(learner.network, task, len(keys), stops, split, batch=batch, rule=rule)
     spec = EpisodeSpec(steps=AT_ONCE, batch=batch)
     rates = jnp.asarray(rate, float)
     # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.
@@ -158,6 +162,29 @@ def follow(
             newest = support[0][:, min(AT_ONCE, last - start) - 1]
         points.append(_ask(learner, states, query, newest, task.kind))
     return jax.tree.map(lambda *each: jnp.stack(each, axis=-1), *points)
+
+
+def check_followed(
+    network: Network,
+    task: Task,
+    seeds: int,
+    stops: tuple[int, ...],
+    split: Split,
+    *,
+    batch: int,
+    rule: Rule | None = None,
+) -> None:
+    """Refuse what `follow` could not follow for lack of memory.
+
+    Args:
+        rule: of the genome that teaches; None for a learner without one.
+
+    Raises:
+        BluraxError: with an estimate, and the memory there is; for more examples in a lesson than
+            can be numbered.
+    """
+    spec = EpisodeSpec(steps=stops[-1], batch=batch)
+    check_lessons(network, rule or Rule.backprop(), task, spec, seeds, split, AT_ONCE)
 
 
 def rate_at(

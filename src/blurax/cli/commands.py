@@ -57,7 +57,9 @@ def dispatch(args: list[str]) -> None:
         call = parsed(word, args[1:])
         _check_backend()
         _use_compilation_cache()
-        with interruptible():
+        from blurax.memory import exhaustion_told
+
+        with interruptible(), exhaustion_told():
             call()
 
 

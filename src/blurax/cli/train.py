@@ -9,10 +9,11 @@ from rich.text import Text
 
 from blurax import io, teach, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
+from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.errors import require
-from blurax.tasks import EpisodeSpec, get
+from blurax.fits import check_lessons
+from blurax.tasks import EpisodeSpec, Split, get
 
 
 def train(
@@ -39,10 +40,12 @@ def train(
             the current folder for a genome of the zoo.
     """
     console, out = Terminal(), directory or genome.parent
-    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    check_count("--seeds", seeds)
+    check_seed("--seed", seed)
     learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = teach.network_for(data, teach.parse_hidden(hidden))
+    check_lessons(network, learned.rule, data, spec, seeds, Split.TEST, teach.CHUNK)
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
     with console.status(Text(title)):

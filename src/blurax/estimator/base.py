@@ -13,13 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from blurax.errors import BluraxError
 from blurax.estimator.checks import (
+    check_length,
+    check_memory,
     check_parameters,
     dense,
+    generator,
     refuse_too_large,
     sizes,
 )
@@ -123,15 +125,16 @@ class Blur(BaseEstimator):
     def _fit(self, examples: Examples) -> None:
         """Learn from an initial network on, or from the present one with `warm_start`."""
         check_parameters(self)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         examples, held = examples.counting(), None
         if self.early_stopping:
             classes = np.argmax(examples.y, axis=1) if self.classifies else None
             kept, apart = divide(examples.y, classes, self.validation_fraction, rng)
             examples, held = examples.at(kept), examples.at(apart)
+        total = self._total_steps(examples)
+        check_length(total)
         course = self._begin(examples, rng)
         best, stale, self.validation_curve_ = None, 0, []
-        total = self._total_steps(examples)
         for done in range(0, total, MEASURE_EVERY):
             end = min(done + MEASURE_EVERY, total)
             course.go_on(end - done)
@@ -174,7 +177,7 @@ class Blur(BaseEstimator):
         first = not hasattr(self, "_learning")
         examples = examples.counting()
         if first:
-            self._start(examples, check_random_state(self.random_state))
+            self._start(examples, generator(self.random_state))
         self._check_same(examples)
         self._meet(examples)
         recent = None if first else self._recent
@@ -186,6 +189,7 @@ class Blur(BaseEstimator):
 
     def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
         self.genome_ = self._genome_meant()
+        check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
         network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
@@ -222,6 +226,7 @@ class Blur(BaseEstimator):
 
     def _check_same(self, examples: Examples) -> None:
         """Raise `BluraxError` where the present network cannot go on with these examples."""
+        check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
         wanted = (examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1])
         if self._learning.network.sizes != wanted:
             raise BluraxError(

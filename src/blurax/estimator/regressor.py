@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 
 from blurax.estimator.base import Blur
-from blurax.estimator.checks import check_parameters, dense, weighed
+from blurax.estimator.checks import check_parameters, dense, generator, weighed
 from blurax.estimator.learning import Learning
 from blurax.estimator.rows import Examples
 from blurax.estimator.stops import FEWEST, MOST_OF_FEW, STOPS, parts, tried
@@ -145,7 +144,7 @@ class BlurRegressor(RegressorMixin, Blur):
             super()._fit(examples)
             return
         check_parameters(self)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         apart = parts(len(examples), rng)
         models: list[BlurRegressor] = [self._another() for _ in apart] if len(apart) > 1 else [self]
         courses, best = [], (np.inf, STOPS[0], None)

@@ -16,13 +16,13 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.baselines import Record, record_baseline, record_genome
+from blurax.baselines import Record, check_followed, record_baseline, record_genome
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_plan import GenomeFile, Plan, version
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
-from blurax.tasks import Task, get
+from blurax.tasks import Split, Task, get
 from blurax.teach import network_for, parse_hidden, suited
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
@@ -99,16 +99,18 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             needs; a copy that is lost or damaged is made again.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings, another process
-            writes into it, or a task, a network and a genome do not fit each other; nothing is
-            written then.
+        BluraxError: if the directory holds a comparison with other settings of which something is
+            measured, another process writes into it, a task, a network and a genome do not fit
+            each other, or there is too little memory; nothing is written then.
     """
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
             network.check(suited(genome, task).rule)
+        _check_memory(plan, task, network, learned)
     with io.writing(directory, COMPARISON):
-        begun = io.exists(directory / PLAN)
+        # A plan of which nothing is measured holds nothing to lose.
+        begun = io.exists(directory / CELLS)
         require(
             not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
@@ -119,6 +121,17 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
                 io.write_bytes(copy, data)
         if not begun:
             io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
+
+
+def _check_memory(plan: Plan, task: Task, network: Network, genomes: tuple[Genome, ...]) -> None:
+    """Raise `BluraxError` if a cell would not fit in memory."""
+    where = {"stops": plan.budgets, "batch": plan.batch}
+    for genome in genomes:
+        check_followed(network, task, plan.seeds, split=Split.TEST, rule=genome.rule, **where)
+    if plan.baselines:
+        tuned = max(plan.tuning.seeds, plan.tuning.long_seeds)
+        check_followed(network, task, plan.seeds, split=Split.TEST, **where)
+        check_followed(network, task, tuned, split=Split.VALIDATE, **where)
 
 
 def read_plan(directory: Path) -> Plan:

@@ -10,7 +10,9 @@ import numpy as np
 
 from blurax import io, teach
 from blurax.baselines import BUDGETS, Comparison, compare_optimiser, measure_genome
+from blurax.bounds import check_count
 from blurax.errors import BluraxError
+from blurax.fits import check_lessons
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.outer.recipes import get_recipe
@@ -114,6 +116,16 @@ def measure(
         return DemoResult(validation, tuple(arenas), LONG_ARENA, long_run.result())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
+
+
+def check_memory(seeds: int) -> None:
+    """Raise `BluraxError` if the lessons of so many seeds would not fit in memory."""
+    check_count("--seeds", seeds)
+    spec = EpisodeSpec(steps=BUDGETS[-1])
+    for arena in (*ARENAS, LONG_ARENA):
+        task = get(arena.task)
+        network = teach.network_for(task, teach.parse_hidden(arena.hidden))
+        check_lessons(network, CONFIG.rule, task, spec, seeds, Split.TEST, teach.CHUNK)
 
 
 def _compare(

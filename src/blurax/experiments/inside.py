@@ -8,10 +8,11 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax import findings
 from blurax.errors import require
-from blurax.experiments.ablation import ablate
+from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.work import version
 from blurax.findings import Chart, Fact, Findings, curve
+from blurax.fits import check_lessons
 from blurax.genome import Genome
 from blurax.inner import predict, predict_few, step
 from blurax.network import Network, NetworkState
@@ -38,15 +39,10 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     has not yet spent the test.
 
     Raises:
-        BluraxError: if genome, network and task do not fit, or the genome has numbers for each
-            layer or step.
+        BluraxError: if genome, network and task do not fit, the genome has numbers for each layer
+            or step, or there is too little memory.
     """
-    network = network_for(task, parse_hidden(hidden))
-    network.check(genome.rule)
-    require(
-        genome.rule.layers is None and genome.rule.steps is None,
-        "A genome with numbers for each layer or each step cannot be looked into.",
-    )
+    network = check_look(genome, task, hidden, steps, seeds)
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
     seen = _watched(genome, network, task, keys, spec)
@@ -62,6 +58,23 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         tables=tables,
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
+
+
+def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) -> Network:
+    """The network that a genome would be watched in.
+
+    Raises:
+        BluraxError: as `look` does, or if there is too little memory.
+    """
+    network = network_for(task, parse_hidden(hidden))
+    network.check(genome.rule)
+    require(
+        genome.rule.layers is None and genome.rule.steps is None,
+        "A genome with numbers for each layer or each step cannot be looked into.",
+    )
+    spec = EpisodeSpec(steps=steps, batch=128)
+    check_lessons(network, genome.rule, task, spec, AT_ONCE * seeds, Split.VALIDATE, steps)
+    return network
 
 
 def _charts(seen: _Seen, steps: int, normalised: bool) -> tuple[Chart, ...]:
