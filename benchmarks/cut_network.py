@@ -80,7 +80,7 @@ def node(name: str, *told: str, log: Path) -> None:
             process.wait(90)
             continue
         return
-    raise SystemExit(f"{name} does not start: {log.read_text()[-500:]}")
+    raise SystemExit(f"{name} does not start: {log.read_text(encoding='utf-8')[-500:]}")
 
 
 def ray_nodes(folder: Path) -> None:

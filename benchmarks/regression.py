@@ -71,7 +71,7 @@ def made(name: str, seed: int) -> Rows:
 
 def public(path: Path) -> Rows:
     """A CSV file without a header, its target last; columns of words one-hot."""
-    cells = np.array([line.split(",") for line in path.read_text().split()])
+    cells = np.array([line.split(",") for line in path.read_text(encoding="utf-8").split()])
     columns = []
     for column in cells.T[:-1]:
         try:

@@ -43,7 +43,7 @@ def config_of(method: Method) -> MetaTrain:
 
 def resident(process: int) -> float:
     """Megabytes of memory that a process holds."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+    for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0

@@ -1,6 +1,7 @@
 """Small files in the formats of the image data sets, with random content."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -77,3 +78,13 @@ def drawn(character: int, drawing: int) -> np.ndarray:
     for b, bit in enumerate(bits):
         ink[:, 6 * b : 6 * b + 6] = bool(bit)
     return ink
+
+
+def listed(folder: Path) -> None:
+    """List all files in the folder's MANIFEST.txt as they are: only their content can be wrong."""
+    lines = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "MANIFEST.txt"):
+        content = path.read_bytes()
+        md5, sha256 = (hashlib.new(kind, content).hexdigest() for kind in ("md5", "sha256"))
+        lines.append(f"{md5}  {sha256}  {len(content):10}  {path.relative_to(folder).as_posix()}")
+    (folder / "MANIFEST.txt").write_text("\n".join(lines) + "\n", "utf-8")

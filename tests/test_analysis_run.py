@@ -68,7 +68,7 @@ def test_the_kept_member_is_the_first_with_the_best_score() -> None:
 
 def test_a_half_written_last_line_is_passed_over(tmp_path: Path) -> None:
     _run(tmp_path, _lines())
-    with open(tmp_path / "metrics.jsonl", "a") as file:
+    with open(tmp_path / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"step": 41, "lo')
     assert read_metrics(tmp_path).steps[-1] == 40
 

@@ -280,8 +280,8 @@ def test_sparse_inputs_are_read_where_they_fit(iris, monkeypatch):
     found = small().fit(scipy.sparse.csr_matrix(x), y)
     expected = small().fit(x, y).predict_proba(held_x)
     np.testing.assert_array_equal(found.predict_proba(scipy.sparse.csc_matrix(held_x)), expected)
-    monkeypatch.setattr("blurax.estimator.checks.free_memory", lambda: 1000.0)
-    with pytest.raises(BluraxError, match=r"X is a sparse matrix 112 x 4, .*TruncatedSVD"):
+    monkeypatch.setattr("blurax.memory.on_host", lambda: 1000.0)
+    with pytest.raises(BluraxError, match=r"X as the dense array .* 112 x 4, .*TruncatedSVD"):
         found.predict(scipy.sparse.csr_matrix(x))
 
 

@@ -19,7 +19,7 @@ from blurax.errors import BluraxError
 from blurax.tasks import fetch, get, sources
 from blurax.tasks.registry import TASKS
 from blurax.tasks.sources import SOURCES, File
-from fake_data import idx, images, labels, write_idx, write_omniglot
+from fake_data import idx, images, labels, listed, write_idx, write_omniglot
 
 
 @pytest.fixture
@@ -33,13 +33,15 @@ def data(tmp_path, monkeypatch):
     return folder
 
 
-def point_at(monkeypatch, name: str, base: str, md5s: dict[str, str] | None = None) -> None:
+def point_at(monkeypatch, name: str, base: str, served: dict[str, bytes] | None = None) -> None:
     """Let a data set be downloaded from elsewhere, or be another one."""
     old = SOURCES[name]
-    files = tuple(
-        File(f.name, base + f.name, (md5s or {}).get(f.name, f.md5), f.megabytes) for f in old.files
-    )
-    fields = {**vars(old), "files": files}
+    files = [File(f.name, base + f.name, f.md5, f.megabytes) for f in old.files]
+    for number, file in enumerate(files if served else ()):
+        data = served[file.name]
+        md5 = hashlib.md5(data).hexdigest()
+        files[number] = File(file.name, file.url, md5, len(data) / 1e6)
+    fields = {**vars(old), "files": tuple(files)}
     new = sources.Source(**fields)
     monkeypatch.setitem(SOURCES, name, new)
     from blurax.tasks.registry import _image
@@ -73,7 +75,7 @@ def test_bad_files_are_named_with_a_remedy(name, data):
     path = data / "mnist/t10k-images-idx3-ubyte.gz"
     path.write_bytes(content)
     (data / "mnist/t10k-labels-idx1-ubyte.gz").write_bytes(marks)
-    manifest(data)
+    listed(data)
     with pytest.raises(BluraxError, match=message) as caught:
         get(NAME)
     blamed = "labels-idx1" if name == "strange labels" else "images-idx3"
@@ -83,18 +85,9 @@ def test_bad_files_are_named_with_a_remedy(name, data):
         assert "get a good copy" in str(caught.value)
 
 
-def manifest(folder) -> None:
-    """List all files as they are, so that only their content can be wrong."""
-    lines = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "MANIFEST.txt"):
-        digests = [hashlib.new(k, path.read_bytes()).hexdigest() for k in ("md5", "sha256")]
-        lines.append(" ".join([*digests, "0", path.relative_to(folder).as_posix()]))
-    (folder / "MANIFEST.txt").write_text("\n".join(lines))
-
-
 def test_a_file_that_differs_from_the_manifest_is_refused(data):
     write_idx(data / "mnist", "t10k", X, Y)
-    manifest(data)
+    listed(data)
     assert len(get(NAME).x) == 20
     write_idx(data / "mnist", "t10k", X[::-1], Y)
     with pytest.raises(BluraxError, match=r"has the sha256 .*MANIFEST.txt lists .*get a good copy"):
@@ -151,7 +144,7 @@ def test_a_zip_that_climbs_out_is_refused(bad, data, tmp_path):
     shutil.copy(path, path.with_name("images_evaluation.zip"))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(bad, b"x")
-    manifest(data)
+    listed(data)
     with pytest.raises(BluraxError, match=r"images_background.zip holds .* not to be trusted"):
         get("omniglot")
     assert not list(tmp_path.rglob("escape.png"))
@@ -172,7 +165,7 @@ def test_a_damaged_zip_is_refused(content, message, data):
                 archive.writestr(name, b"no picture")
     else:
         path.write_bytes(content)
-    manifest(data)
+    listed(data)
     with pytest.raises(BluraxError, match=message):
         get("omniglot")
 
@@ -191,7 +184,7 @@ def test_damaged_npz_and_tar_are_refused(data):
         get("cifar10:train=0,test=20")
     (folder / "x.npz").unlink()
     (folder / "cifar-10-binary.tar.gz").write_bytes(b"no tar")
-    manifest(data)
+    listed(data)
     with pytest.raises(BluraxError, match=r"is no CIFAR-10 binary archive"):
         get("cifar10:train=0,test=20")
 
@@ -231,8 +224,9 @@ def server(tmp_path, monkeypatch, data):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{running.server_address[1]}/"
-        md5s = {p.name: hashlib.md5(p.read_bytes()).hexdigest() for p in folder.iterdir()}
-        point_at(monkeypatch, "mnist", base, md5s)
+        served = {p.name: p.read_bytes() for p in folder.iterdir()}
+        md5s = {name: hashlib.md5(data).hexdigest() for name, data in served.items()}
+        point_at(monkeypatch, "mnist", base, served)
         yield folder, base, md5s
         running.shutdown()
 

@@ -1,7 +1,6 @@
 """Image tasks from files: every form of file, orientation, crop, shrink, classes, splits."""
 
 import gzip
-import hashlib
 import zipfile
 
 import jax
@@ -10,7 +9,7 @@ import pytest
 
 from blurax.errors import BluraxError
 from blurax.tasks import EpisodeSpec, Split, get, pixels
-from fake_data import idx, images, labels, write_cifar, write_idx
+from fake_data import idx, images, labels, listed, write_cifar, write_idx
 
 
 @pytest.fixture
@@ -21,16 +20,6 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setenv("BLURAX_DATA", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return folder
-
-
-def listed(folder):
-    """Put all files into the folder's MANIFEST.txt: they are not the published ones."""
-    lines = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "MANIFEST.txt"):
-        content = path.read_bytes()
-        md5, sha256 = (hashlib.new(k, content).hexdigest() for k in ("md5", "sha256"))
-        lines.append(f"{md5}  {sha256}  {len(content):10}  {path.relative_to(folder).as_posix()}")
-    (folder / "MANIFEST.txt").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
+from blurax.frozen import to_json
 from blurax.io import Provenance, load_genome, save_genome, sealed
 from blurax.spec import (
     Channels,
@@ -383,3 +384,18 @@ def test_a_config_nested_without_end_is_refused():
     config["again"] = config
     with pytest.raises(BluraxError, match="nested more than"):
         dataclasses.replace(PROVENANCE, config=config)
+
+
+def test_a_file_of_many_strange_tensors_is_refused_in_short(tmp_path):
+    path = tmp_path / "g.safetensors"
+    genome = genomes.template(Rule())
+    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), genome)
+    tensors = {name: np.asarray(leaf) for name, leaf in genomes.leaves(zeros).items()}
+    tensors |= {f"strange{n:05}": np.zeros(1, np.float32) for n in range(20_000)}
+    provenance = Provenance("0", "2024-01-31", 0, (), 0, None, {})
+    content = {"rule": to_json(Rule()), "provenance": to_json(provenance)}
+    path.write_bytes(sealed.seal(sealed.Kind.GENOME, content, tensors))
+    message = r"strange00000, .*, strange00004 and 19,995 more without a use"
+    with pytest.raises(BluraxError, match=message) as caught:
+        load_genome(path)
+    assert len(str(caught.value)) < 400

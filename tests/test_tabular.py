@@ -217,3 +217,10 @@ def test_a_missing_file_or_column_is_named(table, tmp_path):
         from_csv(table(TABLE.replace("length,width", "a,a")), label="a")
     with pytest.raises(BluraxError, match="option words is 'some'; it takes refuse, onehot"):
         from_csv(table(TABLE), words="some")
+
+
+def test_a_label_of_any_exponent_is_a_number(table):
+    small = "1e-99999999999999999999"
+    rows = "".join(f"{n},{n % 3},{small if n % 2 else '1'}\n" for n in range(20))
+    task = from_csv(table("a,b,c\n" + rows))
+    assert task.class_names == (small, "1")

@@ -1,6 +1,7 @@
 """What meets the terminal: text as it is, whatever its encoding, as long as somebody reads it."""
 
 import io
+import json
 import os
 import shlex
 import shutil
@@ -95,6 +96,59 @@ def test_a_message_is_printable_and_short(capsys):
     assert message("a" * LONGEST) == "a" * LONGEST
     assert message("start" + "a" * LONGEST + "end").endswith("end")
     assert printable("é ± ν \t", keep="\t") == "é ± ν \t"
+
+
+STEERS = "\x1b[2J\x9b31m[b]\u202e"
+SHOWN = r"\x1b[2J\x9b31m[b]\u202e"
+
+
+def test_an_argument_that_cannot_be_parsed_steers_nothing(capsys):
+    assert cli.main(["meta-train", "--method", STEERS]) == 2
+    error = capsys.readouterr().err
+    assert "\n" in error  # a box, as it is
+    assert SHOWN in error
+    assert printable(error, keep="\n") == error
+
+
+FAULTY = """
+import sys, warnings
+import blurax.cli
+import blurax.cli.commands as commands
+
+def main(args):
+    warnings.warn(args[0] + "w" * 10_000)
+    raise OSError(args[0] + "\\n" + "e" * 10_000)
+
+commands.main = main
+blurax.cli.main(sys.argv[1:])
+"""
+
+
+def test_a_warning_and_a_traceback_are_printable_and_short():
+    asked = [sys.executable, "-c", FAULTY, STEERS]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert printable(done.stderr, keep="\n") == done.stderr
+    first, *_, last_but_one, last = done.stderr.splitlines()
+    assert first.startswith(f"blurax: warning: {SHOWN}ww")
+    assert last_but_one == f"OSError: {SHOWN}"
+    assert last.startswith("eee")
+    assert len(last) == LONGEST
+
+
+def test_what_is_wrong_with_runs_and_tasks_is_told_in_short(tmp_path, monkeypatch, capsys):
+    odd = tmp_path / "runs" / "odd"
+    odd.mkdir(parents=True)
+    strange = {f"{STEERS}{n}": n for n in range(20_000)}
+    (odd / "config.json").write_text(json.dumps({"config": strange}), encoding="utf-8")
+    (tmp_path / "runs" / "list").mkdir()
+    listed = {"config": list(range(100_000))}
+    (tmp_path / "runs" / "list" / "config.json").write_text(json.dumps(listed), encoding="utf-8")
+    assert cli.main(["runs"]) == 0
+    shown = capsys.readouterr().out
+    assert printable(shown, keep="\n") == shown
+    assert len(shown) < 3 * LONGEST
+    assert "19,995 more" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("word", ["plain", "a b", "it's", "$HOME", "a;b", "x\x1b[2J'\\y\n", "é"])

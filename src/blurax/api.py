@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from blurax import io, zoo
+from blurax.bounds import check_seed
 from blurax.curves import Curve, learning_curve
 from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
@@ -70,13 +70,10 @@ def learn(
             f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)  # which checks them
-    whole = isinstance(key, int) and not isinstance(key, bool)
-    is_key = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    require(
-        is_key or (isinstance(key, int) and whole and key >= 0),
-        f"key is {key!r}; it takes a whole number >= 0, or keys such as jax.random.key(0).",
-    )
-    keys = jax.random.key(key) if isinstance(key, int) else key
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        keys = key
+    else:
+        keys = jax.random.key(check_seed("key", key))
     check_task(task, spec, split)
     many = keys.ndim > 0
     first, state = (0, None) if start is None else (start.steps, _checked(start, network, keys))
@@ -145,7 +142,7 @@ def meta_train(
         BluraxError: if the directory holds a run of another configuration, or another process
             writes into it.
     """
-    directory = Path(directory)
+    directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
         run.start_unless_under_way(config, directory, "name another directory")
         result = run.advance(directory, watch, evaluator)

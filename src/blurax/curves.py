@@ -19,10 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
+from blurax.capacity import check_episodes
 from blurax.errors import require
 from blurax.fit import check_fit
 from blurax.inner import is_few
-from blurax.learner import Batch, Learner
+from blurax.learner import Batch, Blur, Learner
+from blurax.network import Network
+from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 from blurax.tasks.scores import finite_score, query_loss
 
@@ -95,7 +98,8 @@ def learning_curve(
         The states after the last step, each leaf `[seeds, ...]`, and the curve.
 
     Raises:
-        BluraxError: if the learner's network does not fit the task, or the stops do not grow.
+        BluraxError: if the learner's network does not fit the task, the stops do not grow, or there
+            is too little memory.
     """
     check_fit(learner.network, task)
     stops = tuple(stops)
@@ -104,6 +108,8 @@ def learning_curve(
         bool(stops) and rising,
         f"stops is {stops}; it takes growing numbers of steps > {first}.",
     )
+    rule = learner.genome.rule if isinstance(learner, Blur) else None
+    check_memory(learner.network, task, len(keys), stops, split, batch=batch, rule=rule)
     spec = EpisodeSpec(steps=AT_ONCE, batch=batch)
     # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
@@ -123,6 +129,29 @@ def learning_curve(
         if now.any():
             parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
     return state, jax.tree.map(lambda *each: jnp.concatenate(each, axis=1), *parts)
+
+
+def check_memory(
+    network: Network,
+    task: Task,
+    seeds: int,
+    stops: tuple[int, ...],
+    split: Split,
+    *,
+    batch: int,
+    rule: Rule | None = None,
+) -> None:
+    """Refuse what `learning_curve` could not do for lack of memory.
+
+    Args:
+        rule: of the genome that teaches; None for a learner without one.
+
+    Raises:
+        BluraxError: with an estimate, and the memory there is; for more examples in an episode than
+            can be numbered.
+    """
+    spec = EpisodeSpec(steps=stops[-1], batch=batch)
+    check_episodes(network, rule or Rule.backprop(), task, spec, seeds, split, AT_ONCE)
 
 
 def rate_at(

@@ -1,4 +1,11 @@
-"""The one exception that means "the caller got something wrong"."""
+"""The one exception that means "the caller got something wrong", and words for its sentence."""
+
+from collections.abc import Sequence
+
+_LONGEST = 200
+"""Characters of a value in a sentence."""
+_MOST = 5
+"""Names in a sentence."""
 
 
 class BluraxError(ValueError):
@@ -12,3 +19,22 @@ def require(condition: bool, message: str) -> None:
     """Raise `BluraxError(message)` unless `condition` holds."""
     if not condition:
         raise BluraxError(message)
+
+
+def some(names: Sequence[str]) -> str:
+    """Names for a sentence, the first few of many: a file may hold any number of them."""
+    shown = ", ".join(cut(name) for name in names[:_MOST]) or "nothing"
+    return shown if len(names) <= _MOST else f"{shown} and {len(names) - _MOST:,} more"
+
+
+def shown(value: object) -> str:
+    """The `repr` of a value for a sentence, cut where it is long."""
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python writes out no whole number of several thousand digits
+        return f"a {type(value).__name__} too long to be shown"
+
+
+def cut(text: str) -> str:
+    """A text for a sentence, cut where it is long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -254,6 +254,7 @@ def read(path: Path) -> Findings:
         BluraxError: if there is no such file, or not such a one.
     """
     try:
-        return from_json(Findings, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = io.read_json(path)
+    except BluraxError as error:
         raise BluraxError(f"{path} holds no findings.") from error
+    return from_json(Findings, values)

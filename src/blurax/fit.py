@@ -9,6 +9,9 @@ from blurax.network import Network
 from blurax.spec import Signal
 from blurax.tasks import Kind, Task
 
+DIGITS = 10
+"""Of a size: more are beyond every count, and Python refuses to read thousands of them."""
+
 
 def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
     """The learner that a genome makes of a network, with an error signal that fits the task.
@@ -55,6 +58,10 @@ def parse_hidden(text: str) -> tuple[int, ...]:
     require(
         all(part.isdecimal() for part in parts),
         f"The hidden layers {text!r} are no sizes; write 32 or 256-128, say, or 0 for none.",
+    )
+    require(
+        all(len(part) <= DIGITS for part in parts),
+        f"The hidden layers {text[:40]!r} hold a size of more than {DIGITS} digits.",
     )
     sizes = tuple(int(part) for part in parts)
     require(

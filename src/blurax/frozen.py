@@ -6,7 +6,7 @@ import types
 import typing
 from typing import Any
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, shown, some
 
 _ABSENT = "absent"
 
@@ -24,7 +24,9 @@ def check_types(spec: Any) -> None:
     """
     for field in dataclasses.fields(spec):
         value, name = getattr(spec, field.name), f"{type(spec).__name__}.{field.name}"
-        require(_fits(value, field.type), f"{name} is {value!r}; it takes {_takes(field.type)}.")
+        require(
+            _fits(value, field.type), f"{name} is {shown(value)}; it takes {_takes(field.type)}."
+        )
         if dataclasses.is_dataclass(value):
             check_types(value)
 
@@ -73,13 +75,22 @@ def from_json(kind: type, values: Any, where: str = "") -> Any:
         BluraxError: for an unknown field, a missing one or a value it does not take.
     """
     where = where or kind.__name__
-    require(isinstance(values, dict), f"{where} is {values!r}; it takes an object with fields.")
+    try:
+        return _built(kind, values, where)
+    except (OverflowError, RecursionError) as error:
+        raise BluraxError(f"{where} holds a number too large, or is nested too deep.") from error
+
+
+def _built(kind: type, values: Any, where: str) -> Any:
+    require(
+        isinstance(values, dict), f"{where} is {shown(values)}; it takes an object with fields."
+    )
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     late = {field.name for field in dataclasses.fields(kind) if _ABSENT in field.metadata}
     strange = sorted(set(values) - set(fields))
     missing = sorted(set(fields) - set(values) - late)
-    require(not strange, f"{where} has no field {', '.join(strange)}.")
-    require(not missing, f"{where} lacks the field {', '.join(missing)}.")
+    require(not strange, f"{where} has no field {some(strange)}.")
+    require(not missing, f"{where} lacks the field {some(missing)}.")
     return kind(**{name: _parse(fields[name], v, f"{where}.{name}") for name, v in values.items()})
 
 
@@ -89,7 +100,7 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         choices = [choice.value for choice in kind]
         if value not in choices:
-            raise BluraxError(f"{where} is {value!r}; it takes one of {', '.join(choices)}.")
+            raise BluraxError(f"{where} is {shown(value)}; it takes one of {', '.join(choices)}.")
         return kind(value)
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         return tuple(_parse(typing.get_args(kind)[0], item, where) for item in value)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import plasticity, rules, stabilise
 from blurax.activations import activate
+from blurax.bounds import check_count
 from blurax.errors import require
 from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.initial import normal, stds_of
@@ -71,6 +72,8 @@ class Network:
             f"Network.sizes is {self.sizes!r}; "
             "it takes a tuple of two or more whole numbers >= 1, such as (64, 32, 10).",
         )
+        for size in sizes:
+            check_count("A size of Network.sizes", size)
 
     @property
     def synapse_count(self) -> int:

@@ -9,6 +9,7 @@ authors' partial code.
 
 import dataclasses
 
+from blurax.bounds import check_counts
 from blurax.choices import (
     Activation,
     Backward,
@@ -206,6 +207,8 @@ def _check_ranges(rule: Rule) -> None:
         rule.feedback.every >= 1,
         f"Feedback.every is {rule.feedback.every}; feedback on every n-th step needs n >= 1.",
     )
+    check_counts(rule, "states", "layers", "steps")
+    check_counts(rule.feedback, "every")
     require(
         0 <= rule.init.std <= LARGEST_STD,
         f"Init.std is {rule.init.std}; it takes a number from 0 to {LARGEST_STD:g}.",

@@ -6,8 +6,9 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from blurax.analysis.plain import message
 from blurax.errors import BluraxError
-from blurax.io import load_genome
+from blurax.io import exists, load_genome
 from blurax.outer.metrics import read_metrics
 from blurax.outer.run import read_config
 from blurax.tasks import score_name
@@ -35,7 +36,7 @@ def find_runs(folder: Path) -> list[RunSummary]:
     Raises:
         BluraxError: if there is no such folder.
     """
-    if not folder.is_dir():
+    if not (exists(folder) and folder.is_dir()):
         raise BluraxError(
             f"There is no folder {folder}, so no run yet; blurax meta-train makes one."
         )
@@ -47,9 +48,9 @@ def summary(directory: Path) -> RunSummary:
     """One run; one that cannot be read says why in the place of its score's name."""
     try:
         config, _ = read_config(directory)
-        tasks, what = ", ".join(config.tasks), score_name(config.tasks)
+        tasks, what = message(", ".join(config.tasks)), score_name(config.tasks)
     except BluraxError as error:
-        return RunSummary(directory, "-", "-", 0, 0, None, str(error))
+        return RunSummary(directory, "-", "-", 0, 0, None, message(str(error)))
     try:
         validated = read_metrics(directory).validated
         score = load_genome(directory / "best.safetensors")[1].score

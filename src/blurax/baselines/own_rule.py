@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.bounds import check_count, check_seed
 from blurax.errors import require
 from blurax.fit import check_fit
 from blurax.learner import Learner
@@ -50,13 +51,14 @@ def improve(
         BluraxError: if the learner's network does not fit the task, or the learner holds no
             numbers.
     """
-    require(meta_steps >= 1, f"meta_steps is {meta_steps}; it takes a whole number >= 1.")
+    check_count("meta_steps", meta_steps)
     check_fit(learner.network, task)
     numbers, _ = eqx.partition(learner, eqx.is_inexact_array)
     require(
         bool(jax.tree.leaves(numbers)),
         f"{type(learner).__name__} holds no arrays of real numbers; there is nothing to learn.",
     )
+    check_seed("key", key)
     optimiser = optax.chain(optax.clip_by_global_norm(CLIP), optax.adam(rate))
     kept, losses, keys = optimiser.init(numbers), [], jax.random.key(key)
     for number in range(meta_steps):

@@ -24,6 +24,7 @@ from blurax.baselines.catalogue import Baseline, baseline
 from blurax.baselines.descent import Arrangement
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
 from blurax.baselines.trials import Say, Trials
+from blurax.bounds import check_counts
 from blurax.curves import Schedule
 from blurax.errors import require
 from blurax.frozen import check_types
@@ -67,9 +68,7 @@ class Tuning:
                 0 < len(chosen) == len(set(chosen)),
                 f"Tuning.{name} is {chosen}; it takes one or more choices, each once.",
             )
-        for name in ("seeds", "long_seeds", "finalists"):
-            value = getattr(self, name)
-            require(value >= 1, f"Tuning.{name} is {value}; it takes a whole number >= 1.")
+        check_counts(self, "seeds", "long_seeds", "finalists")
 
     def arrangements(self, found: Baseline, network: Network) -> tuple[Arrangement, ...]:
         """What a baseline's network may be made of; without a hidden layer there is no choice."""

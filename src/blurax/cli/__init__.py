@@ -16,7 +16,9 @@ def main(args: list[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from blurax.cli.commands import INTERRUPTED
     from blurax.cli.commands import main as run
+    from blurax.cli.streams import make_printable
 
+    make_printable()
     code = run(args)
     if code == INTERRUPTED:
         os._exit(code)  # JAX may compute on in its threads, under which Python cannot end in peace

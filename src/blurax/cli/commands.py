@@ -57,7 +57,9 @@ def dispatch(args: list[str]) -> None:
         call = parsed(word, args[1:])
         _check_backend()
         _use_compilation_cache()
-        with interruptible():
+        from blurax.memory import exhaustion_told
+
+        with interruptible(), exhaustion_told():
             call()
 
 
@@ -83,6 +85,14 @@ def _outcome(args: list[str]) -> int:
     except BluraxError as error:
         with streams.writing():
             print(f"blurax: {message(str(error))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Of a file or folder that the user named: whatever asked, the system has refused.
+        refusal = f"{error.filename} cannot be used: {error.strerror or type(error).__name__}."
+        with streams.writing():
+            print(f"blurax: {message(refusal)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -39,6 +39,7 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
         BluraxError: if the directory holds a run that is not the demo's.
     """
     require(seeds >= 2, f"--seeds is {seeds}; a spread takes at least 2.")
+    experiment.check_memory(seeds)
     if run.is_under_way(directory):
         is_demo = run.read_config(directory)[0] == experiment.CONFIG
         require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")

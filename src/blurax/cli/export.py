@@ -26,7 +26,7 @@ def export(
     io.load_genome(file)
     targets = {directory / code.name: code, directory / file.name: file}
     for target in targets:
-        require(not target.exists(), f"{target} is there already; name another directory.")
+        require(not io.exists(target), f"{target} is there already; name another directory.")
     for target, source in targets.items():
         io.write_bytes(target, source.read_bytes())
         Terminal().print(str(target), soft_wrap=True)

@@ -19,6 +19,7 @@ from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.terminal import Terminal
 from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
+from blurax.io.paths import make_directory, refusals
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.recipes import get_recipe
@@ -129,10 +130,10 @@ def _new_directory(config: MetaTrain) -> Path:
     Made at once, so that two runs started together do not take the same.
     """
     stem = file_name("+".join(config.tasks))
-    Path("runs").mkdir(exist_ok=True)
+    make_directory("runs")
     for number in itertools.count(1):
         found = Path("runs") / f"{stem}-{number}"
-        with contextlib.suppress(FileExistsError):
+        with refusals(found, "made a directory"), contextlib.suppress(FileExistsError):
             found.mkdir()
             return found
     raise AssertionError("itertools.count ends never")

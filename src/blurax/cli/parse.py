@@ -6,11 +6,13 @@ import functools
 import importlib
 import io
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tyro
 
+from blurax.analysis.plain import printable
 from blurax.cli.streams import writing
 from blurax.errors import BluraxError
 
@@ -26,13 +28,24 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
         SystemExit: for --help, and for a value that cannot be parsed, after it has been printed.
     """
     bind = _binder(_function(name, args))
-    with writing():
+    with writing(), _printable_errors():
         call, unknown = tyro.cli(
             bind, prog=f"blurax {name}", args=args, config=STYLE, return_unknown_args=True
         )
     if unknown:
         raise BluraxError(_unknown(name, unknown[0], options(name)))
     return call
+
+
+@contextlib.contextmanager
+def _printable_errors() -> Iterator[None]:
+    """In here what is written about an argument, which it quotes, steers no terminal."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    finally:
+        print(printable(said.getvalue(), keep="\n"), end="", file=sys.stderr)
 
 
 def options(name: str) -> list[str]:

@@ -10,12 +10,12 @@ from blurax import zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.bounds import check_count
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
-from blurax.experiments.inside import ANGLE, look
-from blurax.fit import network_for, parse_hidden
+from blurax.experiments.inside import ANGLE, check_look, look
 from blurax.genome import canonical as canonical_form
-from blurax.tasks import EpisodeSpec, get
+from blurax.tasks import get
 
 
 def show(
@@ -42,14 +42,14 @@ def show(
         steps: Inner steps of these lessons.
         seeds: Networks to average over.
     """
-    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    check_count("--seeds", seeds)
     console = Terminal()
     if other is not None:
         require(task is None, "--task watches one genome at work; name one alone.")
         show_both(console, (genome, other), png)
         return
     if task is not None:  # a mistake is told before anything is printed
-        check_lesson(task, hidden, steps)
+        check_look(zoo.genome(genome)[0], get(task), hidden, steps, seeds)
     show_genome(console, genome, png, canonical)
     if task is not None:
         look_inside(console, genome, png, task, hidden, steps, seeds)
@@ -74,12 +74,6 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
     picture = png or paths[0].with_name(f"{paths[0].stem}-and-{paths[1].stem}.png")
     draw_comparison(names, genomes, picture)
     console.print(f"Picture: {picture}", soft_wrap=True)
-
-
-def check_lesson(task: str, hidden: str, steps: int) -> None:
-    """Raise `BluraxError` for an unknown task, or layers or steps that are none."""
-    network_for(get(task), parse_hidden(hidden))
-    EpisodeSpec(steps=steps)
 
 
 def look_inside(

@@ -4,7 +4,13 @@ import contextlib
 import io
 import os
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator
+from types import TracebackType
+from typing import TextIO
+
+from blurax.analysis.plain import message
 
 CLOSED = 141
 """The exit status when the reader of a pipe is gone: 128 + SIGPIPE, which a shell shows for any
@@ -19,6 +25,34 @@ def replace_what_cannot_be_encoded() -> None:
     """Let a character that the terminal's encoding lacks be shown as ?, rather than an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def make_printable() -> None:
+    """Let warnings and tracebacks, which quote names and files, steer no terminal and be short.
+
+    Warnings are told as mistakes are: where in the code they come from helps no user.
+    """
+    warnings.showwarning = _show_warning
+    sys.excepthook = _show_traceback
+
+
+def _show_warning(
+    warning: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"blurax: warning: {message(str(warning))}", file=file or sys.stderr)
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    for entry in traceback.format_exception(kind, error, trace):
+        for line in entry.splitlines():
+            print(message(line), file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from blurax.analysis.plain import message
 from blurax.analysis.task_view import draw_task, task_table
 from blurax.cli.terminal import Terminal
 from blurax.errors import BluraxError, require
@@ -81,7 +82,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
         shape = f"inputs {task.features}, outputs {task.outputs}"
         console.print(f"{name}: {shape}; picture: {picture}", soft_wrap=True)
     for error in failed[:-1]:
-        console.print(str(error))
+        console.print(message(str(error)))
     if failed:
         raise failed[-1]
 

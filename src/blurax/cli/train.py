@@ -9,10 +9,10 @@ from rich.text import Text
 
 from blurax import io, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
+from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.curves import learning_curve
-from blurax.errors import require
+from blurax.curves import check_memory, learning_curve
 from blurax.fit import blur_for, network_for, parse_hidden
 from blurax.tasks import EpisodeSpec, Split, get
 
@@ -41,10 +41,12 @@ def train(
             the current folder for a genome of the zoo.
     """
     console, out = Terminal(), directory or genome.parent
-    require(seeds >= 1, f"--seeds is {seeds}; it takes a whole number >= 1.")
+    check_count("--seeds", seeds)
+    check_seed("--seed", seed)
     learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = network_for(data, parse_hidden(hidden))
+    check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
     with console.status(Text(title)):

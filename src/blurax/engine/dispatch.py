@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from blurax.bounds import check_counts
 from blurax.engine.protocol import Job, NoWorkersError, PoisonedJobError
 from blurax.errors import require
 from blurax.frozen import check_types
@@ -36,7 +37,7 @@ class Patience:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(self.tries >= 1, f"Patience.tries is {self.tries}; it takes a whole number >= 1.")
+        check_counts(self, "tries")
         for name in ("job_limit", "start_limit"):
             value = getattr(self, name)
             require(value > 0, f"Patience.{name} is {value}; it takes seconds above 0.")

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import os
 
+from blurax.bounds import check_counts
 from blurax.engine.dispatch import Patience
 from blurax.engine.protocol import Evaluator
 from blurax.errors import require
@@ -36,11 +37,7 @@ class RayOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(
-            self.workers is None or self.workers >= 1,
-            f"RayOptions.workers is {self.workers}; it takes a whole number >= 1.",
-        )
-        require(self.cpus >= 1, f"RayOptions.cpus is {self.cpus}; it takes a whole number >= 1.")
+        check_counts(self, "workers", "cpus")
         require(self.gpus in (0, 1), f"RayOptions.gpus is {self.gpus}; it takes 0 or 1.")
 
 

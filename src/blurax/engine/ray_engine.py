@@ -16,6 +16,7 @@ import ray
 from blurax.engine.dispatch import Dispatcher
 from blurax.engine.options import LOOPBACK, RayOptions
 from blurax.engine.protocol import Evaluate, Job, NoWorkersError, Work
+from blurax.engine.ray_folder import ClusterFolder, keep_token_private
 from blurax.engine.ray_pool import RayPool
 from blurax.errors import require
 
@@ -45,14 +46,20 @@ class RayEngine:
 
     def __init__(self, options: RayOptions) -> None:
         jax.config.update("jax_platforms", "cpu")
-        with _sigterm_kept():
-            _connect(options)
-        _check_on_cpu()
-        kept = SETTINGS if options.address is not None else SETTINGS + CACHE
-        settings = {name: getattr(jax.config, name) for name in kept}
-        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        shape = (options.workers, options.cpus, options.gpus)
-        self.pool = RayPool(*shape, settings, environment)
+        self.folder = ClusterFolder() if options.address is None else None
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._end_cluster)
+            with _sigterm_kept():
+                _connect(options, self.folder)
+            if self.folder is not None:  # the token of another cluster is not ours to change
+                keep_token_private()
+            _check_on_cpu()
+            kept = SETTINGS if options.address is not None else SETTINGS + CACHE
+            settings = {name: getattr(jax.config, name) for name in kept}
+            environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+            shape = (options.workers, options.cpus, options.gpus)
+            self.pool = RayPool(*shape, settings, environment)
+            undo.pop_all()
         self.dispatcher = Dispatcher(self.pool, options.faults)
         self._numbers = itertools.count()
 
@@ -68,9 +75,14 @@ class RayEngine:
         return evaluate
 
     def close(self) -> None:
-        """End the workers; and the cluster, if it was started for this engine."""
+        """End the workers; and the cluster with its folder, if it was started for this engine."""
         self.pool.close()
+        self._end_cluster()
+
+    def _end_cluster(self) -> None:
         ray.shutdown()
+        if self.folder is not None:
+            self.folder.remove()
 
 
 def _forget(pool: weakref.ref[RayPool], number: int) -> None:
@@ -97,10 +109,10 @@ def _check_on_cpu() -> None:
     )
 
 
-def _connect(options: RayOptions) -> None:
-    """Join the cluster, or start one on this machine."""
+def _connect(options: RayOptions, folder: ClusterFolder | None) -> None:
+    """Join the cluster, or start one on this machine whose files are in the folder."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if options.address is not None:
+    if folder is None:
         try:
             ray.init(address=options.address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -113,7 +125,7 @@ def _connect(options: RayOptions) -> None:
         room["num_gpus"] = workers * options.gpus
     for left in reversed(range(STARTS)):
         try:
-            _start(options.host, **room, **quiet)
+            _start(options.host, folder, **room, **quiet)
             break
         except Exception as error:  # Ray raises nothing more precise
             ray.shutdown()
@@ -129,9 +141,9 @@ def _connect(options: RayOptions) -> None:
         )
 
 
-def _start(host: str, **told: Any) -> None:
+def _start(host: str, folder: ClusterFolder, **told: Any) -> None:
     """Start a cluster that listens on this host's address."""
-    with warnings.catch_warnings():
+    with folder.used() as inside, warnings.catch_warnings():
         # Ray's own daemons: what is forked becomes another program at once.
         warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
         ray.init(
@@ -139,5 +151,6 @@ def _start(host: str, **told: Any) -> None:
             include_dashboard=False,
             object_store_memory=STORE,
             _node_ip_address=host,
+            _temp_dir=inside,
             **told,
         )

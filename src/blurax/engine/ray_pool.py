@@ -162,7 +162,7 @@ class RayPool:
 
     def _begun(self, worker: _Worker, process: int) -> None:
         self._failed_starts = 0
-        for number, work in self._works.items():
+        for number, work in list(self._works.items()):  # the collector of garbage may forget some
             worker.actor.prepare.remote(number, [work])
         worker.phase, worker.call, worker.process = _Phase.IDLE, None, process
 

@@ -13,20 +13,23 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from blurax.errors import BluraxError
 from blurax.estimator.checks import (
+    check_length,
+    check_memory,
     check_parameters,
     dense,
-    refuse_forked,
+    generator,
     refuse_too_large,
     sizes,
 )
-from blurax.estimator.learning import CHUNK, SIZES, genome_for, in_blocks, learn, moments, start
+from blurax.estimator.course import Course
+from blurax.estimator.learning import CHUNK, genome_for, in_blocks, learn, moments, start
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.estimator.stops import STOPS
+from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
 from blurax.network import LayerMoments, Network, NetworkState
@@ -88,9 +91,10 @@ class Blur(BaseEstimator):
     def moments_(self) -> LayerMoments:
         """Means and variances that normalise the neurons in prediction."""
         check_is_fitted(self, "_learning")
-        if self._moments is None:  # a stream that nobody asks measures nothing
-            return self._measure(self._recent)
-        return self._moments
+        with asking(self):
+            if self._moments is None:  # a stream that nobody asks measures nothing
+                return self._measure(self._recent)
+            return self._moments
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write one Python file that predicts as this estimator does, with NumPy alone.
@@ -104,18 +108,15 @@ class Blur(BaseEstimator):
                 refuses the file.
         """
         check_is_fitted(self, "_learning")
-        intercept, scaled = self._learning.average.intercept, {}
-        if self.standardise:
-            scaled = {"shift": self._inputs.shift, "scale": self._inputs.scale, "clip": self.clip}
-        write_fitted(
-            path,
-            genome=self.genome_,
-            state=self.state_,
-            moments=self.moments_,
-            intercept=0.0 if intercept is None else intercept,
-            **scaled,
-            **self._answer_parts(),
-        )
+        with asking(self):
+            parts = self._answer_parts()
+            if self.standardise:
+                parts |= {"shift": self._inputs.shift, "scale": self._inputs.scale}
+                parts |= {"clip": self.clip}
+            intercept = self._learning.average.intercept
+            parts["intercept"] = 0.0 if intercept is None else intercept
+            parts |= {"genome": self.genome_, "state": self.state_, "moments": self.moments_}
+        write_fitted(path, **parts)
 
     def _answer_parts(self) -> dict[str, Any]:
         """What `write_fitted` has to know of the answers."""
@@ -124,15 +125,16 @@ class Blur(BaseEstimator):
     def _fit(self, examples: Examples) -> None:
         """Learn from an initial network on, or from the present one with `warm_start`."""
         check_parameters(self)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         examples, held = examples.counting(), None
         if self.early_stopping:
             classes = np.argmax(examples.y, axis=1) if self.classifies else None
             kept, apart = divide(examples.y, classes, self.validation_fraction, rng)
             examples, held = examples.at(kept), examples.at(apart)
+        total = self._total_steps(examples)
+        check_length(total)
         course = self._begin(examples, rng)
         best, stale, self.validation_curve_ = None, 0, []
-        total = self._total_steps(examples)
         for done in range(0, total, MEASURE_EVERY):
             end = min(done + MEASURE_EVERY, total)
             course.go_on(end - done)
@@ -151,7 +153,7 @@ class Blur(BaseEstimator):
             _, self._learning, self._moments = best
         self._warn_if_diverged()
 
-    def _begin(self, examples: Examples, rng: np.random.RandomState) -> "Course":
+    def _begin(self, examples: Examples, rng: np.random.RandomState) -> Course:
         """A fit on these examples: of an initial network, or the present one with `warm_start`."""
         if not self._goes_on:
             self._start(examples, rng)
@@ -175,7 +177,7 @@ class Blur(BaseEstimator):
         first = not hasattr(self, "_learning")
         examples = examples.counting()
         if first:
-            self._start(examples, check_random_state(self.random_state))
+            self._start(examples, generator(self.random_state))
         self._check_same(examples)
         self._meet(examples)
         recent = None if first else self._recent
@@ -187,6 +189,7 @@ class Blur(BaseEstimator):
 
     def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
         self.genome_ = self._genome_meant()
+        check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
         network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
@@ -202,22 +205,28 @@ class Blur(BaseEstimator):
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """What is refused, fails or is interrupted leaves the estimator as it was."""
-        before = dict(vars(self))
-        curve, order = before.get("learning_curve_", []), before.get("_order")
-        length, drawn = len(curve), order and order.bit_generator.state
-        try:
-            yield
-        except BaseException:
-            del curve[length:]
-            if order is not None:
-                order.bit_generator.state = drawn
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        """What is refused, fails or is interrupted leaves the estimator as it was.
+
+        Raises:
+            BluraxError: if another thread fits it.
+        """
+        with fitting(self):
+            before = dict(vars(self))
+            curve, order = before.get("learning_curve_", []), before.get("_order")
+            length, drawn = len(curve), order and order.bit_generator.state
+            try:
+                yield
+            except BaseException:
+                del curve[length:]
+                if order is not None:
+                    order.bit_generator.state = drawn
+                vars(self).clear()
+                vars(self).update(before)
+                raise
 
     def _check_same(self, examples: Examples) -> None:
         """Raise `BluraxError` where the present network cannot go on with these examples."""
+        check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
         wanted = (examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1])
         if self._learning.network.sizes != wanted:
             raise BluraxError(
@@ -280,8 +289,8 @@ class Blur(BaseEstimator):
 
     def _outputs(self, x: Any) -> np.ndarray:
         check_is_fitted(self, "_learning")
-        refuse_forked()
-        return self._answers(dense(self, x, reset=False))
+        with asking(self):
+            return self._answers(dense(self, x, reset=False))
 
     def _answers(self, x: np.ndarray) -> np.ndarray:
         return in_blocks(self.genome_, self._learning, self.moments_, x, self._scaled)
@@ -306,28 +315,3 @@ class Blur(BaseEstimator):
 
     def _batch_score(self, predicted: np.ndarray, right: np.ndarray) -> float:
         raise NotImplementedError
-
-
-class Course:
-    """A fit under way: the batches it learns from, and what moments are measured on."""
-
-    def __init__(self, model: Blur, examples: Examples) -> None:
-        """Take a model that has an initial network."""
-        self._model = model
-        self._measured = examples.drawn(model._order, SIZES[-1])
-        rows = examples.batches(model._order, model.batch_size)
-        self._batches = (examples.at(each) for each in rows)
-
-    def go_on(self, steps: int) -> None:
-        """Learn for so many more steps."""
-        self._model._learn(itertools.islice(self._batches, steps))
-
-    def measure(self) -> None:
-        """Means and variances for prediction."""
-        self._model._measure(self._measured)
-
-    def squared_error(self, held: Examples) -> float:
-        """The sum of squared errors in units of the targets' deviations, a mean over outputs."""
-        self.measure()
-        off = self._model._answers(held.x) - self._model._scaled_targets(held.y)
-        return float(held.weights @ np.mean(off**2, axis=1))

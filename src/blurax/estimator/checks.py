@@ -9,13 +9,22 @@ import numpy as np
 import scipy.sparse
 from jax._src import xla_bridge
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from blurax.errors import BluraxError, require
+from blurax import footprint
+from blurax.bounds import check_count, check_seed
+from blurax.errors import BluraxError
+from blurax.estimator.learning import CHUNK
+from blurax.memory import require_memory
+from blurax.network import Network
+from blurax.spec import Rule
 
 SWITCHES = "standardise", "early_stopping", "warm_start"
 COUNTS = "epochs", "steps", "batch_size", "patience"
+_POINT = 32
+"""Bytes of a point of a learning curve, a list of Python's numbers."""
 
 _forked_after_jax = False
 
@@ -48,8 +57,9 @@ def check_parameters(estimator: Any) -> None:
         value = getattr(estimator, name)
         if value is None and (name == "steps" or (name == "epochs" and not estimator.classifies)):
             continue
-        if value is None or not is_whole(value) or value < 1:
+        if value is None or not is_whole(value):
             raise BluraxError(f"{name} is {value!r}; it takes a whole number >= 1.")
+        check_count(name, int(value))
     clip = estimator.clip
     if clip is not None and not (isinstance(clip, numbers.Real) and 0 < float(clip) < np.inf):
         raise BluraxError(f"clip is {clip!r}; it takes a number above 0, or None.")
@@ -66,6 +76,8 @@ def sizes(hidden: Any) -> tuple[int, ...]:
     several = isinstance(listed, tuple | list | np.ndarray)
     if not several or not all(is_whole(size) and size >= 1 for size in listed):
         raise BluraxError(f"hidden is {hidden!r}; it takes one whole number >= 1 or several.")
+    for size in listed:
+        check_count("A size of hidden", int(size))
     return tuple(int(size) for size in listed)
 
 
@@ -85,24 +97,50 @@ def dense(estimator: BaseEstimator, x: Any, **options: Any) -> Any:
     found: Any = validate_data(estimator, x, dtype=np.float64, accept_sparse="csr", **options)
     inputs, targets = found if isinstance(found, tuple) else (found, None)
     if scipy.sparse.issparse(inputs):
-        needed, free = 8.0 * inputs.shape[0] * inputs.shape[1], free_memory()
-        require(
-            needed < free / 2,
-            f"X is a sparse matrix {inputs.shape[0]} x {inputs.shape[1]}, which takes "
-            f"{needed / 2**30:.1f} GiB as the dense array that a network reads, and "
-            f"{free / 2**30:.1f} GiB are free; reduce its columns, with "
-            "sklearn.decomposition.TruncatedSVD or sklearn.feature_selection, say.",
+        rows, columns = inputs.shape
+        require_memory(
+            2 * 8 * rows * columns,
+            f"X as the dense array that a network reads, {rows} x {columns}, and a copy of it",
+            "reduce the columns of the sparse matrix, with sklearn.decomposition.TruncatedSVD or "
+            "sklearn.feature_selection, say",
+            host=True,
         )
         inputs = inputs.toarray()
     return inputs if targets is None else (inputs, targets)
 
 
-def free_memory() -> float:
-    """Bytes of memory that are free; without a bound where the system does not tell."""
-    names = "SC_AVPHYS_PAGES", "SC_PAGE_SIZE"
-    if not all(name in getattr(os, "sysconf_names", {}) for name in names):
-        return np.inf
-    return float(os.sysconf(names[0])) * os.sysconf(names[1])
+def check_memory(estimator: Any, rule: Rule, features: int, outputs: int) -> None:
+    """Raise `BluraxError` for a network, or batches, that would not fit in memory."""
+    layers, batch = sizes(estimator.hidden), int(estimator.batch_size)
+    one = footprint.of(Network((features, *layers, outputs)), rule)
+    require_memory(
+        one.lesson(CHUNK, batch, 0) + 2 * one.synapses,  # and the averages of these
+        f"hidden {layers} and batch_size {batch}, with {features} inputs and {outputs} outputs,",
+        "take smaller layers or batches",
+    )
+
+
+def check_length(steps: int) -> None:
+    """Raise `BluraxError` for more steps than can be numbered, or their learning curve held."""
+    check_count("The number of steps, by steps or epochs,", steps)
+    require_memory(
+        _POINT * steps,
+        f"The learning curve of {steps} steps",
+        "take fewer steps or epochs, or more calls with warm_start",
+        host=True,
+    )
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """The random numbers that a `random_state` names, as scikit-learn reads it.
+
+    Raises:
+        BluraxError: for a seed out of range.
+        ValueError: as scikit-learn says it, for what is no random state.
+    """
+    if is_whole(random_state):
+        check_seed("random_state", int(random_state))
+    return check_random_state(random_state)
 
 
 def weighed(sample_weight: Any, x: np.ndarray) -> np.ndarray:

@@ -13,8 +13,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from blurax.errors import BluraxError
 from blurax.estimator.base import Blur
-from blurax.estimator.checks import dense, refuse_forked, refuse_many_labels, weighed
+from blurax.estimator.checks import dense, refuse_many_labels, weighed
 from blurax.estimator.rows import Examples
+from blurax.estimator.threads import asking
 from blurax.genome import Genome
 
 
@@ -104,7 +105,6 @@ class BlurClassifier(ClassifierMixin, Blur):
             sample_weight: how much each example counts, `[n]`: 0 is as good as leaving it out, 2
                 as having it twice; 1 each if None.
         """
-        refuse_forked()
         refuse_many_labels(y)
         with self._all_or_nothing():
             x, y = dense(self, X, y=y)
@@ -126,10 +126,9 @@ class BlurClassifier(ClassifierMixin, Blur):
         sample_weight: Any = None,
     ) -> "BlurClassifier":
         """Learn from more examples, in one pass; the first call names all `classes`."""
-        refuse_forked()
         refuse_many_labels(y)
-        first = not hasattr(self, "_learning")
         with self._all_or_nothing():
+            first = not hasattr(self, "_learning")
             x, y = dense(self, X, y=y, reset=first)
             self._stream(x, y, classes, sample_weight, first)
         return self
@@ -163,8 +162,9 @@ class BlurClassifier(ClassifierMixin, Blur):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The most probable class of each example, `[n]`."""
-        best = np.argmax(self._outputs(X), axis=1)
-        return self.classes_[best]
+        with asking(self):
+            best = np.argmax(self._outputs(X), axis=1)
+            return self.classes_[best]
 
     def _examples(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Examples:
         """Labels as +1 for the right class and -1 for the others, `[n, classes]`."""

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 
 from blurax.estimator.base import Blur
-from blurax.estimator.checks import check_parameters, dense, refuse_forked, weighed
+from blurax.estimator.checks import check_parameters, dense, generator, weighed
 from blurax.estimator.learning import Learning
 from blurax.estimator.rows import Examples
 from blurax.estimator.stops import FEWEST, MOST_OF_FEW, STOPS, parts, tried
+from blurax.estimator.threads import asking
 from blurax.genome import Genome
 from blurax.network import LayerMoments
 from blurax.tasks.scaling import ColumnMoments
@@ -108,7 +108,6 @@ class BlurRegressor(RegressorMixin, Blur):
             sample_weight: how much each example counts, `[n]`: 0 is as good as leaving it out, 2
                 as having it twice; 1 each if None.
         """
-        refuse_forked()
         with self._all_or_nothing():
             x, y = dense(self, X, y=y, multi_output=True, y_numeric=True)
             self._flat = y.ndim == 1
@@ -122,9 +121,8 @@ class BlurRegressor(RegressorMixin, Blur):
         sample_weight: Any = None,
     ) -> "BlurRegressor":
         """Learn from more examples, in one pass."""
-        refuse_forked()
-        first = not hasattr(self, "_learning")
         with self._all_or_nothing():
+            first = not hasattr(self, "_learning")
             x, y = dense(self, X, y=y, multi_output=True, y_numeric=True, reset=first)
             self._flat = y.ndim == 1 if first else self._flat
             self._partial_fit(self._examples(x, y, sample_weight))
@@ -132,7 +130,8 @@ class BlurRegressor(RegressorMixin, Blur):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The predicted numbers, of the shape that `y` had."""
-        return self._shaped(self._outputs(X))
+        with asking(self):
+            return self._shaped(self._outputs(X))
 
     def _examples(self, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> Examples:
         return Examples(x, y.astype(np.float64).reshape(len(y), -1), weighed(sample_weight, x))
@@ -145,7 +144,7 @@ class BlurRegressor(RegressorMixin, Blur):
             super()._fit(examples)
             return
         check_parameters(self)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         apart = parts(len(examples), rng)
         models: list[BlurRegressor] = [self._another() for _ in apart] if len(apart) > 1 else [self]
         courses, best = [], (np.inf, STOPS[0], None)

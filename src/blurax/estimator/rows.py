@@ -70,8 +70,8 @@ class Examples:
         """Rows of one batch after the other, without an end; a new round when one is over."""
         left = np.zeros(0, int)
         while True:
-            while len(left) < batch:
-                left = np.concatenate([left, self.one_round(rng)])
+            missing = -(-max(0, batch - len(left)) // self.places)
+            left = np.concatenate([left, *(self.one_round(rng) for _ in range(missing))])
             yield left[:batch]
             left = left[batch:]
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from blurax.estimator.rows import Examples
 
 if TYPE_CHECKING:
-    from blurax.estimator.base import Course
+    from blurax.estimator.course import Course
 
 STOPS = 25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800
 """Numbers of steps that are tried."""

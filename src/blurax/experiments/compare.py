@@ -7,7 +7,6 @@ interrupted anywhere goes on to the same bits.
 
 import dataclasses
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +17,14 @@ from jaxtyping import PRNGKeyArray
 
 from blurax import io
 from blurax.baselines import Record, record_baseline, record_genome
+from blurax.curves import check_memory
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_plan import GenomeFile, Plan, version
 from blurax.fit import network_for, parse_hidden, suited
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
-from blurax.tasks import Task, get
+from blurax.tasks import Split, Task, get
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
 COMPARISON = "comparison"
@@ -100,16 +100,18 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             needs; a copy that is lost or damaged is made again.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings, another process
-            writes into it, or a task, a network and a genome do not fit each other; nothing is
-            written then.
+        BluraxError: if the directory holds a comparison with other settings of which something is
+            measured, another process writes into it, a task, a network and a genome do not fit
+            each other, or there is too little memory; nothing is written then.
     """
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
             network.check(suited(genome, task.kind).rule)
+        _check_memory(plan, task, network, learned)
     with io.writing(directory, COMPARISON):
-        begun = (directory / PLAN).exists()
+        # A plan of which nothing is measured holds nothing to lose.
+        begun = io.exists(directory / CELLS)
         require(
             not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
@@ -120,6 +122,17 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
                 io.write_bytes(copy, data)
         if not begun:
             io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
+
+
+def _check_memory(plan: Plan, task: Task, network: Network, genomes: tuple[Genome, ...]) -> None:
+    """Raise `BluraxError` if a cell would not fit in memory."""
+    where = {"stops": plan.budgets, "batch": plan.batch}
+    for genome in genomes:
+        check_memory(network, task, plan.seeds, split=Split.TEST, rule=genome.rule, **where)
+    if plan.baselines:
+        tuned = max(plan.tuning.seeds, plan.tuning.long_seeds)
+        check_memory(network, task, plan.seeds, split=Split.TEST, **where)
+        check_memory(network, task, tuned, split=Split.VALIDATE, **where)
 
 
 def read_plan(directory: Path) -> Plan:
@@ -191,7 +204,7 @@ class _Work:
         cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
         path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
-        if not path.exists():
+        if not io.exists(path):
 
             def say(text: str) -> None:
                 self.watch(Progress(done, cells, where, text))
@@ -271,6 +284,6 @@ def _genome_path(directory: Path, file: GenomeFile) -> Path:
 
 def _read(kind: type, path: Path, message: str) -> Any:
     try:
-        return from_json(kind, json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return from_json(kind, io.read_json(path))
+    except BluraxError as error:
         raise BluraxError(message) from error

@@ -4,9 +4,11 @@ import dataclasses
 import importlib.metadata
 
 from blurax.baselines import BASELINES, USUAL, Tuning, baseline, check_budgets
+from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
 from blurax.fit import parse_hidden
 from blurax.frozen import check_types
+from blurax.tasks import EpisodeSpec
 
 BUDGETS = (10, 20, 50, 100, 1000)
 """Inner steps after which learners are compared."""
@@ -16,9 +18,9 @@ def budgets_up_to(steps: int) -> tuple[int, ...]:
     """Those of `BUDGETS` below a number of steps, and that number.
 
     Raises:
-        BluraxError: for a number below 1.
+        BluraxError: for a number below 1, or beyond 32 bits.
     """
-    require(steps >= 1, f"The number of steps is {steps}; it takes a whole number >= 1.")
+    check_count("The number of steps", steps)
     return (*(budget for budget in BUDGETS if budget < steps), steps)
 
 
@@ -78,8 +80,9 @@ class Plan:
             twice = sorted({item for item in items if items.count(item) > 1})
             require(not twice, f"Plan.{name} has {', '.join(twice)} twice; name each once.")
         require(self.seeds >= 2, f"Plan.seeds is {self.seeds}; a spread takes at least 2.")
-        require(self.seed >= 0, f"Plan.seed is {self.seed}; it takes a whole number >= 0.")
-        require(self.batch >= 1, f"Plan.batch is {self.batch}; it takes a whole number >= 1.")
+        check_counts(self, "seeds", "batch")
+        check_seed("Plan.seed", self.seed)
+        EpisodeSpec(steps=self.budgets[-1], batch=self.batch)  # as many as can be numbered
 
     @property
     def learners(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def reuse(plan: Plan, directory: Path, other: Path) -> int:
         for task, net, learner in _shared(plan, theirs):
             source = cell_path(other, theirs, task, net, learner)
             target = cell_path(directory, plan, task, net, learner)
-            if source.exists() and not target.exists():
+            if io.exists(source) and not io.exists(target):
                 read_cell(source, theirs, learner)
                 io.write_bytes(target, source.read_bytes())
                 copied += 1

@@ -1,7 +1,6 @@
 """The demo: learn a rule on handwritten digits, then see what it can teach that it never met."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from blurax import io
+from blurax import curves, io
 from blurax.baselines import Record, Tuning, record_baseline, record_genome
+from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
 from blurax.fit import blur_for, network_for, parse_hidden
@@ -125,6 +125,15 @@ def measure(
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
 
 
+def check_memory(seeds: int) -> None:
+    """Raise `BluraxError` if the lessons of so many seeds would not fit in memory."""
+    check_count("--seeds", seeds)
+    for arena in (*ARENAS, LONG_ARENA):
+        task = get(arena.task)
+        network, rule = network_for(task, parse_hidden(arena.hidden)), CONFIG.rule
+        curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, batch=128, rule=rule)
+
+
 def _compare(
     learner: str, genome: Genome, number: int, arena: Arena, seeds: int, budgets: tuple[int, ...]
 ) -> Record:
@@ -159,6 +168,7 @@ def read(directory: Path) -> DemoResult:
     """
     path = directory / RESULT
     try:
-        return from_json(DemoResult, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = io.read_json(path)
+    except BluraxError as error:
         raise BluraxError(f"{path} is not the result of a demo.") from error
+    return from_json(DemoResult, values)

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from blurax import findings
+from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve
 from blurax.errors import require
-from blurax.experiments.ablation import ablate
+from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.work import version
 from blurax.findings import Chart, Fact, Findings, curve
@@ -17,7 +18,7 @@ from blurax.fit import blur_for, network_for, parse_hidden
 from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
-from blurax.network import NetworkState
+from blurax.network import Network, NetworkState
 from blurax.stabilise import squared_length, sum_into
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 from blurax.tasks.scores import query_loss
@@ -40,15 +41,11 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     has not yet spent the test.
 
     Raises:
-        BluraxError: if genome, network and task do not fit, or the genome has numbers for each
-            layer or step.
+        BluraxError: if genome, network and task do not fit, the genome has numbers for each layer
+            or step, or there is too little memory.
     """
-    network = network_for(task, parse_hidden(hidden))
+    network = check_look(genome, task, hidden, steps, seeds)
     learner = blur_for(genome, network, task)
-    require(
-        genome.rule.layers is None and genome.rule.steps is None,
-        "A genome with numbers for each layer or each step cannot be looked into.",
-    )
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
     stops, observe = range(1, steps + 1), _observe(learner.genome, task.kind)
@@ -67,6 +64,23 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         tables=tables,
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
+
+
+def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) -> Network:
+    """The network that a genome would be watched in.
+
+    Raises:
+        BluraxError: as `look` does, or if there is too little memory.
+    """
+    network = network_for(task, parse_hidden(hidden))
+    network.check(genome.rule)
+    require(
+        genome.rule.layers is None and genome.rule.steps is None,
+        "A genome with numbers for each layer or each step cannot be looked into.",
+    )
+    spec = EpisodeSpec(steps=steps, batch=128)
+    check_episodes(network, genome.rule, task, spec, AT_ONCE * seeds, Split.VALIDATE, steps)
+    return network
 
 
 def _charts(curves: Curve, steps: int, normalised: bool) -> tuple[Chart, ...]:

@@ -67,7 +67,7 @@ def write_fitted(
             system refuses the file.
     """
     require(
-        os.fspath(path).endswith(".py"),
+        str(io.as_path(path)).endswith(".py"),
         f"path is {os.fspath(path)!r}; it takes a Python file to write, such as 'model.py'.",
     )
     if classes is not None:

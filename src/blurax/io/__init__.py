@@ -8,13 +8,18 @@ from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
 from blurax.io.lock import clear, writing
+from blurax.io.paths import as_path, exists, make_directory, read_json
 
 __all__ = [
     "Provenance",
     "append_lines",
+    "as_path",
     "clear",
+    "exists",
     "load_checkpoint",
     "load_genome",
+    "make_directory",
+    "read_json",
     "save_checkpoint",
     "save_genome",
     "write_bytes",

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
-
-AnyPath = str | os.PathLike[str]
+from blurax.io.paths import AnyPath, as_path, refusals
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
@@ -25,9 +24,9 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
     Raises:
         BluraxError: if the system refuses, say for a full disk; the old file is left untouched.
     """
-    target = Path(os.path.realpath(path))  # through a symbolic link, rather than over it
+    target = Path(os.path.realpath(as_path(path)))  # through a symbolic link, rather than over it
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp") if target.name else target
-    try:
+    with refusals(path, "written"):
         if target.exists() and not target.is_file():
             # Renaming over a device or a pipe would put a plain file in its place.
             raise OSError(errno.EINVAL, "it exists and is not a regular file")
@@ -44,8 +43,6 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
                 temporary.unlink()
             raise
         _sync_directory(target.parent)
-    except OSError as error:
-        raise _refused(path, "written", error) from error
 
 
 def write_text(path: AnyPath, text: str) -> None:
@@ -78,8 +75,8 @@ def append_lines(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
             finite has to be None.
     """
     data = b"".join(_json_bytes(path, dict(line)) for line in lines)
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with refusals(path, "written"):
+        as_path(path).parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered, lest closing the file write again what has just been cut off.
         with open(path, "ab+", buffering=0) as file:
             end = _drop_half_line(file)
@@ -94,8 +91,6 @@ def append_lines(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
                 raise
         if end == 0:
             _sync_directory(Path(path).parent)
-    except OSError as error:
-        raise _refused(path, "written", error) from error
 
 
 def remove_temporaries(directory: Path, is_target: Callable[[str], bool]) -> None:
@@ -140,8 +135,3 @@ def _sync_directory(directory: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _refused(path: AnyPath, what: str, error: OSError) -> BluraxError:
-    reason = error.strerror or str(error) or type(error).__name__
-    return BluraxError(f"{os.fspath(path)} cannot be {what}: {reason}.")

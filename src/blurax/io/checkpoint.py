@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, some
 from blurax.io import sealed
 from blurax.io.atomic import remove_temporaries, write_bytes
+from blurax.io.paths import as_path, refusals
 
 _NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
 _KEPT = 2
@@ -52,7 +53,7 @@ def save_checkpoint(
     kinds = {name: _kind(name, leaf) for name, leaf in leaves.items()}
     tensors = {name: _encode(leaf) for name, leaf in leaves.items()}
     content = {"step": step, "meta": sealed.plain(meta, "meta"), "kinds": kinds}
-    path = Path(directory) / f"checkpoint-{step:08d}.safetensors"
+    path = as_path(directory, "directory") / f"checkpoint-{step:08d}.safetensors"
     write_bytes(path, sealed.seal(sealed.Kind.CHECKPOINT, content, tensors))
     _tidy(path.parent, step)
     return path
@@ -79,7 +80,7 @@ def load_checkpoint(
             not of the structure of `like`: a checkpoint of another configuration.
     """
     failures: list[str] = []
-    for step, path in _checkpoints(Path(directory)):
+    for step, path in _checkpoints(as_path(directory, "directory")):
         try:
             header, tensors = sealed.read(path, sealed.Kind.CHECKPOINT)
             require(
@@ -106,12 +107,11 @@ def load_checkpoint(
 
 def _checkpoints(directory: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a directory, newest first."""
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BluraxError(f"{directory} cannot be read: {error.strerror or error}.") from error
+    with refusals(directory, "read"):
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:
+            return []
     matches = [match for match in map(_NAME.fullmatch, names) if match]
     return sorted(((int(m[1]), directory / m[0]) for m in matches), reverse=True)
 
@@ -167,7 +167,7 @@ def _restore(kinds: dict[str, str], tensors: sealed.Tensors, like: Any, path: Pa
     strange, missing = sorted(set(tensors) - set(leaves)), sorted(set(leaves) - set(tensors))
     require(
         not strange and not missing,
-        f"{other}: it has {_some(strange)} too many and {_some(missing)} too few; resume with the "
+        f"{other}: it has {some(strange)} too many and {some(missing)} too few; resume with the "
         "configuration that it was written with.",
     )
     restored = []
@@ -196,7 +196,3 @@ def _decode(stored: np.ndarray, kind: str, like: Any) -> Any:
                 array = array.view(like.dtype).reshape(stored.shape[:-1])
             return array if isinstance(like, np.ndarray) else jnp.array(array)
     return None
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3] + ["..."] * (len(names) > 3)) or "nothing"

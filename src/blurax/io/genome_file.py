@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from blurax import genome as genomes
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, some
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.io import sealed
 from blurax.io.atomic import write_bytes
+from blurax.io.paths import as_path
 from blurax.spec import Rule
 
 _LIMIT = 16 * 2**20
@@ -75,7 +76,7 @@ def save_genome(path: str | os.PathLike[str], genome: Genome, provenance: Proven
         BluraxError: if the genome is not such a one, or if the file cannot be written.
     """
     tensors = {name: np.asarray(leaf) for name, leaf in genomes.leaves(genome).items()}
-    _check_tensors(tensors, genome.rule, f"The genome for {os.fspath(path)}")
+    _check_tensors(tensors, genome.rule, f"The genome for {as_path(path)}")
     content = {"rule": to_json(genome.rule), "provenance": to_json(provenance)}
     write_bytes(path, sealed.seal(sealed.Kind.GENOME, content, tensors))
 
@@ -116,10 +117,8 @@ def _check_tensors(tensors: sealed.Tensors, rule: Rule, where: str) -> Genome:
     like = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), genomes.template(rule))
     expected = genomes.leaves(like)
     strange, missing = sorted(set(tensors) - set(expected)), sorted(set(expected) - set(tensors))
-    require(not missing, f"{where} lacks the tensor {', '.join(missing)}; make it anew.")
-    require(
-        not strange, f"{where} has the tensor {', '.join(strange)} without a use; make it anew."
-    )
+    require(not missing, f"{where} lacks the tensor {some(missing)}; make it anew.")
+    require(not strange, f"{where} has the tensor {some(strange)} without a use; make it anew.")
     for name, leaf in expected.items():
         tensor = tensors[name]
         require(

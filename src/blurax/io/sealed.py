@@ -11,14 +11,14 @@ import hashlib
 import json
 import math
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, cut, require
+from blurax.io.paths import as_path, refusals
 
 VERSION = 1
 """The version of the format that this library writes, and the only one it reads."""
@@ -56,8 +56,8 @@ def read(
         BluraxError: if the file is missing, too large, cut off, damaged, of another kind or from
             a newer library.
     """
-    file = Path(path)
-    try:
+    file = as_path(path)
+    with refusals(path, "read"):
         require(file.exists(), f"There is no file {path}; check the path.")
         require(file.is_file(), f"{path} is not a file; give the path of a {kind} file.")
         size = file.stat().st_size
@@ -66,8 +66,6 @@ def read(
             f"{path} has {size} bytes, but a {kind} file has at most {limit}; check the path.",
         )
         data = file.read_bytes()
-    except OSError as error:
-        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
     return unseal(data, kind, str(path))
 
 
@@ -94,7 +92,7 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
     digest = header.pop("sha256", None)
     require(text == canonical and digest == _digest(header, tensors), damaged)
     found = header.get("kind")
-    require(found == kind, f"{where} is a {found} file; give the path of a {kind} file.")
+    require(found == kind, f"{where} is a {cut(str(found))} file; give the path of a {kind} file.")
     return header, tensors
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 
+from blurax.bounds import check_counts, check_seed
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import require
 from blurax.fit import network_for, parse_hidden
@@ -101,24 +102,11 @@ class MetaTrain:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in (
-            "population",
-            "lessons",
-            "meta_steps",
-            "validate_every",
-            "validation_episodes",
-            "window",
-        ):
-            value = getattr(self, name)
-            require(value >= 1, f"MetaTrain.{name} is {value}; it takes a whole number >= 1.")
-        for name in ("validation_steps", "patience", "forward_chunk"):
-            value = getattr(self, name)
-            require(
-                value is None or value >= 1,
-                f"MetaTrain.{name} is {value}; it takes a whole number >= 1.",
-            )
-        require(self.share >= 0, f"MetaTrain.share is {self.share}; it takes a whole number >= 0.")
-        require(self.seed >= 0, f"MetaTrain.seed is {self.seed}; it takes a whole number >= 0.")
+        check_counts(self, "population", "lessons", "meta_steps", "validate_every")
+        check_counts(self, "validation_episodes", "validation_steps", "window", "patience")
+        check_counts(self, "forward_chunk")
+        check_counts(self, "share", least=0)
+        check_seed("MetaTrain.seed", self.seed)
         require(
             0 < self.start_share < 1,
             f"MetaTrain.start_share is {self.start_share}; it takes a share between 0 and 1.",

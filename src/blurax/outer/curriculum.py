@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
 
@@ -23,17 +24,12 @@ class Curriculum:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("add", "every"):
-            value = getattr(self, name)
-            require(value >= 0, f"Curriculum.{name} is {value}; it takes a whole number >= 0.")
+        check_counts(self, "add", "every", least=0)
+        check_counts(self, "most")
         require(
             self.every > 0 or self.add == 0,
             f"Curriculum.add is {self.add}, but Curriculum.every is 0: it takes the length of a "
             "stage.",
-        )
-        require(
-            self.most is None or self.most >= 1,
-            f"Curriculum.most is {self.most}; it takes a whole number >= 1.",
         )
 
     def stage(self, meta_step: int) -> int:

@@ -1,7 +1,6 @@
 """What was measured of the estimators of the meta-gradient, and its file."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from blurax import io
@@ -55,6 +54,7 @@ def read(path: Path) -> Result:
         BluraxError: if there is no such file, or not such a one.
     """
     try:
-        return from_json(Result, json.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        values = io.read_json(path)
+    except BluraxError as error:
         raise BluraxError(f"{path} is not a measurement of estimators.") from error
+    return from_json(Result, values)

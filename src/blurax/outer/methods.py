@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import math
 
+from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
 
@@ -61,7 +62,7 @@ class Es:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(self.pairs >= 1, f"Es.pairs is {self.pairs}; it takes a whole number >= 1.")
+        check_counts(self, "pairs")
         _check_sigma("Es", self.sigma)
 
 
@@ -91,9 +92,7 @@ class Cma:
             self.bound is None or 0 < self.bound < math.inf,
             f"Cma.bound is {self.bound}; it takes a number above 0.",
         )
-        for name in ("restarts", "chunk"):
-            value = getattr(self, name)
-            require(value >= 0, f"Cma.{name} is {value}; it takes a whole number >= 0.")
+        check_counts(self, "restarts", "chunk", least=0)
 
 
 def _check_sigma(kind: str, sigma: float) -> None:

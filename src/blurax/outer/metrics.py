@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from blurax.errors import BluraxError, require
+from blurax.io import as_path
 from blurax.outer.repair import BEST
 
 NO_RUN = "it holds no run, or one before its first validation."
@@ -50,7 +51,7 @@ def read_metrics(directory: Path) -> Metrics:
     Raises:
         BluraxError: if there is no log, or one that is damaged.
     """
-    path = directory / "metrics.jsonl"
+    path = as_path(directory, "directory") / "metrics.jsonl"
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

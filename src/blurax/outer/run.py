@@ -17,7 +17,6 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores, cut, joined
 from blurax.outer.journal import provenance
 from blurax.outer.lost import LOST, is_lost, lost_words
+from blurax.outer.needs import check_memory
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.outer.repair import CONFIG, Log, config_of, is_under_way, mend_best, read_log, restore
@@ -95,8 +95,10 @@ def start(config: MetaTrain, directory: Path) -> None:
 
     Raises:
         BluraxError: if the directory already holds a run, another process writes into it, or the
-            configuration cannot be run: an unknown task, say. Nothing is written then.
+            configuration cannot be run: an unknown task, say, or too little memory. Nothing is
+            written then.
     """
+    check_memory(config)
     config.trainer(config.last_stage)
     config.validation()
     with io.writing(directory, RUN):
@@ -142,14 +144,15 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
         BluraxError: if the directory holds no run, or one that this version cannot read.
     """
     path = directory / CONFIG
-    require(path.is_file(), f"{directory} holds no run: there is no config.json in it.")
+    require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
     try:
-        header = json.loads(path.read_text("utf-8"))
-        found = from_json(MetaTrain, header["config"])
-        _check_header(path, found, header)
-        return found, header
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        header = io.read_json(path)
+        values = header["config"]
+    except (BluraxError, KeyError, TypeError) as error:
         raise BluraxError(f"{path} is not the configuration of a run.") from error
+    found = from_json(MetaTrain, values)
+    _check_header(path, found, header)
+    return found, header
 
 
 def _check_header(path: Path, config: MetaTrain, header: dict[str, Any]) -> None:
@@ -177,10 +180,10 @@ def advance(
         evaluator: the engine that does the work; another one changes no result.
 
     Raises:
-        BluraxError: if the directory holds no run, another process writes into it, none of its
-            checkpoints can be read, all members diverge and go on diverging (then the last good
-            state is kept), the engine has no workers, or a job fails wherever it is tried (then
-            its genomes are kept).
+        BluraxError: if the directory holds no run, another process writes into it, it would not
+            fit in memory, none of its checkpoints can be read, all members diverge and go on
+            diverging (then the last good state is kept), the engine has no workers, or a job fails
+            wherever it is tried (then its genomes are kept).
     """
     read_config(directory)  # before a lock makes the directory
     with io.writing(directory, RUN):
@@ -189,6 +192,7 @@ def advance(
 
 def _advance(directory: Path, watch: Watch, evaluator: Evaluator) -> Result:
     config, header = read_config(directory)
+    check_memory(config)
     key = jax.random.key(config.seed)
     trainer = config.trainer(0, evaluator)
     validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))

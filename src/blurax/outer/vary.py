@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from blurax.bounds import check_count
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.learner import Learner
@@ -45,10 +46,8 @@ class Vary:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(
-            all(batch >= 1 for batch in self.batches),
-            f"Vary.batches is {self.batches}; it takes whole numbers >= 1.",
-        )
+        for batch in self.batches:
+            check_count(f"Vary.batches is {self.batches}; a size", batch)
         require(1 <= self.init < math.inf, f"Vary.init is {self.init}; it takes a number >= 1.")
 
     def initial(self, learner: Learner, batch: int, key: PRNGKeyArray) -> Any:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
+from blurax.bounds import check_seed
 from blurax.errors import require
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
 from blurax.tasks.orders import order, stream
@@ -159,6 +160,7 @@ def from_arrays(
     require(
         kind in list(Kind), f"kind is {kind!r}; it takes {' or '.join(repr(str(k)) for k in Kind)}."
     )
+    check_seed("seed", seed)
     kind, x, labels = Kind(kind), _real(np.asarray(x)), np.asarray(labels)
     _check_examples(x, labels, name)
     if kind is Kind.NUMBERS:

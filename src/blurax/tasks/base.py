@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
 
@@ -47,7 +48,7 @@ class EpisodeSpec:
     """The size of an episode.
 
     Raises:
-        BluraxError: for a size below 1.
+        BluraxError: for a size below 1, or more examples in an episode than 32 bits can number.
     """
 
     steps: int = 10
@@ -64,9 +65,12 @@ class EpisodeSpec:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("steps", "batch", "query", "held_out"):
-            value = getattr(self, name)
-            require(value >= 1, f"EpisodeSpec.{name} is {value}; it takes a whole number >= 1.")
+        check_counts(self, "steps", "batch", "query", "held_out")
+        require(
+            self.fixed_batch or self.steps * self.batch <= MOST,
+            f"EpisodeSpec.steps is {self.steps} and EpisodeSpec.batch {self.batch}: an episode of "
+            f"{self.steps * self.batch} examples; it takes up to {MOST}.",
+        )
 
 
 class Episode(eqx.Module):

@@ -4,6 +4,7 @@ import collections
 import csv
 import dataclasses
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ MISSING = frozenset({"", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "None"})
 )
 """What stands for a value that is not there, in this writing."""
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+LARGEST = 2**30
+"""Bytes of a file that is read; its cells take about ten times as much memory."""
 NO_HEADER = "if it has no header, say header=no"
 
 
@@ -85,6 +88,7 @@ def _rows(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Rows with the lines they start on."""
     line = 1
     try:
+        _check_file(path)
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             for row in reader:
@@ -96,8 +100,23 @@ def _rows(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
         raise BluraxError(f"{path} is no CSV file in UTF-8: {error}.") from error
     except csv.Error as error:
         raise BluraxError(f"{path}, line {line}: this is no CSV file in UTF-8: {error}.") from error
+    except BluraxError:
+        raise
     except ValueError as error:
         raise BluraxError(f"{str(path)!r} is no path: {error}.") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what has no end: a device, a pipe, a file that cannot be a table in memory."""
+    status = path.stat()
+    require(
+        stat.S_ISREG(status.st_mode),
+        f"{path} cannot be read: it is a folder, a device or a pipe, not a file.",
+    )
+    require(
+        status.st_size <= LARGEST,
+        f"{path} has {status.st_size:,} bytes; a table takes at most {LARGEST:,}.",
+    )
 
 
 def _check_separator(path: Path, first: tuple[str, ...]) -> None:

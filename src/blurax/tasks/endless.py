@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
 
@@ -83,8 +84,9 @@ def from_function(
         BluraxError: if the function does not give what it should.
     """
     for what, value in (("features", features), ("outputs", outputs)):
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        whole = isinstance(value, int) and not isinstance(value, bool)
         require(whole, f"Task {name}: {what} is {value!r}; it takes a whole number >= 1.")
+        check_count(f"Task {name}: {what}", value)
     require(isinstance(kind, Kind), f"Task {name}: kind is {kind!r}; it takes a Kind.")
     _check_draw(draw, features, outputs, name, kind)
     return FunctionTask(draw, name, features, outputs, kind)

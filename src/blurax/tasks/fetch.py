@@ -19,14 +19,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.tasks.formats import REMEDY
+from blurax.tasks.formats import REMEDY, reading
 from blurax.tasks.sources import File
+from blurax.tasks.transfer import TIMEOUT, Transfer
 
 VARIABLE = "BLURAX_DATA"
 """The environment variable that names the user's data folder."""
 
-TIMEOUT = 30.0
-"""Seconds without an answer after which a download is given up."""
+_LARGEST_MANIFEST = 2**24
+"""Bytes: a hundred thousand files."""
 
 WAIT = 3600.0
 """Seconds to wait for another process that downloads the same data set."""
@@ -42,7 +43,7 @@ def data_folder() -> Path | None:
     if not named:
         return None
     require(
-        Path(named).is_dir(),
+        os.path.isdir(named),  # without an error, whatever it is called
         f"{VARIABLE} is {named!r}, which is no folder; unset it or name one that exists.",
     )
     return Path(named)
@@ -76,7 +77,7 @@ def check(path: Path, root: Path, known: File | None) -> None:
         kind, wanted, by = "md5", known.md5, f"the published {known.name} has"
     else:
         return
-    with open(path, "rb") as file:
+    with reading(f"{path} cannot be read"), open(path, "rb") as file:
         found = hashlib.file_digest(file, kind).hexdigest()
     require(
         found == wanted,
@@ -86,11 +87,19 @@ def check(path: Path, root: Path, known: File | None) -> None:
 
 
 def _manifest(root: Path) -> dict[str, str]:
-    """The sha256 of each file listed in a folder's MANIFEST.txt."""
+    """The sha256 of each file listed in a folder's MANIFEST.txt, which is in UTF-8.
+
+    Raises:
+        BluraxError: if it cannot be read.
+    """
     path = root / "MANIFEST.txt"
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
-    fields = [line.split(maxsplit=3) for line in path.read_text().splitlines() if line.strip()]
+    with reading(f"{path} is no list of files in UTF-8"):
+        size = path.stat().st_size
+        require(size <= _LARGEST_MANIFEST, f"{path} has {size:,} bytes: it is no list of files.")
+        lines = path.read_text("utf-8").splitlines()
+    fields = [line.split(maxsplit=3) for line in lines if line.strip()]
     bad = [number for number, line in enumerate(fields, 1) if len(line) != 4]
     require(
         not bad,
@@ -103,8 +112,9 @@ def download(file: File, set_name: str) -> Path:
     """The file in the cache, downloaded if it is not there yet.
 
     Raises:
-        BluraxError: if there is no network, what arrives is not the published file, or another
-            process downloads into the folder for an hour.
+        BluraxError: if there is no network, what arrives is not the published file, more than
+            twice as much, or slower than `transfer.SLOWEST`, or another process downloads into the
+            folder for an hour.
     """
     folder = cache_folder() / set_name
     with io.writing(folder, "cache", WAIT):  # jobs that need a file wait for who fetches it
@@ -115,11 +125,13 @@ def _downloaded(file: File, set_name: str, folder: Path) -> Path:
     pooch.get_logger().setLevel(logging.ERROR)  # one sentence of ours in place of its lines
     try:
         with _Bar(file) as bar:
-            drawn: Any = bar  # pooch takes any such bar, though its annotation says bool
-            downloader: Any = pooch.HTTPDownloader(progressbar=drawn, timeout=TIMEOUT)
+            # Pooch calls it as it should be called, though its annotation has other names.
+            downloader: Any = Transfer(file.megabytes * 1e6, bar.update)
             found = pooch.retrieve(
                 file.url, f"md5:{file.md5}", file.name, folder, downloader=downloader
             )
+    except BluraxError as error:
+        raise BluraxError(f"{file.name} of {set_name} is not at hand: {error}") from error
     except requests.RequestException as error:
         raise BluraxError(
             f"{file.name} of {set_name} is not at hand and cannot be downloaded from {file.url} "
@@ -145,14 +157,15 @@ def _reason(error: requests.RequestException) -> str:
         return f"no answer within {TIMEOUT:.0f} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "it comes packed, which was not asked for"
     return "no connection"
 
 
 class _Bar:
-    """A progress bar on standard error, in the form pooch wants: total, update, reset, close."""
+    """A progress bar on standard error."""
 
     def __init__(self, file: File) -> None:
-        self.total = 0
         self._bar = Progress(
             TextColumn("downloading {task.description}"),
             BarColumn(),
@@ -177,11 +190,4 @@ class _Bar:
     def update(self, size: int) -> None:
         """So many more bytes."""
         self._bar.start()  # not for a file that is in the cache already
-        self._bar.update(self._task, advance=size, total=self.total or None)
-
-    def reset(self) -> None:
-        """From the start; pooch does so before it fills the bar."""
-        self._bar.reset(self._task)
-
-    def close(self) -> None:
-        """Nothing: leaving the context ends the bar."""
+        self._bar.update(self._task, advance=size)

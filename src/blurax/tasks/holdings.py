@@ -1,7 +1,8 @@
 """What of an image data set lies in a folder, in whichever form it was put there."""
 
 import dataclasses
-import gzip
+import io
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def holdings(source: Source, part: str) -> Iterator[Holding]:
     """All copies of a part that are at hand, those of the user's own folder first."""
     for root in fetch.roots():
         for folder in dict.fromkeys((*source.folders, source.name)):
-            if (root / folder).is_dir():
+            if os.path.isdir(root / folder):  # without an error, whatever the root is called
                 for form in (_idx, _npz, _cifar, _emnist_zip):
                     yield from form(source, part, root, root / folder)
 
@@ -63,25 +64,20 @@ def _idx(source: Source, part: str, root: Path, folder: Path) -> Iterator[Holdin
                         fetch.check(path, root, _known(source, path))
                     return _checked(
                         source,
-                        _turned(formats.read_idx(images.read_bytes(), str(images), 3), turn),
-                        formats.read_idx(labels.read_bytes(), str(labels), 1),
+                        _turned(_read_idx(images, 3), turn),
+                        _read_idx(labels, 1),
                         images,
                         labels,
                     )
 
-                counts = {_idx_count(path) for path in (images, labels)}
+                counts = {formats.idx_count(path) for path in (images, labels)}
                 # Counts that differ are bad; 0 says so, and reading the files says how.
                 yield Holding(images, counts.pop() if len(counts) == 1 else 0, read)
 
 
-def _idx_count(path: Path) -> int:
-    """The number of examples by the header of an idx file; 0 for a file that has none."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            return int.from_bytes(file.read(8)[4:], "big")
-    except (OSError, EOFError):
-        return 0
+def _read_idx(path: Path, dimensions: int) -> np.ndarray:
+    with formats.reading(f"{path} cannot be read"), open(path, "rb") as file:
+        return formats.read_idx(file, str(path), dimensions)
 
 
 def _npz(source: Source, part: str, root: Path, folder: Path) -> Iterator[Holding]:
@@ -130,15 +126,15 @@ def _emnist_zip(source: Source, part: str, root: Path, folder: Path) -> Iterator
 
             def read(path: Path = path, stem: str = stem) -> Part:
                 fetch.check(path, root, source.files[0])
-                archive = formats.open_zip(path)
-                images, labels = (
-                    formats.read_idx(
-                        formats.read_member(archive, f"{stem}-{end}.gz", str(path)),
-                        f"{path}: {stem}-{end}.gz",
-                        dimensions,
+                with formats.open_zip(path) as archive:
+                    images, labels = (
+                        formats.read_idx(
+                            io.BytesIO(formats.read_member(archive, f"{stem}-{end}.gz", str(path))),
+                            f"{path}: {stem}-{end}.gz",
+                            dimensions,
+                        )
+                        for end, dimensions in (("images-idx3-ubyte", 3), ("labels-idx1-ubyte", 1))
                     )
-                    for end, dimensions in (("images-idx3-ubyte", 3), ("labels-idx1-ubyte", 1))
-                )
                 return _checked(source, _turned(images, True), labels, path)
 
             yield Holding(path, source.count(part), read)
@@ -162,16 +158,17 @@ def _checked(
         marks: that of the labels, if it is another.
     """
     marks = marks or where
+    shape = (source.side, source.side, 3) if source.colour else (source.side, source.side)
+    size = "x".join(map(str, images.shape[1:])) or "no size in"
+    require(
+        images.dtype == np.uint8 and images.shape[1:] == shape,
+        f"{where} holds images of {size} {images.dtype}; "
+        f"{source.name} has {'x'.join(map(str, shape))} bytes.",
+    )
     require(
         len(images) == len(labels),
         f"{where} holds {len(images)} images, but {marks.name} {len(labels)} labels; "
         f"{formats.REMEDY}.",
-    )
-    shape = (source.side, source.side, 3) if source.colour else (source.side, source.side)
-    require(
-        images.dtype == np.uint8 and images.shape[1:] == shape,
-        f"{where} holds images of {'x'.join(map(str, images.shape[1:]))} {images.dtype}; "
-        f"{source.name} has {'x'.join(map(str, shape))} bytes.",
     )
     first, last = source.labels
     require(

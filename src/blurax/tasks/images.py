@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
 from blurax.tasks import fetch, pixels
@@ -55,17 +56,11 @@ class ImageOptions:
     def __post_init__(self) -> None:
         check_types(self)
         for name in ("crop", "size"):
-            value = getattr(self, name)
-            require(
-                value is None or value >= 1,
-                f"The task option {name} is {value}; it takes a whole number >= 1.",
-            )
+            if (value := getattr(self, name)) is not None:
+                check_count(f"The task option {name}", value)
         for name in ("train", "test"):
-            value = getattr(self, name)
-            require(
-                value is None or value >= 0,
-                f"The task option {name} is {value}; it takes a whole number >= 0.",
-            )
+            if (value := getattr(self, name)) is not None:
+                check_count(f"The task option {name}", value, least=0)
         require(
             len(set(self.classes)) == len(self.classes) != 1,
             f"The task option classes is {self.classes}; it takes two or more different labels.",

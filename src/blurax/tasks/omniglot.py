@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from blurax.errors import BluraxError, require
+from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.tasks import fetch, formats, pixels
 from blurax.tasks.arrays import batches
@@ -201,7 +202,7 @@ def find(number: int) -> Path | None:
     for root in fetch.roots():
         for folder in FOLDERS:
             path = root / folder / OMNIGLOT_FILES[number].name
-            if path.is_file():
+            if os.path.isfile(path):  # without an error, whatever the root is called
                 return path
     return None
 
@@ -210,39 +211,45 @@ def _read(number: int, size: int) -> _Set:
     published = OMNIGLOT_FILES[number]
     path = find(number) or fetch.download(published, FOLDERS[0])
     fetch.check(path, path.parents[1], published)
-    archive = formats.open_zip(path)
-    files: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(archive.namelist()):
-        if name.endswith(".png"):
-            parts = name.split("/")
-            require(
-                len(parts) == 4,
-                f"{path} holds {name}; it takes set/alphabet/character/drawing.png.",
-            )
-            files.setdefault((parts[1], parts[2]), []).append(name)
-    counts = {len(names) for names in files.values()}
-    require(
-        len(files) == PUBLISHED[number] and counts == {DRAWERS},
-        f"{path} holds {len(files)} characters of {sorted(counts)} drawings each; Omniglot has "
-        f"{PUBLISHED[number]} of {DRAWERS}; {formats.REMEDY}.",
-    )
-    ink = [np.stack([_ink(archive, name, path) for name in names]) for names in files.values()]
+    with formats.open_zip(path) as archive:
+        files = _drawings(archive, path)
+        counts = sorted({len(names) for names in files.values()})
+        require(
+            len(files) == PUBLISHED[number] and counts == [DRAWERS],
+            f"{path} holds {len(files)} characters of {counts[:3]} drawings each; Omniglot has "
+            f"{PUBLISHED[number]} of {DRAWERS}; {formats.REMEDY}.",
+        )
+        ink = [np.stack([_ink(archive, name, path) for name in names]) for names in files.values()]
     shrunk = pixels.shrink(np.concatenate(ink), size)
     return _Set(
         shrunk.reshape(len(files), DRAWERS, size * size), tuple(alphabet for alphabet, _ in files)
     )
 
 
+def _drawings(archive: zipfile.ZipFile, path: Path) -> dict[tuple[str, str], list[str]]:
+    """The names of the drawings of each character, by its alphabet and its name."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(archive.namelist()):
+        if name.endswith(".png"):
+            parts = name.split("/")
+            require(
+                len(parts) == 4,
+                f"{path} holds {name!r}; it takes set/alphabet/character/drawing.png.",
+            )
+            files.setdefault((parts[1], parts[2]), []).append(name)
+    return files
+
+
 def _ink(archive: zipfile.ZipFile, name: str, path: Path) -> UInt8[np.ndarray, "105 105"]:
     """A drawing, white on black as in MNIST."""
     data = formats.read_member(archive, name, str(path))
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            found = np.asarray(image if image.mode == "1" else image.convert("1"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise BluraxError(f"{path}: {name} is no readable PNG; {formats.REMEDY}.") from error
-    require(
-        found.shape == (SIDE, SIDE),
-        f"{path}: {name} has {'x'.join(map(str, found.shape))} pixels, not {SIDE}x{SIDE}.",
-    )
+    with (
+        formats.reading(f"{path}: {name} is no readable PNG"),
+        Image.open(io.BytesIO(data), formats=("PNG",)) as image,
+    ):
+        require(  # by its header: nothing larger is unpacked
+            image.size == (SIDE, SIDE),
+            f"{path}: {name} has {'x'.join(map(str, image.size))} pixels, not {SIDE}x{SIDE}.",
+        )
+        found = np.asarray(image if image.mode == "1" else image.convert("1"))
     return np.where(found, np.uint8(0), np.uint8(255))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.tasks import orders
@@ -50,11 +51,7 @@ class RegressionOptions:
     def __post_init__(self) -> None:
         check_types(self)
         for name, least in (("features", 1), ("rows", 2)):
-            value = getattr(self, name)
-            require(
-                value >= least,
-                f"RegressionOptions.{name} is {value}; it takes a whole number >= {least}.",
-            )
+            check_counts(self, name, least=least)
         require(
             0 <= self.target_noise < math.inf,
             f"RegressionOptions.target_noise is {self.target_noise}; it takes a number >= 0.",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, some
 from blurax.frozen import check_types
 from blurax.tasks import csv_file, grammar
 from blurax.tasks.arrays import ArrayTask, from_arrays
@@ -129,12 +129,12 @@ def from_csv(
 
 def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
     """The task of a CSV file; errors as of `from_csv`."""
-    path = Path(options.path).expanduser()
+    path = Path(os.path.expanduser(options.path))  # ~ of nobody stays, and is no file
     table = csv_file.read(path, options.label, options.header)
     label = options.label or table.columns[-1]
     require(
         label in table.columns,
-        f"{path} has 0 columns called {label!r}; there are {', '.join(table.columns)}.",
+        f"{path} has 0 columns called {label!r}; there are {some(table.columns)}.",
     )
     column = table.columns.index(label)
     table = _complete(table, options.missing)
@@ -207,12 +207,19 @@ def _short(cell: str) -> str:
     return repr(cell if len(cell) <= SHOWN else f"{cell[:SHOWN]}...")
 
 
+def _exact(cell: str) -> decimal.Decimal:
+    try:
+        return decimal.Decimal(cell)
+    except decimal.InvalidOperation:  # an exponent of twenty digits, which a float takes for 0
+        return decimal.Decimal(float(cell))
+
+
 def _classes(cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """The number of each label's class, and the shortest writing of each class."""
 
     def key(cell: str) -> tuple[bool, decimal.Decimal, str]:
         if is_number(cell) and math.isfinite(float(cell)):
-            return False, decimal.Decimal(cell), ""
+            return False, _exact(cell), ""
         return True, decimal.Decimal(0), cell
 
     keys = {cell: key(cell) for cell in set(cells)}

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.errors import require
+from blurax.bounds import check_counts
 from blurax.frozen import check_types
 from blurax.tasks import worlds
 from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, signed_one_hot
@@ -35,10 +35,7 @@ class BlobsOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        require(
-            self.classes >= 2,
-            f"BlobsOptions.classes is {self.classes}; it takes a whole number >= 2.",
-        )
+        check_counts(self, "classes", least=2)
 
 
 class Toy(eqx.Module):

@@ -12,6 +12,7 @@ from blurax.errors import BluraxError
 from blurax.frozen import added, check_types, from_json
 from blurax.genome import Genome
 from blurax.io import Provenance
+from blurax.io.paths import shown
 
 HOME = Path(__file__).parent / "genomes"
 """NAME.safetensors and NAME.json, the sheet, for each genome."""
@@ -75,9 +76,9 @@ def genome_file(name: str) -> Path:
         BluraxError: if there is none of this name, naming those there are.
     """
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
+        near = difflib.get_close_matches(str(name), names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}."
-        raise BluraxError(f"There is no genome {name!r} in the zoo; {hint}")
+        raise BluraxError(f"There is no genome {shown(repr(name))} in the zoo; {hint}")
     return HOME / f"{name}.safetensors"
 
 
@@ -106,10 +107,11 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     of that name lies in this folder.
 
     Raises:
-        BluraxError: for a word that is no name in the zoo and no file.
+        BluraxError: for a word that is no name in the zoo and no file, and for no word at all.
     """
-    name, path = os.fspath(name_or_path), Path(name_or_path)
+    path = io.as_path(name_or_path, "genome")
+    name = os.fspath(name_or_path)
     like_a_name = len(path.parts) == 1 and not path.suffix
-    if name in names() or (like_a_name and not path.exists()):
+    if name in names() or (like_a_name and not io.exists(path)):
         return genome_file(name)
     return path

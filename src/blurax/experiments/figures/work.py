@@ -55,12 +55,12 @@ class Work:
         path = self.directory / SETTING
         runs = {name: to_json(config) for name, config in self.trainings.items()}
         wanted = {"version": version(), "setting": to_json(self.setting), "trainings": runs}
-        if not path.exists():
+        if not io.exists(path):
             io.write_json(path, wanted)
             return
         try:
-            same = json.loads(path.read_text("utf-8")) == json.loads(json.dumps(wanted))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            same = io.read_json(path) == json.loads(json.dumps(wanted))
+        except BluraxError:
             same = False
         require(
             same,
@@ -102,7 +102,7 @@ class Work:
             BluraxError: if the file that keeps them is damaged.
         """
         path = self.directory / CELLS / f"{name}.npz"
-        if not path.exists():
+        if not io.exists(path):
             self.say(name)
             buffer = memory.BytesIO()
             np.savez_compressed(buffer, allow_pickle=False, **compute())

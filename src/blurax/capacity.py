@@ -1,0 +1,76 @@
+"""Whether episodes fit in memory: asked before anything is written or allocated."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+
+from blurax import footprint
+from blurax.memory import available, require_memory
+from blurax.network import Network
+from blurax.spec import Rule
+from blurax.tasks import EpisodeSpec, Split, Task
+
+LESS = "take fewer seeds or steps, smaller batches or smaller layers"
+
+
+def check_episodes(
+    network: Network,
+    rule: Rule,
+    task: Task,
+    spec: EpisodeSpec,
+    seeds: int,
+    split: Split,
+    at_once: int,
+) -> None:
+    """Refuse episodes side by side that would not fit in memory.
+
+    Args:
+        seeds: how many episodes.
+        at_once: steps whose batches are drawn together.
+
+    Raises:
+        BluraxError: with an estimate, and the memory there is.
+    """
+    one, drawn = footprint.of(network, rule), min(at_once, spec.steps)
+    curve = 4 * spec.steps * footprint.number()  # accuracy and loss, in parts and joined
+
+    def needed(query: int) -> int:
+        return seeds * (one.lesson(drawn, spec.batch, query) + curve)
+
+    check_with_query(needed, lessons(seeds, network, spec), LESS, task, spec, split)
+
+
+def check_with_query(
+    needed: Callable[[int], int], what: str, less: str, task: Task, spec: EpisodeSpec, split: Split
+) -> None:
+    """Refuse what would not fit in memory with the query that a task asks in an episode.
+
+    Args:
+        needed: the bytes with so many examples in a query.
+        what: takes them.
+        less: what would take less.
+
+    Raises:
+        BluraxError: with an estimate, and the memory there is.
+    """
+    if needed(spec.query if split is Split.TRAIN else spec.held_out) <= available():
+        return  # hardly a task asks more, and most need not be traced for it
+    require_memory(needed(0), what, less)  # before a task is asked for what may not be drawn at all
+    small = dataclasses.replace(spec, steps=1, batch=1)
+    drawn = jax.eval_shape(lambda key: task.sample(key, small, split), jax.random.key(0))
+    require_memory(needed(drawn.query_x.shape[0]), what, less)
+
+
+def lessons(count: int, network: Network, spec: EpisodeSpec) -> str:
+    """Lessons side by side, in words."""
+    sizes = "-".join(map(str, network.sizes))
+    return (
+        f"{counted(count, 'lesson')} of {counted(spec.steps, 'step')} side by side, with batches "
+        f"of {spec.batch}, in a network {sizes if len(sizes) < 60 else sizes[:60] + '...'}"
+    )
+
+
+def counted(count: int, name: str) -> str:
+    """A number and what it counts: 1 step, 2 steps."""
+    return f"{count} {name}{'' if count == 1 else 's'}"

@@ -1,0 +1,84 @@
+"""Paths as users give them; what is wrong with them, and what the system says, in one sentence."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from blurax.errors import BluraxError, require
+
+AnyPath = str | os.PathLike[str]
+_SHOWN = 300
+"""Characters of a path in a message; of a longer one the middle is left out."""
+
+
+def as_path(value: AnyPath, name: str = "path") -> Path:
+    """What a user gave for a path, as one.
+
+    Args:
+        name: of the argument.
+
+    Raises:
+        BluraxError: for anything but a text or a path, or a text that no file can be called.
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise BluraxError(f"{name} is {shown(repr(value))}, a {kind}; it takes a text or a path.")
+    try:
+        plain = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        plain = False
+    require(plain, f"{name} is {shown(repr(text))}, which no file can be called; it takes a path.")
+    return Path(value)
+
+
+def exists(path: AnyPath) -> bool:
+    """Whether there is a file or a folder of this name.
+
+    Raises:
+        BluraxError: if the system does not tell.
+    """
+    with refusals(path, "read"):
+        return as_path(path).exists()
+
+
+def make_directory(path: AnyPath) -> None:
+    """Make a directory, and those above it, unless there is one.
+
+    Raises:
+        BluraxError: if the system refuses.
+    """
+    with refusals(path, "made a directory"):
+        as_path(path).mkdir(parents=True, exist_ok=True)
+
+
+def read_json(path: AnyPath) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        BluraxError: if it cannot be read, or is not JSON, or none that Python can hold.
+    """
+    with refusals(path, "read"):
+        data = as_path(path).read_bytes()
+    try:
+        return json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # of numbers with too many digits, too
+        raise BluraxError(f"{shown(os.fspath(path))} holds no JSON that can be read.") from error
+
+
+@contextlib.contextmanager
+def refusals(path: AnyPath, what: str) -> Iterator[None]:
+    """In here the system's refusal becomes a `BluraxError`: `path` cannot be `what`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise BluraxError(f"{shown(os.fspath(path))} cannot be {what}: {reason}.") from error
+
+
+def shown(text: str) -> str:
+    """A text as a message holds it."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"

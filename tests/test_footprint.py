@@ -1,0 +1,61 @@
+"""Estimates of memory are hardly more than XLA plans, and no less than a quarter of it."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from blurax import footprint, teach
+from blurax import genome as genomes
+from blurax.inner import Remat
+from blurax.outer.config import MetaTrain
+from blurax.outer.needs import _lesson
+from blurax.outer.objective import Objective
+from blurax.outer.variants import STABLE
+from blurax.spec import Rule
+from blurax.tasks import EpisodeSpec, Split, get
+
+
+def planned(lowered) -> int:
+    """The bytes of arguments, results and all between them."""
+    compiled = lowered.compile()
+    found = getattr(compiled, "compiled", compiled).memory_analysis()
+    return found.temp_size_in_bytes + found.argument_size_in_bytes + found.output_size_in_bytes
+
+
+def check(estimate, lowered):
+    needed = planned(lowered)
+    assert 0.25 * needed < estimate < 1.1 * needed
+
+
+@pytest.mark.parametrize(("hidden", "batch"), [("16", 3000), ("300-300", 8)])
+@pytest.mark.parametrize("rule", [Rule(), STABLE], ids=["plain", "stable"])
+def test_lessons_take_what_is_estimated(rule, hidden, batch):
+    task = get("xor")
+    network = teach.network_for(task, teach.parse_hidden(hidden))
+    genome = genomes.random(jax.random.key(0), rule)
+    keys, spec = jax.random.split(jax.random.key(0), 2), EpisodeSpec(steps=4, batch=batch)
+    states = teach._newborn(network, genome, keys, batch)
+    start = jnp.zeros((), jnp.int32)
+    lowered = teach._lesson.lower(genome, network, task, states, keys, start, spec, Split.TEST)
+    estimate = 2 * footprint.of(network, rule).lesson(4, batch, 2000)
+    check(estimate, lowered)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "batch"), [("16", 3000), ("200-200", 8)], ids=["neurons", "synapses"]
+)
+@pytest.mark.parametrize("remat", [Remat.NONE, Remat.PRODUCTS])
+def test_a_meta_step_takes_what_is_estimated(remat, hidden, batch):
+    config = MetaTrain(
+        tasks=("xor",),
+        hidden=(hidden,),
+        episode=EpisodeSpec(8, batch, 8),
+        population=2,
+        objective=Objective(remat=remat),
+    )
+    trainer = config.trainer()
+    state = trainer.init(jax.random.key(0))
+    lowered = type(trainer)._whole.lower(trainer, state, jax.random.key(0), None)
+    network = config.problem().networks[0][0]
+    one = footprint.of(network, config.rule)
+    check(2 * _lesson(config, one, config.episode, config.episode.query), lowered)
