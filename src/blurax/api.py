@@ -65,7 +65,7 @@ def learn(
     if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         keys = key
     else:
-        keys = jax.random.key(check_seed("key", key))
+        keys = jax.random.key(check_seed("key", key, ", or keys such as jax.random.key(0)"))
     check_task(task, spec, split)
     return Lesson(*teach(genome, network, task, keys, spec, split))
 
