@@ -99,5 +99,7 @@ def test_a_task_of_ones_own_that_draws_wrongly_is_told(draw, message, unchecked)
 @pytest.mark.parametrize("key", ["a", -1, True, jnp.zeros(2)])
 def test_a_key_that_is_none_is_told(key, unchecked):
     genome = blurax.backprop(blurax.Rule.backprop(), 0.1)
-    with pytest.raises(blurax.BluraxError, match="it takes a whole number >= 0, or keys"):
+    with pytest.raises(
+        blurax.BluraxError, match="it takes a whole number from 0 to 4294967295, or keys"
+    ):
         blurax.learn(genome, blurax.Network((2, 3, 2)), blurax.task("xor"), key=key)

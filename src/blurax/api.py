@@ -73,7 +73,7 @@ def learn(
     if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         keys = key
     else:
-        keys = jax.random.key(check_seed("key", key))
+        keys = jax.random.key(check_seed("key", key, ", or keys such as jax.random.key(0)"))
     check_task(task, spec, split)
     many = keys.ndim > 0
     first, state = (0, None) if start is None else (start.steps, _checked(start, network, keys))

@@ -25,8 +25,11 @@ def check_counts(spec: Any, *names: str, least: int = 1) -> None:
             check_count(f"{type(spec).__name__}.{name}", value, least)
 
 
-def check_seed(name: str, value: Any) -> int:
+def check_seed(name: str, value: Any, other: str = "") -> int:
     """A seed as an integer of Python.
+
+    Args:
+        other: what may stand in its place, for the message.
 
     Raises:
         BluraxError: for what is no whole number, or not its own 32 bits: another would give the
@@ -35,7 +38,7 @@ def check_seed(name: str, value: Any) -> int:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or not 0 <= int(value) <= LAST_SEED:
         got = shown(int(value)) if whole else repr(value)
-        raise BluraxError(f"{name} is {got}; it takes a whole number from 0 to {LAST_SEED}.")
+        raise BluraxError(f"{name} is {got}; it takes a whole number from 0 to {LAST_SEED}{other}.")
     return int(value)
 
 
