@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from blurax import footprint, teach
+from blurax import curves, footprint
 from blurax import genome as genomes
+from blurax.fit import network_for, parse_hidden
 from blurax.inner import Remat
+from blurax.learner import Blur
 from blurax.outer.config import MetaTrain
 from blurax.outer.needs import _lesson
 from blurax.outer.objective import Objective
@@ -29,14 +31,19 @@ def check(estimate, lowered):
 
 @pytest.mark.parametrize(("hidden", "batch"), [("16", 3000), ("300-300", 8)])
 @pytest.mark.parametrize("rule", [Rule(), STABLE], ids=["plain", "stable"])
-def test_lessons_take_what_is_estimated(rule, hidden, batch):
+def test_episodes_take_what_is_estimated(rule, hidden, batch):
     task = get("xor")
-    network = teach.network_for(task, teach.parse_hidden(hidden))
+    network = network_for(task, parse_hidden(hidden))
     genome = genomes.random(jax.random.key(0), rule)
     keys, spec = jax.random.split(jax.random.key(0), 2), EpisodeSpec(steps=4, batch=batch)
-    states = teach._newborn(network, genome, keys, batch)
-    start = jnp.zeros((), jnp.int32)
-    lowered = teach._lesson.lower(genome, network, task, states, keys, start, spec, Split.TEST)
+    learner, first = Blur(genome, network), jnp.zeros((), jnp.int32)
+    states = curves._init(learner, keys, batch)
+    support = curves._support(task, keys, spec, Split.TEST, first)
+    query = curves._query(task, keys, spec, Split.TEST)
+    rates, span, due = jnp.zeros(2), jnp.array([0, 4], jnp.int32), jnp.ones(4, bool)
+    lowered = curves._advance.lower(
+        learner, states, keys, support, query, rates, span, due, task.kind, None
+    )
     estimate = 2 * footprint.of(network, rule).lesson(4, batch, 2000)
     check(estimate, lowered)
 
