@@ -164,7 +164,7 @@ def test_a_lesson_that_diverges_does_not_spoil_the_mean_of_the_others():
         losses, gradients, carry = LOCAL.prepare(work)(jobs)[0]
         return [(losses.at[1].set(np.nan), gradients, carry)]
 
-    work = EstimateJobs(Estimates(trainer.estimator), CONFIG.space)
+    work = EstimateJobs(Estimates(trainer.estimator), CONFIG.space())
     moved, info = dataclasses.replace(trainer, evaluate=overflowing).step(state, key)
     _, whole = trainer.step(state, key)
     assert not info.diverged.any()

@@ -101,7 +101,7 @@ def test_short_windows_are_blind_to_what_came_before(exact):
 
 def smoothed_gradient(sigma: float) -> np.ndarray:
     """The gradient of the loss smoothed by normal noise, from many exact gradients."""
-    size = sigma * CONFIG.space.scales()
+    size = sigma * CONFIG.space().scales()
 
     def one(key):
         noise = jax.random.normal(key, size.shape)

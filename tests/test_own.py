@@ -132,9 +132,10 @@ def test_a_rule_of_ones_own_learns_its_numbers():
     assert scores[0].max() < 0.2 < 0.9 < scores[1].min()
 
 
-def test_the_first_loss_is_that_of_the_lesson_and_steps_follow_its_gradient():
+def test_the_first_loss_is_that_of_the_episode_and_steps_follow_its_gradient():
     task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
-    first, drawn = jax.random.split(jax.random.fold_in(jax.random.key(5), 0))
+    member = jax.random.fold_in(jax.random.fold_in(jax.random.key(5), 0), 0)
+    first, drawn = jax.random.split(member)
     episode = task.sample(drawn, SPEC, Split.TRAIN)
 
     def loss(rate):

@@ -7,8 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from blurax.api import Learned, learn, load, meta_train
-    from blurax.baselines import improve
+    from blurax.api import Learned, learn, load, load_learner, meta_train
     from blurax.curves import learning_curve
     from blurax.errors import BluraxError
     from blurax.estimator import BlurClassifier, BlurRegressor
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from blurax.learner import Blur, Learner
     from blurax.network import Network
     from blurax.outer.config import MetaTrain
+    from blurax.outer.improve import improve
     from blurax.spec import Rule
     from blurax.tasks import Split, add_task, from_arrays, from_csv, from_function
     from blurax.tasks import get as task
@@ -43,6 +43,7 @@ __all__ = [
     "learn",
     "learning_curve",
     "load",
+    "load_learner",
     "meta_train",
     "random",
     "save_genome",
@@ -50,8 +51,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("Learned", "learn", "load", "meta_train"),
-    "baselines": ("improve",),
+    "api": ("Learned", "learn", "load", "load_learner", "meta_train"),
     "curves": ("learning_curve",),
     "errors": ("BluraxError",),
     "estimator": ("BlurClassifier", "BlurRegressor"),
@@ -60,6 +60,7 @@ _HOMES = {
     "learner": ("Blur", "Learner"),
     "network": ("Network",),
     "outer.config": ("MetaTrain",),
+    "outer.improve": ("improve",),
     "spec": ("Rule",),
     "tasks": ("Split", "add_task", "from_arrays", "from_csv", "from_function", "get"),
 }

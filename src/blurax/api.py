@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,11 @@ from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.fit import blur_for
 from blurax.genome import Genome
+from blurax.learner import Learner
 from blurax.network import Network, NetworkState
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.space import LearnerSpace
 from blurax.tasks import EpisodeSpec, Split, Task, check_task
 
 
@@ -124,11 +127,30 @@ def load(path: str | os.PathLike[str]) -> Genome:
     return zoo.genome(path)[0]
 
 
+AnyLearner = TypeVar("AnyLearner", bound=Learner)
+
+
+def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner:
+    """Read the numbers of a learner that was meta-trained; no code is run.
+
+    Args:
+        path: of a learner file, such as best.safetensors in a run of a learner.
+        like: a learner of the class, with arrays of the same shapes: it gets other numbers.
+
+    Raises:
+        BluraxError: if the file is missing, damaged, or one of another learner.
+    """
+    space = LearnerSpace(like)
+    found: Any = space.learner(space.load(io.as_path(path))[0], like.network)
+    return found
+
+
 def meta_train(
     config: MetaTrain,
     directory: str | os.PathLike[str],
     watch: run.Watch = lambda progress: None,
     evaluator: Evaluator = LOCAL,
+    learner: Learner | None = None,
 ) -> run.Result:
     """Learn a rule in a new run directory, or go on with the run that the directory holds.
 
@@ -137,6 +159,8 @@ def meta_train(
         watch: called after each meta-step.
         evaluator: the engine that does the work, such as `blurax.engine.open_ray()`, which takes
             a configuration whose `share` is 1 or more.
+        learner: a rule of one's own: its arrays of real numbers are learned, in the place of a
+            genome, from where they are. It learns with the networks of the configuration.
 
     Raises:
         BluraxError: if the directory holds a run of another configuration, or another process
@@ -144,8 +168,8 @@ def meta_train(
     """
     directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
-        run.start_unless_under_way(config, directory, "name another directory")
-        result = run.advance(directory, watch, evaluator)
+        run.start_unless_under_way(config, directory, "name another directory", learner)
+        result = run.advance(directory, watch, evaluator, learner)
         from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
 
         draw_run(directory)

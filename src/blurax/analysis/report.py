@@ -13,16 +13,17 @@ from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.genome_view import provenance_words
+from blurax.analysis.numbers_view import number_words
 from blurax.analysis.plain import command
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
 from blurax.findings import Findings
 from blurax.frozen import to_json
-from blurax.genome import canonical
-from blurax.io import load_genome, write_text
+from blurax.genome import Genome, canonical
+from blurax.io import Provenance, write_text
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
-from blurax.outer.run import read_config
+from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
 
 STYLE = """
@@ -50,7 +51,10 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     """
     config, header = read_config(directory)
     metrics = read_metrics(directory)
-    genome, provenance = load_genome(directory / "best.safetensors")
+    best, provenance = load_best(directory, config)
+    if not isinstance(best, Genome):
+        return _learner_page(directory, path, config, header, metrics, best, provenance)
+    genome = best
     with tempfile.TemporaryDirectory() as folder:
         own = draw_genome(genome, Path(folder) / "genome.png", "The genome").read_bytes()
         bare = canonical(genome)
@@ -78,6 +82,36 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
         _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
         "<h2>What to do with it</h2>",
         f"<pre>{html.escape(_commands(directory))}</pre>",
+    ]
+    write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
+    return path
+
+
+def _learner_page(
+    directory: Path,
+    path: Path,
+    config: MetaTrain,
+    header: dict[str, Any],
+    metrics: Metrics,
+    best: dict[str, np.ndarray],
+    provenance: Provenance,
+) -> Path:
+    """The page about a run of a learner, whose numbers only its class understands."""
+    run, name = draw_run(directory).read_bytes(), directory.resolve().name
+    done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
+    words = {"run": done, "learner": config.learner, **provenance_words(provenance)}
+    parts = [
+        f"<h1>Meta-training run {html.escape(name)}</h1>",
+        _pairs({**words, "blurax": str(header.get("library_version", ""))}),
+        "<h2>How it was learned</h2>",
+        _picture(run, "Losses and validations of all members, and the numbers that were kept"),
+        "<h2>How well it learns</h2>",
+        _validations(metrics, config),
+        "<h2>The numbers</h2>",
+        _pairs(number_words(best)),
+        "<h2>What was configured</h2>",
+        "<p>Only what differs from the defaults.</p>",
+        _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
     ]
     write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
     return path

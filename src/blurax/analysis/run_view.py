@@ -7,12 +7,12 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from blurax.analysis import style
-from blurax.analysis.genome_parts import parts, size
+from blurax.analysis.genome_parts import parts
 from blurax.analysis.genome_picture import draw_gates, draw_grid
+from blurax.analysis.numbers_view import count, draw_numbers
 from blurax.genome import Genome
-from blurax.io import load_genome
 from blurax.outer.metrics import Metrics, read_metrics
-from blurax.outer.run import read_config
+from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
 
 __all__ = ["draw_losses", "draw_run", "draw_validations", "read_metrics", "smoothed"]
@@ -32,10 +32,10 @@ def draw_run(directory: Path) -> Path:
     """
     config, _ = read_config(directory)
     metrics = read_metrics(directory)
-    genome, provenance = load_genome(directory / "best.safetensors")
+    best, provenance = load_best(directory, config)
     what = score_name(config.tasks)
     title = (
-        f"Learning a rule of {size(genome)} numbers on {', '.join(config.tasks)}: "
+        f"Learning a rule of {count(best)} numbers on {', '.join(config.tasks)}: "
         f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     )
     if provenance.score is not None:
@@ -57,7 +57,10 @@ def draw_run(directory: Path) -> Path:
         fontsize=style.SMALL,
         frameon=False,
     )
-    _draw_genome(below, genome)
+    if isinstance(best, Genome):
+        _draw_genome(below, best)
+    else:
+        draw_numbers(below, best)
     return style.save(figure, directory / PICTURE)
 
 

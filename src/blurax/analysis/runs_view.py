@@ -8,9 +8,9 @@ from rich.text import Text
 
 from blurax.analysis.plain import message
 from blurax.errors import BluraxError
-from blurax.io import exists, load_genome
+from blurax.io import exists
 from blurax.outer.metrics import read_metrics
-from blurax.outer.run import read_config
+from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
 
 
@@ -53,7 +53,7 @@ def summary(directory: Path) -> RunSummary:
         return RunSummary(directory, "-", "-", 0, 0, None, message(str(error)))
     try:
         validated = read_metrics(directory).validated
-        score = load_genome(directory / "best.safetensors")[1].score
+        score = load_best(directory, config)[1].score
         step = int(validated[-1]) if validated.size else 0
     except BluraxError:
         step, score = 0, None

@@ -4,7 +4,6 @@ from blurax.baselines.alignment import Aligned, DirectFeedback, Feedback
 from blurax.baselines.catalogue import BASELINES, Baseline, baseline
 from blurax.baselines.descent import Arrangement, Descent
 from blurax.baselines.optimisers import OPTIMISERS
-from blurax.baselines.own_rule import improve
 from blurax.baselines.record import Record, record_baseline, record_genome
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -23,7 +22,6 @@ __all__ = [
     "Tuning",
     "baseline",
     "check_budgets",
-    "improve",
     "record_baseline",
     "record_genome",
     "tune",

@@ -13,17 +13,20 @@ from rich.console import Console
 
 from blurax import io
 from blurax.analysis.run_view import draw_run
+from blurax.cli.learner import load_learner_class
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name
 from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.terminal import Terminal
 from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
+from blurax.fit import network_for, parse_hidden
 from blurax.io.paths import make_directory, refusals
+from blurax.learner import Learner
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.recipes import get_recipe
-from blurax.tasks import score_name
+from blurax.tasks import get, score_name
 
 
 class Engine(enum.StrEnum):
@@ -65,14 +68,20 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
             check_installed()
             if resume is None and config.share == 0:
                 config = dataclasses.replace(config, share=1)
+        named, learner = config.learner, None
+        config = dataclasses.replace(config, learner="")
+        if named:
+            its = config if resume is None else run.read_config(resume)[0]
+            first = network_for(get(its.tasks[0]), parse_hidden(its.hidden[0]))
+            learner = load_learner_class(named, first)
         if resume is not None:
             alone = config == MetaTrain() and directory is None and recipe is None
             require(
                 alone,
-                f"--resume {resume} goes with no other option but the engine's: a run keeps its "
-                "own.",
+                f"--resume {resume} goes with no other option but the engine's and --learner: a "
+                "run keeps its own.",
             )
-            run.read_config(resume)
+            run.read_config(resume)[0].space(learner)  # another one is told now
         found, own = resume or directory, contextlib.nullcontext()
         if found is None:
             found = _new_directory(config)
@@ -80,9 +89,9 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         # Held from the start to the picture, so that no other start comes in between.
         with own, io.writing(found, run.RUN):
             if resume is None:
-                run.start(config, found)
+                run.start(config, found, learner)
             with _opened(engine, cluster) as evaluator:
-                _advance(console, found, tensorboard, evaluator)
+                _advance(console, found, tensorboard, evaluator, learner, named)
 
     return meta_train
 
@@ -97,14 +106,21 @@ def _opened(engine: Engine, cluster: RayOptions) -> Iterator[Evaluator]:
         evaluator.close()
 
 
-def _advance(console: Console, directory: Path, tensorboard: bool, evaluator: Evaluator) -> None:
+def _advance(
+    console: Console,
+    directory: Path,
+    tensorboard: bool,
+    evaluator: Evaluator,
+    learner: Learner | None,
+    named: str,
+) -> None:
     """Take a run to its end, in sight of the user."""
     config = run.read_config(directory)[0]
     what = score_name(config.tasks)
     console.print(f"Run directory: {directory} ({config.meta_steps} meta-steps)", soft_wrap=True)
     board = TensorBoard(directory) if tensorboard else None
     with (
-        resumable("meta-train", "--resume", directory),
+        resumable("meta-train", "--resume", directory, *(("--learner", named) if named else ())),
         RunProgress(console, "meta-training", what) as progress,
     ):
 
@@ -113,13 +129,14 @@ def _advance(console: Console, directory: Path, tensorboard: bool, evaluator: Ev
             if board is not None:
                 board(step)
 
-        result = run.advance(directory, watch, evaluator)
+        result = run.advance(directory, watch, evaluator, learner)
     if board is not None:
         board.close()
     picture = draw_run(directory)
+    kind = "Genome" if learner is None else "Numbers"
     console.print(
         f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
-        f"Genome: {directory / 'best.safetensors'}\nPicture: {picture}",
+        f"{kind}: {directory / 'best.safetensors'}\nPicture: {picture}",
         soft_wrap=True,
     )
 

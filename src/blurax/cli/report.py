@@ -35,8 +35,10 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
 
 
 def _seen(console: Console, directory: Path) -> Findings | None:
-    """The kept genome at work; None for one with genes for each layer or step."""
+    """The kept genome at work; None for a learner, or one with genes for each layer or step."""
     config, _ = read_config(directory)
+    if config.learner:
+        return None
     genome, _ = io.load_genome(directory / "best.safetensors")
     if genome.rule.layers is not None or genome.rule.steps is not None:
         return None

@@ -7,6 +7,7 @@ one runs no code, and every damage ends in a `BluraxError` of one sentence.
 from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
+from blurax.io.learner_file import load_learner, save_learner
 from blurax.io.lock import clear, writing
 from blurax.io.paths import as_path, exists, make_directory, read_json
 
@@ -18,10 +19,12 @@ __all__ = [
     "exists",
     "load_checkpoint",
     "load_genome",
+    "load_learner",
     "make_directory",
     "read_json",
     "save_checkpoint",
     "save_genome",
+    "save_learner",
     "write_bytes",
     "write_json",
     "write_text",

@@ -93,13 +93,14 @@ def load_genome(path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
     """
     header, tensors = sealed.read(path, sealed.Kind.GENOME, _LIMIT)
     where = os.fspath(path)
-    rule = _parse(Rule, header.get("rule"), where)
-    provenance = _parse(Provenance, header.get("provenance"), where)
+    rule = parse(Rule, header.get("rule"), where)
+    provenance = parse(Provenance, header.get("provenance"), where)
     like = _check_tensors(tensors, rule, where)
     return _build(tensors, like, where), provenance
 
 
-def _parse(kind: type, values: Any, where: str) -> Any:
+def parse(kind: type, values: Any, where: str) -> Any:
+    """What `from_json` makes of a part of a header, or a sentence that starts with `where`."""
     try:
         return from_json(kind, values)
     except (BluraxError, OverflowError, RecursionError) as error:  # numbers and nests of any size

@@ -34,6 +34,7 @@ class Kind(enum.StrEnum):
     """What a file holds."""
 
     GENOME = "genome"
+    LEARNER = "learner"
     CHECKPOINT = "checkpoint"
 
 

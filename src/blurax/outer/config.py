@@ -9,6 +9,7 @@ from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import require
 from blurax.fit import network_for, parse_hidden
 from blurax.frozen import added, check_types
+from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.descent import Descent
 from blurax.outer.estimators import (
@@ -26,7 +27,7 @@ from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
-from blurax.outer.space import GenomeSpace, Space
+from blurax.outer.space import GenomeSpace, LearnerSpace, Space, name_of
 from blurax.outer.start import Origin, Start
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
@@ -49,6 +50,9 @@ class MetaTrain:
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule."""
+    learner: str = added("")
+    """A rule of one's own, whose numbers are learned in the place of a genome: the name of its
+    class; on the command line my_rules.py:MyRule."""
     method: Method = Method.GRADIENT
     """How genomes are found."""
     start: Start = Start.RANDOM
@@ -137,9 +141,20 @@ class MetaTrain:
             f"lesson; MetaTrain.method is {self.method.value}, which sees windows of it.",
         )
 
-    @property
-    def space(self) -> Space:
-        """The genomes of the rule, and where the run begins among them."""
+    def space(self, learner: Learner | None = None) -> Space:
+        """What is searched: the genomes of the rule, or the numbers of a learner.
+
+        Raises:
+            BluraxError: if it is not the learner that the configuration names.
+        """
+        given = "" if learner is None else name_of(learner)
+        require(
+            self.learner == given,
+            f"MetaTrain.learner is {self.learner!r}, but the learner given is {given!r}; a run "
+            "takes the one that it was started with.",
+        )
+        if learner is not None:
+            return LearnerSpace(learner)
         return GenomeSpace(self.rule, Origin(self.start, self.start_rate, self.start_share))
 
     @property
@@ -147,41 +162,45 @@ class MetaTrain:
         """The stage of the last meta-step."""
         return self.curriculum.stage(self.meta_steps - 1)
 
-    def problem(self, stage: int = 0) -> Problem:
+    def problem(self, stage: int = 0, learner: Learner | None = None) -> Problem:
         """What meta-training solves in a stage of the curriculum, with its tasks' data."""
         steps = self.curriculum.steps(self.episode.steps, stage)
-        return self._problem(self.tasks, steps, self.vary)
+        return self._problem(self.tasks, steps, self.vary, self.space(learner))
 
-    def validation(self) -> Problem:
-        """What genomes are validated on."""
+    def validation(self, learner: Learner | None = None) -> Problem:
+        """What meta-parameters are validated on."""
         longest = self.curriculum.steps(self.episode.steps, self.last_stage)
-        return self._problem(self.validate_on or self.tasks, self.validation_steps or longest)
+        names, steps = self.validate_on or self.tasks, self.validation_steps or longest
+        return self._problem(names, steps, Vary(), self.space(learner))
 
-    def _problem(self, names: tuple[str, ...], steps: int, vary: Vary | None = None) -> Problem:
+    def _problem(self, names: tuple[str, ...], steps: int, vary: Vary, space: Space) -> Problem:
         tasks: tuple[Task, ...] = tuple(get(name) for name in names)
         hidden = [parse_hidden(hidden) for hidden in self.hidden]
         return Problem(
             tasks,
             tuple(tuple(network_for(task, sizes) for sizes in hidden) for task in tasks),
-            self.space,
+            space,
             dataclasses.replace(self.episode, steps=steps),
             self.objective,
-            vary or Vary(),
+            vary,
             tuple(weight(name) for name in names),
         )
 
-    def trainer(self, stage: int = 0, evaluator: Evaluator = LOCAL) -> MetaTrainer:
+    def trainer(
+        self, stage: int = 0, evaluator: Evaluator = LOCAL, learner: Learner | None = None
+    ) -> MetaTrainer:
         """The trainer of a stage of the curriculum, with its tasks' data loaded.
 
         Args:
             evaluator: the engine that estimates and evaluates for it.
+            learner: whose numbers are learned; genomes of the rule if None.
         """
         require(
             self.share > 0 or isinstance(evaluator, Local),
             "MetaTrain.share is 0, so there are no jobs to give to workers; it takes 1 or more; "
             "a run that was started without goes on with the engine local.",
         )
-        problem = self.problem(stage)
+        problem = self.problem(stage, learner)
         scales, cut = (*self.es.scale, *self.cma.scale), (self.lessons, self.share)
         jax.eval_shape(lambda: problem.space.scales(scales))  # so that a wrong one is told now
         if self.method.needs_candidates:

@@ -15,6 +15,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import numbers_of_job
 from blurax.outer.protocol import MetaInfo
 from blurax.outer.repair import BEST, CHECKPOINTS, METRICS, meta
+from blurax.outer.space import Space
 
 
 def step_line(step: int, info: MetaInfo) -> dict[str, Any]:
@@ -39,13 +40,13 @@ def save(
     lines: list[dict[str, Any]],
     config: MetaTrain,
     header: dict[str, Any],
+    space: Space,
 ) -> None:
     """Metrics first, the checkpoint last: what is behind a checkpoint is always complete."""
     log = directory / METRICS
     io.append_lines(log, lines)
-    io.save_genome(
-        directory / BEST, state.best, provenance(config, header, step, float(state.best_score))
-    )
+    where = provenance(config, header, step, float(state.best_score))
+    space.save(directory / BEST, state.best, where)
     io.save_checkpoint(directory / CHECKPOINTS, step, state, meta(config, log))
 
 
@@ -66,7 +67,7 @@ def provenance(
 
 @contextlib.contextmanager
 def poison_kept(
-    directory: Path, config: MetaTrain, header: dict[str, Any], step: int
+    directory: Path, config: MetaTrain, header: dict[str, Any], step: int, space: Space
 ) -> Iterator[None]:
     """Save the genomes of a job that fails wherever it is tried, and say where they are.
 
@@ -77,10 +78,10 @@ def poison_kept(
         yield
     except PoisonedJobError as error:
         names = []
-        for n, genome in enumerate(numbers_of_job(error.job, config.space)):
+        for n, genome in enumerate(numbers_of_job(error.job, space)):
             names.append(f"poisoned-{error.job.id}-{n}.safetensors")
             where = provenance(config, header, step, None)
-            io.save_genome(directory / names[-1], genome, where)
+            space.save(directory / names[-1], genome, where)
         raise BluraxError(
             f"{error} The run stops after meta-step {step} and can be resumed; the genomes that "
             f"the job was about are kept in {directory}: {', '.join(names)}."

@@ -30,6 +30,8 @@ def check_memory(config: MetaTrain) -> None:
         BluraxError: with an estimate, and the memory there is; for an unknown task, or more
             examples in a lesson than can be numbered.
     """
+    if config.learner:
+        return  # its state is of any shape: nothing is known of it beforehand
     _check_lists(config)
     longest = config.curriculum.steps(config.episode.steps, config.last_stage)
     for task, network in _pairs(config, config.tasks):

@@ -17,8 +17,8 @@ import numpy as np
 from blurax import io
 from blurax.errors import BluraxError
 from blurax.frozen import from_json, to_json
-from blurax.genome import Genome
 from blurax.outer.config import MetaTrain
+from blurax.outer.space import Space
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
@@ -148,25 +148,25 @@ def restore(directory: Path, like: Any, log: Log | None = None) -> tuple[int, An
     return found
 
 
-def mend_best(directory: Path, genome: Genome, provenance: io.Provenance) -> None:
-    """Write the best genome anew if its file is not the one that belongs to the checkpoint.
+def mend_best(directory: Path, space: Space, numbers: Any, provenance: io.Provenance) -> None:
+    """Write the best meta-parameters anew unless the file is the one of the checkpoint.
 
     Raises:
         BluraxError: if it cannot be written.
     """
     path = directory / BEST
     try:
-        found, its = io.load_genome(path)
+        found, its = space.load(path)
     except BluraxError as error:
-        io.save_genome(path, genome, provenance)
+        space.save(path, numbers, provenance)
         _warn(f"{path} is made anew from the checkpoint: {error}")
         return
     # Killed between the two, a run has the genome of a validation that is computed again.
-    if its != provenance or not _alike(found, genome):
-        io.save_genome(path, genome, provenance)
+    if its != provenance or not _alike(found, numbers):
+        space.save(path, numbers, provenance)
 
 
-def _alike(one: Genome, other: Genome) -> bool:
+def _alike(one: Any, other: Any) -> bool:
     if jax.tree.structure(one) != jax.tree.structure(other):
         return False
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)

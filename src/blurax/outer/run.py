@@ -31,6 +31,7 @@ from blurax.engine import LOCAL, Evaluate, Evaluator
 from blurax.errors import BluraxError, require
 from blurax.frozen import from_json, to_json
 from blurax.genome import Genome
+from blurax.learner import Learner
 from blurax.outer import journal
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores, cut, joined
@@ -39,8 +40,17 @@ from blurax.outer.lost import LOST, is_lost, lost_words
 from blurax.outer.needs import check_memory
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
-from blurax.outer.repair import CONFIG, Log, config_of, is_under_way, mend_best, read_log, restore
-from blurax.outer.space import Space
+from blurax.outer.repair import (
+    BEST,
+    CONFIG,
+    Log,
+    config_of,
+    is_under_way,
+    mend_best,
+    read_log,
+    restore,
+)
+from blurax.outer.space import Space, name_of
 
 __all__ = [
     "CONFIG",
@@ -51,6 +61,7 @@ __all__ = [
     "Watch",
     "advance",
     "is_under_way",
+    "load_best",
     "members",
     "read_config",
     "start",
@@ -65,8 +76,8 @@ class RunState(eqx.Module):
     """All that a run needs to go on."""
 
     trainer: Any
-    best: Genome
-    """The genome with the best validation score so far."""
+    best: Any
+    """The meta-parameters with the best validation score so far."""
     best_score: Float[Array, ""]
     """Its score, the mean over tasks and networks; -1 before the first validation."""
     leader: Int[Array, ""]
@@ -82,25 +93,44 @@ class Result:
     """What a run found."""
 
     directory: Path
-    genome: Genome
+    numbers: Any
+    """The meta-parameters with the best validation score."""
     score: float
     """Validation accuracy after the last inner step, the mean over tasks and networks."""
+    learner: Learner | None = None
+    """The learner with these numbers, where the run was one of a learner."""
+
+    @property
+    def genome(self) -> Genome:
+        """The best genome.
+
+        Raises:
+            BluraxError: of a run of a learner, which has none.
+        """
+        require(
+            self.learner is None, f"{self.directory} is a run of a learner: see Result.learner."
+        )
+        return self.numbers
 
 
-def start(config: MetaTrain, directory: Path) -> None:
+def start(config: MetaTrain, directory: Path, learner: Learner | None = None) -> None:
     """Make a new run directory; `advance` does the work.
 
     A configuration for which nothing has been computed yet is replaced: that of a start that
     failed, say.
+
+    Args:
+        learner: whose numbers are learned, in the place of a genome.
 
     Raises:
         BluraxError: if the directory already holds a run, another process writes into it, or the
             configuration cannot be run: an unknown task, say, or too little memory. Nothing is
             written then.
     """
+    config = named_after(config, learner)
     check_memory(config)
-    config.trainer(config.last_stage)
-    config.validation()
+    config.trainer(config.last_stage, learner=learner)
+    config.validation(learner)
     with io.writing(directory, RUN):
         require(
             not is_under_way(directory),
@@ -116,7 +146,14 @@ def start(config: MetaTrain, directory: Path) -> None:
         )
 
 
-def start_unless_under_way(config: MetaTrain, directory: Path, remedy: str) -> None:
+def named_after(config: MetaTrain, learner: Learner | None) -> MetaTrain:
+    """The configuration with the name of its learner."""
+    return config if learner is None else dataclasses.replace(config, learner=name_of(learner))
+
+
+def start_unless_under_way(
+    config: MetaTrain, directory: Path, remedy: str, learner: Learner | None = None
+) -> None:
     """Make a new run directory, or find that it holds this very run, to go on with.
 
     Args:
@@ -125,11 +162,12 @@ def start_unless_under_way(config: MetaTrain, directory: Path, remedy: str) -> N
     Raises:
         BluraxError: if it holds a run of another configuration, or `start` refuses.
     """
+    config = named_after(config, learner)
     if not is_under_way(directory):
         with contextlib.suppress(BluraxError):  # what cannot be read is replaced
             if read_config(directory)[0] == config:
                 return
-        start(config, directory)
+        start(config, directory, learner)
         return
     require(
         read_config(directory)[0] == config,
@@ -171,6 +209,7 @@ def advance(
     directory: Path,
     watch: Watch = lambda progress: None,
     evaluator: Evaluator = LOCAL,
+    learner: Learner | None = None,
 ) -> Result:
     """Take a run from its newest checkpoint (or its start) to its end.
 
@@ -178,54 +217,70 @@ def advance(
         watch: called after each meta-step. An exception it raises, KeyboardInterrupt say, stops
             the run, which can be resumed.
         evaluator: the engine that does the work; another one changes no result.
+        learner: that the run was started with, if it was one.
 
     Raises:
-        BluraxError: if the directory holds no run, another process writes into it, it would not
-            fit in memory, none of its checkpoints can be read, all members diverge and go on
-            diverging (then the last good state is kept), the engine has no workers, or a job fails
-            wherever it is tried (then its genomes are kept).
+        BluraxError: if the directory holds no run, or one of another learner, another process
+            writes into it, it would not fit in memory, none of its checkpoints can be read, all
+            members diverge and go on diverging (then the last good state is kept), the engine has
+            no workers, or a job fails wherever it is tried (then its genomes are kept).
     """
     read_config(directory)  # before a lock makes the directory
     with io.writing(directory, RUN):
-        return _advance(directory, watch, evaluator)
+        return _advance(directory, watch, evaluator, learner)
 
 
-def _advance(directory: Path, watch: Watch, evaluator: Evaluator) -> Result:
+def _advance(
+    directory: Path, watch: Watch, evaluator: Evaluator, learner: Learner | None
+) -> Result:
     config, header = read_config(directory)
     check_memory(config)
     key = jax.random.key(config.seed)
-    trainer = config.trainer(0, evaluator)
-    validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))
+    space, trainer = config.space(learner), config.trainer(0, evaluator, learner)
+    validate = evaluator.prepare(Scores(config.validation(learner), config.validation_episodes))
     log = read_log(directory, config)
-    state, first = _restore(directory, trainer, config, key, log)
+    state, first = _restore(directory, trainer, config, space, key, log)
     log.cut(first)
     if first > 0:
         where = provenance(config, header, first, float(state.best_score))
-        mend_best(directory, state.best, where)
+        mend_best(directory, space, state.best, where)
     if config.curriculum.stage(first) > 0:
-        trainer = config.trainer(config.curriculum.stage(first), evaluator)
+        trainer = config.trainer(config.curriculum.stage(first), evaluator, learner)
     lines: list[dict[str, Any]] = []
     for step in range(first, config.meta_steps):
         if config.patience is not None and int(state.stale) >= config.patience:
             break
         if config.curriculum.begins(step):
-            trainer = config.trainer(config.curriculum.stage(step), evaluator)
+            trainer = config.trainer(config.curriculum.stage(step), evaluator, learner)
             state = _synchronised(trainer, state, jax.random.fold_in(key, 3), step)
-        with journal.poison_kept(directory, config, header, step):
+        with journal.poison_kept(directory, config, header, step, space):
             state, info = _step(trainer, state, key, step, config)
         lines.append(journal.step_line(step + 1, info))
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
-            with journal.poison_kept(directory, config, header, step + 1):
+            with journal.poison_kept(directory, config, header, step + 1, space):
                 state, scores = _validate(trainer, validate, state, key, config.share)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
-            journal.save(directory, step + 1, state, lines, config, header)
+            journal.save(directory, step + 1, state, lines, config, header, space)
             lines = []
         watch(progress(step + 1, config.meta_steps, float(state.best_score), info, due))
         if int(state.lost) >= LOST:
             diverged = bool(np.all(info.diverged))
             raise BluraxError(lost_words(directory, config, step, int(state.lost), diverged))
-    return Result(directory, state.best, float(state.best_score))
+    best = None if learner is None else space.learner(state.best, learner.network)
+    return Result(directory, state.best, float(state.best_score), best)
+
+
+def load_best(directory: Path, config: MetaTrain) -> tuple[Any, io.Provenance]:
+    """The best meta-parameters of a run, a genome or arrays by name, and where they come from.
+
+    Raises:
+        BluraxError: if there are none, or their file is damaged.
+    """
+    if config.learner:
+        _, tensors, where = io.load_learner(directory / BEST)
+        return tensors, where
+    return io.load_genome(directory / BEST)
 
 
 def members(directory: Path) -> Genome:
@@ -236,7 +291,7 @@ def members(directory: Path) -> Genome:
     """
     config, _ = read_config(directory)
     trainer = config.trainer(config.last_stage)
-    state, step = _restore(directory, trainer, config, jax.random.key(config.seed))
+    state, step = _restore(directory, trainer, config, config.space(), jax.random.key(config.seed))
     require(step > 0, f"{directory} has no checkpoint yet.")
     return trainer.genomes(state.trainer)
 
@@ -292,11 +347,12 @@ def _restore(
     directory: Path,
     trainer: MetaTrainer,
     config: MetaTrain,
+    space: Space,
     key: PRNGKeyArray,
     log: Log | None = None,
 ) -> tuple[RunState, int]:
     """The newest checkpoint that a log covers, or the start, and the meta-steps behind it."""
-    like = _first_state(trainer, config.space, key)
+    like = _first_state(trainer, space, key)
     found = restore(directory, like, log)
     if found is None:
         return like, 0

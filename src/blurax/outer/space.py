@@ -5,6 +5,7 @@ whether they are a genome or the numbers of a rule that somebody wrote.
 """
 
 import abc
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from blurax import io
 from blurax.errors import BluraxError, require
 from blurax.learner import Blur, Learner
 from blurax.network import Network
@@ -47,6 +49,18 @@ class Space(eqx.Module):
     @abc.abstractmethod
     def learns_init(self) -> bool:
         """Whether initial states depend on meta-parameters."""
+
+    @abc.abstractmethod
+    def save(self, path: Path, numbers: Any, provenance: io.Provenance) -> None:
+        """Write meta-parameters into a file."""
+
+    @abc.abstractmethod
+    def load(self, path: Path) -> tuple[Any, io.Provenance]:
+        """Read what `save` wrote.
+
+        Raises:
+            BluraxError: if there is no such file, or not such a one.
+        """
 
     def template(self) -> Any:
         """Shapes and dtypes, without numbers (`jax.ShapeDtypeStruct`)."""
@@ -125,6 +139,14 @@ class GenomeSpace(Space):
         """Whether the rule says so."""
         return self.rule.init.learned
 
+    def save(self, path: Path, numbers: Any, provenance: io.Provenance) -> None:
+        """A genome file."""
+        io.save_genome(path, numbers, provenance)
+
+    def load(self, path: Path) -> tuple[Any, io.Provenance]:
+        """A genome file."""
+        return io.load_genome(path)
+
 
 class LearnerSpace(Space):
     """The arrays of real numbers that a learner holds, set out from as they are."""
@@ -183,6 +205,29 @@ class LearnerSpace(Space):
     def learns_init(self) -> bool:
         """It may: nothing says that it does not, so windows begin as the learner was given."""
         return False
+
+    def save(self, path: Path, numbers: Any, provenance: io.Provenance) -> None:
+        """A learner file."""
+        io.save_learner(path, name_of(self.like), named(numbers), provenance)
+
+    def load(self, path: Path) -> tuple[Any, io.Provenance]:
+        """A learner file of this learner's class and shapes."""
+        name, tensors, provenance = io.load_learner(path)
+        require(
+            name == name_of(self.like),
+            f"{path} holds the numbers of {name}, not of {name_of(self.like)}.",
+        )
+        wanted = named(numbers_of(self.like))
+        shapes = {leaf: value.shape for leaf, value in wanted.items()}
+        found = {leaf: value.shape for leaf, value in tensors.items()}
+        require(found == shapes, f"{path} holds arrays of shapes {found}; {name} takes {shapes}.")
+        leaves = [jnp.asarray(tensors[leaf], value.dtype) for leaf, value in wanted.items()]
+        return self.from_leaves(leaves), provenance
+
+
+def name_of(learner: Learner) -> str:
+    """The name of a learner's class, by which its files and runs go."""
+    return type(learner).__qualname__
 
 
 def numbers_of(learner: Learner) -> Any:

@@ -1,0 +1,43 @@
+"""The numbers of a rule that somebody wrote: named arrays as text and as a picture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from blurax.analysis import style
+from blurax.analysis.plain import message
+
+_SHOWN = 8
+"""Numbers of an array that are written out; of more, how they are spread."""
+_DRAWN = 12
+"""Arrays in the picture."""
+
+
+def count(best: Any) -> int:
+    """How many numbers there are in a genome, or in named arrays."""
+    return sum(leaf.size for leaf in jax.tree.leaves(best))
+
+
+def number_words(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Each array by its name, in words."""
+    return {message(name): _words(np.asarray(tensor)) for name, tensor in tensors.items()}
+
+
+def _words(tensor: np.ndarray) -> str:
+    if tensor.size <= _SHOWN:
+        return ", ".join(f"{value:.4g}" for value in tensor.ravel())
+    mean, std = float(tensor.mean()), float(tensor.std())
+    return f"{'x'.join(map(str, tensor.shape))} numbers, {mean:.3g} ± {std:.2g}"
+
+
+def draw_numbers(canvas: style.SubFigure, tensors: Mapping[str, np.ndarray]) -> None:
+    """The arrays as lines of text: what their numbers mean, the rule alone knows."""
+    axes = canvas.subplots()
+    axes.axis("off")
+    words = list(number_words(tensors).items())
+    lines = [f"{name}: {text}" for name, text in words[:_DRAWN]]
+    lines += [f"and {len(words) - _DRAWN} arrays more"] if len(words) > _DRAWN else []
+    axes.text(0.0, 1.0, "\n".join(lines), va="top", fontsize=style.TEXT, parse_math=False)
+    style.heading(canvas, "The numbers that were kept")
