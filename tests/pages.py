@@ -57,6 +57,8 @@ class _ReachedError(Exception):
 
 
 class _Recorder:
+    RUN = "run"
+
     def __call__(self, *_: object) -> None:
         raise _ReachedError
 

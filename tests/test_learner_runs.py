@@ -151,7 +151,7 @@ def test_numbers_are_learned_saved_and_loaded(fading, tmp_path):
     )
     assert after < before - 0.1
     with pytest.raises(BluraxError, match="is a run of a learner"):
-        result.genome
+        _ = result.genome
     with pytest.raises(BluraxError, match="is a learner file; give the path of a genome file"):
         blurax.load(tmp_path / "run" / "best.safetensors")
 
@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_its_own_learner_only(fading, tmp_path):
         with pytest.raises(BluraxError, match=r"MetaTrain.learner is 'Fading', but the learner"):
             run.advance(tmp_path / "run", learner=other)
     run.start(CONFIG, tmp_path / "genomes")
-    with pytest.raises(BluraxError, match="MetaTrain.learner is ''"):
+    with pytest.raises(BluraxError, match=r"MetaTrain\.learner is ''"):
         run.advance(tmp_path / "genomes", learner=fading)
 
 

@@ -53,7 +53,6 @@ from blurax.outer.repair import (
 from blurax.outer.space import Space, name_of
 
 __all__ = [
-    "CONFIG",
     "RUN",
     "Progress",
     "Result",
