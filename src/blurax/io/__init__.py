@@ -8,7 +8,8 @@ from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
 from blurax.io.lock import clear, writing
-from blurax.io.paths import as_path, exists, make_directory, read_json
+from blurax.io.paths import as_path, exists, make_directory
+from blurax.io.strict_json import parse_json, read_json
 
 __all__ = [
     "Provenance",
@@ -19,6 +20,7 @@ __all__ = [
     "load_checkpoint",
     "load_genome",
     "make_directory",
+    "parse_json",
     "read_json",
     "save_checkpoint",
     "save_genome",

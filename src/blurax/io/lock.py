@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
+from blurax.io.paths import exists
+from blurax.io.strict_json import parse_json
 
 try:
     import fcntl
@@ -93,7 +95,7 @@ def writing(directory: str | os.PathLike[str], what: str, wait: float = 0.0) -> 
     if place in _mine.directories:
         yield
         return
-    made = [each for each in (directory, *directory.parents) if not each.exists()]
+    made = [each for each in (directory, *directory.parents) if not exists(each)]
     handle = _acquired(directory, what, wait)
     owner = os.getpid()
     _mine.directories.add(place)
@@ -221,10 +223,10 @@ def _sign(handle: int) -> None:
 
 def _holder(handle: int) -> str:
     """Who holds the lock, as its file says: read with care, for anybody may write there."""
-    found: Any = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads(os.pread(handle, 1000, 0))
-    if not (isinstance(found, dict) and isinstance(found.get("process"), int)):
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, BluraxError):
+        found = parse_json(os.pread(handle, 1000, 0), LOCK)
+    if not isinstance(found.get("process"), int):
         return "another process"
     host, since = (
         "".join(c for c in str(found.get(name)) if c.isascii() and c.isprintable())[:64]

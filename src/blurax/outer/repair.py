@@ -108,15 +108,14 @@ def read_log(directory: Path, config: MetaTrain) -> Log:
 def _is_line(line: bytes, step: int, content: str) -> bool:
     """Whether a line is one of this kind and step, as we write them."""
     try:
-        found = json.loads(line)
+        found = io.parse_json(line, METRICS)
         return (
-            isinstance(found, dict)
-            and type(found.get("step")) is int
+            type(found.get("step")) is int
             and found["step"] == step
             and isinstance(found.get(content), list)
             and json.dumps(found, ensure_ascii=False, allow_nan=False).encode() == line
         )
-    except (ValueError, RecursionError):  # no JSON, not finite, not UTF-8, nested too deep
+    except (BluraxError, UnicodeEncodeError):  # none of ours, or half a character
         return False
 
 
