@@ -297,3 +297,46 @@ def test_options_below_others_are_options_too():
     assert {"--tasks", "--episode.steps", "--cma.chunk", "--engine"} <= {*found}
     assert len(found) == len({*found}) > 60
     assert all(option.strip("-") for option in found)
+
+
+FULL, CLOSED = ">/dev/full", ("2>/dev/full", ">&-", "2>&-", ">&- 2>&-", "<&-")
+WRITTEN = "blurax: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="takes a device that is full")
+@pytest.mark.parametrize(
+    ("words", "redirections", "code"),
+    [
+        ("--version", (FULL, *CLOSED), 0),
+        ("--help", (FULL, ">&-"), 0),
+        ("zoo", (FULL, ">&-"), 0),
+        ("runs .", (FULL, ">&-"), 0),
+        ("zoo --help", (FULL, ">&-"), 0),
+        ("nonsense", CLOSED, 2),
+        ("meta-train --method x", (">&- 2>&-", "2>/dev/full"), 2),
+    ],
+)
+def test_output_that_cannot_be_written_is_told(words, redirections, code, tmp_path):
+    started(tmp_path / "one")
+    for redirection in redirections:
+        line = f"{shlex.quote(sys.executable)} -m blurax {words} {redirection}"
+        asked = ["sh", "-c", line]
+        done = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False)
+        if redirection == FULL:
+            assert (done.returncode, done.stderr) == (2, WRITTEN)
+            continue
+        assert done.returncode == code, (redirection, done)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert not (code and done.stdout), "a mistake is told on standard error or nowhere"
+
+
+def test_a_file_does_not_take_the_place_of_an_output_that_is_closed(tmp_path):
+    code = (
+        "import blurax.cli.streams as s; s.open_what_is_closed(); "
+        f"f = open({str(tmp_path / 'x')!r}, 'wb'); import os; os.write(1, b'lost'); "
+        "os.write(2, b'lost'); f.close()"
+    )
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], check=False).returncode == 0
+    assert (tmp_path / "x").read_bytes() == b""

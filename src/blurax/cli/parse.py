@@ -13,7 +13,6 @@ from typing import Any
 import tyro
 
 from blurax.analysis.plain import printable
-from blurax.cli.streams import writing
 from blurax.errors import BluraxError
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -28,7 +27,7 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
         SystemExit: for --help, and for a value that cannot be parsed, after it has been printed.
     """
     bind = _binder(_function(name, args))
-    with writing(), _printable_errors():
+    with _printable_errors():
         call, unknown = tyro.cli(
             bind, prog=f"blurax {name}", args=args, config=STYLE, return_unknown_args=True
         )

@@ -1,4 +1,4 @@
-"""JSON as this library writes it: an object, every name once, its numbers finite, of bounded size."""
+"""JSON as this library writes it: an object, each name once, finite numbers, of bounded size."""
 
 import json
 import math
