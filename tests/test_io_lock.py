@@ -268,7 +268,7 @@ def test_what_a_lock_says_is_read_with_care(tmp_path, text):
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(BluraxError, match="cannot be written to"),
+        pytest.raises(BluraxError, match="cannot be made a directory"),
         io.writing(tmp_path / "file", "x"),
     ):
         pass

@@ -5,6 +5,7 @@ import difflib
 import functools
 import importlib
 import io
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
         BluraxError: for an option that the command does not have, naming those it has.
         SystemExit: for --help, and for a value that cannot be parsed, after it has been printed.
     """
+    for before, word in itertools.pairwise([name, *args]):
+        option = word.partition("=")[0] if word.endswith("=") else before
+        if word in ("", f"{option}="):
+            raise BluraxError(
+                f"What follows {option} is empty; an unset variable of the shell, say?"
+            )
     bind = _binder(_function(name, args))
     with _printable_errors():
         call, unknown = tyro.cli(

@@ -46,12 +46,13 @@ def train(
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = teach.network_for(data, teach.parse_hidden(hidden))
     check_lessons(network, learned.rule, data, spec, seeds, Split.TEST, teach.CHUNK)
+    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
+    io.check_directory(out, (f"{stem}.json", f"{stem}.png"))
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
     with console.status(Text(title)):
         _, curve = teach.teach(learned, network, data, keys, spec)
     accuracy = jnp.asarray(curve.accuracy)
-    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
     io.write_json(
         out / f"{stem}.json",
         {

@@ -26,6 +26,7 @@ from blurax.tasks import Split, Task, get
 from blurax.teach import network_for, parse_hidden, suited
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
+PICTURE = "comparison.png"
 COMPARISON = "comparison"
 """What a directory of ours holds, for the sentence to a second writer."""
 
@@ -115,6 +116,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
         )
+        _check_places(directory)
         for file, path in zip(plan.genomes, genomes, strict=True):
             copy, data = _genome_path(directory, file), path.read_bytes()
             if not (copy.is_file() and copy.read_bytes() == data):
@@ -167,6 +169,7 @@ def _advance(directory: Path, watch: Watch) -> Compared:
         f"{directory} was started by blurax {plan.version}, this is {version()}; "
         "name another directory.",
     )
+    _check_places(directory)
     work = _Work(plan, _genomes(plan, directory), directory, watch)
     panels = []
     for (t, n), task, network in _places(plan):
@@ -248,6 +251,10 @@ def read_cell(path: Path, plan: Plan, learner: str) -> Record:
     fits = (record.learner, record.budgets) == (learner, plan.budgets)
     require(fits and tuple(map(len, record.accuracy)) == rows, damaged)
     return record
+
+
+def _check_places(directory: Path) -> None:
+    io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
 
 
 def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:

@@ -21,7 +21,7 @@ from blurax.tasks import EpisodeSpec, Split, get
 LEARNER = "blur"
 RIVALS = ("sgd", "momentum", "adam")
 """The tuned optimisers it is compared with."""
-RESULT = "demo.json"
+RESULT, PICTURE = "demo.json", "demo.png"
 
 CONFIG = get_recipe("demo").config
 """How the demo's genome is learned, from random numbers."""

@@ -8,6 +8,7 @@ from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
 from blurax.io.lock import clear, writing
+from blurax.io.outputs import check_directory, check_file
 from blurax.io.paths import as_path, exists, make_directory
 from blurax.io.strict_json import parse_json, read_json
 
@@ -15,6 +16,8 @@ __all__ = [
     "Provenance",
     "append_lines",
     "as_path",
+    "check_directory",
+    "check_file",
     "clear",
     "exists",
     "load_checkpoint",

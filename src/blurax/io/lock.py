@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
-from blurax.io.paths import exists
+from blurax.io.paths import as_path, exists, shown
 from blurax.io.strict_json import parse_json
 
 try:
@@ -90,16 +90,16 @@ def writing(directory: str | os.PathLike[str], what: str, wait: float = 0.0) -> 
         BluraxError: if there is another writer, with its process id, or the file of the lock
             cannot be made.
     """
-    directory = Path(directory)
+    directory = as_path(directory, "directory")
     place = os.path.realpath(directory)
     if place in _mine.directories:
         yield
         return
     made = [each for each in (directory, *directory.parents) if not exists(each)]
-    handle = _acquired(directory, what, wait)
-    owner = os.getpid()
-    _mine.directories.add(place)
+    owner, handle = os.getpid(), None
     try:
+        handle = _acquired(directory, what, wait)
+        _mine.directories.add(place)
         yield
     finally:
         if os.getpid() == owner:  # not in a child that was forked within
@@ -185,7 +185,8 @@ def _opened(path: Path) -> int:
                 return handle
         raise AssertionError("the last try returns or raises")
     except OSError as error:
-        message = f"{path.parent} cannot be written to: {error.strerror or error}."
+        what = "written to" if path.parent.is_dir() else "made a directory"
+        message = f"{shown(str(path.parent))} cannot be {what}: {error.strerror or error}."
         raise BluraxError(message) from error
 
 

@@ -56,6 +56,38 @@ def make_directory(path: AnyPath) -> None:
         as_path(path).mkdir(parents=True, exist_ok=True)
 
 
+@contextlib.contextmanager
+def made(directory: Path) -> Iterator[None]:
+    """In here there is such a directory; those that had to be made go at the end if empty.
+
+    Raises:
+        BluraxError: if it cannot be made.
+    """
+    with refusals(directory, "made a directory"):
+        missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    try:
+        with refusals(directory, "made a directory"):
+            directory.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for each in missing:
+            with contextlib.suppress(OSError):  # not made, or there is something in it
+                each.rmdir()
+
+
+def followed(path: AnyPath) -> Path:
+    """What a path leads to through links, which need not be there.
+
+    Raises:
+        BluraxError: for what is no path.
+        OSError: for links in a circle.
+    """
+    target = Path(os.path.realpath(as_path(path)))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
 def read_bytes(path: AnyPath, limit: int) -> bytes:
     """What a file holds.
 

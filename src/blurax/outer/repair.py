@@ -21,13 +21,22 @@ from blurax.genome import Genome
 from blurax.outer.config import MetaTrain
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
-BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
+BEST, CHECKPOINTS, PICTURE = "best.safetensors", "checkpoints", "run.png"
 
 
 def is_under_way(directory: Path) -> bool:
     """Whether a directory holds a run that has computed something."""
     left = (directory / METRICS, directory / BEST, *(directory / CHECKPOINTS).glob("*"))
     return (directory / CONFIG).exists() and any(path.exists() for path in left)
+
+
+def check_places(directory: Path) -> None:
+    """Check that all that a run writes can be written.
+
+    Raises:
+        BluraxError: naming what cannot.
+    """
+    io.check_directory(directory, (CONFIG, METRICS, BEST, PICTURE), (CHECKPOINTS,))
 
 
 def meta(config: MetaTrain, log: Path) -> dict[str, Any]:

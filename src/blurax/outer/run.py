@@ -39,7 +39,16 @@ from blurax.outer.lost import LOST, is_lost, lost_words
 from blurax.outer.needs import check_memory
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
-from blurax.outer.repair import CONFIG, Log, config_of, is_under_way, mend_best, read_log, restore
+from blurax.outer.repair import (
+    CONFIG,
+    Log,
+    check_places,
+    config_of,
+    is_under_way,
+    mend_best,
+    read_log,
+    restore,
+)
 from blurax.spec import Rule
 
 __all__ = [
@@ -106,6 +115,7 @@ def start(config: MetaTrain, directory: Path) -> None:
             not is_under_way(directory),
             f"{directory} already holds a run; resume it, or name another directory.",
         )
+        check_places(directory)
         io.write_json(
             directory / CONFIG,
             {
@@ -193,6 +203,7 @@ def advance(
 def _advance(directory: Path, watch: Watch, evaluator: Evaluator) -> Result:
     config, header = read_config(directory)
     check_memory(config)
+    check_places(directory)
     key = jax.random.key(config.seed)
     trainer = config.trainer(0, evaluator)
     validate = evaluator.prepare(Scores(config.validation(), config.validation_episodes))
