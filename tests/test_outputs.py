@@ -101,15 +101,17 @@ def test_a_file_that_cannot_be(command, bad, capsys, place):
 
 
 NOBODY = """
-import importlib, json, os, sys
+import json, os, sys
 import blurax.cli.commands as cli
 
 cli._use_compilation_cache = lambda: None
-for name in cli.COMMANDS:
-    importlib.import_module(f"blurax.cli.{name.replace('-', '_')}")
+commands = json.loads(sys.argv[1])
+for words in commands:
+    cli.main([*words, "file/x"])  # imports what nobody may be unable to read
 os.setgid(65534)
 os.setuid(65534)
-print(json.dumps([cli.main(words) for words in json.loads(sys.argv[1])]))
+print("nobody", file=sys.stderr, flush=True)
+print(json.dumps([cli.main([*words, "locked/new"]) for words in commands]))
 """
 
 
@@ -120,12 +122,13 @@ def test_a_place_without_permission(place):
     (place / "locked").mkdir(mode=0o755)
     for folder in (place, *place.parents[:2]):
         folder.chmod(0o755)
-    words = [[*each, str(place / "locked" / "new")] for each in {**DIRECTORIES, **FILES}.values()]
-    asked = [sys.executable, "-c", NOBODY, json.dumps(words)]
+    commands = [*DIRECTORIES.values(), *FILES.values()]
+    asked = [sys.executable, "-c", NOBODY, json.dumps(commands)]
     done = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [2] * len(words)
-    assert done.stderr.count("Permission denied.\n") == len(words) == done.stderr.count("\n")
+    assert json.loads(done.stdout.splitlines()[-1]) == [2] * len(commands)
+    told = done.stderr.partition("nobody\n")[2]
+    assert told.count("Permission denied.\n") == len(commands) == told.count("\n")
     assert not left(place / "locked")
 
 

@@ -157,10 +157,10 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
     require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
     try:
         header = io.read_json(path)
-        values = header["config"]
-    except (BluraxError, KeyError, TypeError) as error:
-        raise BluraxError(f"{path} is not the configuration of a run.") from error
-    found = from_json(MetaTrain, values)
+        require("config" in header, f"{path} has no field config.")
+    except BluraxError as error:
+        raise BluraxError(f"{path} is not the configuration of a run: {error}") from error
+    found = from_json(MetaTrain, header["config"])
     _check_header(path, found, header)
     return found, header
 
