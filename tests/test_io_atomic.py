@@ -104,15 +104,15 @@ def test_lines_are_appended(tmp_path):
     append_lines(path, [{"step": 0}, {"step": 1}])
     append_lines(path, [])
     append_lines(path, [{"step": 2}])
-    assert path.read_text() == '{"step": 0}\n{"step": 1}\n{"step": 2}\n'
+    assert path.read_text(encoding="utf-8") == '{"step": 0}\n{"step": 1}\n{"step": 2}\n'
 
 
 @pytest.mark.parametrize("whole", ["", '{"step": 0}\n'])
 def test_a_half_line_is_dropped_before_appending(tmp_path, whole):
     path = tmp_path / "log.jsonl"
-    path.write_text(whole + '{"ste')
+    path.write_text(whole + '{"ste', encoding="utf-8")
     append_lines(path, [{"step": 1}])
-    assert path.read_text() == whole + '{"step": 1}\n'
+    assert path.read_text(encoding="utf-8") == whole + '{"step": 1}\n'
 
 
 def test_a_full_disk_cuts_a_log_back(tmp_path, monkeypatch):
@@ -122,4 +122,4 @@ def test_a_full_disk_cuts_a_log_back(tmp_path, monkeypatch):
         fill_disk(patched)
         with pytest.raises(BluraxError, match=r"log\.jsonl cannot be written: No space.*\.$"):
             append_lines(path, [{"step": 1}])
-    assert path.read_text() == '{"step": 0}\n'
+    assert path.read_text(encoding="utf-8") == '{"step": 0}\n'

@@ -16,7 +16,9 @@ HEAVY = ("jax", "numpy", "equinox", "sklearn", "scipy", "matplotlib", "optax", "
 def loaded(code: str) -> set[str]:
     """Which heavy modules are there after the code has run in a process of its own."""
     code = f"import sys\n{code}\nprint('|', *sys.modules.keys() & set({HEAVY}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     return set(done.stdout.rpartition("|")[2].split())
 
 

@@ -126,7 +126,7 @@ blurax.cli.main(sys.argv[1:])
 
 def test_a_warning_and_a_traceback_are_printable_and_short():
     asked = [sys.executable, "-c", FAULTY, STEERS]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert printable(done.stderr, keep="\n") == done.stderr
     first, *_, last_but_one, last = done.stderr.splitlines()
@@ -205,7 +205,7 @@ def blurax(*words, **environment):
     return subprocess.run(
         [sys.executable, "-m", "blurax", *words],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env={**os.environ, **environment},
     )
@@ -216,7 +216,7 @@ def test_the_process_reads_head(tmp_path):
     shell = shutil.which("bash")
     if shell is None:
         pytest.skip("takes bash")
-    done = subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True)
+    done = subprocess.run([shell, "-c", line], capture_output=True, encoding="utf-8", check=True)
     assert done.stderr == ""
     assert done.stdout.splitlines()[0] == "usage: blurax [-h] [--version] COMMAND ..."
     assert done.stdout.splitlines()[1] in ("0", "141")  # 0 if all was written before head ended
@@ -225,7 +225,7 @@ def test_the_process_reads_head(tmp_path):
 def test_the_version():
     done = blurax("--version")
     assert (done.returncode, done.stderr) == (0, "")
-    project = (pages.ROOT / "pyproject.toml").read_text()
+    project = (pages.ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{done.stdout.split()[1]}"' in project
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from blurax.analysis.plain import message
+from blurax.analysis.plain import message, printable
 from blurax.errors import BluraxError
 from blurax.io import exists, load_genome
 from blurax.outer.metrics import read_metrics
@@ -97,6 +97,6 @@ def runs_table(runs: list[RunSummary]) -> Table:
         score, done = run.trouble or score, f"{run.step:,} of {run.meta_steps:,}"
         if run.method == "-":
             done = "-"
-        words = (str(run.directory), run.method, run.tasks, done, score)
+        words = (printable(str(run.directory)), run.method, run.tasks, done, score)
         table.add_row(*map(Text, words))  # whatever it is printed on, no path is markup
     return table
