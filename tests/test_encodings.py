@@ -26,7 +26,7 @@ def lacks_encoding(call):
     module = function.value.id if of_module else ""
     if name in ("run", "Popen", "check_output") and module == "subprocess":
         return "encoding" not in named and ("text" in named or "universal_newlines" in named)
-    if name not in PLACES or "encoding" in named or module in ("tarfile", "Image", "webbrowser"):
+    if name not in PLACES or "encoding" in named or module in ("tarfile", "Image", "archive"):
         return False
     if name == "open":
         method = isinstance(function, ast.Attribute) and module not in ("io", "gzip", "bz2", "lzma")

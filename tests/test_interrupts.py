@@ -43,8 +43,9 @@ def test_while_modules_are_imported_the_process_ends_at_once(module, tmp_path):
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    signal.sigtimedwait([], 1)\n"
         "except BaseException:\n"
-        "    raise ImportError('swallowed')\n"
-    encoding="utf-8")
+        "    raise ImportError('swallowed')\n",
+        encoding="utf-8",
+    )
     code = """
         import sys
         from blurax.cli import main

@@ -259,7 +259,7 @@ def read_member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
             f"{what}: it has {member.file_size:,} bytes, more than any data set here; {REMEDY}.",
         )
         whole = io.BytesIO()
-        with archive.open(member, encoding="utf-8") as file:
+        with archive.open(member) as file:
             # Piece by piece: of bzip2 and LZMA zipfile unpacks all that it has read at once. And
             # to the end, where the checksum is tested.
             shutil.copyfileobj(file, whole, _PIECE)
