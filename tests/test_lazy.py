@@ -78,3 +78,23 @@ def test_type_checkers_see_the_names_that_there_are():
     given = {name: (f"blurax.{home}", own) for name, (home, own) in blurax._HOME.items()}
     assert seen == given
     assert sorted(seen) == blurax.__all__
+
+
+def test_the_library_may_be_used_first_from_several_threads():
+    code = (
+        "import threading, blurax\n"
+        "names, failed = list(blurax.__all__), []\n"
+        "gate = threading.Barrier(8)\n"
+        "def use(n):\n"
+        "    gate.wait()\n"
+        "    for name in names[n:] + names[:n]:\n"
+        "        try:\n"
+        "            getattr(blurax, name)\n"
+        "        except BaseException as error:\n"
+        "            failed.append((name, repr(error)))\n"
+        "threads = [threading.Thread(target=use, args=(n,)) for n in range(8)]\n"
+        "[t.start() for t in threads]\n"
+        "[t.join() for t in threads]\n"
+        "assert not failed, failed"
+    )
+    assert "matplotlib" not in loaded(code)
