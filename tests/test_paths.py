@@ -119,14 +119,16 @@ def test_what_is_called_as_a_run_and_is_none_hides_no_other(tmp_path, capsys):
     assert all(name in shown for name in ("good", "log", "pipe", "large", "circle"))
 
 
-def test_runs_are_found_however_deep(tmp_path):
-    deep, here = tmp_path, os.open(tmp_path, os.O_RDONLY)
-    for _ in range(1500):
-        deep = deep / "d"
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
+def test_runs_are_found_however_deep(tmp_path, monkeypatch):
     run.start(CONFIG, tmp_path / "good")
-    assert [each.directory.name for each in find_runs(tmp_path)] == ["good"]
+    monkeypatch.chdir(tmp_path)
+    deep = 1500
+    for _ in range(deep):
+        os.mkdir("d")
+        os.chdir("d")
+    try:
+        assert [each.directory.name for each in find_runs(tmp_path)] == ["good"]
+    finally:  # too deep for what tidies up after tests
+        for _ in range(deep):
+            os.chdir("..")
+            os.rmdir("d")
