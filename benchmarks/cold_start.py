@@ -45,7 +45,7 @@ def seconds(cache: str, steps: int, population: int, rule: str) -> tuple[float, 
     """Of the first step, and of the second."""
     here = str(Path(__file__).parent)
     words = [sys.executable, "-c", CODE, cache, str(steps), str(population), rule, here]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
     first, second = map(float, done.stdout.split())
     return first, second
 

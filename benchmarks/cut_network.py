@@ -55,7 +55,7 @@ def namespaces() -> Iterator[None]:
     finally:
         for name in ADDRESSES:
             there = subprocess.run(
-                ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
+                ["ip", "netns", "pids", name], capture_output=True, encoding="utf-8", check=False
             )
             for process in there.stdout.split():
                 with contextlib.suppress(ProcessLookupError):
@@ -115,7 +115,7 @@ def pull(seconds: float, console: Console) -> None:
 def watched(directory: Path, seconds: float, limit: float, console: Console) -> str:
     """Take the run to its end, with the cable pulled on the way; its last line."""
     command = ["ip", "netns", "exec", HEAD, sys.executable, __file__, "--drive", str(directory)]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
     too_long = threading.Timer(limit, driver.kill)
     too_long.start()
     assert driver.stdout is not None

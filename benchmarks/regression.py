@@ -130,7 +130,7 @@ def main(
     Console(width=100).print(shown)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "regression.json").write_text(json.dumps(found, indent=1))
+        (directory / "regression.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

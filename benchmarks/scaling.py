@@ -79,7 +79,7 @@ def main() -> None:
         found[what] = {"x": x.tolist(), "ms": (1e3 * times).tolist(), "slope": slope(x, times)}
         print(f"{what}: {x.astype(int)} {np.round(1e3 * times, 1)} ms, slope {slope(x, times):.2f}")
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if options.picture:
         draw(found, options.picture)
 

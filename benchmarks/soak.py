@@ -86,7 +86,9 @@ def main() -> None:
         lines.append(line)
         console.print(json.dumps(line))
         if arguments.out is not None:
-            arguments.out.write_text("".join(json.dumps(one) + "\n" for one in lines))
+            arguments.out.write_text(
+                "".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8"
+            )
         if now - begun > 60 * arguments.minutes:
             raise EnoughError
 

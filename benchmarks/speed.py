@@ -169,7 +169,7 @@ def main() -> None:
     console.print(table_of(rows))
     if options.json:
         found = {"machine": machine(), "precision": options.precision, "rows": rows}
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def main() -> None:
         table.add_row(*(v if isinstance(v, str) else f"{v:.3g}" for v in row.values()))
     Console(width=120).print(table)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def run(code: str, folder: Path) -> dict:
     """The names that the code leaves behind, and in the folder what it writes."""
-    (folder / "page.py").write_text(code)
+    (folder / "page.py").write_text(code, encoding="utf-8")
     with contextlib.chdir(folder):
         return runpy.run_path(str(folder / "page.py"))
 

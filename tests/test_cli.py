@@ -56,7 +56,7 @@ def test_meta_train_train_and_show(tmp_path, capsys):
 
     assert cli.main(["meta-train", "--resume", str(directory)]) == 0
     assert cli.main(["train", str(best), "--task", "wine", "--hidden", "4-3", "--steps", "3"]) == 0
-    curve = json.loads((directory / "curve-best-wine-4-3.json").read_text())
+    curve = json.loads((directory / "curve-best-wine-4-3.json").read_text(encoding="utf-8"))
     assert curve["sizes"] == [13, 4, 3, 3]
     assert np.shape(curve["accuracy"]) == (5, 3)
     assert (directory / "curve-best-wine-4-3.png").stat().st_size > 5_000
@@ -68,7 +68,7 @@ def test_meta_train_train_and_show(tmp_path, capsys):
 
     assert cli.main(["report", str(directory)]) == 0
     assert "report.html" in capsys.readouterr().out
-    assert (directory / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert (directory / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_show_looks_inside(tmp_path, genome_file, capsys):
@@ -87,11 +87,13 @@ def test_a_figure_is_made_once_and_made_anew_if_asked(tmp_path, capsys):
     assert cli.main(words) == 0
     assert "Figure 11." in capsys.readouterr().out
     assert (folder / "figure.png").stat().st_size > 5_000
-    (folder / "setting.json").write_text("{}")
+    (folder / "setting.json").write_text("{}", encoding="utf-8")
     assert cli.main(words) == 2
     assert "--redo computes it anew" in capsys.readouterr().err
     assert cli.main([*words, "--redo"]) == 0
-    assert json.loads((folder / "setting.json").read_text())["setting"]["across"] == 4
+    assert (
+        json.loads((folder / "setting.json").read_text(encoding="utf-8"))["setting"]["across"] == 4
+    )
 
 
 def test_a_second_run_gets_a_directory_of_its_own(tmp_path):
@@ -206,7 +208,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     monkeypatch.setattr(
         demo, "measure", lambda *a, **k: measure(*a, **k, budgets=(1, 3), long_steps=8)
     )
-    console = Console(width=100, file=(tmp_path / "out.txt").open("w"))
+    console = Console(width=100, file=(tmp_path / "out.txt").open("w", encoding="utf-8"))
     directory = tmp_path / "demo"
     run_demo(console, directory, seeds=2, redo=False)
     result = demo.read(directory)

@@ -139,14 +139,14 @@ def test_damage_is_told(finished, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(finished[0], copy)
     cell = copy / compare.CELLS / "0-0-sgd.json"
-    cell.write_text(cell.read_text()[:-9])
+    cell.write_text(cell.read_text(encoding="utf-8")[:-9], encoding="utf-8")
     with pytest.raises(BluraxError, match=r"0-0-sgd\.json is damaged; remove it"):
         compare.advance(copy)
     for name, message in (
         ("plan.json", r"plan\.json is damaged"),
         (compare.RESULT, "not the result"),
     ):
-        (copy / name).write_text("[]")
+        (copy / name).write_text("[]", encoding="utf-8")
         with pytest.raises(BluraxError, match=message):
             (compare.read_plan if name == "plan.json" else compare.read)(copy)
 
@@ -154,8 +154,8 @@ def test_damage_is_told(finished, tmp_path):
 def test_a_comparison_of_another_version_is_not_mixed_with_this_one(finished, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(finished[0], copy)
-    plan = json.loads((copy / compare.PLAN).read_text())
-    (copy / compare.PLAN).write_text(json.dumps({**plan, "version": "0.0.1"}))
+    plan = json.loads((copy / compare.PLAN).read_text(encoding="utf-8"))
+    (copy / compare.PLAN).write_text(json.dumps({**plan, "version": "0.0.1"}), encoding="utf-8")
     with pytest.raises(BluraxError, match=r"was started by blurax 0\.0\.1"):
         compare.advance(copy)
 

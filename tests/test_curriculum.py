@@ -56,7 +56,10 @@ def test_all_members_go_on_from_the_best_one(tmp_path, monkeypatch):
     run.start(CONFIG, tmp_path)
     run.advance(tmp_path)
     assert [number for number, *_ in seen] == [2, 4]
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     scores = {line["step"]: line["accuracy"] for line in lines if "accuracy" in line}
     for number, before, after, trainer in seen:
         best = int(np.argmax(np.mean(scores[number], axis=1)))
@@ -74,7 +77,7 @@ def test_validation_tasks_are_their_own(tmp_path):
     assert [task.name for task in config.validation().tasks] == ["or", "two-moon"]
     run.start(config, tmp_path)
     run.advance(tmp_path)
-    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    line = json.loads((tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert np.shape(line["accuracy"]) == (3, 2)
 
 

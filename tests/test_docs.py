@@ -21,7 +21,9 @@ def site(tmp_path_factory) -> Path:
     """The site, built as anybody would; a warning is an error."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    built = subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        command, cwd=pages.ROOT, capture_output=True, encoding="utf-8", check=False
+    )
     assert built.returncode == 0, built.stdout + built.stderr
     return folder
 
@@ -30,12 +32,16 @@ def test_the_site_asks_nobody(site):
     asks = re.compile(r"""<(?:script|img|iframe|link)[^>]*\s(?:src|href)=["']?(?:https?:)?//""")
     written = list(site.rglob("*.html"))
     assert len(written) > 30
-    assert [page.name for page in written if asks.search(page.read_text())] == []
+    assert [page.name for page in written if asks.search(page.read_text(encoding="utf-8"))] == []
 
 
 API = sorted((DOCS / "api").glob("*.md"))
 MODULES = sorted(
-    {name for page in API for name in re.findall(r"^::: (\S+)", page.read_text(), re.M)}
+    {
+        name
+        for page in API
+        for name in re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.M)
+    }
 )
 
 
@@ -58,7 +64,7 @@ def members(kind) -> list[str]:
 
 @pytest.fixture(scope="module")
 def reference(site) -> str:
-    return "".join(page.read_text() for page in (site / "api").glob("*.html"))
+    return "".join(page.read_text(encoding="utf-8") for page in (site / "api").glob("*.html"))
 
 
 def test_the_reference_knows_the_whole_package():
@@ -93,7 +99,7 @@ def test_every_public_name_is_in_the_reference(name, reference):
 @pytest.mark.parametrize("name", ["quickstart", "concepts", "extending"])
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = pages.blocks((DOCS / f"{name}.md").read_text(), "python")
+    blocks = pages.blocks((DOCS / f"{name}.md").read_text(encoding="utf-8"), "python")
     assert blocks
     names = pages.run("\n".join(blocks), tmp_path)
     assert "lesson" not in names or names["lesson"].curve.accuracy[-1] > 0.8
@@ -101,14 +107,14 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
 
 
 def test_the_python_of_the_estimators_page_runs(tmp_path):
-    page = (DOCS / "estimator.md").read_text()
+    page = (DOCS / "estimator.md").read_text(encoding="utf-8")
     names = pages.run("\n".join(pages.blocks(page, "python")), tmp_path)
     assert names["rule"]["states"] == 4
     assert names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
 
 
 def test_the_commands_of_the_quickstart_parse(monkeypatch):
-    blocks = pages.blocks((DOCS / "quickstart.md").read_text(), "sh")
+    blocks = pages.blocks((DOCS / "quickstart.md").read_text(encoding="utf-8"), "sh")
     found = [words for block in blocks for words in pages.commands(block)]
     ours = [words for words in found if words[0] == "blurax"]
     assert len(ours) >= 8

@@ -44,7 +44,7 @@ def test_it_is_kept_and_drawn(study, tmp_path):
 
 
 def test_another_file_is_refused(tmp_path):
-    (tmp_path / "x.json").write_text("{}")
+    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BluraxError):
         read(tmp_path / "x.json")
     with pytest.raises(BluraxError, match="not a measurement of estimators"):

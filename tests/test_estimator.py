@@ -346,7 +346,7 @@ def test_a_forked_child_is_told_at_once():
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKED],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=300,
         check=True,
     )

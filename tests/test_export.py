@@ -163,7 +163,7 @@ def test_the_command_writes_two_files_that_work_alone(library, tmp_path, monkeyp
     assert cli.main(command) == 0
     assert {p.name for p in out.iterdir()} == {library.file.name, "toys.safetensors"}
     alone = [sys.executable, "-c", ALONE[library]]
-    score = subprocess.run(alone, cwd=out, capture_output=True, text=True, check=True).stdout
+    score = subprocess.run(alone, cwd=out, capture_output=True, encoding="utf-8", check=True).stdout
     assert float(score) > 0.85  # xor
     assert cli.main(command) == 2
     assert "is there already" in capsys.readouterr().err
@@ -171,7 +171,7 @@ def test_the_command_writes_two_files_that_work_alone(library, tmp_path, monkeyp
 
 @pytest.mark.parametrize("library", Library)
 def test_a_file_imports_its_library_json_and_hashlib_alone(library: Library):
-    tree = ast.parse(library.file.read_text())
+    tree = ast.parse(library.file.read_text(encoding="utf-8"))
     names = {
         alias.name
         for node in ast.walk(tree)

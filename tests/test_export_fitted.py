@@ -71,7 +71,7 @@ def alone(path) -> dict:
         cwd=path,
         input=json.dumps(NEW.tolist()),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return json.loads(done.stdout)

@@ -20,7 +20,7 @@ def test_nothing_falls_under_a_few_attacks(tmp_path):
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), "--smoke", "--seed", "0", "--out", str(out)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=surroundings,
         timeout=1200,
     )

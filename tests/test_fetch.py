@@ -102,7 +102,7 @@ def test_a_file_that_differs_from_the_published_one_is_refused(data):
 
 def test_a_bad_manifest_is_refused(data):
     write_idx(data / "mnist", "t10k", X, Y)
-    (data / "MANIFEST.txt").write_text("one two\n")
+    (data / "MANIFEST.txt").write_text("one two\n", encoding="utf-8")
     with pytest.raises(BluraxError, match=r"MANIFEST.txt: line 1 is not of the form"):
         get(NAME)
 
@@ -297,7 +297,7 @@ def test_a_killed_download_leaves_nothing_that_is_trusted(server):
 
 
 def test_what_cannot_be_written_is_told(server, monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(BluraxError, match=r"cannot be written to"):
         get("mnist:train=0")

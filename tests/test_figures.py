@@ -135,7 +135,7 @@ def test_other_settings_are_refused(work):
     other = dataclasses.replace(work, setting=dataclasses.replace(work.setting, seeds=9))
     with pytest.raises(BluraxError, match="other settings; --redo"):
         other.begin()
-    (work.directory / "setting.json").write_text("{")
+    (work.directory / "setting.json").write_text("{", encoding="utf-8")
     with pytest.raises(BluraxError, match="other settings; --redo"):
         work.begin()
 

@@ -55,7 +55,7 @@ def test_a_figure_was_made_as_the_code_says(name):
 
 
 def test_the_page_says_what_the_data_say():
-    assert page() == (DOCS / "figures.md").read_text()
+    assert page() == (DOCS / "figures.md").read_text(encoding="utf-8")
 
 
 def test_every_number_of_the_paper_is_on_the_page():

@@ -20,12 +20,12 @@ def pressed() -> None:
 
 def process(code: str, folder, **options) -> subprocess.CompletedProcess[str]:
     """A process that runs the command, with modules of the folder before all others."""
-    (folder / "start.py").write_text(textwrap.dedent(code))
+    (folder / "start.py").write_text(textwrap.dedent(code), encoding="utf-8")
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, str(folder / "start.py")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=120,
         env={**os.environ, "PYTHONPATH": path},
@@ -43,7 +43,8 @@ def test_while_modules_are_imported_the_process_ends_at_once(module, tmp_path):
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    signal.sigtimedwait([], 1)\n"
         "except BaseException:\n"
-        "    raise ImportError('swallowed')\n"
+        "    raise ImportError('swallowed')\n",
+        encoding="utf-8",
     )
     code = """
         import sys

@@ -100,8 +100,8 @@ def test_a_bare_array_and_no_array_at_all_are_states(tmp_path):
 
 
 def test_the_last_two_are_kept_and_strangers_left_alone(tmp_path):
-    (tmp_path / "log.jsonl").write_text("x")
-    (tmp_path / "checkpoint-best.safetensors").write_text("x")
+    (tmp_path / "log.jsonl").write_text("x", encoding="utf-8")
+    (tmp_path / "checkpoint-best.safetensors").write_text("x", encoding="utf-8")
     for step in (0, 5, 10, 10**8):
         save_checkpoint(tmp_path, step, jnp.arange(3), {})
     assert files(tmp_path) == [
@@ -281,7 +281,7 @@ def test_a_kill_at_any_moment_leaves_a_valid_checkpoint(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "run")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         env={**os.environ, "PYTHONPATH": str(Path(sealed.__file__).parents[2])},
     )

@@ -29,7 +29,7 @@ with io.writing(sys.argv[1], "run"):
 def holder(directory, seconds=60.0) -> subprocess.Popen:
     """A process that holds the lock."""
     command = [sys.executable, "-c", HOLD, str(directory), str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
@@ -152,7 +152,7 @@ with io.writing(sys.argv[1], "run"):
 
 def test_a_forked_child_keeps_no_lock_after_its_parents_death(tmp_path):
     command = [sys.executable, "-c", FORKS, str(tmp_path)]
-    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     try:
@@ -241,7 +241,9 @@ def test_network_folders_are_locked_and_what_that_is_worth_is_said(
     tmp_path, monkeypatch, kind, options, said
 ):
     mounts = tmp_path / "mounts"
-    mounts.write_text(f"root / ext4 rw 0 0\nserver:/x {tmp_path} {kind} {options} 0 0\n")
+    mounts.write_text(
+        f"root / ext4 rw 0 0\nserver:/x {tmp_path} {kind} {options} 0 0\n", encoding="utf-8"
+    )
     monkeypatch.setattr(lock, "_MOUNTS", str(mounts))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -251,24 +253,24 @@ def test_network_folders_are_locked_and_what_that_is_worth_is_said(
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
-    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "precious").write_text("precious", encoding="utf-8")
     (tmp_path / lock.LOCK).symlink_to("precious")
     with pytest.raises(BluraxError, match="cannot be written to"), io.writing(tmp_path, "run"):
         pass
-    assert (tmp_path / "precious").read_text() == "precious"
+    assert (tmp_path / "precious").read_text(encoding="utf-8") == "precious"
 
 
 @pytest.mark.parametrize("text", ["", "\x1b[31m", "[]", '{"process": "\\u001b[31m"}', "[" * 900])
 def test_what_a_lock_says_is_read_with_care(tmp_path, text):
     with io.writing(tmp_path, "run"):
-        (tmp_path / lock.LOCK).write_text(text)
+        (tmp_path / lock.LOCK).write_text(text, encoding="utf-8")
         assert "is being written by another process;" in refused_elsewhere(tmp_path)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(BluraxError, match="cannot be written to"),
+        pytest.raises(BluraxError, match="cannot be made a directory"),
         io.writing(tmp_path / "file", "x"),
     ):
         pass

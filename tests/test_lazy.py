@@ -16,7 +16,9 @@ HEAVY = ("jax", "numpy", "equinox", "sklearn", "scipy", "matplotlib", "optax", "
 def loaded(code: str) -> set[str]:
     """Which heavy modules are there after the code has run in a process of its own."""
     code = f"import sys\n{code}\nprint('|', *sys.modules.keys() & set({HEAVY}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     return set(done.stdout.rpartition("|")[2].split())
 
 
@@ -76,3 +78,23 @@ def test_type_checkers_see_the_names_that_there_are():
     given = {name: (f"blurax.{home}", own) for name, (home, own) in blurax._HOME.items()}
     assert seen == given
     assert sorted(seen) == blurax.__all__
+
+
+def test_the_library_may_be_used_first_from_several_threads():
+    code = (
+        "import threading, blurax\n"
+        "names, failed = list(blurax.__all__), []\n"
+        "gate = threading.Barrier(8)\n"
+        "def use(n):\n"
+        "    gate.wait()\n"
+        "    for name in names[n:] + names[:n]:\n"
+        "        try:\n"
+        "            getattr(blurax, name)\n"
+        "        except BaseException as error:\n"
+        "            failed.append((name, repr(error)))\n"
+        "threads = [threading.Thread(target=use, args=(n,)) for n in range(8)]\n"
+        "[t.start() for t in threads]\n"
+        "[t.join() for t in threads]\n"
+        "assert not failed, failed"
+    )
+    assert "matplotlib" not in loaded(code)

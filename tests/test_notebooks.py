@@ -12,7 +12,7 @@ NOTEBOOKS = sorted((pages.ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def cells(path, kind="code"):
-    found = json.loads(path.read_text())["cells"]
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return [cell for cell in found if cell["cell_type"] == kind]
 
 
@@ -67,5 +67,5 @@ def test_what_is_stored_came_from_a_run_from_top_to_bottom(path):
     assert {output["output_type"] for output in outputs} <= {"stream", "display_data"}
     assert {output.get("name", "stdout") for output in outputs} == {"stdout"}  # no warnings
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
-    assert str(os.path.expanduser("~")) not in path.read_text()
+    assert str(os.path.expanduser("~")) not in path.read_text(encoding="utf-8")
     assert path.stat().st_size < 1_000_000

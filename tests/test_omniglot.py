@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     write_omniglot(data / "omniglot/images_background.zip", "images_background", BACKGROUND)
     write_omniglot(data / "omniglot/images_evaluation.zip", "images_evaluation", EVALUATION, 60)
-    (data / "MANIFEST.txt").write_text("")
+    (data / "MANIFEST.txt").write_text("", encoding="utf-8")
     return data
 
 

@@ -59,7 +59,7 @@ def test_a_folder_goes_when_its_process_is_killed_and_its_output_ends():
         [sys.executable, "-c", f"{code}; input()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     assert process.stdout is not None
     folder = Path(process.stdout.readline().strip())
@@ -109,7 +109,7 @@ def test_nothing_is_left_of_a_cluster_that_is_closed_or_whose_driver_is_killed(t
         [sys.executable, "-W", "ignore", "-c", DRIVER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "HOME": str(tmp_path)},
     )
     assert driver.stdin is not None

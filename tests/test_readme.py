@@ -12,7 +12,7 @@ from blurax.tasks import TASKS, Augment
 from blurax.tasks.registry import Family
 from blurax.tasks.tabular import CsvOptions
 
-README = (pages.ROOT / "README.md").read_text()
+README = (pages.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("float32", "unchecked")
@@ -50,13 +50,17 @@ DOCS = sorted((pages.ROOT / "docs").rglob("*.md"))
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_links_of_the_docs_lead_somewhere(page):
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
+    links = [
+        link
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_python_of_the_page_on_tasks_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = (pages.ROOT / "docs" / "tasks.md").read_text()
+    page = (pages.ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     own, table = pages.blocks(page, "python")
     names = pages.run(table, tmp_path)
     assert (names["task"].features, names["same"].features) == (3, 3)
@@ -65,13 +69,13 @@ def test_the_python_of_the_page_on_tasks_runs(tmp_path, monkeypatch):
 
 
 def test_the_page_on_tasks_names_every_option_of_a_table():
-    page = (pages.ROOT / "docs" / "tasks.md").read_text()
+    page = (pages.ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     names = [field.name for field in dataclasses.fields(CsvOptions)]
     assert [name for name in names if f"`{name}=" not in page] == []
 
 
 def test_the_page_on_tasks_shows_every_toy_and_names_every_disguise():
-    page = (pages.ROOT / "docs" / "tasks.md").read_text()
+    page = (pages.ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     toys = [name for name, entry in TASKS.items() if entry.family is Family.TOY]
     assert [name for name in toys if f"![{name}](tasks/{name}.png)" not in page] == []
     options = [field.name.replace("_", "-") for field in dataclasses.fields(Augment)]

@@ -79,7 +79,7 @@ def file(directory):
 
 def parsed(file):
     found = Page()
-    found.feed(file.read_text())
+    found.feed(file.read_text(encoding="utf-8"))
     found.close()
     return found
 
@@ -135,10 +135,12 @@ ASK = """<script>addEventListener("load", () => {
 def test_a_browser_shows_it(file, tmp_path):
     """All pictures are there, none wider than the page, and nothing was asked of anybody."""
     copy = tmp_path / "asked.html"  # the report has no scripts; its copy gets one that looks
-    copy.write_text(file.read_text().replace("</body>", f"{ASK}</body>"))
+    copy.write_text(
+        file.read_text(encoding="utf-8").replace("</body>", f"{ASK}</body>"), encoding="utf-8"
+    )
     start = [BROWSER, *ALONE, f"--user-data-dir={tmp_path / 'profile'}"]
     dom = subprocess.run(
-        [*start, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=60
+        [*start, "--dump-dom", copy.as_uri()], capture_output=True, encoding="utf-8", timeout=60
     ).stdout
     found = json.loads(html.unescape(dom.split("<title>")[1].split("</title>")[0]))
     assert len(found["pictures"]) == 4

@@ -61,7 +61,10 @@ def test_a_run_leaves_what_it_says(undisturbed):
     assert genome.rule == CONFIG.rule
     assert provenance.meta_steps == 12
     assert provenance.tasks == ("iris",)
-    lines = [json.loads(line) for line in (undisturbed / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (undisturbed / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     steps = [line for line in lines if "loss" in line]
     validations = [line for line in lines if "accuracy" in line]
     assert [line["step"] for line in steps] == list(range(1, 13))
@@ -115,7 +118,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(
     chance = random.Random(deadly)
     for _ in range(2):
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
         )
         for _ in range(chance.randrange(1, 5)):
             process.stdout.readline()
@@ -145,7 +148,7 @@ def test_a_directory_is_never_started_twice(undisturbed):
 def test_a_start_for_which_nothing_was_computed_is_replaced(started, tmp_path, left):
     shutil.copytree(started, tmp_path, dirs_exist_ok=True)
     if left is not None:
-        (tmp_path / "config.json").write_text(left)
+        (tmp_path / "config.json").write_text(left, encoding="utf-8")
     corrected = dataclasses.replace(CONFIG, seed=6)
     run.start(corrected, tmp_path)
     assert run.read_config(tmp_path)[0] == corrected
@@ -162,16 +165,16 @@ def test_a_start_for_which_nothing_was_computed_is_replaced(started, tmp_path, l
 )
 def test_a_damaged_configuration_is_told(tmp_path, content, message):
     if content is not None:
-        (tmp_path / "config.json").write_text(content)
+        (tmp_path / "config.json").write_text(content, encoding="utf-8")
     with pytest.raises(BluraxError, match=message):
         run.advance(tmp_path)
 
 
 def test_checkpoints_of_another_configuration_are_refused(undisturbed, tmp_path):
     shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
-    header = json.loads((tmp_path / "config.json").read_text())
+    header = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     header["config"]["seed"] = 6
-    (tmp_path / "config.json").write_text(json.dumps(header))
+    (tmp_path / "config.json").write_text(json.dumps(header), encoding="utf-8")
     with pytest.raises(BluraxError, match="checkpoints of another configuration"):
         run.advance(tmp_path)
 

@@ -231,8 +231,10 @@ def test_checkpoints_without_a_digest_of_the_log_are_still_read(damaged):
 )
 def test_a_damaged_header_is_refused_at_once(damaged, values, message):
     path = damaged / "config.json"
-    header = json.loads(path.read_text()) | values
-    path.write_text(json.dumps({k: v for k, v in header.items() if v is not None}))
+    header = json.loads(path.read_text(encoding="utf-8")) | values
+    path.write_text(
+        json.dumps({k: v for k, v in header.items() if v is not None}), encoding="utf-8"
+    )
     before = files(damaged)
     for attempt in (run.advance, run.members):
         with pytest.raises(BluraxError, match=rf"config\.json {message}"):

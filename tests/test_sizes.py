@@ -219,7 +219,7 @@ def test_a_configuration_of_which_nothing_came_is_replaced(tmp_path):
     run.start(first, tmp_path)
     run.start(other, tmp_path)
     assert run.read_config(tmp_path)[0] == other
-    (tmp_path / "metrics.jsonl").write_text("")
+    (tmp_path / "metrics.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(BluraxError, match="already holds a run"):
         run.start(first, tmp_path)
 

@@ -120,7 +120,7 @@ def test_the_command_lists_and_shows(tmp_path, capsys):
 
 def test_a_task_that_cannot_be_had_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLURAX_DATA", str(tmp_path))
-    (tmp_path / "own.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "own.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert cli.main(["tasks", "show", "csv:path=own.csv", "xor"]) == 2
     captured = capsys.readouterr()
     assert "xor.png" in captured.out
@@ -133,7 +133,7 @@ def test_words_of_classes_stand_in_the_picture(tmp_path):
     rows = "".join(f"{n},{n % 5},{{{n % 2}}}\n" for n in range(30))
     widths = []
     for words in (("a", "b"), ("a long word", "another word")):
-        (tmp_path / "own.csv").write_text("x,y,kind\n" + rows.format(*words))
+        (tmp_path / "own.csv").write_text("x,y,kind\n" + rows.format(*words), encoding="utf-8")
         task = get("csv:path=own.csv")
         assert task.class_names == words
         picture = pixels(draw_task(task, tmp_path / "x.png"))

@@ -126,7 +126,7 @@ blurax.cli.main(sys.argv[1:])
 
 def test_a_warning_and_a_traceback_are_printable_and_short():
     asked = [sys.executable, "-c", FAULTY, STEERS]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert printable(done.stderr, keep="\n") == done.stderr
     first, *_, last_but_one, last = done.stderr.splitlines()
@@ -205,7 +205,7 @@ def blurax(*words, **environment):
     return subprocess.run(
         [sys.executable, "-m", "blurax", *words],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env={**os.environ, **environment},
     )
@@ -216,7 +216,7 @@ def test_the_process_reads_head(tmp_path):
     shell = shutil.which("bash")
     if shell is None:
         pytest.skip("takes bash")
-    done = subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True)
+    done = subprocess.run([shell, "-c", line], capture_output=True, encoding="utf-8", check=True)
     assert done.stderr == ""
     assert done.stdout.splitlines()[0] == "usage: blurax [-h] [--version] COMMAND ..."
     assert done.stdout.splitlines()[1] in ("0", "141")  # 0 if all was written before head ended
@@ -225,7 +225,7 @@ def test_the_process_reads_head(tmp_path):
 def test_the_version():
     done = blurax("--version")
     assert (done.returncode, done.stderr) == (0, "")
-    project = (pages.ROOT / "pyproject.toml").read_text()
+    project = (pages.ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{done.stdout.split()[1]}"' in project
 
 
@@ -297,3 +297,46 @@ def test_options_below_others_are_options_too():
     assert {"--tasks", "--episode.steps", "--cma.chunk", "--engine"} <= {*found}
     assert len(found) == len({*found}) > 60
     assert all(option.strip("-") for option in found)
+
+
+FULL, CLOSED = ">/dev/full", ("2>/dev/full", ">&-", "2>&-", ">&- 2>&-", "<&-")
+WRITTEN = "blurax: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="takes a device that is full")
+@pytest.mark.parametrize(
+    ("words", "redirections", "code"),
+    [
+        ("--version", (FULL, *CLOSED), 0),
+        ("--help", (FULL, ">&-"), 0),
+        ("zoo", (FULL, ">&-"), 0),
+        ("runs .", (FULL, ">&-"), 0),
+        ("zoo --help", (FULL, ">&-"), 0),
+        ("nonsense", CLOSED, 2),
+        ("meta-train --method x", (">&- 2>&-", "2>/dev/full"), 2),
+    ],
+)
+def test_output_that_cannot_be_written_is_told(words, redirections, code, tmp_path):
+    started(tmp_path / "one")
+    for redirection in redirections:
+        line = f"{shlex.quote(sys.executable)} -m blurax {words} {redirection}"
+        asked = ["sh", "-c", line]
+        done = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False)
+        if redirection == FULL:
+            assert (done.returncode, done.stderr) == (2, WRITTEN)
+            continue
+        assert done.returncode == code, (redirection, done)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert not (code and done.stdout), "a mistake is told on standard error or nowhere"
+
+
+def test_a_file_does_not_take_the_place_of_an_output_that_is_closed(tmp_path):
+    code = (
+        "import blurax.cli.streams as s; s.open_what_is_closed(); "
+        f"f = open({str(tmp_path / 'x')!r}, 'wb'); import os; os.write(1, b'lost'); "
+        "os.write(2, b'lost'); f.close()"
+    )
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], check=False).returncode == 0
+    assert (tmp_path / "x").read_bytes() == b""

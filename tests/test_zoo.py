@@ -98,7 +98,10 @@ def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
     assert "…" not in shown  # all columns fit
     few = ["--task", "iris", "--hidden", "4", "--steps", "3", "--seeds", "2"]
     assert cli.main(["train", "default", *few]) == 0
-    assert json.loads((tmp_path / "curve-default-iris-4.json").read_text())["genome"] == "default"
+    assert (
+        json.loads((tmp_path / "curve-default-iris-4.json").read_text(encoding="utf-8"))["genome"]
+        == "default"
+    )
     assert cli.main(["show", "toys"]) == 0
     assert (tmp_path / "toys.png").exists()
     assert cli.main(["zoo", "nobody"]) == 2

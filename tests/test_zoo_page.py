@@ -35,7 +35,7 @@ OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))  # other columns
 
 
 def test_the_page_in_the_documentation_is_that_of_the_sheets():
-    assert page() == (DOCS / "zoo-cells.md").read_text()
+    assert page() == (DOCS / "zoo-cells.md").read_text(encoding="utf-8")
 
 
 def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
@@ -93,7 +93,7 @@ def test_a_new_genome_is_known_at_once(empty_zoo):
     keep("mine", BACKPROP, about="of a test")
     assert zoo.names() == ("mine",)
     assert zoo.sheet("mine").about == "of a test"
-    assert (empty_zoo / "page.md").read_text() == page()
+    assert (empty_zoo / "page.md").read_text(encoding="utf-8") == page()
 
 
 def test_long_lessons_and_further_baselines_come_into_a_sheet(empty_zoo, finished):  # noqa: F811
@@ -106,7 +106,7 @@ def test_long_lessons_and_further_baselines_come_into_a_sheet(empty_zoo, finishe
     io.write_json(empty_zoo / "mine.json", to_json(weak))
     keep(meet=(through,))
     assert zoo.sheet("mine") == whole
-    assert (empty_zoo / "page.md").read_text() == page()
+    assert (empty_zoo / "page.md").read_text(encoding="utf-8") == page()
     keep(again=(through,))  # in the comparison the genome has another name
     assert zoo.sheet("mine") == whole
     for where in ({"meet": (through,)}, {"again": (through,)}):
@@ -130,7 +130,7 @@ def test_what_was_measured_again_takes_the_place_of_what_stood_there(empty_zoo, 
     found = zoo.sheet("exact")
     assert found.rows == (whole.rows[0], other)
     assert found.lasting == (whole.lasting[1], elsewhere) != stale.lasting
-    assert (empty_zoo / "page.md").read_text() == page()
+    assert (empty_zoo / "page.md").read_text(encoding="utf-8") == page()
 
 
 def without_skill(row):

@@ -254,7 +254,7 @@ def read(path: Path) -> Findings:
         BluraxError: if there is no such file, or not such a one.
     """
     try:
-        values = io.read_json(path)
+        values = io.read_json(path, finite=False)
     except BluraxError as error:
         raise BluraxError(f"{path} holds no findings.") from error
     return from_json(Findings, values)

@@ -12,12 +12,11 @@ from blurax.analysis.genome_picture import draw_gates, draw_grid
 from blurax.analysis.numbers_view import count, draw_numbers
 from blurax.genome import Genome
 from blurax.outer.metrics import Metrics, read_metrics
+from blurax.outer.repair import PICTURE
 from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
 
 __all__ = ["draw_losses", "draw_run", "draw_validations", "read_metrics", "smoothed"]
-
-PICTURE = "run.png"
 
 NAMED = len(style.PALETTE) + 1
 """The largest population whose members have colours and names of their own."""

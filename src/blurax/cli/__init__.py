@@ -16,8 +16,9 @@ def main(args: list[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from blurax.cli.commands import INTERRUPTED
     from blurax.cli.commands import main as run
-    from blurax.cli.streams import make_printable
+    from blurax.cli.streams import make_printable, open_what_is_closed
 
+    open_what_is_closed()
     make_printable()
     code = run(args)
     if code == INTERRUPTED:

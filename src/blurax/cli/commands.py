@@ -43,13 +43,11 @@ def dispatch(args: list[str]) -> None:
     """
     word = args[0] if args else ""
     if word in ("-h", "--help"):
-        with streams.writing():
-            print(_help())
+        print(_help())
     elif word == "--version":
         import importlib.metadata
 
-        with streams.writing():
-            print(f"blurax {importlib.metadata.version('blurax')}")
+        print(f"blurax {importlib.metadata.version('blurax')}")
     else:
         _check_name(word)
         from blurax.cli.parse import parsed
@@ -66,16 +64,15 @@ def dispatch(args: list[str]) -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
-    That is 2 for a mistake of the user's, 130 for Ctrl-C, and 141 if nobody reads the output.
+    That is 2 for a mistake of the user's and for output that cannot be written, 130 for Ctrl-C, and
+    141 if nobody reads the output.
     """
     streams.replace_what_cannot_be_encoded()
     try:
-        code = _outcome(sys.argv[1:] if args is None else args)
-        streams.flush()
-    except streams.OutputClosedError:
-        streams.discard()
-        return streams.CLOSED
-    return code
+        with streams.guarded():
+            return _outcome(sys.argv[1:] if args is None else args)
+    except streams.OutputClosedError as closed:
+        return streams.told(closed)
 
 
 def _outcome(args: list[str]) -> int:
@@ -83,16 +80,14 @@ def _outcome(args: list[str]) -> int:
     try:
         dispatch(args)
     except BluraxError as error:
-        with streams.writing():
-            print(f"blurax: {message(str(error))}", file=sys.stderr)
+        print(f"blurax: {message(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.filename is None:
             raise
         # Of a file or folder that the user named: whatever asked, the system has refused.
         refusal = f"{error.filename} cannot be used: {error.strerror or type(error).__name__}."
-        with streams.writing():
-            print(f"blurax: {message(refusal)}", file=sys.stderr)
+        print(f"blurax: {message(refusal)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

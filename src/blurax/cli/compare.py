@@ -131,7 +131,7 @@ def _conclude(console: Console, result: Compared, directory: Path) -> None:
         console.print(line)
     picture = draw_records(
         _rows(result),
-        directory / "comparison.png",
+        directory / experiment.PICTURE,
         f"Mean and standard deviation over {result.plan.seeds} seeds, on test examples",
     )
     where = directory / experiment.RESULT

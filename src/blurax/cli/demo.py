@@ -40,6 +40,7 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     """
     require(seeds >= 2, f"--seeds is {seeds}; a spread takes at least 2.")
     experiment.check_memory(seeds)
+    io.check_directory(directory, (experiment.RESULT, experiment.PICTURE))
     if run.is_under_way(directory):
         is_demo = run.read_config(directory)[0] == experiment.CONFIG
         require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
@@ -71,7 +72,7 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     experiment.write(directory, measured)
     for table in demo_tables(measured):
         console.print(table)
-    picture = directory / "demo.png"
+    picture = directory / experiment.PICTURE
     draw_demo(measured, directory, picture)
     console.print(verdict(measured))
     genome = directory / "best.safetensors"

@@ -27,6 +27,7 @@ def export(
     targets = {directory / code.name: code, directory / file.name: file}
     for target in targets:
         require(not io.exists(target), f"{target} is there already; name another directory.")
+    io.check_directory(directory, [target.name for target in targets])
     for target, source in targets.items():
         io.write_bytes(target, source.read_bytes())
         Terminal().print(str(target), soft_wrap=True)

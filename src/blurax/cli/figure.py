@@ -13,9 +13,7 @@ from blurax.cli.terminal import Terminal
 from blurax.experiments.figures import FIGURES, Budget, Figure
 from blurax.experiments.figures import figure as find
 from blurax.experiments.figures.catalogue import TOGETHER
-from blurax.experiments.figures.make import forget, make
-
-PICTURE = "figure.png"
+from blurax.experiments.figures.make import PICTURE, forget, make
 
 
 def figure(

@@ -5,6 +5,7 @@ import difflib
 import functools
 import importlib
 import io
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ from typing import Any
 import tyro
 
 from blurax.analysis.plain import printable
-from blurax.cli.streams import writing
 from blurax.errors import BluraxError
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -27,8 +27,14 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
         BluraxError: for an option that the command does not have, naming those it has.
         SystemExit: for --help, and for a value that cannot be parsed, after it has been printed.
     """
+    for before, word in itertools.pairwise([name, *args]):
+        option = word.partition("=")[0] if word.endswith("=") else before
+        if word in ("", f"{option}="):
+            raise BluraxError(
+                f"What follows {option} is empty; an unset variable of the shell, say?"
+            )
     bind = _binder(_function(name, args))
-    with writing(), _printable_errors():
+    with _printable_errors():
         call, unknown = tyro.cli(
             bind, prog=f"blurax {name}", args=args, config=STYLE, return_unknown_args=True
         )

@@ -11,6 +11,7 @@ from blurax.analysis.report import write_report
 from blurax.cli.terminal import Terminal
 from blurax.experiments.inside import look
 from blurax.findings import Findings
+from blurax.outer.repair import PICTURE
 from blurax.outer.run import read_config
 from blurax.tasks import get
 
@@ -28,9 +29,12 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
             the gradient, the growth of synapses, what is lost without each number. It takes half a
             minute or so.
     """
-    console = Terminal()
+    console, page = Terminal(), html or run / "report.html"
+    read_config(run)
+    io.check_file(page)
+    io.check_file(run / PICTURE)
     seen = _seen(console, run) if inside else None
-    page = write_report(run, html or run / "report.html", seen)
+    write_report(run, page, seen)
     console.print(f"Report: {page}", soft_wrap=True)
 
 

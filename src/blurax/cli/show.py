@@ -6,7 +6,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
-from blurax import zoo
+from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
@@ -44,12 +44,15 @@ def show(
     """
     check_count("--seeds", seeds)
     console = Terminal()
+    if png is not None:
+        io.check_file(png)
     if other is not None:
         require(task is None, "--task watches one genome at work; name one alone.")
         show_both(console, (genome, other), png)
         return
     if task is not None:  # a mistake is told before anything is printed
         check_look(zoo.genome(genome)[0], get(task), hidden, steps, seeds)
+        io.check_file(_inside(png or genome))
     show_genome(console, genome, png, canonical)
     if task is not None:
         look_inside(console, genome, png, task, hidden, steps, seeds)
@@ -59,9 +62,10 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     """Print and draw a genome."""
     genome, provenance = zoo.genome(path)
     shown = canonical_form(genome) if canonical else genome
-    console.print(genome_panel(shown, provenance))
     suffix = "-canonical" if canonical else ""
     picture = png or path.with_name(f"{path.stem}{suffix}.png")
+    io.check_file(picture)
+    console.print(genome_panel(shown, provenance))
     draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
     console.print(f"Picture: {picture}", soft_wrap=True)
 
@@ -70,8 +74,9 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
     """Print and draw how two genomes differ, both in their canonical form."""
     genomes = matched(*(zoo.genome(path)[0] for path in paths))
     names = paths[0].name, paths[1].name
-    console.print(comparison_panel(names, genomes))
     picture = png or paths[0].with_name(f"{paths[0].stem}-and-{paths[1].stem}.png")
+    io.check_file(picture)
+    console.print(comparison_panel(names, genomes))
     draw_comparison(names, genomes, picture)
     console.print(f"Picture: {picture}", soft_wrap=True)
 
@@ -91,7 +96,11 @@ def look_inside(
             f"{curve.label}: updates {curve.mean[0]:.0f}° from the loss's negative gradient in "
             f"the first step, {curve.mean[-1]:.0f}° in the last"
         )
-    base = png or path
-    picture = base.with_name(f"{base.stem}-inside.png")
+    picture = _inside(png or path)
     draw_findings(found, picture)
     console.print(f"Picture: {picture}", soft_wrap=True)
+
+
+def _inside(path: Path) -> Path:
+    """Where the picture of a genome at work goes, beside this file."""
+    return path.with_name(f"{path.stem}-inside.png")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from blurax import io
 from blurax.analysis.plain import message
 from blurax.analysis.task_view import draw_task, task_table
 from blurax.cli.terminal import Terminal
@@ -71,6 +72,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             console.print(_options(found.options))
     console.print(Text.assemble(("Every task", "bold"), " can be disguised, anew in each episode:"))
     console.print(_options(Augment))
+    io.check_directory(directory, [f"{file_name(name)}.png" for name in names])
     failed: list[BluraxError] = []
     for name in names:
         try:

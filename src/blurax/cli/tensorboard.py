@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
+from blurax.io import check_directory
 from blurax.outer.run import Progress
 
 
@@ -22,6 +23,7 @@ class TensorBoard:
             raise BluraxError(
                 "TensorBoard's writer is not installed; pip install 'blurax[tensorboard]' does it."
             ) from error
+        check_directory(directory / "tensorboard")
         self._writer: Any = tensorboardX.SummaryWriter(str(directory / "tensorboard"))
 
     def __call__(self, progress: Progress) -> None:

@@ -6,7 +6,6 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from blurax.analysis.plain import printable
-from blurax.cli.streams import OutputClosedError
 
 
 class Terminal(Console):
@@ -28,8 +27,3 @@ class Terminal(Console):
                 yield segment
             else:
                 yield segment._replace(text=printable(segment.text, keep="\n"))
-
-    def on_broken_pipe(self) -> None:
-        """Nobody reads on: rich calls this where it sees the error."""
-        self.quiet = True  # what is still shown, such as a bar, must not write either
-        raise OutputClosedError

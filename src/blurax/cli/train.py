@@ -47,13 +47,14 @@ def train(
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
     network = network_for(data, parse_hidden(hidden))
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
+    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
+    io.check_directory(out, (f"{stem}.json", f"{stem}.png"))
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
     with console.status(Text(title)):
         learner, stops = blur_for(learned, network, data), range(1, spec.steps + 1)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
-    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
     io.write_json(
         out / f"{stem}.json",
         {

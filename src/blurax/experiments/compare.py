@@ -27,6 +27,7 @@ from blurax.network import Network
 from blurax.tasks import Split, Task, get
 
 PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
+PICTURE = "comparison.png"
 COMPARISON = "comparison"
 """What a directory of ours holds, for the sentence to a second writer."""
 
@@ -116,6 +117,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             not begun or read_plan(directory) == plan,
             f"{directory} holds a comparison with other settings; name another with --directory.",
         )
+        _check_places(directory)
         for file, path in zip(plan.genomes, genomes, strict=True):
             copy, data = _genome_path(directory, file), path.read_bytes()
             if not (copy.is_file() and copy.read_bytes() == data):
@@ -168,6 +170,7 @@ def _advance(directory: Path, watch: Watch) -> Compared:
         f"{directory} was started by blurax {plan.version}, this is {version()}; "
         "name another directory.",
     )
+    _check_places(directory)
     work = _Work(plan, _genomes(plan, directory), directory, watch)
     panels = []
     for (t, n), task, network in _places(plan):
@@ -249,6 +252,10 @@ def read_cell(path: Path, plan: Plan, learner: str) -> Record:
     fits = (record.learner, record.budgets) == (learner, plan.budgets)
     require(fits and tuple(map(len, record.accuracy)) == rows, damaged)
     return record
+
+
+def _check_places(directory: Path) -> None:
+    io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
 
 
 def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:

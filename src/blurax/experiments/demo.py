@@ -23,7 +23,7 @@ from blurax.tasks import Split, get
 LEARNER = "blur"
 RIVALS = ("sgd", "momentum", "adam")
 """The tuned optimisers it is compared with."""
-RESULT = "demo.json"
+RESULT, PICTURE = "demo.json", "demo.png"
 BUDGETS = (2, 5, 10, 20, 50, 100)
 """Inner steps after which learners are compared."""
 TUNING = Tuning((Activation.RELU,), (False, True), (Schedule.CONSTANT,), seeds=3)

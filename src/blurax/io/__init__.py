@@ -9,18 +9,23 @@ from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, save_genome
 from blurax.io.learner_file import load_learner, save_learner
 from blurax.io.lock import clear, writing
-from blurax.io.paths import as_path, exists, make_directory, read_json
+from blurax.io.outputs import check_directory, check_file
+from blurax.io.paths import as_path, exists, make_directory
+from blurax.io.strict_json import parse_json, read_json
 
 __all__ = [
     "Provenance",
     "append_lines",
     "as_path",
+    "check_directory",
+    "check_file",
     "clear",
     "exists",
     "load_checkpoint",
     "load_genome",
     "load_learner",
     "make_directory",
+    "parse_json",
     "read_json",
     "save_checkpoint",
     "save_genome",

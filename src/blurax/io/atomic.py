@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
-from blurax.io.paths import AnyPath, as_path, refusals
+from blurax.io.paths import AnyPath, as_path, followed, made, refusals
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
@@ -24,24 +24,24 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
     Raises:
         BluraxError: if the system refuses, say for a full disk; the old file is left untouched.
     """
-    target = Path(os.path.realpath(as_path(path)))  # through a symbolic link, rather than over it
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp") if target.name else target
     with refusals(path, "written"):
+        target = followed(path)  # through a symbolic link, rather than over it
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp") if target.name else target
         if target.exists() and not target.is_file():
             # Renaming over a device or a pipe would put a plain file in its place.
             raise OSError(errno.EINVAL, "it exists and is not a regular file")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_temporaries(target.parent, lambda name: name == target.name)
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        with made(target.parent):
+            remove_temporaries(target.parent, lambda name: name == target.name)
+            try:
+                with open(temporary, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
         _sync_directory(target.parent)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError
+from blurax.io.paths import as_path, exists, shown
+from blurax.io.strict_json import parse_json
 
 try:
     import fcntl
@@ -88,16 +90,16 @@ def writing(directory: str | os.PathLike[str], what: str, wait: float = 0.0) -> 
         BluraxError: if there is another writer, with its process id, or the file of the lock
             cannot be made.
     """
-    directory = Path(directory)
+    directory = as_path(directory, "directory")
     place = os.path.realpath(directory)
     if place in _mine.directories:
         yield
         return
-    made = [each for each in (directory, *directory.parents) if not each.exists()]
-    handle = _acquired(directory, what, wait)
-    owner = os.getpid()
-    _mine.directories.add(place)
+    made = [each for each in (directory, *directory.parents) if not exists(each)]
+    owner, handle = os.getpid(), None
     try:
+        handle = _acquired(directory, what, wait)
+        _mine.directories.add(place)
         yield
     finally:
         if os.getpid() == owner:  # not in a child that was forked within
@@ -183,7 +185,8 @@ def _opened(path: Path) -> int:
                 return handle
         raise AssertionError("the last try returns or raises")
     except OSError as error:
-        message = f"{path.parent} cannot be written to: {error.strerror or error}."
+        what = "written to" if path.parent.is_dir() else "made a directory"
+        message = f"{shown(str(path.parent))} cannot be {what}: {error.strerror or error}."
         raise BluraxError(message) from error
 
 
@@ -221,10 +224,10 @@ def _sign(handle: int) -> None:
 
 def _holder(handle: int) -> str:
     """Who holds the lock, as its file says: read with care, for anybody may write there."""
-    found: Any = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads(os.pread(handle, 1000, 0))
-    if not (isinstance(found, dict) and isinstance(found.get("process"), int)):
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, BluraxError):
+        found = parse_json(os.pread(handle, 1000, 0), LOCK)
+    if not isinstance(found.get("process"), int):
         return "another process"
     host, since = (
         "".join(c for c in str(found.get(name)) if c.isascii() and c.isprintable())[:64]

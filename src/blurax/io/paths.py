@@ -1,11 +1,12 @@
 """Paths as users give them; what is wrong with them, and what the system says, in one sentence."""
 
 import contextlib
-import json
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from blurax.errors import BluraxError, require
 
@@ -55,18 +56,67 @@ def make_directory(path: AnyPath) -> None:
         as_path(path).mkdir(parents=True, exist_ok=True)
 
 
-def read_json(path: AnyPath) -> Any:
-    """What a file of JSON holds.
+@contextlib.contextmanager
+def made(directory: Path) -> Iterator[None]:
+    """In here there is such a directory; those that had to be made go at the end if empty.
 
     Raises:
-        BluraxError: if it cannot be read, or is not JSON, or none that Python can hold.
+        BluraxError: if it cannot be made.
     """
-    with refusals(path, "read"):
-        data = as_path(path).read_bytes()
+    with refusals(directory, "made a directory"):
+        missing = [each for each in (directory, *directory.parents) if not each.exists()]
     try:
-        return json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # of numbers with too many digits, too
-        raise BluraxError(f"{shown(os.fspath(path))} holds no JSON that can be read.") from error
+        with refusals(directory, "made a directory"):
+            directory.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for each in missing:
+            with contextlib.suppress(OSError):  # not made, or there is something in it
+                each.rmdir()
+
+
+def followed(path: AnyPath) -> Path:
+    """What a path leads to through links, which need not be there.
+
+    Raises:
+        BluraxError: for what is no path.
+        OSError: for links in a circle.
+    """
+    target = Path(os.path.realpath(as_path(path)))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def read_bytes(path: AnyPath, limit: int) -> bytes:
+    """What a file holds.
+
+    Raises:
+        BluraxError: if it cannot be read, or is larger than `limit` bytes.
+    """
+    with opened(path) as file:
+        found = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+    if found is None or len(found) > limit:
+        name = shown(os.fspath(path))
+        raise BluraxError(f"{name} has more than {limit:,} bytes, the most it may; check the path.")
+    return found
+
+
+@contextlib.contextmanager
+def opened(path: AnyPath) -> Iterator[BinaryIO]:
+    """A file to read from; of a pipe or a device nobody knows when it ends.
+
+    Raises:
+        BluraxError: for anything but a regular file, and if it cannot be read in here.
+    """
+    file = as_path(path)
+    with refusals(path, "read"):
+        kind = file.stat().st_mode
+        if not stat.S_ISREG(kind):
+            found = "a folder" if stat.S_ISDIR(kind) else "a device or a pipe"
+            raise OSError(errno.EINVAL, f"it is {found}, and not a file")
+        with open(file, "rb") as handle:
+            yield handle
 
 
 @contextlib.contextmanager

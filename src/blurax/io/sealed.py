@@ -18,7 +18,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from blurax.errors import BluraxError, cut, require
-from blurax.io.paths import as_path, refusals
+from blurax.io.paths import as_path, read_bytes, refusals, shown
+from blurax.io.strict_json import parse_json
+from blurax.memory import require_memory
 
 VERSION = 1
 """The version of the format that this library writes, and the only one it reads."""
@@ -57,17 +59,18 @@ def read(
         BluraxError: if the file is missing, too large, cut off, damaged, of another kind or from
             a newer library.
     """
-    file = as_path(path)
+    file, where = as_path(path), shown(os.fspath(path))
     with refusals(path, "read"):
-        require(file.exists(), f"There is no file {path}; check the path.")
-        require(file.is_file(), f"{path} is not a file; give the path of a {kind} file.")
+        require(file.exists(), f"There is no file {where}; check the path.")
+        require(file.is_file(), f"{where} is not a file; give the path of a {kind} file.")
         size = file.stat().st_size
-        require(
-            limit is None or size <= limit,
-            f"{path} has {size} bytes, but a {kind} file has at most {limit}; check the path.",
-        )
-        data = file.read_bytes()
-    return unseal(data, kind, str(path))
+    require(
+        limit is None or size <= limit,
+        f"{where} has {size} bytes, but a {kind} file has at most {limit}; check the path.",
+    )
+    # Before it is read: its tensors are a second copy of its bytes.
+    require_memory(2 * size, where, "check the path", host=True)
+    return unseal(read_bytes(path, size), kind, where)
 
 
 def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors]:
@@ -83,11 +86,10 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
     text = _entry(data, where)
     damaged = f"{where} is damaged: its checksum does not match; fetch it or make it anew."
     try:
-        header = json.loads(text)
+        header = parse_json(text, where)
         canonical = _canonical(header)
     except (ValueError, RecursionError) as error:
         raise BluraxError(damaged) from error
-    require(isinstance(header, dict), damaged)
     _check_version(header.get("format"), where)
     # Text that is not canonical was not written by `seal`, whatever its checksum says.
     digest = header.pop("sha256", None)
@@ -135,12 +137,11 @@ def _digest(header: dict[str, Any], tensors: Tensors) -> str:
 def _entry(data: bytes, where: str) -> str:
     """Our metadata entry; `load` has checked that the header is JSON of the right length."""
     length = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
-    require(
-        _ENTRY in metadata,
-        f"{where} is a safetensors file, but not one of blurax; check the path.",
-    )
-    return metadata[_ENTRY]
+    metadata = parse_json(data[8 : 8 + length], where).get("__metadata__")
+    found = metadata.get(_ENTRY) if isinstance(metadata, dict) else None
+    if not isinstance(found, str):
+        raise BluraxError(f"{where} is a safetensors file, but not one of blurax; check the path.")
+    return found
 
 
 def _check_version(version: Any, where: str) -> None:

@@ -1,16 +1,20 @@
 """The log of a meta-training run, `metrics.jsonl`, as arrays."""
 
 import dataclasses
-import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from blurax.errors import BluraxError, require
-from blurax.io import as_path
+from blurax.io import as_path, exists, parse_json
+from blurax.io.paths import opened
 from blurax.outer.repair import BEST
+
+_LONGEST = 16 * 2**20
+"""Bytes of a line of the log; one of a population of half a million has fewer."""
 
 NO_RUN = "it holds no run, or one before its first validation."
 
@@ -52,27 +56,28 @@ def read_metrics(directory: Path) -> Metrics:
         BluraxError: if there is no log, or one that is damaged.
     """
     path = as_path(directory, "directory") / "metrics.jsonl"
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        lost = (directory / BEST).exists()
+    if not exists(path):
+        lost = exists(path.with_name(BEST))
         raise BluraxError(
             f"{directory} has no metrics.jsonl: "
             + ("it is lost; resume the run to compute it again." if lost else NO_RUN)
-        ) from error
-    except OSError as error:
-        raise BluraxError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return _collect(path, [_line(path, n, text) for n, text in enumerate(data.split(b"\n")[:-1])])
+        )
+    with opened(path) as file:
+        return _collect(path, list(_lines(path, file)))
 
 
-def _line(path: Path, number: int, text: bytes) -> dict[str, Any]:
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        line = None
-    if not (isinstance(line, dict) and ("loss" in line or "accuracy" in line)):
-        raise BluraxError(_damaged(path, number))
-    return line
+def _lines(path: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """The lines of a log, one at a time: what is no log may be one line of any length."""
+    number = 0
+    while (text := file.readline(_LONGEST)).endswith(b"\n"):
+        try:
+            line = parse_json(text, str(path))
+        except BluraxError as error:
+            raise BluraxError(_damaged(path, number)) from error
+        require("loss" in line or "accuracy" in line, _damaged(path, number))
+        yield line
+        number += 1
+    require(len(text) < _LONGEST, _damaged(path, number))
 
 
 def _damaged(path: Path, number: int) -> str:

@@ -21,13 +21,22 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.space import Space
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
-BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
+BEST, CHECKPOINTS, PICTURE = "best.safetensors", "checkpoints", "run.png"
 
 
 def is_under_way(directory: Path) -> bool:
     """Whether a directory holds a run that has computed something."""
     left = (directory / METRICS, directory / BEST, *(directory / CHECKPOINTS).glob("*"))
     return (directory / CONFIG).exists() and any(path.exists() for path in left)
+
+
+def check_places(directory: Path) -> None:
+    """Check that all that a run writes can be written.
+
+    Raises:
+        BluraxError: naming what cannot.
+    """
+    io.check_directory(directory, (CONFIG, METRICS, BEST, PICTURE), (CHECKPOINTS,))
 
 
 def meta(config: MetaTrain, log: Path) -> dict[str, Any]:
@@ -108,15 +117,14 @@ def read_log(directory: Path, config: MetaTrain) -> Log:
 def _is_line(line: bytes, step: int, content: str) -> bool:
     """Whether a line is one of this kind and step, as we write them."""
     try:
-        found = json.loads(line)
+        found = io.parse_json(line, METRICS)
         return (
-            isinstance(found, dict)
-            and type(found.get("step")) is int
+            type(found.get("step")) is int
             and found["step"] == step
             and isinstance(found.get(content), list)
             and json.dumps(found, ensure_ascii=False, allow_nan=False).encode() == line
         )
-    except (ValueError, RecursionError):  # no JSON, not finite, not UTF-8, nested too deep
+    except (BluraxError, UnicodeEncodeError):  # none of ours, or half a character
         return False
 
 

@@ -44,6 +44,7 @@ from blurax.outer.repair import (
     BEST,
     CONFIG,
     Log,
+    check_places,
     config_of,
     is_under_way,
     mend_best,
@@ -135,6 +136,7 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
             not is_under_way(directory),
             f"{directory} already holds a run; resume it, or name another directory.",
         )
+        check_places(directory)
         io.write_json(
             directory / CONFIG,
             {
@@ -184,10 +186,10 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
     require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
     try:
         header = io.read_json(path)
-        values = header["config"]
-    except (BluraxError, KeyError, TypeError) as error:
-        raise BluraxError(f"{path} is not the configuration of a run.") from error
-    found = from_json(MetaTrain, values)
+        require("config" in header, f"{path} has no field config.")
+    except BluraxError as error:
+        raise BluraxError(f"{path} is not the configuration of a run: {error}") from error
+    found = from_json(MetaTrain, header["config"])
     _check_header(path, found, header)
     return found, header
 
@@ -234,6 +236,7 @@ def _advance(
 ) -> Result:
     config, header = read_config(directory)
     check_memory(config)
+    check_places(directory)
     key = jax.random.key(config.seed)
     space, trainer = config.space(learner), config.trainer(0, evaluator, learner)
     validate = evaluator.prepare(Scores(config.validation(learner), config.validation_episodes))

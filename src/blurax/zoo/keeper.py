@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import functools
-import json
 import os
 from pathlib import Path
 
@@ -95,9 +94,10 @@ def sheet(name: str) -> Sheet:
     """What a genome of the zoo reached.
 
     Raises:
-        BluraxError: if there is none of this name.
+        BluraxError: if there is none of this name, or its sheet cannot be read.
     """
-    return from_json(Sheet, json.loads(genome_file(name).with_suffix(".json").read_text("utf-8")))
+    path = genome_file(name).with_suffix(".json")
+    return from_json(Sheet, io.read_json(path), shown(str(path)))
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from blurax import findings, io
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import GENOMES, Say, Work
+from blurax.experiments.figures.work import CELLS, GENOMES, SETTING, Say, Work
 from blurax.findings import Findings
 from blurax.outer import run
 
-RESULT = "findings.json"
+RESULT, PICTURE = "findings.json", "figure.png"
 FIGURE = "figure"
 """What a directory of ours holds, for the sentence to a second writer."""
 
@@ -33,6 +33,9 @@ def make(
     """
     work = _work(figure, budget, directory, say)
     with io.writing(work.directory, FIGURE):
+        io.check_directory(work.directory, (RESULT, PICTURE, SETTING), (CELLS,))
+        if work.trainings:
+            io.check_directory(work.home / GENOMES, (), work.trainings)
         work.begin()
         found = figure.measure(work.setting, work)
         findings.write(work.directory / RESULT, found)

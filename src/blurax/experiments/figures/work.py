@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import io as memory
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -59,7 +58,7 @@ class Work:
             io.write_json(path, wanted)
             return
         try:
-            same = io.read_json(path) == json.loads(json.dumps(wanted))
+            same = io.read_json(path) == wanted
         except BluraxError:
             same = False
         require(
