@@ -11,15 +11,25 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from faults import kills, mutations, servers, sizes, tampering, writers
 from faults.outcome import FAULTS, Case, plain, table
 from faults.scene import Scene
-from faults.sections import SECTIONS
 from rich.console import Console
 
 from blurax import io
 
+SECTIONS: dict[str, Callable[[Scene, random.Random, bool], Iterator[Case]]] = {
+    "mutations": mutations.attack,
+    "tampering": tampering.attack,
+    "writers": writers.attack,
+    "sizes": sizes.attack,
+    "servers": servers.attack,
+    "kills": kills.attack,
+}
+"""Each yields what came of its attacks: all of them, or the few of `--smoke`."""
 WIDTH = 150
 """Of the table, wherever it is printed."""
 

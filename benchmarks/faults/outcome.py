@@ -57,9 +57,9 @@ class Case:
 
 def raw(text: str) -> str:
     """Why a text should not have been shown as it is; empty if it may."""
-    for character in text:
+    for place, character in enumerate(text):
         if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-            return f"shows {character.encode('unicode_escape').decode()}"
+            return f"shows {text[max(0, place - 100) : place + 20]!r}"
     return "" if len(text) <= LONGEST else f"a message of {len(text):,} characters"
 
 

@@ -29,7 +29,6 @@ from faults.victims import config_of, differing, files
 
 SECTION = "kills"
 WORKERS, META_STEPS, DRIVERS = 2, 200, 4
-SECONDS = 900.0
 GONE = 60.0
 """Seconds after which no process may be left of a driver that was killed."""
 METHODS = (Method.CMA_ES, Method.GRADIENT)
@@ -93,7 +92,7 @@ def attack(scene: Scene, chance: random.Random, kills: int) -> Iterator[Case]:
         copies = [scene.fresh() / "it" for _ in names]
         for copy in copies:
             shutil.copytree(whole, copy)
-        wait(begin(command("meta-train", "--resume", whole), scene.folder), SECONDS)
+        wait(begin(command("meta-train", "--resume", whole), scene.folder))
         if scene.wants(names[0]):
             yield from _workers(scene, names[0], copies[0], whole, kills, chance)
         if scene.wants(names[1]):
@@ -106,10 +105,10 @@ def _workers(
     """Workers die one after another under a driver that goes on."""
     seed = str(chance.random())
     child = [sys.executable, "-m", "faults.ray_kills", str(directory), str(kills), seed]
-    ended = wait(begin(child, scene.folder), SECONDS)
+    ended = wait(begin(child, scene.folder))
     outcome, said = ended.outcome()
     met = json.loads(ended.out)["kills"] if outcome is Outcome.HELD else kills
-    wait(begin(command("meta-train", "--resume", directory), scene.folder), SECONDS)  # the picture
+    wait(begin(command("meta-train", "--resume", directory), scene.folder))  # the picture
     wrong = differing(files(directory), files(whole))
     if outcome is Outcome.HELD and wrong:
         outcome, said = Outcome.LOSS, f"differs: {wrong}"
@@ -134,7 +133,7 @@ def _drivers(
         process.communicate()
         left.append(_left(scene.folder))
     words = command("meta-train", "--resume", directory, "--engine", "ray", "--workers", WORKERS)
-    outcome, said = wait(begin(words, scene.folder), SECONDS).outcome()
+    outcome, said = wait(begin(words, scene.folder)).outcome()
     wrong = differing(files(directory), files(whole))
     if outcome is Outcome.HELD and wrong:
         outcome, said = Outcome.LOSS, f"differs: {wrong}"

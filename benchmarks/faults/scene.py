@@ -15,8 +15,6 @@ shorten_demo()
 from blurax.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-UNDISTURBED = 900.0
-"""Seconds that what nobody disturbs may take."""
 
 
 def command(*words: object) -> list[str]:
@@ -56,9 +54,9 @@ class Scene:
         shutil.copytree(self._started[name], directory)
         return directory
 
-    def resumed(self, name: str, directory: Path, seconds: float = UNDISTURBED) -> Ended:
+    def resumed(self, name: str, directory: Path) -> Ended:
         """Take a directory to its end, by the command line."""
-        return wait(begin(command(*VICTIMS[name].command(directory)), self.folder), seconds)
+        return wait(begin(command(*VICTIMS[name].command(directory)), self.folder))
 
     def finished(self, name: str) -> Path:
         """The directory that nobody disturbed; not to be written to.

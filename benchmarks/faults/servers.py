@@ -19,7 +19,7 @@ from faults.scene import Scene
 SECTION = "servers"
 CONTENT = random.Random(0).randbytes(100_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
-SECONDS = 40.0
+SECONDS = 100.0
 """In which a download must end that may take ten, by `faults.attempts.download`."""
 MOST = 3 * len(CONTENT)
 """Bytes that a download may leave on the disk."""
@@ -85,7 +85,7 @@ def _dripping_headers(handler: Handler) -> None:
 
 
 def _sleep(handler: Handler) -> None:
-    time.sleep(60)
+    time.sleep(600)
 
 
 def _redirect(where: str) -> Callable[[Handler], None]:
@@ -116,7 +116,7 @@ SERVERS: dict[str, Callable[[Handler], None]] = {
     "no such encoding": lambda handler: handler.send(CONTENT, Content_Encoding="gzip"),
     "endless": _endless,
     "one byte at a time": lambda handler: _drip(handler, 0.5),
-    "all but a drip": lambda handler: _drip(handler, 0.5, CONTENT[:-100]),
+    "all but a drip": lambda handler: _drip(handler, 0.5, CONTENT[:-1000]),
     "dripping headers": _dripping_headers,
     "silent": _sleep,
 }

@@ -13,8 +13,8 @@ from faults.process import MEMORY, begin, blurax, wait
 from faults.scene import Scene
 
 SECTION = "sizes"
-SECONDS = 60.0
-"""Most of it is the import of JAX under load."""
+SECONDS = 30
+"""Of the processor; most of them go to the import of JAX."""
 
 META = ("meta-train", "--tasks", "xor", "--hidden", "4", "--directory", "out")
 COMPARE = ("compare", "--tasks", "iris", "--nets", "3", "--baselines", "sgd", "--directory", "out")
@@ -101,8 +101,7 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
             continue
         seen.add(size.what)
         folder = scene.fresh()
-        process = begin(list(size.command), scene.folder, MEMORY, cwd=folder)
-        ended = wait(process, SECONDS)
+        ended = wait(begin(list(size.command), scene.folder, MEMORY, SECONDS, folder))
         outcome, said = ended.outcome()
         if "helptext" in ended.err:  # tyro's word for a command that does not exist like this
             raise RuntimeError(f"{size.command} is no command: {ended.err}")

@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults.mutations import READERS
+from faults import mutations
 from faults.outcome import Case, Outcome
 from faults.process import Worker
 from faults.scene import Scene
-from faults.victims import VICTIMS, differing, files, save_genome
+from faults.victims import VICTIMS, differing, files
 
 SECTION = "tampering"
 PICTURE = "run.png"
@@ -122,7 +122,7 @@ TARGETS = {
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """Each file of each directory, each way; a few of each where a few will do."""
-    with Worker(scene.folder, seconds=180.0) as worker:
+    with Worker(scene.folder) as worker:
         for name, target in TARGETS.items():
             if not scene.wants(name) or (smoke and not target.smoke):
                 continue
@@ -130,7 +130,6 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
             for file in target.smoke if smoke else sorted(files(original)):
                 for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
                     yield from _one(scene, worker, name, original, file, way, chance)
-        yield from _exports(scene, worker, chance, smoke)
         yield from _data(scene, worker, chance, smoke)
 
 
@@ -186,39 +185,15 @@ def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
     return now == before or (name.endswith(".jsonl") and now.startswith(before))
 
 
-def _exports(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
-    """A genome file beside its exported reader: all eight ways, several bits."""
-    folder = scene.fresh()
-    path = folder / "exact.safetensors"
-    save_genome(path)
-    whole = path.read_bytes()
-    right = {reader: worker.attempt(reader, path).out for reader in READERS}
-    for way in [*WAYS, *["one bit flipped"] * (5 if smoke else 200)]:
-        shutil.rmtree(folder)
-        folder.mkdir()
-        path.write_bytes(whole)
-        WAYS[way](path, chance)
-        for reader in READERS:
-            ended = worker.attempt(reader, path)
-            outcome, said = ended.outcome()
-            if outcome is Outcome.HELD and ended.out != right[reader]:
-                outcome, said = Outcome.LOSS, "a damaged genome was taken for a whole one"
-            yield Case(SECTION, f"genome file: {reader}", way, outcome, said)
-
-
 def _data(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """The cache of downloads: a file that is not the published one is never used."""
-    from faults.mutations import MNIST
-    from faults.mutations import TARGETS as KINDS
-
-    target = KINDS["idx"]
     for way in chance.sample(sorted(WAYS), 3) if smoke else WAYS:
         folder = scene.fresh()
-        path = target.make(scene, folder)
+        path = mutations.TARGETS["idx"].make(scene, folder)
         lines = f"0 {'0' * 64} 0 {path.relative_to(folder).as_posix()}\n"
         (folder / "MANIFEST.txt").write_text(lines, "utf-8")
         WAYS[way](path, chance)
-        outcome, said = worker.attempt("task", MNIST, BLURAX_DATA=str(folder)).outcome()
+        outcome, said = worker.attempt("task", mutations.MNIST, BLURAX_DATA=str(folder)).outcome()
         if outcome is Outcome.HELD:
             outcome, said = Outcome.LOSS, "a file that differs from the MANIFEST was used"
         yield Case(SECTION, "data folder", f"{path.name} {way}", outcome, said)
