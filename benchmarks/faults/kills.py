@@ -6,7 +6,6 @@ and then a random part of the next one.
 
 import itertools
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from faults import ray_kills
 from faults.outcome import Case, Outcome
-from faults.process import begin
+from faults.process import begin, kill
 from faults.scene import Scene
-from faults.victims import LONG, VICTIMS, differing, files, own_rule_resumes
+from faults.victims import LONG, VICTIMS, differing, files
 
 SECTION = "kills"
 KILLS = 20
@@ -32,10 +31,6 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     names = ["run random-search"] if smoke else list(_NAMES)
     for name in filter(scene.wants, names):
         yield from _killed(scene, name, kills, chance)
-    if scene.wants("own rule"):
-        words = "blurax.baselines.own_rule.improve takes no directory: there is nothing to resume"
-        if not own_rule_resumes():
-            yield Case(SECTION, "own rule", "killed", Outcome.SKIPPED, words)
     if not smoke:
         yield from ray_kills.attack(scene, chance, kills)
 
@@ -71,8 +66,7 @@ def _one_life(scene: Scene, name: str, directory: Path, most: int, chance: rando
             break
     time.sleep(chance.random() * 0.05)
     alive = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill(process)
     return alive
 
 

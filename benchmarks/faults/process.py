@@ -116,6 +116,15 @@ def begin(
     return process
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL, without waiting for others that hold its output."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+
+
 def wait(process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> Ended:
     """How a process ends; it is killed, with what it began, when its time is up."""
     try:

@@ -23,7 +23,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
 from faults.outcome import Case, Outcome
-from faults.process import begin, descendants, wait
+from faults.process import begin, descendants, kill, wait
 from faults.scene import Scene, command
 from faults.victims import config_of, differing, files
 
@@ -129,8 +129,7 @@ def _drivers(
         for _ in range(chance.randint(1, META_STEPS // DRIVERS)):
             if not process.stdout.readline():
                 break
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        kill(process)
         left.append(_left(scene.folder))
     words = command("meta-train", "--resume", directory, "--engine", "ray", "--workers", WORKERS)
     outcome, said = wait(begin(words, scene.folder)).outcome()

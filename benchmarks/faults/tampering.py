@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faults import mutations
+from faults.damage import BYTES, LINES, Damage
 from faults.outcome import Case, Outcome
 from faults.process import Worker
 from faults.scene import Scene
-from faults.victims import VICTIMS, differing, files
+from faults.victims import STEPS, VICTIMS, differing, files
 
 SECTION = "tampering"
 PICTURE = "run.png"
@@ -22,25 +23,12 @@ HALFWAY = 24
 """The meta-step after which a run is interrupted; its checkpoint is written."""
 
 
-def _rewritten(change: Callable[[bytes, random.Random], bytes]) -> Callable:
-    return lambda path, chance: path.write_bytes(change(path.read_bytes(), chance))
+def _rewritten(damage: Damage) -> Callable[[Path, random.Random], object]:
+    def rewritten(path: Path, chance: random.Random) -> None:
+        if data := path.read_bytes():
+            path.write_bytes(damage(data, chance))
 
-
-def _lines(change: Callable[[list[bytes], int], None]) -> Callable:
-    def changed(data: bytes, chance: random.Random) -> bytes:
-        lines = data.splitlines(keepends=True)
-        if lines:
-            change(lines, chance.randrange(len(lines)))
-        return b"".join(lines)
-
-    return _rewritten(changed)
-
-
-def _one_bit(data: bytes, chance: random.Random) -> bytes:
-    found = bytearray(data)
-    if found:
-        found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
-    return bytes(found)
+    return rewritten
 
 
 def _directory(path: Path, chance: random.Random) -> None:
@@ -50,13 +38,14 @@ def _directory(path: Path, chance: random.Random) -> None:
 
 WAYS: dict[str, Callable[[Path, random.Random], object]] = {
     "deleted": lambda path, chance: path.unlink(),
-    "emptied": _rewritten(lambda data, chance: b""),
-    "cut in half": _rewritten(lambda data, chance: data[: len(data) // 2]),
-    "one bit flipped": _rewritten(_one_bit),
-    "a line removed": _lines(lambda lines, place: lines.pop(place)),
-    "a line doubled": _lines(lambda lines, place: lines.insert(place, lines[place])),
-    "junk appended": _rewritten(lambda data, chance: data + chance.randbytes(50)),
     "made a directory": _directory,
+    **{
+        name: _rewritten({**BYTES, **LINES}[name])
+        for name in (
+            *("emptied", "cut off", "one bit flipped", "junk inside"),
+            *("a line gone", "a line twice"),
+        )
+    },
 }
 """A new way to tamper is a line here."""
 
@@ -71,7 +60,7 @@ class Target:
     make: Callable[[Scene], Path]
     """The directory as it is before; it is copied."""
     inputs: tuple[str, ...]
-    """Files that nothing can make again: as they are, they decide."""
+    """Files that nothing can make again: as they are, they decide; or that nothing needs."""
     looks: Callable[[Path], tuple[Words, ...]] = lambda directory: ()
     """What reads it and may change nothing."""
     smoke: tuple[str, ...] = ()
@@ -101,10 +90,16 @@ def _run_looks(directory: Path) -> tuple[Words, ...]:
 
 
 RUN = "run random-search"
+SPARE = f"checkpoints/checkpoint-{STEPS - 4:08}.safetensors"
+"""What a run falls back to where its newest checkpoint is damaged; a finished one needs neither."""
 TARGETS = {
     "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks, ("metrics.jsonl",)),
     "run, finished": Target(
-        RUN, lambda scene: scene.finished(RUN), ("config.json",), _run_looks, ("best.safetensors",)
+        RUN,
+        lambda scene: scene.finished(RUN),
+        ("config.json", SPARE),
+        _run_looks,
+        ("best.safetensors",),
     ),
     "comparison": Target(
         "compare",
