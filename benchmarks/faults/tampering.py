@@ -5,6 +5,7 @@ and no other file has lost anything.
 """
 
 import dataclasses
+import fnmatch
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -60,9 +61,12 @@ class Target:
     make: Callable[[Scene], Path]
     """The directory as it is before; it is copied."""
     inputs: tuple[str, ...]
-    """Files that nothing can make again: as they are, they decide; or that nothing needs."""
+    """Patterns of files that may stay as they are, if all others come out right: they decide, or
+    nothing needs them, or what is read of them has a checksum of its own."""
     looks: Callable[[Path], tuple[Words, ...]] = lambda directory: ()
     """What reads it and may change nothing."""
+    part: str = "*"
+    """The pattern of the files that are tampered with."""
     smoke: tuple[str, ...] = ()
     """The files that a few attacks are made on."""
 
@@ -84,22 +88,31 @@ def _halfway(scene: Scene) -> Path:
     raise RuntimeError("the run was not interrupted")
 
 
+def _unmeasured(scene: Scene) -> Path:
+    """A figure whose runs are at their end, and of which nothing is measured yet."""
+    directory = scene.fresh() / "it"
+    shutil.copytree(scene.finished("figure"), directory, ignore=shutil.ignore_patterns("figure-*"))
+    return directory
+
+
 def _run_looks(directory: Path) -> tuple[Words, ...]:
     page = directory.parent / "page.html"
     return ("report", directory, "--no-inside", "--html", page), ("runs", directory.parent)
 
 
 RUN = "run random-search"
-SPARE = f"checkpoints/checkpoint-{STEPS - 4:08}.safetensors"
-"""What a run falls back to where its newest checkpoint is damaged; a finished one needs neither."""
+CHECKPOINT = "checkpoints/checkpoint-{:08}.safetensors"
+"""The one but last is what a run falls back to; a run at its end never reads it."""
 TARGETS = {
-    "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks, ("metrics.jsonl",)),
+    "run, interrupted": Target(
+        RUN, _halfway, ("config.json",), _run_looks, smoke=("metrics.jsonl",)
+    ),
     "run, finished": Target(
         RUN,
         lambda scene: scene.finished(RUN),
-        ("config.json", SPARE),
+        ("config.json", CHECKPOINT.format(STEPS - 4)),
         _run_looks,
-        ("best.safetensors",),
+        smoke=("best.safetensors",),
     ),
     "comparison": Target(
         "compare",
@@ -110,7 +123,14 @@ TARGETS = {
     "figure": Target(
         "figure",
         lambda scene: scene.finished("figure"),
-        ("setting.json", "config.json"),
+        ("*/setting.json", "*.npz"),
+        part="smoke/figure-*",
+    ),
+    "figure, its runs": Target(
+        "figure",
+        _unmeasured,
+        ("*/config.json", f"*/{CHECKPOINT.format(1)}"),
+        part="smoke/genomes/*",
     ),
 }
 
@@ -122,7 +142,8 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
             if not scene.wants(name) or (smoke and not target.smoke):
                 continue
             original = target.make(scene)
-            for file in target.smoke if smoke else sorted(files(original)):
+            every = fnmatch.filter(sorted(files(original)), target.part)
+            for file in target.smoke if smoke else every:
                 for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
                     yield from _one(scene, worker, name, original, file, way, chance)
         yield from _data(scene, worker, chance, smoke)
@@ -171,7 +192,7 @@ def _not_drawn(found: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _decides(target: Target, file: str) -> bool:
-    return file in target.inputs or Path(file).name in target.inputs
+    return any(fnmatch.fnmatch(file, pattern) for pattern in target.inputs)
 
 
 def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:

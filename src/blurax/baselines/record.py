@@ -11,6 +11,7 @@ from blurax.baselines.compare import Comparison
 from blurax.baselines.learner import Schedule, Taught, follow
 from blurax.baselines.trials import Say
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
+from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.network import Network
@@ -36,6 +37,14 @@ class Record:
 
     def __post_init__(self) -> None:
         check_types(self)
+        require(
+            len(self.accuracy) == len(self.budgets)
+            and len({len(row) for row in self.accuracy}) == 1
+            and len(self.choices) in (0, len(self.budgets))
+            and all(len(row) == len(self.curve_steps) for row in self.curve),
+            "Record: accuracy is [budgets][seeds], choices are one for each budget, and the curve "
+            "is [seeds][curve_steps].",
+        )
 
     def comparison(self) -> Comparison:
         """The same as a row of a comparison."""
