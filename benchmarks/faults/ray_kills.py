@@ -23,12 +23,13 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
 from faults.outcome import Case, Outcome
-from faults.process import begin, descendants, kill, wait
+from faults.process import Ended, begin, descendants, kill, wait
 from faults.scene import Scene, command
 from faults.victims import config_of, differing, files
 
 SECTION = "kills"
-WORKERS, META_STEPS, DRIVERS = 2, 200, 4
+WORKERS, META_STEPS, DRIVERS = 2, 200, 5
+RAYLET = "\x1b[33m(raylet)\x1b[0m"
 GONE = 60.0
 """Seconds after which no process may be left of a driver that was killed."""
 METHODS = (Method.CMA_ES, Method.GRADIENT)
@@ -92,7 +93,7 @@ def attack(scene: Scene, chance: random.Random, kills: int) -> Iterator[Case]:
         copies = [scene.fresh() / "it" for _ in names]
         for copy in copies:
             shutil.copytree(whole, copy)
-        wait(begin(command("meta-train", "--resume", whole), scene.folder))
+        _ended(command("meta-train", "--resume", whole), scene)
         if scene.wants(names[0]):
             yield from _workers(scene, names[0], copies[0], whole, kills, chance)
         if scene.wants(names[1]):
@@ -105,10 +106,10 @@ def _workers(
     """Workers die one after another under a driver that goes on."""
     seed = str(chance.random())
     child = [sys.executable, "-m", "faults.ray_kills", str(directory), str(kills), seed]
-    ended = wait(begin(child, scene.folder))
+    ended = _ended(child, scene)
     outcome, said = ended.outcome()
     met = json.loads(ended.out)["kills"] if outcome is Outcome.HELD else kills
-    wait(begin(command("meta-train", "--resume", directory), scene.folder))  # the picture
+    _ended(command("meta-train", "--resume", directory), scene)  # draws the picture
     wrong = differing(files(directory), files(whole))
     if outcome is Outcome.HELD and wrong:
         outcome, said = Outcome.LOSS, f"differs: {wrong}"
@@ -132,7 +133,7 @@ def _drivers(
         kill(process)
         left.append(_left(scene.folder))
     words = command("meta-train", "--resume", directory, "--engine", "ray", "--workers", WORKERS)
-    outcome, said = wait(begin(words, scene.folder)).outcome()
+    outcome, said = _ended(words, scene).outcome()
     wrong = differing(files(directory), files(whole))
     if outcome is Outcome.HELD and wrong:
         outcome, said = Outcome.LOSS, f"differs: {wrong}"
@@ -142,6 +143,12 @@ def _drivers(
             yield Case(SECTION, name, f"kill {number}", Outcome.LEFT, words)
         else:
             yield Case(SECTION, name, f"kill {number}", outcome, said)
+
+
+def _ended(words: list[str], scene: Scene) -> Ended:
+    """How a process ends; the colour is Ray's, which paints the name of its daemon everywhere."""
+    ended = wait(begin(words, scene.folder))
+    return dataclasses.replace(ended, err=ended.err.replace(RAYLET, "(raylet)"))
 
 
 def _left(folder: Path) -> int:

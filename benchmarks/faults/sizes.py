@@ -75,7 +75,7 @@ SIZES = (
     *_options(("demo", "--directory", "out"), "seeds", MANY),
     _fit("steps", 10**12),
     _fit("steps", 10**20),
-    _fit("hidden_layer_sizes", (10**6, 10**6)),
+    _fit("hidden", (10**6, 10**6)),
     _fit("batch_size", 10**12),
     _fit("random_state", -1),
     _fit("random_state", 2**32),
