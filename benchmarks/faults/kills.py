@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faults import ray_kills
-from faults.outcome import Case, Outcome
+from faults.outcome import Case, Outcome, of_a_kill
 from faults.process import begin, kill
 from faults.scene import Scene
 from faults.victims import LONG, VICTIMS, differing, files
@@ -82,12 +82,5 @@ def child(name: str, directory: Path) -> list[str]:
 
 def _end(scene: Scene, name: str, directory: Path) -> tuple[Outcome, str]:
     """What becomes of it once it is left in peace."""
-    outcome, said = scene.resumed(name, directory).outcome()
-    wrong = differing(files(directory), files(scene.finished(name)))
-    if outcome is Outcome.REFUSED:
-        return Outcome.LOSS, f"does not go on: {said}"
-    return (
-        (Outcome.LOSS, f"differs: {wrong}")
-        if outcome is Outcome.HELD and wrong
-        else (outcome, said)
-    )
+    ended = scene.resumed(name, directory)
+    return of_a_kill(*ended.outcome(), differing(files(directory), files(scene.finished(name))))

@@ -63,6 +63,15 @@ def raw(text: str) -> str:
     return "" if len(text) <= LONGEST else f"a message of {len(text):,} characters"
 
 
+def of_a_kill(outcome: Outcome, said: str, wrong: str) -> tuple[Outcome, str]:
+    """What came of a kill, from how resuming ended and the files that differ then."""
+    if outcome is Outcome.REFUSED:
+        return Outcome.LOSS, f"does not go on: {said}"
+    if outcome is Outcome.HELD and wrong:
+        return Outcome.LOSS, f"differs: {wrong}; {said}"
+    return outcome, said
+
+
 def sums(cases: Iterable[Case]) -> dict[tuple[str, str], collections.Counter[str]]:
     """For each section and kind of attack, how many had each outcome."""
     found: dict[tuple[str, str], collections.Counter[str]] = {}

@@ -22,7 +22,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
-from faults.outcome import Case, Outcome
+from faults.outcome import Case, Outcome, of_a_kill
 from faults.process import Ended, begin, descendants, kill, wait
 from faults.scene import Scene, command
 from faults.victims import config_of, differing, files
@@ -110,9 +110,7 @@ def _workers(
     outcome, said = ended.outcome()
     met = json.loads(ended.out)["kills"] if outcome is Outcome.HELD else kills
     _ended(command("meta-train", "--resume", directory), scene)  # draws the picture
-    wrong = differing(files(directory), files(whole))
-    if outcome is Outcome.HELD and wrong:
-        outcome, said = Outcome.LOSS, f"differs: {wrong}"
+    outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number in range(met):
         yield Case(SECTION, name, f"kill {number + 1}", outcome, said)
 
@@ -134,9 +132,7 @@ def _drivers(
         left.append(_left(scene.folder))
     words = command("meta-train", "--resume", directory, "--engine", "ray", "--workers", WORKERS)
     outcome, said = _ended(words, scene).outcome()
-    wrong = differing(files(directory), files(whole))
-    if outcome is Outcome.HELD and wrong:
-        outcome, said = Outcome.LOSS, f"differs: {wrong}"
+    outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number, processes in enumerate(left, 1):
         if processes and outcome is Outcome.HELD:
             words = f"{processes} processes {GONE:.0f} s after the driver's end"
