@@ -65,8 +65,8 @@ class Target:
     nothing needs them, or what is read of them has a checksum of its own."""
     looks: Callable[[Path], tuple[Words, ...]] = lambda directory: ()
     """What reads it and may change nothing."""
-    part: str = "*"
-    """The pattern of the files that are tampered with."""
+    part: tuple[str, ...] = ("*",)
+    """Patterns of the files that are tampered with."""
     smoke: tuple[str, ...] = ()
     """The files that a few attacks are made on."""
 
@@ -124,13 +124,14 @@ TARGETS = {
         "figure",
         lambda scene: scene.finished("figure"),
         ("*/setting.json", "*.npz"),
-        part="smoke/figure-*",
+        part=("smoke/figure-*",),
     ),
     "figure, its runs": Target(
         "figure",
         _unmeasured,
-        ("*/config.json", f"*/{CHECKPOINT.format(1)}"),
-        part="smoke/genomes/*",
+        (f"*/{CHECKPOINT.format(1)}",),
+        # Not config.json, whose date the genome carries: "run, finished" has it.
+        part=("*/checkpoints/*", "*/best.safetensors", "*/metrics.jsonl"),
     ),
 }
 
@@ -142,7 +143,7 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
             if not scene.wants(name) or (smoke and not target.smoke):
                 continue
             original = target.make(scene)
-            every = fnmatch.filter(sorted(files(original)), target.part)
+            every = [name for name in sorted(files(original)) if _matches(name, target.part)]
             for file in target.smoke if smoke else every:
                 for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
                     yield from _one(scene, worker, name, original, file, way, chance)
@@ -174,7 +175,9 @@ def _one(
     wanted, found = files(scene.finished(target.victim)), files(directory)
     if outcome is Outcome.HELD:
         # What decides and was changed is another directory's; all that was computed must be there.
-        kept = {n: data for n, data in wanted.items() if not (n == file and _decides(target, n))}
+        kept = {
+            n: data for n, data in wanted.items() if not (n == file and _matches(n, target.inputs))
+        }
         wrong = sorted(n for n, data in kept.items() if found.get(n) != data)
         if wrong:
             outcome, said = Outcome.LOSS, f"differs: {', '.join(wrong)}; said {said!r}"
@@ -191,8 +194,8 @@ def _not_drawn(found: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name != PICTURE}
 
 
-def _decides(target: Target, file: str) -> bool:
-    return any(fnmatch.fnmatch(file, pattern) for pattern in target.inputs)
+def _matches(file: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(file, pattern) for pattern in patterns)
 
 
 def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
