@@ -16,6 +16,7 @@ from pathlib import Path
 
 from faults import kills, mutations, servers, sizes, tampering, writers
 from faults.outcome import FAULTS, Case, plain, table
+from faults.process import Worker
 from faults.scene import Scene
 from rich.console import Console
 
@@ -40,14 +41,18 @@ def _processor() -> float:
     return sum(times[:4])
 
 
-def attacked(names: list[str], seed: int, smoke: bool, only: str, console: Console) -> list[Case]:
+def attacked(arguments: argparse.Namespace, console: Console) -> list[Case]:
     """Make all attacks of some sections; each fault is shown when it is found."""
     cases: list[Case] = []
-    with tempfile.TemporaryDirectory(prefix="blurax-faults-") as folder:
-        scene = Scene(Path(folder), only)
-        for name in names:
+    with (
+        tempfile.TemporaryDirectory(prefix="blurax-faults-") as folder,
+        Worker(Path(folder)) as worker,
+    ):
+        scene = Scene(Path(folder), worker, arguments.only, arguments.kills)
+        for name in arguments.sections or SECTIONS:
             begun, used, before = time.monotonic(), _processor(), len(cases)
-            for case in SECTIONS[name](scene, random.Random(f"{seed} {name}"), smoke):
+            chance = random.Random(f"{arguments.seed} {name}")
+            for case in SECTIONS[name](scene, chance, arguments.smoke):
                 cases.append(case)
                 if case.outcome in FAULTS:
                     console.print(f"{case.outcome}: {case.section}, {case.attack}, {case.what}")
@@ -69,14 +74,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few attacks of each section")
     parser.add_argument("--only", default="", help="the kinds of attack with this in their name")
+    parser.add_argument("--kills", type=int, default=20, help="of each kind of work")
     parser.add_argument("--out", type=Path, help="where the figures also go, as JSON")
     arguments = parser.parse_args()
-    names = arguments.sections or list(SECTIONS)
-    if strange := sorted(set(names) - set(SECTIONS)):
+    if strange := sorted(set(arguments.sections) - set(SECTIONS)):
         parser.error(f"there is no section {', '.join(strange)}; there are {', '.join(SECTIONS)}")
     sys.stdout.reconfigure(line_buffering=True)  # a log is read while it grows
     console = Console(width=WIDTH, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    cases = attacked(names, arguments.seed, arguments.smoke, arguments.only, console)
+    cases = attacked(arguments, console)
     console.print(table(cases))
     if arguments.out is not None:
         io.write_json(arguments.out, plain(cases, arguments.seed))

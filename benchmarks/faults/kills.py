@@ -19,7 +19,6 @@ from faults.scene import Scene
 from faults.victims import LONG, VICTIMS, differing, files
 
 SECTION = "kills"
-KILLS = 20
 FINISHED = "ended before it was killed"
 TICKS = {"compare": 4, "figure": 3, "demo": 8}
 """The most bits of progress that a life sees; of a run, so many that all kills fit into one."""
@@ -27,7 +26,7 @@ TICKS = {"compare": 4, "figure": 3, "demo": 8}
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many kills of each; under the engine local, then of workers and drivers on Ray."""
-    kills = 2 if smoke else KILLS
+    kills = 2 if smoke else scene.kills
     names = ["run random-search"] if smoke else list(_NAMES)
     for name in filter(scene.wants, names):
         yield from _killed(scene, name, kills, chance)
@@ -40,7 +39,7 @@ _NAMES = (*(name for name in VICTIMS if name.startswith("long run ")), *TICKS)
 
 def _killed(scene: Scene, name: str, kills: int, chance: random.Random) -> Iterator[Case]:
     """Kill so often; a directory that came to its end is looked at, and another one begun."""
-    most = TICKS.get(name, max(1, LONG // KILLS))
+    most = TICKS.get(name, max(1, LONG // kills))
     met = 0
     while met < kills:
         directory = scene.started(name)

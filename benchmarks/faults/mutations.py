@@ -14,7 +14,6 @@ from blurax.zoo.keeper import HOME
 from faults import archives
 from faults.damage import BYTES, GENOME, JSON, JSON_LINES, LINES, Damage
 from faults.outcome import Case, Outcome
-from faults.process import Worker
 from faults.scene import Scene
 from faults.victims import save_genome
 
@@ -171,19 +170,19 @@ TARGETS = {
     "CSV": Target(_data("it.csv", archives.CSV), archives.TABLE, _table_attacks),
 }
 """A new kind of file is a line here."""
+SMOKE = "genome", BITS, "config.json", "metrics.jsonl", "zoo card", "idx", "npz", "MANIFEST", "CSV"
+"""Those that are made in no time."""
 
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many damaged files, of all kinds in turn, each damage before any comes again."""
-    with Worker(scene.folder) as worker:
-        _check_controls(scene, worker)
-        wanted = {name: target for name, target in TARGETS.items() if scene.wants(name)}
-        flips = (20 if smoke else 200) if wanted.pop(BITS, None) else 0
-        for _ in range(flips):
-            yield from _one(scene, worker, BITS, "one bit flipped", chance)
-        plans = {name: _plans(target, chance) for name, target in wanted.items()}
-        for name in itertools.islice(itertools.cycle(plans), len(plans) if smoke else 500):
-            yield from _one(scene, worker, name, next(plans[name]), chance)
+    wanted = [name for name in (SMOKE if smoke else TARGETS) if scene.wants(name)]
+    _check_controls(scene, wanted)
+    plans = {name: _plans(TARGETS[name], chance) for name in wanted if name != BITS}
+    for _ in range((20 if smoke else 200) if BITS in wanted else 0):
+        yield from _one(scene, BITS, "one bit flipped", chance)
+    for name in itertools.islice(itertools.cycle(plans), len(plans) if smoke else 500):
+        yield from _one(scene, name, next(plans[name]), chance)
 
 
 def _plans(target: Target, chance: random.Random) -> Iterator[str]:
@@ -197,27 +196,25 @@ def _plans(target: Target, chance: random.Random) -> Iterator[str]:
         yield from every
 
 
-def _check_controls(scene: Scene, worker: Worker) -> None:
+def _check_controls(scene: Scene, wanted: list[str]) -> None:
     """A file that is not damaged is read: else its damage would prove nothing.
 
     Raises:
         RuntimeError: if one is not.
     """
-    for name in filter(scene.wants, TARGETS):
+    for name in wanted:
         target, folder = TARGETS[name], scene.fresh()
         path = target.make(scene, folder)
         if target.sealed:
             _manifest(folder)
         for way, words in target.attacks(folder, path):
-            ended = worker.attempt(way, *words, BLURAX_DATA=str(folder))
+            ended = scene.worker.attempt(way, *words, BLURAX_DATA=str(folder))
             if ended.outcome()[0] is not Outcome.HELD:
                 raise RuntimeError(f"an undamaged {name} falls: {way} {words} {ended}")
         scene.drop(folder)
 
 
-def _one(
-    scene: Scene, worker: Worker, name: str, kind: str, chance: random.Random
-) -> Iterator[Case]:
+def _one(scene: Scene, name: str, kind: str, chance: random.Random) -> Iterator[Case]:
     """A damaged file, through all that reads it."""
     target, folder = TARGETS[name], scene.fresh()
     path = target.make(scene, folder)
@@ -227,7 +224,7 @@ def _one(
     if target.sealed:
         _manifest(folder)
     for way, words in target.attacks(folder, path):
-        ended = worker.attempt(way, *words, BLURAX_DATA=str(folder))
+        ended = scene.worker.attempt(way, *words, BLURAX_DATA=str(folder))
         outcome, said = ended.outcome()
         # A forged checksum is right; chance may also have changed nothing.
         damage = kind not in GENOME and damaged != before

@@ -159,8 +159,8 @@ class Worker:
     One that dies or hangs is an outcome too; the next attempt begins another one.
     """
 
-    def __init__(self, folder: Path, seconds: float = PATIENCE) -> None:
-        self._folder, self._seconds = folder, seconds
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed at exit
 
@@ -171,7 +171,9 @@ class Worker:
         self._end()
         self._log.close()
 
-    def attempt(self, name: str, *words: object, **variables: str) -> Ended:
+    def attempt(
+        self, name: str, *words: object, seconds: float = PATIENCE, **variables: str
+    ) -> Ended:
         """One attempt by its name in `faults.attempts`, under these environment variables."""
         process = self._alive()
         assert process.stdin is not None
@@ -179,7 +181,7 @@ class Worker:
         request = {"name": name, "words": [str(word) for word in words], "variables": variables}
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], self._seconds)
+        ready, _, _ = select.select([process.stdout], [], [], seconds)
         line = process.stdout.readline() if ready else None
         if line:
             answer: dict[str, Any] = json.loads(line)

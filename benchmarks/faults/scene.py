@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from faults.process import Ended, begin, wait
+from faults.process import Ended, Worker, begin, wait
 from faults.victims import VICTIMS
 
 COMMAND = """
@@ -25,8 +25,8 @@ def command(*words: object) -> list[str]:
 class Scene:
     """A folder, and the directories in it that were finished undisturbed."""
 
-    def __init__(self, folder: Path, only: str = "") -> None:
-        self.folder, self._only = folder, only
+    def __init__(self, folder: Path, worker: Worker, only: str, kills: int) -> None:
+        self.folder, self.worker, self._only, self.kills = folder, worker, only, kills
         self._numbers = itertools.count()
         self._started: dict[str, Path] = {}
         self._finished: dict[str, Path] = {}

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from faults.damage import ESCAPES
 from faults.outcome import Case, Outcome
-from faults.process import Worker
 from faults.scene import Scene
 
 SECTION = "servers"
@@ -123,7 +122,7 @@ SERVERS: dict[str, Callable[[Handler], None]] = {
 """A new server is a line here. `right` is the one that must be believed."""
 ASKED: set[str] = set()
 """The servers that were asked: one that was not has proved nothing."""
-SMOKE = ("right", "wrong bytes", "a circle", "says 2^60", "too long")
+SMOKE = "right", "wrong bytes", "a circle", "says 2^60", "too long"
 
 
 @contextlib.contextmanager
@@ -138,14 +137,16 @@ def _served() -> Iterator[str]:
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """A download from each server; what is refused must leave little on the disk."""
-    with _served() as base, Worker(scene.folder, SECONDS) as worker:
+    with _served() as base:
         for name in SMOKE if smoke else SERVERS:
             if not scene.wants(name):
                 continue
             cache = scene.fresh()
             url = f"{base}/{urllib.parse.quote(name)}/it.bin"
             words = (url, MD5, len(CONTENT))
-            ended = worker.attempt("download", *words, XDG_CACHE_HOME=str(cache))
+            ended = scene.worker.attempt(
+                "download", *words, seconds=SECONDS, XDG_CACHE_HOME=str(cache)
+            )
             outcome, said = ended.outcome()
             if name not in ASKED:
                 raise RuntimeError(f"the server {name!r} was not asked: {said}")

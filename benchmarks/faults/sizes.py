@@ -83,12 +83,7 @@ SIZES = (
 )
 """A new size is a line here."""
 
-SMOKE = (
-    "population 1000000000",
-    "episode.batch 10000000",
-    "seed 4294967296",
-    "steps=1000000000000",
-)
+SMOKE = "population 1000000000", "steps=1000000000000"
 
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from faults import mutations
 from faults.damage import BYTES, LINES, Damage
 from faults.outcome import Case, Outcome
-from faults.process import Worker
 from faults.scene import Scene
 from faults.victims import STEPS, VICTIMS, differing, files
 
@@ -104,21 +103,18 @@ RUN = "run random-search"
 CHECKPOINT = "checkpoints/checkpoint-{:08}.safetensors"
 """The one but last is what a run falls back to; a run at its end never reads it."""
 TARGETS = {
-    "run, interrupted": Target(
-        RUN, _halfway, ("config.json",), _run_looks, smoke=("metrics.jsonl",)
-    ),
+    "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks),
     "run, finished": Target(
         RUN,
         lambda scene: scene.finished(RUN),
         ("config.json", CHECKPOINT.format(STEPS - 4)),
         _run_looks,
-        smoke=("best.safetensors",),
+        smoke=("best.safetensors", "metrics.jsonl"),
     ),
     "comparison": Target(
         "compare",
         lambda scene: scene.finished("compare"),
         ("plan.json", "genomes/exact.safetensors"),
-        smoke=("cells/0-0-sgd.json",),
     ),
     "figure": Target(
         "figure",
@@ -138,21 +134,20 @@ TARGETS = {
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """Each file of each directory, each way; a few of each where a few will do."""
-    with Worker(scene.folder) as worker:
-        for name, target in TARGETS.items():
-            if not scene.wants(name) or (smoke and not target.smoke):
-                continue
-            original = target.make(scene)
-            every = [name for name in sorted(files(original)) if _matches(name, target.part)]
-            for file in target.smoke if smoke else every:
-                for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
-                    yield from _one(scene, worker, name, original, file, way, chance)
-        yield from _data(scene, worker, chance, smoke)
+    for name, target in TARGETS.items():
+        if not scene.wants(name) or (smoke and not target.smoke):
+            continue
+        original = target.make(scene)
+        every = [name for name in sorted(files(original)) if _matches(name, target.part)]
+        for file in target.smoke if smoke else every:
+            for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
+                yield from _one(scene, name, original, file, way, chance)
+    if scene.wants("data folder"):
+        yield from _data(scene, chance, smoke)
 
 
 def _one(
     scene: Scene,
-    worker: Worker,
     name: str,
     original: Path,
     file: str,
@@ -166,19 +161,17 @@ def _one(
     WAYS[way](directory / file, chance)
     before = files(directory)
     for words in target.looks(directory):
-        outcome, said = worker.attempt("cli", *words).outcome()
+        outcome, said = scene.worker.attempt("cli", *words).outcome()
         if wrong := differing(_not_drawn(files(directory)), _not_drawn(before)):
             outcome, said = Outcome.LOSS, f"looking changed {wrong}"
         yield Case(SECTION, f"{name}: {words[0]}", f"{file} {way}", outcome, said)
-    ended = worker.attempt("cli", *VICTIMS[target.victim].command(directory))
+    ended = scene.worker.attempt("cli", *VICTIMS[target.victim].command(directory))
     outcome, said = ended.outcome()
     wanted, found = files(scene.finished(target.victim)), files(directory)
     if outcome is Outcome.HELD:
         # What decides and was changed is another directory's; all that was computed must be there.
-        kept = {
-            n: data for n, data in wanted.items() if not (n == file and _matches(n, target.inputs))
-        }
-        wrong = sorted(n for n, data in kept.items() if found.get(n) != data)
+        spared = {file} if _matches(file, target.inputs) else set()
+        wrong = sorted(n for n in {*wanted} - spared if found.get(n) != wanted[n])
         if wrong:
             outcome, said = Outcome.LOSS, f"differs: {', '.join(wrong)}; said {said!r}"
     elif outcome is Outcome.REFUSED:
@@ -204,7 +197,7 @@ def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
     return now == before or (name.endswith(".jsonl") and now.startswith(before))
 
 
-def _data(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
+def _data(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """The cache of downloads: a file that is not the published one is never used."""
     for way in chance.sample(sorted(WAYS), 3) if smoke else WAYS:
         folder = scene.fresh()
@@ -212,7 +205,9 @@ def _data(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> I
         lines = f"0 {'0' * 64} 0 {path.relative_to(folder).as_posix()}\n"
         (folder / "MANIFEST.txt").write_text(lines, "utf-8")
         WAYS[way](path, chance)
-        outcome, said = worker.attempt("task", mutations.MNIST, BLURAX_DATA=str(folder)).outcome()
+        outcome, said = scene.worker.attempt(
+            "task", mutations.MNIST, BLURAX_DATA=str(folder)
+        ).outcome()
         if outcome is Outcome.HELD:
             outcome, said = Outcome.LOSS, "a file that differs from the MANIFEST was used"
         yield Case(SECTION, "data folder", f"{path.name} {way}", outcome, said)
