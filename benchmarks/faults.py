@@ -35,12 +35,6 @@ WIDTH = 150
 """Of the table, wherever it is printed."""
 
 
-def _processor() -> float:
-    """Seconds of the processor that this process and those that ended have used."""
-    times = os.times()
-    return sum(times[:4])
-
-
 def attacked(arguments: argparse.Namespace, console: Console) -> list[Case]:
     """Make all attacks of some sections; each fault is shown when it is found."""
     cases: list[Case] = []
@@ -50,7 +44,7 @@ def attacked(arguments: argparse.Namespace, console: Console) -> list[Case]:
     ):
         scene = Scene(Path(folder), worker, arguments.only, arguments.kills)
         for name in arguments.sections or SECTIONS:
-            begun, used, before = time.monotonic(), _processor(), len(cases)
+            begun, before = time.monotonic(), len(cases)
             chance = random.Random(f"{arguments.seed} {name}")
             for case in SECTIONS[name](scene, chance, arguments.smoke):
                 cases.append(case)
@@ -60,10 +54,7 @@ def attacked(arguments: argparse.Namespace, console: Console) -> list[Case]:
                 elif len(cases) % 50 == 0:
                     console.print(f"{name}: {len(cases) - before} attacks")
             seconds = time.monotonic() - begun
-            console.print(
-                f"{name}: {len(cases) - before} attacks in {seconds:.0f} s, "
-                f"{_processor() - used:.0f} s of the processor"
-            )
+            console.print(f"{name}: {len(cases) - before} attacks in {seconds:.0f} s")
     return cases
 
 
@@ -83,6 +74,9 @@ def main() -> int:
     console = Console(width=WIDTH, markup=False, emoji=False, highlight=False, soft_wrap=True)
     cases = attacked(arguments, console)
     console.print(table(cases))
+    console.print(
+        f"{sum(os.times()[:4]):.0f} s of the processor, all processes that ended included"
+    )
     if arguments.out is not None:
         io.write_json(arguments.out, plain(cases, arguments.seed))
     return int(any(case.outcome in FAULTS for case in cases))
