@@ -16,6 +16,7 @@ from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.plain import command
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
+from blurax.errors import require
 from blurax.findings import Findings
 from blurax.frozen import to_json
 from blurax.genome import canonical
@@ -51,6 +52,12 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     config, header = read_config(directory)
     metrics = read_metrics(directory)
     genome, provenance = load_genome(directory / "best.safetensors")
+    tried = len(config.validate_on or config.tasks) * len(config.hidden)
+    require(
+        len(metrics.validated) > 0 and metrics.accuracy.shape[2] == tried,
+        f"{directory} has a genome that was kept, but not the validations that it was chosen by; "
+        "resume the run to compute its log again.",
+    )
     with tempfile.TemporaryDirectory() as folder:
         own = draw_genome(genome, Path(folder) / "genome.png", "The genome").read_bytes()
         bare = canonical(genome)
