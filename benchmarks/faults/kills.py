@@ -26,7 +26,7 @@ TICKS = {"compare": 4, "figure": 3, "demo": 8}
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many kills of each; under the engine local, then of workers and drivers on Ray."""
-    kills = 2 if smoke else scene.kills
+    kills = 1 if smoke else scene.kills
     names = ["run random-search"] if smoke else list(_NAMES)
     for name in filter(scene.wants, names):
         yield from _killed(scene, name, kills, chance)
@@ -39,7 +39,7 @@ _NAMES = (*(name for name in VICTIMS if name.startswith("long run ")), *TICKS)
 
 def _killed(scene: Scene, name: str, kills: int, chance: random.Random) -> Iterator[Case]:
     """Kill so often; a directory that came to its end is looked at, and another one begun."""
-    most = TICKS.get(name, max(1, LONG // kills))
+    most = TICKS.get(name, max(1, LONG // scene.kills))
     met = 0
     while met < kills:
         directory = scene.started(name)
