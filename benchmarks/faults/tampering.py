@@ -140,7 +140,7 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
         original = target.make(scene)
         every = [name for name in sorted(files(original)) if _matches(name, target.part)]
         for file in target.smoke if smoke else every:
-            for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
+            for way in chance.sample(sorted(WAYS), 1) if smoke else WAYS:
                 yield from _one(scene, name, original, file, way, chance)
     if scene.wants("data folder"):
         yield from _data(scene, chance, smoke)
