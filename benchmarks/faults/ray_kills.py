@@ -108,7 +108,8 @@ def _workers(
     child = [sys.executable, "-m", "faults.ray_kills", str(directory), str(kills), seed]
     ended = _ended(child, scene)
     outcome, said = ended.outcome()
-    met = json.loads(ended.out)["kills"] if outcome is Outcome.HELD else kills
+    told = [line for line in ended.out.splitlines() if line.startswith("{")]  # Ray tells more
+    met = json.loads(told[0])["kills"] if outcome is Outcome.HELD else kills
     _ended(command("meta-train", "--resume", directory), scene)  # draws the picture
     outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number in range(met):
@@ -144,7 +145,8 @@ def _drivers(
 def _ended(words: list[str], scene: Scene) -> Ended:
     """How a process ends; the colour is Ray's, which paints the name of its daemon everywhere."""
     ended = wait(begin(words, scene.folder))
-    return dataclasses.replace(ended, err=ended.err.replace(RAYLET, "(raylet)"))
+    out, err = (text.replace(RAYLET, "(raylet)") for text in (ended.out, ended.err))
+    return dataclasses.replace(ended, out=out, err=err)
 
 
 def _left(folder: Path) -> int:
