@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -29,7 +30,7 @@ from faults.victims import config_of, differing, files
 
 SECTION = "kills"
 WORKERS, META_STEPS, DRIVERS = 2, 200, 5
-RAYLET = "\x1b[33m(raylet)\x1b[0m"
+COLOUR = r"\x1b\[\d*m"
 GONE = 60.0
 """Seconds after which no process may be left of a driver that was killed."""
 METHODS = (Method.CMA_ES, Method.GRADIENT)
@@ -143,9 +144,9 @@ def _drivers(
 
 
 def _ended(words: list[str], scene: Scene) -> Ended:
-    """How a process ends; the colour is Ray's, which paints the name of its daemon everywhere."""
+    """How a process ends; the colours are those of Ray, which paints what it tells everywhere."""
     ended = wait(begin(words, scene.folder))
-    out, err = (text.replace(RAYLET, "(raylet)") for text in (ended.out, ended.err))
+    out, err = (re.sub(COLOUR, "", text) for text in (ended.out, ended.err))
     return dataclasses.replace(ended, out=out, err=err)
 
 
