@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io
-from blurax.baselines import Tuning
+from blurax.baselines import Record, Tuning
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
 from blurax.experiments import compare
@@ -149,6 +150,48 @@ def test_damage_is_told(finished, tmp_path):
         (copy / name).write_text("[]", encoding="utf-8")
         with pytest.raises(BluraxError, match=message):
             (compare.read_plan if name == "plan.json" else compare.read)(copy)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: re.sub(r"\d(?=,?\n)", lambda digit: str(9 - int(digit[0])), text, count=1),
+        lambda text: re.sub(r"(\n *\d[\d.]*,)", r"\1\1", text, count=1),
+        lambda text: text.replace("accuracy", "bccuracy"),
+        lambda text: text.replace('"sha256"', '"sha257"'),
+    ],
+    ids=["a digit", "a line twice", "a name", "no checksum"],
+)
+def test_a_cell_that_is_not_as_it_was_written_is_none(finished, tmp_path, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy)
+    for cell in (copy / compare.CELLS).iterdir():
+        whole = cell.read_text("utf-8")
+        assert damage(whole) != whole
+        cell.write_text(damage(whole), "utf-8")
+        with pytest.raises(BluraxError, match=rf"{cell.name} is damaged; remove it"):
+            compare.advance(copy)
+        cell.write_text(whole, "utf-8")
+
+
+def test_a_cell_of_an_earlier_version_has_no_checksum_and_is_taken(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy)
+    for cell in (copy / compare.CELLS).iterdir():
+        content = json.loads(cell.read_text("utf-8"))
+        assert content.pop("sha256")
+        cell.write_text(json.dumps(content, indent=2), "utf-8")
+    assert compare.advance(copy) == compare.read(finished[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"curve": ((0.5,), (0.5, 0.5))}, {"accuracy": ((0.5, 0.5), (0.5,))}, {"budgets": (2,)}],
+)
+def test_a_record_of_uneven_rows_is_none(change):
+    whole = Record("blur", (2, 4), ((0.5, 0.5),) * 2, (), (1, 2), ((0.5, 0.5),) * 2)
+    with pytest.raises(BluraxError, match="Record"):
+        dataclasses.replace(whole, **change)
 
 
 def test_a_comparison_of_another_version_is_not_mixed_with_this_one(finished, tmp_path):

@@ -117,6 +117,22 @@ def test_the_genome_at_work_is_told(page, directory, tmp_path):
     assert "at work" not in " ".join(without.text)
 
 
+@pytest.mark.parametrize("damage", ["no validation", "a task fewer"])
+def test_a_log_without_the_validations_of_the_kept_genome_is_told(directory, tmp_path, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(directory, copy)
+    log, config = copy / "metrics.jsonl", copy / "config.json"
+    if damage == "no validation":
+        log.write_bytes(log.read_bytes().splitlines(keepends=True)[0])
+    else:
+        header = json.loads(config.read_text("utf-8"))
+        header["config"]["tasks"] = ["iris"]
+        config.write_text(json.dumps(header), "utf-8")
+    with pytest.raises(BluraxError, match="not the validations that it was chosen by; resume"):
+        write_report(copy, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 ALONE = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -22,6 +22,7 @@ import blurax
 import blurax.cli.commands as cli
 from blurax import export, tasks, zoo
 from blurax.analysis.plain import message
+from blurax.cli.streams import make_printable
 from blurax.experiments import compare
 from blurax.tasks import fetch, omniglot
 from blurax.tasks.sources import File
@@ -148,6 +149,7 @@ def attempt(name: str, words: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Attempts until nobody asks any more."""
     shorten_demo()
+    make_printable()  # as the command itself begins
     omniglot.PUBLISHED = CHARACTERS
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what compiled code prints is no answer

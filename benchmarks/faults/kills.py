@@ -6,7 +6,6 @@ and then a random part of the next one.
 
 import itertools
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faults import ray_kills
-from faults.outcome import Case, Outcome
-from faults.process import begin
+from faults.outcome import Case, Outcome, of_a_kill
+from faults.process import begin, kill
 from faults.scene import Scene
-from faults.victims import LONG, VICTIMS, differing, files, own_rule_resumes
+from faults.victims import LONG, VICTIMS, differing, files
 
 SECTION = "kills"
-KILLS = 20
 FINISHED = "ended before it was killed"
 TICKS = {"compare": 4, "figure": 3, "demo": 8}
 """The most bits of progress that a life sees; of a run, so many that all kills fit into one."""
@@ -28,14 +26,10 @@ TICKS = {"compare": 4, "figure": 3, "demo": 8}
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many kills of each; under the engine local, then of workers and drivers on Ray."""
-    kills = 2 if smoke else KILLS
+    kills = 1 if smoke else scene.kills
     names = ["run random-search"] if smoke else list(_NAMES)
     for name in filter(scene.wants, names):
         yield from _killed(scene, name, kills, chance)
-    if scene.wants("own rule"):
-        words = "blurax.baselines.own_rule.improve takes no directory: there is nothing to resume"
-        if not own_rule_resumes():
-            yield Case(SECTION, "own rule", "killed", Outcome.SKIPPED, words)
     if not smoke:
         yield from ray_kills.attack(scene, chance, kills)
 
@@ -45,7 +39,7 @@ _NAMES = (*(name for name in VICTIMS if name.startswith("long run ")), *TICKS)
 
 def _killed(scene: Scene, name: str, kills: int, chance: random.Random) -> Iterator[Case]:
     """Kill so often; a directory that came to its end is looked at, and another one begun."""
-    most = TICKS.get(name, max(1, LONG // KILLS))
+    most = TICKS.get(name, max(1, LONG // scene.kills))
     met = 0
     while met < kills:
         directory = scene.started(name)
@@ -71,8 +65,7 @@ def _one_life(scene: Scene, name: str, directory: Path, most: int, chance: rando
             break
     time.sleep(chance.random() * 0.05)
     alive = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill(process)
     return alive
 
 
@@ -88,12 +81,5 @@ def child(name: str, directory: Path) -> list[str]:
 
 def _end(scene: Scene, name: str, directory: Path) -> tuple[Outcome, str]:
     """What becomes of it once it is left in peace."""
-    outcome, said = scene.resumed(name, directory).outcome()
-    wrong = differing(files(directory), files(scene.finished(name)))
-    if outcome is Outcome.REFUSED:
-        return Outcome.LOSS, f"does not go on: {said}"
-    return (
-        (Outcome.LOSS, f"differs: {wrong}")
-        if outcome is Outcome.HELD and wrong
-        else (outcome, said)
-    )
+    ended = scene.resumed(name, directory)
+    return of_a_kill(*ended.outcome(), differing(files(directory), files(scene.finished(name))))

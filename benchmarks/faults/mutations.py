@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import hashlib
 import importlib.util
+import itertools
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ from blurax.zoo.keeper import HOME
 from faults import archives
 from faults.damage import BYTES, GENOME, JSON, JSON_LINES, LINES, Damage
 from faults.outcome import Case, Outcome
-from faults.process import Ended, Worker
 from faults.scene import Scene
 from faults.victims import save_genome
 
 SECTION = "mutations"
 READERS = ("load", "numpy", *(["torch"] if importlib.util.find_spec("torch") else []))
 """What reads a genome: the library, and the files that are exported."""
+BITS = "genome, single bits"
+"""Its only damage is one flipped bit, which a checksum must find wherever it is."""
 GROWN = 128 * 2**20
 """Bytes of memory that no file of data here may take; a bomb grows to more."""
 
@@ -37,8 +39,6 @@ class Target:
     """Beside that of `BYTES`."""
     attacks: Callable[[Path, Path], tuple[Attack, ...]]
     """From the folder and the file: all that reads it."""
-    whole: bool = False
-    """Whether blurax knows a damaged one by its checksum: then none may be taken for another."""
     sealed: bool = False
     """Whether a MANIFEST lists the damaged file as it is, so that its content is read."""
 
@@ -121,7 +121,8 @@ CIFAR_NPZ = archives.npz(x_test=archives.images(20, 32, 3), y_test=archives.labe
 OMNIGLOT = tuple(map(archives.omniglot, range(2)))
 
 TARGETS = {
-    "genome": Target(_genome, GENOME, _genome_attacks, whole=True),
+    "genome": Target(_genome, GENOME, _genome_attacks),
+    BITS: Target(_genome, {}, lambda folder, path: tuple((each, (path,)) for each in READERS)),
     "config.json": Target(
         _in_copy("run random-search", "config.json"),
         JSON,
@@ -169,19 +170,19 @@ TARGETS = {
     "CSV": Target(_data("it.csv", archives.CSV), archives.TABLE, _table_attacks),
 }
 """A new kind of file is a line here."""
+SMOKE = "genome", BITS, "zoo card", "idx", "npz", "MANIFEST", "CSV"
+"""Those that are made in no time."""
 
 
-def attack(scene: Scene, chance: random.Random, tries: int) -> Iterator[Case]:
+def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """So many damaged files, of all kinds in turn, each damage before any comes again."""
-    with Worker(scene.folder, seconds=60.0) as worker:
-        undamaged = _undamaged(scene, worker)
-        _check_controls(scene, worker)
-        wanted = {name: target for name, target in TARGETS.items() if scene.wants(name)}
-        plans = {name: _plans(target, chance) for name, target in wanted.items()}
-        for number in range(tries):
-            name = list(plans)[number % len(plans)]
-            kind = next(plans[name])
-            yield from _one(scene, worker, name, kind, chance, undamaged)
+    wanted = [name for name in (SMOKE if smoke else TARGETS) if scene.wants(name)]
+    _check_controls(scene, wanted)
+    plans = {name: _plans(TARGETS[name], chance) for name in wanted if name != BITS}
+    for _ in range((20 if smoke else 200) if BITS in wanted else 0):
+        yield from _one(scene, BITS, "one bit flipped", chance)
+    for name in itertools.islice(itertools.cycle(plans), len(plans) if smoke else 500):
+        yield from _one(scene, name, next(plans[name]), chance)
 
 
 def _plans(target: Target, chance: random.Random) -> Iterator[str]:
@@ -195,39 +196,25 @@ def _plans(target: Target, chance: random.Random) -> Iterator[str]:
         yield from every
 
 
-def _check_controls(scene: Scene, worker: Worker) -> None:
+def _check_controls(scene: Scene, wanted: list[str]) -> None:
     """A file that is not damaged is read: else its damage would prove nothing.
 
     Raises:
         RuntimeError: if one is not.
     """
-    for name in filter(scene.wants, TARGETS):
+    for name in wanted:
         target, folder = TARGETS[name], scene.fresh()
         path = target.make(scene, folder)
         if target.sealed:
             _manifest(folder)
         for way, words in target.attacks(folder, path):
-            ended = worker.attempt(way, *words, BLURAX_DATA=str(folder))
+            ended = scene.worker.attempt(way, *words, BLURAX_DATA=str(folder))
             if ended.outcome()[0] is not Outcome.HELD:
                 raise RuntimeError(f"an undamaged {name} falls: {way} {words} {ended}")
         scene.drop(folder)
 
 
-def _undamaged(scene: Scene, worker: Worker) -> dict[str, str]:
-    """What the ways that read a genome find in a whole one: each must give the same, or refuse."""
-    target, folder = TARGETS["genome"], scene.fresh()
-    path = target.make(scene, folder)
-    return {way: worker.attempt(way, path).out for way in READERS}
-
-
-def _one(
-    scene: Scene,
-    worker: Worker,
-    name: str,
-    kind: str,
-    chance: random.Random,
-    undamaged: dict[str, str],
-) -> Iterator[Case]:
+def _one(scene: Scene, name: str, kind: str, chance: random.Random) -> Iterator[Case]:
     """A damaged file, through all that reads it."""
     target, folder = TARGETS[name], scene.fresh()
     path = target.make(scene, folder)
@@ -237,21 +224,17 @@ def _one(
     if target.sealed:
         _manifest(folder)
     for way, words in target.attacks(folder, path):
-        ended = worker.attempt(way, *words, BLURAX_DATA=str(folder))
+        ended = scene.worker.attempt(way, *words, BLURAX_DATA=str(folder))
         outcome, said = ended.outcome()
-        # A forged checksum is right; a file that tools leave alone may also be the same one.
-        forged = kind in GENOME or damaged == before
-        if target.whole and not forged and _taken_for_another(way, ended, undamaged):
-            outcome, said = Outcome.LOSS, "a damaged file was taken for a whole one"
+        # A forged checksum is right; chance may also have changed nothing.
+        damage = kind not in GENOME and damaged != before
+        if way in READERS and damage and outcome is Outcome.HELD:
+            outcome, said = Outcome.LOSS, "a damaged genome was taken for a whole one"
         if target.sealed and ended.grown > GROWN:
             outcome, said = Outcome.GREEDY, f"{ended.grown / 1e6:.0f} MB; {said}"
-        command = f"{kind}: {way} {words[0]}"
-        yield Case(SECTION, name, command, outcome, said)
+        row = f"{name}: {way}" if way in READERS else name
+        yield Case(SECTION, row, f"{kind}: {way} {words[0]}", outcome, said)
     scene.drop(folder)
-
-
-def _taken_for_another(way: str, ended: Ended, undamaged: dict[str, str]) -> bool:
-    return way in undamaged and ended.code == 0 and ended.out != undamaged[way]
 
 
 def _manifest(folder: Path) -> None:

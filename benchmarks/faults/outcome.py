@@ -57,10 +57,27 @@ class Case:
 
 def raw(text: str) -> str:
     """Why a text should not have been shown as it is; empty if it may."""
-    for character in text:
+    for place, character in enumerate(text):
         if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-            return f"shows {character.encode('unicode_escape').decode()}"
+            return f"shows {text[max(0, place - 100) : place + 20]!r}"
     return "" if len(text) <= LONGEST else f"a message of {len(text):,} characters"
+
+
+def of_a_kill(outcome: Outcome, said: str, wrong: str) -> tuple[Outcome, str]:
+    """What came of a kill, from how resuming ended and the files that differ then."""
+    if outcome is Outcome.REFUSED:
+        return Outcome.LOSS, f"does not go on: {said}"
+    if outcome is Outcome.HELD and wrong:
+        return Outcome.LOSS, f"differs: {wrong}; {said}"
+    return outcome, said
+
+
+def sums(cases: Iterable[Case]) -> dict[tuple[str, str], collections.Counter[str]]:
+    """For each section and kind of attack, how many had each outcome."""
+    found: dict[tuple[str, str], collections.Counter[str]] = {}
+    for case in cases:
+        found.setdefault((case.section, case.attack), collections.Counter())[case.outcome] += 1
+    return found
 
 
 def table(cases: Iterable[Case]) -> Table:
@@ -70,12 +87,9 @@ def table(cases: Iterable[Case]) -> Table:
         shown.add_column(name)
     for name in ("tried", *Outcome):
         shown.add_column(name, justify="right")
-    sums: dict[tuple[str, str], collections.Counter[str]] = {}
-    for case in cases:
-        for row in ((case.section, case.attack), ("all", "")):
-            sums.setdefault(row, collections.Counter())[case.outcome] += 1
-    total = sums.pop(("all", ""), collections.Counter())
-    for row, counts in [*sums.items(), (("all", ""), total)]:
+    rows = sums(cases)
+    total = sum(rows.values(), collections.Counter())
+    for row, counts in [*rows.items(), (("all", ""), total)]:
         cells = [str(counts[each] or "-") for each in Outcome]
         shown.add_row(*row, str(counts.total()), *cells, style="bold" if row[0] == "all" else "")
     return shown
@@ -83,9 +97,6 @@ def table(cases: Iterable[Case]) -> Table:
 
 def plain(cases: list[Case], seed: int) -> dict[str, Any]:
     """All of it as JSON: the sums of each kind, and each fault."""
-    sums: dict[str, dict[str, int]] = {}
-    for case in cases:
-        counts = sums.setdefault(f"{case.section}: {case.attack}", {})
-        counts[case.outcome] = counts.get(case.outcome, 0) + 1
+    outcomes = {": ".join(row): dict(counts) for row, counts in sums(cases).items()}
     faults = [dataclasses.asdict(case) for case in cases if case.outcome in FAULTS]
-    return {"seed": seed, "tried": len(cases), "outcomes": sums, "faults": faults}
+    return {"seed": seed, "tried": len(cases), "outcomes": outcomes, "faults": faults}

@@ -1,4 +1,8 @@
-"""Processes under attack: each has a bound on its time and on its memory."""
+"""Processes under attack: each has a bound on its time and on its memory.
+
+Their time is that of the processor where they have one to themselves, so that a busy machine makes
+no hangs; the time on the wall is bounded generously.
+"""
 
 import contextlib
 import dataclasses
@@ -18,6 +22,8 @@ from faults.outcome import Outcome, raw
 HERE = Path(__file__).parent.parent
 MEMORY = 8 * 2**30
 """Bytes of address space of a process; JAX alone maps two or three of them."""
+PATIENCE = 900.0
+"""Seconds that anything may take by the clock on the wall."""
 ABORTED = 128
 """Exit statuses from here on are signals, as a shell tells them."""
 
@@ -59,7 +65,7 @@ MARK = "BLURAX_FAULTS"
 """The environment variable by which a process is known as one of ours: it names the folder."""
 
 
-def surroundings(folder: Path, **more: str) -> dict[str, str]:
+def surroundings(folder: Path) -> dict[str, str]:
     """The environment of a process that keeps everything below a folder of its own."""
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
     return {
@@ -72,12 +78,13 @@ def surroundings(folder: Path, **more: str) -> dict[str, str]:
         "NO_COLOR": "1",
         "NO_PROXY": "127.0.0.1",
         MARK: str(folder),
-        **more,
     }
 
 
-def bound(process: subprocess.Popen[bytes], memory: int | None) -> None:
-    """Bound the address space of a process that has just begun, and let it dump no core.
+def bound(
+    process: subprocess.Popen[bytes], memory: int | None = None, processor: int | None = None
+) -> None:
+    """Bound bytes and seconds of a process that has just begun, and let it dump no core.
 
     From outside, for a fork that runs Python first may hang under the threads of JAX.
     """
@@ -85,33 +92,45 @@ def bound(process: subprocess.Popen[bytes], memory: int | None) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
         if memory is not None:
             resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
+        if processor is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (processor, processor + 1))
 
 
 def begin(
     command: list[str],
     folder: Path,
     memory: int | None = None,
+    processor: int | None = None,
     cwd: Path | None = None,
-    **more: str,
 ) -> subprocess.Popen[bytes]:
-    """A process that works below a folder; its address space is bounded by `memory`."""
+    """A process that works below a folder, within bytes of address space and seconds of work."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=surroundings(folder, **more),
+        env=surroundings(folder),
         cwd=cwd,
         start_new_session=True,
     )
-    bound(process, memory)
+    bound(process, memory, processor)
     return process
 
 
-def wait(process: subprocess.Popen[bytes], seconds: float) -> Ended:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL, without waiting for others that hold its output."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+
+
+def wait(process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> Ended:
     """How a process ends; it is killed, with what it began, when its time is up."""
     try:
         out, err = process.communicate(timeout=seconds)
-        code: int | None = process.returncode
+        spent = process.returncode == -signal.SIGXCPU
+        code: int | None = None if spent else process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         (out, err), code = process.communicate(), None
@@ -140,8 +159,8 @@ class Worker:
     One that dies or hangs is an outcome too; the next attempt begins another one.
     """
 
-    def __init__(self, folder: Path, seconds: float, **more: str) -> None:
-        self._folder, self._seconds, self._more = folder, seconds, more
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed at exit
 
@@ -152,7 +171,9 @@ class Worker:
         self._end()
         self._log.close()
 
-    def attempt(self, name: str, *words: object, **variables: str) -> Ended:
+    def attempt(
+        self, name: str, *words: object, seconds: float = PATIENCE, **variables: str
+    ) -> Ended:
         """One attempt by its name in `faults.attempts`, under these environment variables."""
         process = self._alive()
         assert process.stdin is not None
@@ -160,7 +181,7 @@ class Worker:
         request = {"name": name, "words": [str(word) for word in words], "variables": variables}
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], self._seconds)
+        ready, _, _ = select.select([process.stdout], [], [], seconds)
         line = process.stdout.readline() if ready else None
         if line:
             answer: dict[str, Any] = json.loads(line)
@@ -178,7 +199,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
-                env=surroundings(self._folder, **self._more),
+                env=surroundings(self._folder),
                 start_new_session=True,
             )
             bound(self._process, MEMORY)

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -22,14 +23,14 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Method
-from faults.outcome import Case, Outcome
-from faults.process import begin, descendants, wait
+from faults.outcome import Case, Outcome, of_a_kill
+from faults.process import Ended, begin, descendants, kill, wait
 from faults.scene import Scene, command
 from faults.victims import config_of, differing, files
 
 SECTION = "kills"
-WORKERS, META_STEPS, DRIVERS = 2, 200, 4
-SECONDS = 900.0
+WORKERS, META_STEPS, DRIVERS = 2, 200, 5
+COLOUR = r"\x1b\[\d*m"
 GONE = 60.0
 """Seconds after which no process may be left of a driver that was killed."""
 METHODS = (Method.CMA_ES, Method.GRADIENT)
@@ -93,7 +94,7 @@ def attack(scene: Scene, chance: random.Random, kills: int) -> Iterator[Case]:
         copies = [scene.fresh() / "it" for _ in names]
         for copy in copies:
             shutil.copytree(whole, copy)
-        wait(begin(command("meta-train", "--resume", whole), scene.folder), SECONDS)
+        _ended(command("meta-train", "--resume", whole), scene)
         if scene.wants(names[0]):
             yield from _workers(scene, names[0], copies[0], whole, kills, chance)
         if scene.wants(names[1]):
@@ -106,13 +107,12 @@ def _workers(
     """Workers die one after another under a driver that goes on."""
     seed = str(chance.random())
     child = [sys.executable, "-m", "faults.ray_kills", str(directory), str(kills), seed]
-    ended = wait(begin(child, scene.folder), SECONDS)
+    ended = _ended(child, scene)
     outcome, said = ended.outcome()
-    met = json.loads(ended.out)["kills"] if outcome is Outcome.HELD else kills
-    wait(begin(command("meta-train", "--resume", directory), scene.folder), SECONDS)  # the picture
-    wrong = differing(files(directory), files(whole))
-    if outcome is Outcome.HELD and wrong:
-        outcome, said = Outcome.LOSS, f"differs: {wrong}"
+    told = [line for line in ended.out.splitlines() if line.startswith("{")]  # Ray tells more
+    met = json.loads(told[0])["kills"] if outcome is Outcome.HELD else kills
+    _ended(command("meta-train", "--resume", directory), scene)  # draws the picture
+    outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number in range(met):
         yield Case(SECTION, name, f"kill {number + 1}", outcome, said)
 
@@ -130,20 +130,24 @@ def _drivers(
         for _ in range(chance.randint(1, META_STEPS // DRIVERS)):
             if not process.stdout.readline():
                 break
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        kill(process)
         left.append(_left(scene.folder))
     words = command("meta-train", "--resume", directory, "--engine", "ray", "--workers", WORKERS)
-    outcome, said = wait(begin(words, scene.folder), SECONDS).outcome()
-    wrong = differing(files(directory), files(whole))
-    if outcome is Outcome.HELD and wrong:
-        outcome, said = Outcome.LOSS, f"differs: {wrong}"
+    outcome, said = _ended(words, scene).outcome()
+    outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number, processes in enumerate(left, 1):
         if processes and outcome is Outcome.HELD:
             words = f"{processes} processes {GONE:.0f} s after the driver's end"
             yield Case(SECTION, name, f"kill {number}", Outcome.LEFT, words)
         else:
             yield Case(SECTION, name, f"kill {number}", outcome, said)
+
+
+def _ended(words: list[str], scene: Scene) -> Ended:
+    """How a process ends; the colours are those of Ray, which paints what it tells everywhere."""
+    ended = wait(begin(words, scene.folder))
+    out, err = (re.sub(COLOUR, "", text) for text in (ended.out, ended.err))
+    return dataclasses.replace(ended, out=out, err=err)
 
 
 def _left(folder: Path) -> int:

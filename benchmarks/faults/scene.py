@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from faults.process import Ended, begin, wait
+from faults.process import Ended, Worker, begin, wait
 from faults.victims import VICTIMS
 
 COMMAND = """
@@ -15,8 +15,6 @@ shorten_demo()
 from blurax.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-UNDISTURBED = 900.0
-"""Seconds that what nobody disturbs may take."""
 
 
 def command(*words: object) -> list[str]:
@@ -27,8 +25,8 @@ def command(*words: object) -> list[str]:
 class Scene:
     """A folder, and the directories in it that were finished undisturbed."""
 
-    def __init__(self, folder: Path, only: str = "") -> None:
-        self.folder, self._only = folder, only
+    def __init__(self, folder: Path, worker: Worker, only: str, kills: int) -> None:
+        self.folder, self.worker, self._only, self.kills = folder, worker, only, kills
         self._numbers = itertools.count()
         self._started: dict[str, Path] = {}
         self._finished: dict[str, Path] = {}
@@ -56,9 +54,9 @@ class Scene:
         shutil.copytree(self._started[name], directory)
         return directory
 
-    def resumed(self, name: str, directory: Path, seconds: float = UNDISTURBED) -> Ended:
+    def resumed(self, name: str, directory: Path) -> Ended:
         """Take a directory to its end, by the command line."""
-        return wait(begin(command(*VICTIMS[name].command(directory)), self.folder), seconds)
+        return wait(begin(command(*VICTIMS[name].command(directory)), self.folder))
 
     def finished(self, name: str) -> Path:
         """The directory that nobody disturbed; not to be written to.

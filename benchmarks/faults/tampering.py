@@ -5,16 +5,17 @@ and no other file has lost anything.
 """
 
 import dataclasses
+import fnmatch
 import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults.mutations import READERS
+from faults import mutations
+from faults.damage import BYTES, LINES, Damage
 from faults.outcome import Case, Outcome
-from faults.process import Worker
 from faults.scene import Scene
-from faults.victims import VICTIMS, differing, files, save_genome
+from faults.victims import STEPS, VICTIMS, differing, files
 
 SECTION = "tampering"
 PICTURE = "run.png"
@@ -22,25 +23,12 @@ HALFWAY = 24
 """The meta-step after which a run is interrupted; its checkpoint is written."""
 
 
-def _rewritten(change: Callable[[bytes, random.Random], bytes]) -> Callable:
-    return lambda path, chance: path.write_bytes(change(path.read_bytes(), chance))
+def _rewritten(damage: Damage) -> Callable[[Path, random.Random], object]:
+    def rewritten(path: Path, chance: random.Random) -> None:
+        if data := path.read_bytes():
+            path.write_bytes(damage(data, chance))
 
-
-def _lines(change: Callable[[list[bytes], int], None]) -> Callable:
-    def changed(data: bytes, chance: random.Random) -> bytes:
-        lines = data.splitlines(keepends=True)
-        if lines:
-            change(lines, chance.randrange(len(lines)))
-        return b"".join(lines)
-
-    return _rewritten(changed)
-
-
-def _one_bit(data: bytes, chance: random.Random) -> bytes:
-    found = bytearray(data)
-    if found:
-        found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
-    return bytes(found)
+    return rewritten
 
 
 def _directory(path: Path, chance: random.Random) -> None:
@@ -50,13 +38,14 @@ def _directory(path: Path, chance: random.Random) -> None:
 
 WAYS: dict[str, Callable[[Path, random.Random], object]] = {
     "deleted": lambda path, chance: path.unlink(),
-    "emptied": _rewritten(lambda data, chance: b""),
-    "cut in half": _rewritten(lambda data, chance: data[: len(data) // 2]),
-    "one bit flipped": _rewritten(_one_bit),
-    "a line removed": _lines(lambda lines, place: lines.pop(place)),
-    "a line doubled": _lines(lambda lines, place: lines.insert(place, lines[place])),
-    "junk appended": _rewritten(lambda data, chance: data + chance.randbytes(50)),
     "made a directory": _directory,
+    **{
+        name: _rewritten({**BYTES, **LINES}[name])
+        for name in (
+            *("emptied", "cut off", "one bit flipped", "junk inside"),
+            *("a line gone", "a line twice"),
+        )
+    },
 }
 """A new way to tamper is a line here."""
 
@@ -71,9 +60,12 @@ class Target:
     make: Callable[[Scene], Path]
     """The directory as it is before; it is copied."""
     inputs: tuple[str, ...]
-    """Files that nothing can make again: as they are, they decide."""
+    """Patterns of files that may stay as they are, if all others come out right: they decide, or
+    nothing needs them, or what is read of them has a checksum of its own."""
     looks: Callable[[Path], tuple[Words, ...]] = lambda directory: ()
     """What reads it and may change nothing."""
+    part: tuple[str, ...] = ("*",)
+    """Patterns of the files that are tampered with."""
     smoke: tuple[str, ...] = ()
     """The files that a few attacks are made on."""
 
@@ -95,48 +87,67 @@ def _halfway(scene: Scene) -> Path:
     raise RuntimeError("the run was not interrupted")
 
 
+def _unmeasured(scene: Scene) -> Path:
+    """A figure whose runs are at their end, and of which nothing is measured yet."""
+    directory = scene.fresh() / "it"
+    shutil.copytree(scene.finished("figure"), directory, ignore=shutil.ignore_patterns("figure-*"))
+    return directory
+
+
 def _run_looks(directory: Path) -> tuple[Words, ...]:
     page = directory.parent / "page.html"
     return ("report", directory, "--no-inside", "--html", page), ("runs", directory.parent)
 
 
 RUN = "run random-search"
+CHECKPOINT = "checkpoints/checkpoint-{:08}.safetensors"
+"""The one but last is what a run falls back to; a run at its end never reads it."""
 TARGETS = {
-    "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks, ("metrics.jsonl",)),
+    "run, interrupted": Target(RUN, _halfway, ("config.json",), _run_looks),
     "run, finished": Target(
-        RUN, lambda scene: scene.finished(RUN), ("config.json",), _run_looks, ("best.safetensors",)
+        RUN,
+        lambda scene: scene.finished(RUN),
+        ("config.json", CHECKPOINT.format(STEPS - 4)),
+        _run_looks,
+        smoke=("best.safetensors", "metrics.jsonl"),
     ),
     "comparison": Target(
         "compare",
         lambda scene: scene.finished("compare"),
         ("plan.json", "genomes/exact.safetensors"),
-        smoke=("cells/0-0-sgd.json",),
     ),
     "figure": Target(
         "figure",
         lambda scene: scene.finished("figure"),
-        ("setting.json", "config.json"),
+        ("*/setting.json", "*.npz"),
+        part=("smoke/figure-*",),
+    ),
+    "figure, its runs": Target(
+        "figure",
+        _unmeasured,
+        (f"*/{CHECKPOINT.format(1)}",),
+        # Not config.json, whose date the genome carries: "run, finished" has it.
+        part=("*/checkpoints/*", "*/best.safetensors", "*/metrics.jsonl"),
     ),
 }
 
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """Each file of each directory, each way; a few of each where a few will do."""
-    with Worker(scene.folder, seconds=180.0) as worker:
-        for name, target in TARGETS.items():
-            if not scene.wants(name) or (smoke and not target.smoke):
-                continue
-            original = target.make(scene)
-            for file in target.smoke if smoke else sorted(files(original)):
-                for way in chance.sample(sorted(WAYS), 2) if smoke else WAYS:
-                    yield from _one(scene, worker, name, original, file, way, chance)
-        yield from _exports(scene, worker, chance, smoke)
-        yield from _data(scene, worker, chance, smoke)
+    for name, target in TARGETS.items():
+        if not scene.wants(name) or (smoke and not target.smoke):
+            continue
+        original = target.make(scene)
+        every = [name for name in sorted(files(original)) if _matches(name, target.part)]
+        for file in target.smoke if smoke else every:
+            for way in chance.sample(sorted(WAYS), 1) if smoke else WAYS:
+                yield from _one(scene, name, original, file, way, chance)
+    if scene.wants("data folder"):
+        yield from _data(scene, chance, smoke)
 
 
 def _one(
     scene: Scene,
-    worker: Worker,
     name: str,
     original: Path,
     file: str,
@@ -150,17 +161,17 @@ def _one(
     WAYS[way](directory / file, chance)
     before = files(directory)
     for words in target.looks(directory):
-        outcome, said = worker.attempt("cli", *words).outcome()
+        outcome, said = scene.worker.attempt("cli", *words).outcome()
         if wrong := differing(_not_drawn(files(directory)), _not_drawn(before)):
             outcome, said = Outcome.LOSS, f"looking changed {wrong}"
         yield Case(SECTION, f"{name}: {words[0]}", f"{file} {way}", outcome, said)
-    ended = worker.attempt("cli", *VICTIMS[target.victim].command(directory))
+    ended = scene.worker.attempt("cli", *VICTIMS[target.victim].command(directory))
     outcome, said = ended.outcome()
     wanted, found = files(scene.finished(target.victim)), files(directory)
     if outcome is Outcome.HELD:
         # What decides and was changed is another directory's; all that was computed must be there.
-        kept = {n: data for n, data in wanted.items() if not (n == file and _decides(target, n))}
-        wrong = sorted(n for n, data in kept.items() if found.get(n) != data)
+        spared = {file} if _matches(file, target.inputs) else set()
+        wrong = sorted(n for n in {*wanted} - spared if found.get(n) != wanted[n])
         if wrong:
             outcome, said = Outcome.LOSS, f"differs: {', '.join(wrong)}; said {said!r}"
     elif outcome is Outcome.REFUSED:
@@ -176,8 +187,8 @@ def _not_drawn(found: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name != PICTURE}
 
 
-def _decides(target: Target, file: str) -> bool:
-    return file in target.inputs or Path(file).name in target.inputs
+def _matches(file: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(file, pattern) for pattern in patterns)
 
 
 def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
@@ -186,39 +197,17 @@ def _covers(found: dict[str, bytes], name: str, before: bytes) -> bool:
     return now == before or (name.endswith(".jsonl") and now.startswith(before))
 
 
-def _exports(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
-    """A genome file beside its exported reader: all eight ways, several bits."""
-    folder = scene.fresh()
-    path = folder / "exact.safetensors"
-    save_genome(path)
-    whole = path.read_bytes()
-    right = {reader: worker.attempt(reader, path).out for reader in READERS}
-    for way in [*WAYS, *["one bit flipped"] * (5 if smoke else 200)]:
-        shutil.rmtree(folder)
-        folder.mkdir()
-        path.write_bytes(whole)
-        WAYS[way](path, chance)
-        for reader in READERS:
-            ended = worker.attempt(reader, path)
-            outcome, said = ended.outcome()
-            if outcome is Outcome.HELD and ended.out != right[reader]:
-                outcome, said = Outcome.LOSS, "a damaged genome was taken for a whole one"
-            yield Case(SECTION, f"genome file: {reader}", way, outcome, said)
-
-
-def _data(scene: Scene, worker: Worker, chance: random.Random, smoke: bool) -> Iterator[Case]:
+def _data(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
     """The cache of downloads: a file that is not the published one is never used."""
-    from faults.mutations import MNIST
-    from faults.mutations import TARGETS as KINDS
-
-    target = KINDS["idx"]
     for way in chance.sample(sorted(WAYS), 3) if smoke else WAYS:
         folder = scene.fresh()
-        path = target.make(scene, folder)
+        path = mutations.TARGETS["idx"].make(scene, folder)
         lines = f"0 {'0' * 64} 0 {path.relative_to(folder).as_posix()}\n"
         (folder / "MANIFEST.txt").write_text(lines, "utf-8")
         WAYS[way](path, chance)
-        outcome, said = worker.attempt("task", MNIST, BLURAX_DATA=str(folder)).outcome()
+        outcome, said = scene.worker.attempt(
+            "task", mutations.MNIST, BLURAX_DATA=str(folder)
+        ).outcome()
         if outcome is Outcome.HELD:
             outcome, said = Outcome.LOSS, "a file that differs from the MANIFEST was used"
         yield Case(SECTION, "data folder", f"{path.name} {way}", outcome, said)

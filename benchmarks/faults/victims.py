@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -154,14 +153,7 @@ VICTIMS = {
         lambda directory: ("demo", "--directory", directory, "--seeds", 2),
     ),
 }
-"""What has a directory, by name. A rule of one's own joins as soon as `improve` writes one."""
-
-
-def own_rule_resumes() -> bool:
-    """Whether `improve` takes a directory."""
-    from blurax.baselines.own_rule import improve
-
-    return "directory" in inspect.signature(improve).parameters
+"""What has a directory, by name."""
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ from faults.scene import Scene, command
 from faults.victims import VICTIMS, differing, files
 
 SECTION = "writers"
-SECONDS = 600.0
 
 
 def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
@@ -31,7 +30,7 @@ def _one(scene: Scene, name: str, chance: random.Random) -> Case:
     first = begin(command(*words), scene.folder)
     time.sleep(chance.uniform(0.0, 0.5))
     second = begin(command(*words), scene.folder)
-    ended = [wait(process, SECONDS) for process in (first, second)]
+    ended = [wait(process) for process in (first, second)]
     outcomes = [each.outcome() for each in ended]
     worst = next(
         (each for each in outcomes if each[0] not in (Outcome.HELD, Outcome.REFUSED)), None

@@ -17,6 +17,7 @@ from blurax.analysis.numbers_view import number_words
 from blurax.analysis.plain import command
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
+from blurax.errors import require
 from blurax.findings import Findings
 from blurax.frozen import to_json
 from blurax.genome import Genome, canonical
@@ -52,6 +53,12 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     config, header = read_config(directory)
     metrics = read_metrics(directory)
     best, provenance = load_best(directory, config)
+    tried = len(config.validate_on or config.tasks) * len(config.hidden)
+    require(
+        len(metrics.validated) > 0 and metrics.accuracy.shape[2] == tried,
+        f"{directory} has a genome that was kept, but not the validations that it was chosen by; "
+        "resume the run to compute its log again.",
+    )
     if not isinstance(best, Genome):
         return _learner_page(directory, path, config, header, metrics, best, provenance)
     genome = best

@@ -10,6 +10,7 @@ from blurax.baselines.catalogue import baseline
 from blurax.baselines.trials import Say
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 from blurax.curves import Schedule, learning_curve
+from blurax.errors import require
 from blurax.fit import blur_for
 from blurax.frozen import check_types
 from blurax.genome import Genome
@@ -35,6 +36,14 @@ class Record:
 
     def __post_init__(self) -> None:
         check_types(self)
+        require(
+            len(self.accuracy) == len(self.budgets)
+            and len({len(row) for row in self.accuracy}) == 1
+            and len(self.choices) in (0, len(self.budgets))
+            and all(len(row) == len(self.curve_steps) for row in self.curve),
+            "Record: accuracy is [budgets][seeds], choices are one for each budget, and the curve "
+            "is [seeds][curve_steps].",
+        )
 
     def mean(self, budget: int) -> float:
         """The mean over the seeds at a budget."""

@@ -19,6 +19,7 @@ from blurax import io
 from blurax.baselines import Record, record_baseline, record_genome
 from blurax.curves import check_memory
 from blurax.errors import BluraxError, require
+from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
 from blurax.experiments.compare_plan import GenomeFile, Plan, version
 from blurax.fit import network_for, parse_hidden, suited
 from blurax.frozen import check_types, from_json, to_json
@@ -26,7 +27,7 @@ from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Split, Task, get
 
-PLAN, RESULT, GENOMES, CELLS = "plan.json", "comparison.json", "genomes", "cells"
+PLAN, RESULT, GENOMES = "plan.json", "comparison.json", "genomes"
 PICTURE = "comparison.png"
 COMPARISON = "comparison"
 """What a directory of ours holds, for the sentence to a second writer."""
@@ -213,7 +214,7 @@ class _Work:
                 self.watch(Progress(done, cells, where, text))
 
             record = self._measured(learner, task, network, _key(plan, t, n), say)
-            io.write_json(path, to_json(record))
+            write_cell(path, record)
         # Read back, so that a resumed comparison cannot differ from one that ran through.
         record = read_cell(path, plan, learner)
         self.watch(Progress(done + 1, cells, where, ""))
@@ -231,27 +232,6 @@ class _Work:
         return record_baseline(
             learner, network, task, key, plan.budgets, tuning=plan.tuning, say=say, **size
         )
-
-
-def cell_path(directory: Path, plan: Plan, task: str, net: str, learner: str) -> Path:
-    """The file of a cell."""
-    t, n = plan.tasks.index(task), plan.nets.index(net)
-    return directory / CELLS / f"{t}-{n}-{learner}.json"
-
-
-def read_cell(path: Path, plan: Plan, learner: str) -> Record:
-    """What a cell holds.
-
-    Raises:
-        BluraxError: if it is damaged, or another one's: of another learner, other budgets or
-            seeds.
-    """
-    damaged = f"{path} is damaged; remove it, and it is measured again."
-    record: Record = _read(Record, path, damaged)
-    rows = (plan.seeds,) * len(plan.budgets)
-    fits = (record.learner, record.budgets) == (learner, plan.budgets)
-    require(fits and tuple(map(len, record.accuracy)) == rows, damaged)
-    return record
 
 
 def _check_places(directory: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from blurax import io
 from blurax.errors import require
-from blurax.experiments.compare import COMPARISON, cell_path, read_cell, read_plan
+from blurax.experiments.compare import COMPARISON, read_plan
+from blurax.experiments.compare_cells import cell_path, read_cell
 from blurax.experiments.compare_plan import Plan
 
 DECISIVE = ("budgets", "seeds", "seed", "batch", "tuning", "version")
