@@ -168,3 +168,11 @@ def test_a_damaged_file_of_the_zoo_would_be_told(tmp_path):
     spoilt.write_bytes(bytes(content))
     with pytest.raises(BluraxError):
         io.load_genome(spoilt)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("change", [{"genome": (0.5,)}, {"rival_std": ()}, {"budgets": ()}])
+def test_a_row_of_uneven_columns_is_told(change):
+    row = zoo.sheet("default").rows[0]
+    with pytest.raises(BluraxError, match="not one for each of its"):
+        dataclasses.replace(row, **change)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from blurax import io
-from blurax.errors import BluraxError
+from blurax.errors import BluraxError, require
 from blurax.frozen import added, check_types, from_json
 from blurax.genome import Genome
 from blurax.io import Provenance
@@ -41,6 +41,13 @@ class Row:
 
     def __post_init__(self) -> None:
         check_types(self)
+        mine = {len(self.budgets), len(self.genome), len(self.genome_std)}
+        theirs = {len(self.rival), len(self.rival_mean), len(self.rival_std)}
+        require(
+            len(mine) == 1 and theirs in (mine, {0}),
+            f"Row: the scores on {shown(self.task)} are not one for each of its "
+            f"{len(self.budgets)} budgets.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
