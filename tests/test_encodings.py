@@ -93,6 +93,6 @@ def test_umlauts_in_a_path_where_the_locale_is_ascii(tmp_path):
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, ""), words
-        assert "eins" in done.stdout or words[0] == "show"
+        assert words[0] not in ("meta-train", "runs") or "eins" in done.stdout
     left = {path.name for path in (tmp_path / NAME).iterdir()}
     assert left == {"eins", "ö.html", "ä.png"}
