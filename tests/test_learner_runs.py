@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array, Float
 
 import blurax
-from blurax import cli
+import blurax.cli.commands as cli
 from blurax.errors import BluraxError
 from blurax.network import Network
 from blurax.outer import run
@@ -29,6 +29,7 @@ import jax
 import jax.numpy as jnp
 
 import blurax
+import blurax.cli.commands as cli
 
 
 class Fading(blurax.Learner):
@@ -137,8 +138,9 @@ def test_every_method_learns_any_rule_and_resumes_to_the_same_bits(method, fadin
 
 
 def test_numbers_are_learned_saved_and_loaded(fading, tmp_path):
-    config = dataclasses.replace(CONFIG, population=1, meta_steps=40, validate_every=8)
-    config = dataclasses.replace(config, curriculum=Curriculum())
+    config = dataclasses.replace(
+        CONFIG, population=1, meta_steps=40, validate_every=8, curriculum=Curriculum()
+    )
     result = blurax.meta_train(config, tmp_path / "run", learner=fading)
     assert (tmp_path / "run" / "run.png").exists()
     loaded = blurax.load_learner(tmp_path / "run" / "best.safetensors", fading)
@@ -218,7 +220,10 @@ def test_the_command_line_takes_a_rule_of_ones_own(rules, tmp_path, monkeypatch,
     monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     words = ["meta-train", "--learner", f"{rules}:Fading", "--tasks", "iris", "--hidden", "3"]
     words += ["--meta-steps", "2", "--validate-every", "1", "--population", "1"]
-    assert cli.main([*words, "--episode.steps", "2", "--directory", "here"]) == 0
+    assert (
+        cli.main([*words, "--episode.steps", "2", "--episode.query", "16", "--directory", "here"])
+        == 0
+    )
     assert "Numbers: here/best.safetensors" in capsys.readouterr().out
     assert cli.main(["meta-train", "--resume", "here", "--learner", f"{rules}:Fading"]) == 0
     assert cli.main(["meta-train", "--resume", "here"]) == 2

@@ -134,8 +134,10 @@ def test_a_rule_of_ones_own_learns_its_numbers():
 
 def test_the_first_loss_is_that_of_the_episode_and_steps_follow_its_gradient():
     task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
-    member = jax.random.fold_in(jax.random.fold_in(jax.random.key(5), 0), 0)
-    first, drawn = jax.random.split(member)
+    key = jax.random.key(5)
+    for number in (0, 0, 0):  # the meta-step, the member, the setting
+        key = jax.random.fold_in(key, number)
+    first, drawn = jax.random.split(key)
     episode = task.sample(drawn, SPEC, Split.TRAIN)
 
     def loss(rate):

@@ -80,7 +80,8 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(tmp_path, bad, capsy
         io.read_json(tmp_path / "nothing.json")
 
 
-def test_what_is_called_as_a_run_and_is_none_hides_no_other(tmp_path, capsys):
+def test_what_is_called_as_a_run_and_is_none_hides_no_other(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for name in ("good", "log", "pipe", "genome", "lost"):
         run.start(CONFIG, tmp_path / name)
     for name in ("directory", "circle", "dangling", "large", "config pipe"):
@@ -114,7 +115,7 @@ def test_what_is_called_as_a_run_and_is_none_hides_no_other(tmp_path, capsys):
         "genome": "/genome has no metrics.jsonl: it is lost; resume the run to compute it again.",
         "lost": "/lost has no metrics.jsonl: it is lost; resume the run to compute it again.",
     }
-    assert main(["runs", str(tmp_path)]) == 0
+    assert main(["runs", "."]) == 0  # a long path would be folded
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("good", "log", "pipe", "large", "circle"))
 

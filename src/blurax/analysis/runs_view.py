@@ -88,7 +88,7 @@ def summary(directory: Path) -> RunSummary:
 def runs_table(runs: list[RunSummary]) -> Table:
     """A row for each run."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("run", no_wrap=True)
+    table.add_column("run", overflow="fold")
     for name in ("method", "tasks"):
         table.add_column(name)
     table.add_column("meta-steps", justify="right", no_wrap=True)
