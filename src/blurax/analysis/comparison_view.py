@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis import style
+from blurax.analysis.plain import message
 from blurax.baselines import Record
 from blurax.errors import require
 
@@ -34,7 +35,7 @@ def comparison_table(
     budgets = shared_budgets(records)
     at_edge = any(choice.at_edge for record in records for choice in record.choices)
     table = Table(
-        title=Text(title, "bold"),
+        title=Text(message(title), "bold"),
         title_justify="left",
         caption=Text(FOOTNOTE, "dim") if at_edge else None,
         caption_justify="left",
@@ -81,9 +82,10 @@ def percent(mean: float, std: float | None = None) -> str:
 
 
 def _name(record: Record) -> Text:
+    name = message(record.learner)
     if is_learned(record):
-        return Text(record.learner, "bold")
-    return Text.assemble(record.learner, ("\n  at rate", "dim"))
+        return Text(name, "bold")
+    return Text.assemble(name, ("\n  at rate", "dim"))
 
 
 def _cell(budget: int, record: Record, all_of_them: Sequence[Record]) -> Text:

@@ -12,6 +12,7 @@ from rich.text import Text
 from blurax.analysis import style
 from blurax.analysis.genome_parts import Gate, Grid, Part, parts
 from blurax.analysis.genome_picture import draw_part, part_size
+from blurax.analysis.plain import message
 from blurax.analysis.rule_words import rule_words
 from blurax.errors import require
 from blurax.genome import Genome, canonical, leaves, permute_states
@@ -54,7 +55,7 @@ def comparison_panel(names: tuple[str, str], genomes: tuple[Genome, Genome]) -> 
     )
     table = Table(box=None, header_style="dim", pad_edge=False, caption=caption)
     for name in ("", *names, "difference", "cosine"):
-        table.add_column(Text(name), justify="left" if name == "" else "right")
+        table.add_column(Text(message(name)), justify="left" if name == "" else "right")
     for part, other in zip(*(parts(genome) for genome in genomes), strict=True):
         if len(parts(genomes[0])) > 1:
             table.add_row(Text(part.title, "bold"))

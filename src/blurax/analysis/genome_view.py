@@ -10,7 +10,7 @@ from rich.text import Text
 
 from blurax.analysis.genome_parts import Gate, Grid, Part, parts, size
 from blurax.analysis.genome_picture import draw_genome
-from blurax.analysis.plain import message, printable
+from blurax.analysis.plain import message
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.style import diverging
 from blurax.genome import Genome
@@ -25,7 +25,7 @@ def genome_panel(genome: Genome, provenance: Provenance | None = None) -> Render
     lines = dict(rule_words(genome.rule))
     if provenance is not None:
         lines |= provenance_words(provenance)
-    pieces: list[RenderableType] = [_words({k: message(text) for k, text in lines.items()})]
+    pieces: list[RenderableType] = [_words(lines)]
     for part in parts(genome):
         pieces += [Text(), *_part(part)]
     legend = "blue negative, orange positive, the stronger the larger"
@@ -43,7 +43,7 @@ def provenance_words(provenance: Provenance) -> dict[str, str]:
         "made": f"{provenance.created}, blurax {provenance.library_version}",
         "note": provenance.note,
     }
-    return {about: printable(text) for about, text in words.items() if text}
+    return {about: message(text) for about, text in words.items() if text}
 
 
 def _words(lines: dict[str, str]) -> Table:

@@ -5,6 +5,9 @@ import shlex
 LONGEST = 2000
 """Characters of a message; of a longer one the middle is left out, for its end is the remedy."""
 _END = 500
+MOST = 200
+"""Lines of a text, such as a traceback; of more the middle is left out."""
+_LAST = 50
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -25,6 +28,14 @@ def message(text: str) -> str:
         return line
     gap = " [...] "
     return line[: LONGEST - _END - len(gap)] + gap + line[-_END:]
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text, each a `message`, at most `MOST` of them."""
+    found = text.splitlines()
+    if len(found) > MOST:
+        found = [*found[: MOST - _LAST - 1], "[...]", *found[-_LAST:]]
+    return list(map(message, found))
 
 
 def command(*words: object) -> str:

@@ -14,7 +14,7 @@ from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.numbers_view import number_words
-from blurax.analysis.plain import command
+from blurax.analysis.plain import command, message
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
 from blurax.errors import require
@@ -73,7 +73,7 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     words = {"run": done, "kept genome": f"{size(genome)} numbers", **provenance_words(provenance)}
     parts = [
-        f"<h1>Meta-training run {html.escape(name)}</h1>",
+        f"<h1>Meta-training run {_text(name)}</h1>",
         _pairs({**words, "blurax": str(header.get("library_version", ""))}),
         "<h2>How it was learned</h2>",
         _picture(run, "Losses and validations of all members, and the genome that was kept"),
@@ -108,7 +108,7 @@ def _learner_page(
     done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     words = {"run": done, "learner": config.learner, **provenance_words(provenance)}
     parts = [
-        f"<h1>Meta-training run {html.escape(name)}</h1>",
+        f"<h1>Meta-training run {_text(name)}</h1>",
         _pairs({**words, "blurax": str(header.get("library_version", ""))}),
         "<h2>How it was learned</h2>",
         _picture(run, "Losses and validations of all members, and the numbers that were kept"),
@@ -127,29 +127,33 @@ def _learner_page(
 def _page(title: str, body: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
 
+def _text(text: str) -> str:
+    """A text in the page: no markup, printable and short, as on the terminal."""
+    return html.escape(message(text))
+
+
 def _picture(png: bytes, words: str) -> str:
     data = base64.b64encode(png).decode()
-    return f'<p><img alt="{html.escape(words)}" src="data:image/png;base64,{data}"></p>'
+    return f'<p><img alt="{_text(words)}" src="data:image/png;base64,{data}"></p>'
 
 
 def _at_work(inside: Findings, picture: bytes) -> tuple[str, ...]:
     words = "What it reaches, its angle to the gradient, its synapses, and what each number does"
     return (
         "<h2>The genome at work</h2>",
-        f"<p>{html.escape(inside.setting)}</p>",
+        f"<p>{_text(inside.setting)}</p>",
         _picture(picture, words),
     )
 
 
 def _pairs(words: dict[str, str]) -> str:
     rows = "".join(
-        f"<tr><th>{html.escape(about)}</th><td>{html.escape(text)}</td></tr>"
-        for about, text in words.items()
+        f"<tr><th>{_text(about)}</th><td>{_text(text)}</td></tr>" for about, text in words.items()
     )
     return f"<table>{rows}</table>"
 
@@ -161,9 +165,9 @@ def _validations(metrics: Metrics, config: MetaTrain) -> str:
     scores = metrics.accuracy[when, member]
     tasks = config.validate_on or config.tasks
     pairs = [(task, hidden) for task in tasks for hidden in config.hidden]
-    what = html.escape(score_name(tasks))
+    what = _text(score_name(tasks))
     rows = "".join(
-        f"<tr><td>{html.escape(task)}</td><td>{html.escape(hidden)}</td>"
+        f"<tr><td>{_text(task)}</td><td>{_text(hidden)}</td>"
         f'<td class="number">{100 * score:.1f}</td></tr>'
         for (task, hidden), score in zip(pairs, scores, strict=True)
     )

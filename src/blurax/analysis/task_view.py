@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis import style
+from blurax.analysis.plain import message
 from blurax.tasks import (
     ArrayTask,
     Augmented,
@@ -164,7 +165,7 @@ def _labels(episode: Episode) -> np.ndarray:
 def _names(task: Task) -> list[str]:
     """What the classes are called."""
     if isinstance(task, ArrayTask) and task.class_names:
-        return list(task.class_names)
+        return list(map(message, task.class_names))
     return [f"class {number}" for number in range(max(2, task.outputs))]
 
 
@@ -201,8 +202,9 @@ def _paper(episode: Episode, classes: range, columns: int, side: int, colours: i
     for row, label in enumerate(classes):
         for column, example in enumerate(np.flatnonzero(labels == label)[:columns]):
             top, left = row * (side + 1), column * (side + 1)
-            image = shades[example].reshape(side, side, colours)
-            paper[top : top + side, left : left + side] = image
+            paper[top : top + side, left : left + side] = shades[example].reshape(
+                side, side, colours
+            )
     return paper
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis.genome_parts import size
+from blurax.analysis.plain import message
 from blurax.genome import Genome
 from blurax.io import Provenance
 from blurax.zoo import Row, Sheet
@@ -23,7 +24,8 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
     table.add_column("learned on")
     for name, genome, provenance, sheet in found:
         tasks = ", ".join(provenance.tasks) or "nothing, it is written down"
-        table.add_row(name, str(genome.rule.states), str(size(genome)), sheet.about, tasks)
+        words = message(sheet.about), message(tasks)
+        table.add_row(name, str(genome.rule.states), str(size(genome)), *words)
     return table
 
 
@@ -45,7 +47,7 @@ def sheet_view(sheet: Sheet) -> Group:
 
 
 def _title(row: Row) -> Text:
-    return Text(f"{row.task}, hidden layers {row.net}", "bold")
+    return Text(message(f"{row.task}, hidden layers {row.net}"), "bold")
 
 
 def _late(row: Row) -> Row:
@@ -63,7 +65,7 @@ def _row_table(row: Row) -> Table:
     table.add_row("genome", *_cells(row.genome, row.genome_std))
     if row.rival:
         table.add_row("tuned", *_cells(row.rival_mean, row.rival_std))
-        table.add_row("", *row.rival)
+        table.add_row("", *map(message, row.rival))
     return table
 
 

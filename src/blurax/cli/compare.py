@@ -10,6 +10,7 @@ from rich.console import Console
 from blurax import io
 from blurax.analysis.compare_view import LEGEND, draw_records, record_table
 from blurax.analysis.compare_words import overall_lines, winner_line
+from blurax.analysis.plain import message
 from blurax.baselines import BASELINES, USUAL, Tuning
 from blurax.cli.progress import CompareProgress, resumable
 from blurax.cli.terminal import Terminal
@@ -120,7 +121,7 @@ def _advance(console: Console, directory: Path) -> None:
         console.print(record_table(_title(panel), panel.records))
         if len(panel.records) > 1:
             line = winner_line(panel.records)
-            console.print(line, end="\n\n")
+            console.print(message(line), end="\n\n")
     console.print(LEGEND, style="dim")
     _conclude(console, result, directory)
 
@@ -128,7 +129,7 @@ def _advance(console: Console, directory: Path) -> None:
 def _conclude(console: Console, result: Compared, directory: Path) -> None:
     panels = [panel.records for panel in result.panels]
     for line in overall_lines(panels):
-        console.print(line)
+        console.print(message(line))
     picture = draw_records(
         _rows(result),
         directory / experiment.PICTURE,

@@ -13,7 +13,7 @@ from typing import Any
 
 import tyro
 
-from blurax.analysis.plain import printable
+from blurax.analysis.plain import lines
 from blurax.errors import BluraxError
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -45,13 +45,14 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
 
 @contextlib.contextmanager
 def _printable_errors() -> Iterator[None]:
-    """In here what is written about an argument, which it quotes, steers no terminal."""
+    """In here what is written about an argument, which it quotes, steers no terminal, in short."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             yield
     finally:
-        print(printable(said.getvalue(), keep="\n"), end="", file=sys.stderr)
+        for line in lines(said.getvalue()):
+            print(line, file=sys.stderr)
 
 
 def options(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from blurax.analysis.plain import command
+from blurax.analysis.plain import command, message
 from blurax.cli.interrupts import last_words
 from blurax.experiments import compare
 from blurax.outer.run import Progress
@@ -25,7 +25,7 @@ class RunProgress:
     """A progress bar in a terminal; elsewhere, in a log file say, a line for each validation."""
 
     def __init__(self, console: Console, what: str, score: str = "accuracy") -> None:
-        self._console, self._what, self._score = console, what, score
+        self._console, self._what, self._score = console, message(what), score
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -35,7 +35,7 @@ class RunProgress:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(what, total=None, state="compiling")
+        self._task = self._bar.add_task(self._what, total=None, state="compiling")
 
     def __enter__(self) -> "RunProgress":
         self._bar.start()
@@ -98,10 +98,10 @@ class CompareProgress:
 
     def __call__(self, progress: compare.Progress) -> None:
         """Show what is done in a cell, or that it is finished."""
-        told = f"{progress.where}: {progress.doing or 'done'}"
+        told = message(f"{progress.where}: {progress.doing or 'done'}")
         self._bar.update(
             self._task, completed=progress.done, total=progress.cells, description=told
         )
         if not progress.doing and not self._console.is_terminal:
             line = f"{progress.done} of {progress.cells} cells: {progress.where}"
-            self._console.print(line)
+            self._console.print(message(line))

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from blurax import io
+from blurax.analysis.plain import message, printable
 from blurax.analysis.report import write_report
 from blurax.cli.terminal import Terminal
 from blurax.experiments.inside import look
@@ -35,7 +36,7 @@ def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bo
     io.check_file(run / PICTURE)
     seen = _seen(console, run) if inside else None
     write_report(run, page, seen)
-    console.print(f"Report: {page}", soft_wrap=True)
+    console.print(f"Report: {printable(str(page))}", soft_wrap=True)
 
 
 def _seen(console: Console, directory: Path) -> Findings | None:
@@ -48,5 +49,5 @@ def _seen(console: Console, directory: Path) -> Findings | None:
         return None
     task = (config.validate_on or config.tasks)[0]
     steps = min(LONGEST, config.validation_steps or config.episode.steps)
-    with console.status(Text(f"watching the genome teach {task}")):
+    with console.status(Text(message(f"watching the genome teach {task}"))):
         return look(genome, get(task), config.hidden[0], steps, SEEDS)

@@ -10,6 +10,7 @@ from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.analysis.plain import message, printable
 from blurax.bounds import check_count
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
@@ -67,7 +68,7 @@ def show_genome(console: Console, path: Path, png: Path | None, canonical: bool)
     io.check_file(picture)
     console.print(genome_panel(shown, provenance))
     draw_genome(shown, picture, f"{path.name}{', canonical form' if canonical else ''}")
-    console.print(f"Picture: {picture}", soft_wrap=True)
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> None:
@@ -78,7 +79,7 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
     io.check_file(picture)
     console.print(comparison_panel(names, genomes))
     draw_comparison(names, genomes, picture)
-    console.print(f"Picture: {picture}", soft_wrap=True)
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def look_inside(
@@ -86,10 +87,10 @@ def look_inside(
 ) -> None:
     """Watch a genome teach a task, and draw what is seen."""
     genome, _ = zoo.genome(path)
-    with console.status(Text(f"watching it teach {task}")):
+    with console.status(Text(message(f"watching it teach {task}"))):
         found = look(genome, get(task), hidden, steps, seeds)
     whole = found.fact("accuracy of the whole genome")
-    console.print(f"\n{found.setting} Score after the last step: {100 * whole:.1f} %.")
+    console.print(f"\n{message(found.setting)} Score after the last step: {100 * whole:.1f} %.")
     angles = found.chart(ANGLE).curves
     for curve in angles:
         console.print(
@@ -98,7 +99,7 @@ def look_inside(
         )
     picture = _inside(png or path)
     draw_findings(found, picture)
-    console.print(f"Picture: {picture}", soft_wrap=True)
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def _inside(path: Path) -> Path:

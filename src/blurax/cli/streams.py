@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, TextIO, cast
 
-from blurax.analysis.plain import message
+from blurax.analysis.plain import lines, message
 
 CLOSED = 141
 """The exit status when the reader of a pipe is gone: 128 + SIGPIPE, which a shell shows for any
@@ -109,9 +109,8 @@ def _show_warning(
 def _show_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    for entry in traceback.format_exception(kind, error, trace):
-        for line in entry.splitlines():
-            print(message(line), file=sys.stderr)
+    for line in lines("".join(traceback.format_exception(kind, error, trace))):
+        print(line, file=sys.stderr)
 
 
 @contextlib.contextmanager

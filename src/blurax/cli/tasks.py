@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax import io
-from blurax.analysis.plain import message
+from blurax.analysis.plain import message, printable
 from blurax.analysis.task_view import draw_task, task_table
 from blurax.cli.terminal import Terminal
 from blurax.errors import BluraxError, require
@@ -82,7 +82,9 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             failed.append(error)
             continue
         shape = f"inputs {task.features}, outputs {task.outputs}"
-        console.print(f"{name}: {shape}; picture: {picture}", soft_wrap=True)
+        console.print(
+            f"{message(name)}: {shape}; picture: {printable(str(picture))}", soft_wrap=True
+        )
     for error in failed[:-1]:
         console.print(message(str(error)))
     if failed:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from blurax import io, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
+from blurax.analysis.plain import message
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
@@ -68,5 +69,5 @@ def train(
         },
     )
     draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
-    console.print(title, curve_table(accuracy, what=data.kind.score))
+    console.print(message(title), curve_table(accuracy, what=data.kind.score))
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)

@@ -4,6 +4,7 @@ import tyro
 
 from blurax import zoo as keeper
 from blurax.analysis.genome_view import genome_panel
+from blurax.analysis.plain import message
 from blurax.analysis.zoo_view import sheet_view, tally_lines, zoo_table
 from blurax.cli.terminal import Terminal
 
@@ -24,7 +25,7 @@ def zoo(name: tyro.conf.Positional[str] = "") -> None:
         return
     sheet = keeper.sheet(name)
     console.print(genome_panel(*keeper.genome(name)))
-    console.print(f"{sheet.about}\nMade by: {sheet.recipe}\n")
+    console.print(f"{message(sheet.about)}\nMade by: {message(sheet.recipe)}\n")
     if sheet.rows:
         console.print(
             f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds. Tuned is the "
