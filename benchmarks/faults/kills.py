@@ -34,7 +34,7 @@ def attack(scene: Scene, chance: random.Random, smoke: bool) -> Iterator[Case]:
         yield from ray_kills.attack(scene, chance, kills)
 
 
-_NAMES = (*(name for name in VICTIMS if name.startswith("long run ")), *TICKS)
+_NAMES = (*(name for name in VICTIMS if name.startswith("long ")), *TICKS)
 
 
 def _killed(scene: Scene, name: str, kills: int, chance: random.Random) -> Iterator[Case]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from blurax import genome as genomes
 from blurax import io
-from blurax.baselines import Schedule, Tuning
+from blurax.baselines import Tuning
+from blurax.curves import Schedule
 from blurax.experiments import compare, demo
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.figures import FIGURES, Budget, make
 from blurax.experiments.figures.work import GENOMES
+from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
@@ -20,6 +22,8 @@ from blurax.outer.methods import Method
 from blurax.outer.objective import Objective, When
 from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec
+from faults import own_rule
+from faults.own_rule import Fading
 
 STEPS = 40
 LONG = 240
@@ -85,6 +89,17 @@ def run_of(method: Method, meta_steps: int = STEPS) -> Victim:
     )
 
 
+def learner_run_of(method: Method, meta_steps: int = LONG) -> Victim:
+    """Meta-training of a rule of a user's own."""
+    rule = Fading(Network((2, 4, 2)))
+    named = f"{Path(own_rule.__file__)}:Fading"
+    return Victim(
+        lambda directory: run.start(config_of(method, meta_steps), directory, rule),
+        lambda directory, tick: run.advance(directory, lambda progress: tick(), learner=rule),
+        lambda directory: ("meta-train", "--resume", directory, "--learner", named),
+    )
+
+
 def _start_comparison(directory: Path) -> None:
     path = directory.parent / "exact.safetensors"
     save_genome(path)
@@ -137,6 +152,7 @@ def _demo(directory: Path, tick: Tick) -> None:
 VICTIMS = {
     **{f"run {method.value}": run_of(method) for method in Method},
     **{f"long run {method.value}": run_of(method, LONG) for method in Method},
+    **{f"long learner run {m.value}": learner_run_of(m) for m in (Method.GRADIENT, Method.CMA_ES)},
     "compare": Victim(
         _start_comparison,
         lambda directory, tick: compare.advance(directory, lambda progress: tick()),
