@@ -13,22 +13,39 @@ from blurax.tasks.registry import Family
 from blurax.tasks.tabular import CsvOptions
 
 README = (pages.ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (pages.ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def test_it_fits_on_two_screens():
+    assert len(README.split()) <= 700
+
+
+@pytest.mark.usefixtures("float32", "unchecked")
+def test_the_rule_learns_its_numbers(tmp_path):
+    names = pages.run(pages.blocks(README, "python")[0], tmp_path)
+    assert names["losses"][-5:].mean() < names["losses"][0] - 1.0
+    task, keys = names["task"], names["jax"].random.split(names["jax"].random.key(0), 2)
+    before, after = (
+        blurax.learning_curve(names[rule], task, keys, (10,), blurax.Split.TEST)[1].accuracy.mean()
+        for rule in ("rule", "learned")
+    )
+    assert after > before + 0.3
 
 
 @pytest.mark.usefixtures("float32", "unchecked")
 def test_the_estimator_learns(tmp_path, capsys):
-    pages.run(pages.blocks(README, "python")[0], tmp_path)
+    pages.run(pages.blocks(README, "python")[1], tmp_path)
     assert float(capsys.readouterr().out) > 0.95
 
 
 def test_the_python_runs(tmp_path, capsys):
-    names = pages.run(pages.blocks(README, "python")[1], tmp_path)
+    names = pages.run(pages.blocks(COMMANDS, "python")[0], tmp_path)
     assert float(capsys.readouterr().out) > 0.8
     assert names["lesson"].curve.accuracy[-1] > 0.8
 
 
 def test_the_commands_parse(monkeypatch):
-    commands = pages.commands(pages.blocks(README, "sh")[2])
+    commands = pages.commands(pages.blocks(COMMANDS, "sh")[0])
     assert len(commands) == 14
     for words in commands[:-1]:
         pages.parse(words, monkeypatch)
