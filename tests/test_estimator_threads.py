@@ -1,13 +1,24 @@
 """Several threads on one estimator, and on one each."""
 
+import copy
+import dataclasses
+import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from joblib import parallel_backend
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
+import blurax
 from blurax import BlurClassifier, BlurRegressor
 from blurax.errors import BluraxError
+from blurax.estimator.threads import fitting
+from blurax.tasks import registry
 
 pytestmark = pytest.mark.usefixtures("float32", "unchecked")
 RNG = np.random.default_rng(0)
@@ -105,3 +116,61 @@ def test_a_fit_may_ask_its_own_estimator():
 
     model = Own(**SMALL).fit(*SETS[0])
     np.testing.assert_array_equal(model.own_, model.predict(SETS[0][0]))
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_what_copies_an_estimator_copies_no_lock(fitted):
+    model = BlurClassifier(**SMALL)
+    if fitted:
+        model.fit(*SETS[0])
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]  # noqa: S301
+    for found in [*copies, clone(model)]:
+        assert found.get_params() == model.get_params()
+    for found in copies:
+        assert hasattr(found, "classes_") == fitted
+        if fitted:
+            np.testing.assert_array_equal(found.predict(SETS[0][0]), model.predict(SETS[0][0]))
+            with fitting(model):  # a use of the copy's own
+                found.predict(SETS[0][0])
+    with pytest.raises(NotFittedError):
+        clone(model).predict(SETS[0][0])
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_search_in_threads_finds_what_a_search_in_turn_finds(fitted):
+    def found(jobs):
+        model = BlurClassifier(**SMALL)
+        if fitted:
+            model.fit(*SETS[1])
+        search = GridSearchCV(model, {"steps": [10, 20]}, cv=2, n_jobs=jobs)
+        with parallel_backend("threading"):
+            search.fit(*SETS[0])
+        return search.cv_results_["mean_test_score"], search.predict_proba(SETS[0][0])
+
+    for several, one in zip(found(2), found(1), strict=True):
+        np.testing.assert_array_equal(several, one)
+
+
+def test_tasks_are_listed_while_others_are_added(pool, own_tasks_forgotten, monkeypatch):
+    monkeypatch.setattr(registry, "check_task", lambda *_: None)  # which takes a second
+    task = blurax.from_arrays(np.eye(20), np.arange(20) % 2, name="own")
+    stop, before = threading.Event(), len(registry.TASKS)
+
+    def add():
+        for number in range(2_000):
+            if stop.is_set():
+                return number
+            blurax.add_task(dataclasses.replace(task, name=f"own-{number}"))
+        return number
+
+    adding, end, seen = pool.submit(add), time.monotonic() + 1, 0
+    try:
+        while time.monotonic() < end:
+            names = sorted(registry.TASKS)
+            seen = max(seen, len(names))
+            with pytest.raises(BluraxError, match=r"there are|did you mean"):
+                registry.get("nothing-like-it")
+    finally:
+        stop.set()
+    assert adding.result() > 0
+    assert before < seen <= len(registry.TASKS)

@@ -197,14 +197,12 @@ def _paper(episode: Episode, classes: range, columns: int, side: int, colours: i
     order = np.argsort(first)
     x, labels = x[order], _labels(episode)[first[order]]
     low, high = np.quantile(x, (0.02, 0.98))
-    shades = np.clip((x - low) / max(high - low, 1e-9), 0, 1)
+    shades = np.clip((x - low) / max(high - low, 1e-9), 0, 1).reshape(-1, side, side, colours)
     paper = np.ones((len(classes) * (side + 1), columns * (side + 1), colours))
     for row, label in enumerate(classes):
         for column, example in enumerate(np.flatnonzero(labels == label)[:columns]):
             top, left = row * (side + 1), column * (side + 1)
-            paper[top : top + side, left : left + side] = shades[example].reshape(
-                side, side, colours
-            )
+            paper[top : top + side, left : left + side] = shades[example]
     return paper
 
 

@@ -48,7 +48,7 @@ def tasks(
 
 def list_tasks(console: Console) -> None:
     """Print all tasks."""
-    console.print(task_table(TASKS.values(), console.width))
+    console.print(task_table(list(TASKS.values()), console.width))
     named = data_folder()
     console.print(
         f"\nData is looked for in {VARIABLE} ({named or 'not set'}), then in {cache_folder()}, and "

@@ -29,11 +29,12 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import io
 from blurax.engine import LOCAL, Evaluate, Evaluator
 from blurax.errors import BluraxError, require
-from blurax.frozen import from_json, to_json
+from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Learner
 from blurax.outer import journal
 from blurax.outer.config import MetaTrain
+from blurax.outer.header import Result, load_best, read_config
 from blurax.outer.jobs import Scores, cut, joined
 from blurax.outer.journal import provenance
 from blurax.outer.lost import LOST, is_lost, lost_words
@@ -41,7 +42,6 @@ from blurax.outer.needs import check_memory
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.outer.repair import (
-    BEST,
     CONFIG,
     Log,
     check_places,
@@ -86,31 +86,6 @@ class RunState(eqx.Module):
     """Validations since the best one."""
     lost: Int[Array, ""]
     """Meta-steps in a row in which all members diverged or had no gradient."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run found."""
-
-    directory: Path
-    numbers: Any
-    """The meta-parameters with the best validation score."""
-    score: float
-    """Validation accuracy after the last inner step, the mean over tasks and networks."""
-    learner: Learner | None = None
-    """The learner with these numbers, where the run was one of a learner."""
-
-    @property
-    def genome(self) -> Genome:
-        """The best genome.
-
-        Raises:
-            BluraxError: of a run of a learner, which has none.
-        """
-        require(
-            self.learner is None, f"{self.directory} is a run of a learner: see Result.learner."
-        )
-        return self.numbers
 
 
 def start(config: MetaTrain, directory: Path, learner: Learner | None = None) -> None:
@@ -174,36 +149,6 @@ def start_unless_under_way(
         read_config(directory)[0] == config,
         f"{directory} holds a run of another configuration; {remedy}.",
     )
-
-
-def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
-    """The configuration of a run, and the header it stands in.
-
-    Raises:
-        BluraxError: if the directory holds no run, or one that this version cannot read.
-    """
-    path = directory / CONFIG
-    require(io.exists(path), f"{directory} holds no run: there is no config.json in it.")
-    try:
-        header = io.read_json(path)
-        require("config" in header, f"{path} has no field config.")
-    except BluraxError as error:
-        raise BluraxError(f"{path} is not the configuration of a run: {error}") from error
-    found = from_json(MetaTrain, header["config"])
-    _check_header(path, found, header)
-    return found, header
-
-
-def _check_header(path: Path, config: MetaTrain, header: dict[str, Any]) -> None:
-    """Refuse now what genomes cannot say of themselves, not when the first one is saved."""
-    for name in ("library_version", "created"):
-        require(name in header, f"{path} lacks {name}, which every run has; put it back.")
-        value = header[name]
-        require(isinstance(value, str), f"{path} has {name} {value!r}; it takes a text.")
-    try:
-        provenance(config, header, 0, None)
-    except BluraxError as error:
-        raise BluraxError(f"{path} is damaged: {error}") from error
 
 
 def advance(
@@ -271,18 +216,6 @@ def _advance(
             raise BluraxError(lost_words(directory, config, step, int(state.lost), diverged))
     best = None if learner is None else space.learner(state.best, learner.network)
     return Result(directory, state.best, float(state.best_score), best)
-
-
-def load_best(directory: Path, config: MetaTrain) -> tuple[Any, io.Provenance]:
-    """The best meta-parameters of a run, a genome or arrays by name, and where they come from.
-
-    Raises:
-        BluraxError: if there are none, or their file is damaged.
-    """
-    if config.learner:
-        _, tensors, where = io.load_learner(directory / BEST)
-        return tensors, where
-    return io.load_genome(directory / BEST)
 
 
 def members(directory: Path) -> Genome:

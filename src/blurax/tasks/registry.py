@@ -305,7 +305,7 @@ def entry(name: str) -> Entry:
         BluraxError: if there is none, naming those there are.
     """
     if name not in TASKS:
-        near = difflib.get_close_matches(name.lower(), TASKS, n=1)
+        near = difflib.get_close_matches(name.lower(), list(TASKS), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(TASKS))}."
         raise BluraxError(f"There is no task {name!r}; {hint}")
     return TASKS[name]
