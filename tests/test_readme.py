@@ -22,8 +22,10 @@ def test_it_fits_on_two_screens():
 
 @pytest.mark.usefixtures("float32", "unchecked")
 def test_the_rule_learns_its_numbers(tmp_path):
-    names = pages.run(pages.blocks(README, "python")[0], tmp_path)
-    assert names["losses"][-5:].mean() < names["losses"][0] - 1.0
+    code = pages.blocks(README, "python")[0]
+    assert "meta_steps=60" in code  # which takes a minute
+    names = pages.run(code.replace("meta_steps=60", "meta_steps=12"), tmp_path)
+    assert names["losses"][-1] < names["losses"][0] - 0.5
     task, keys = names["task"], names["jax"].random.split(names["jax"].random.key(0), 2)
     before, after = (
         blurax.learning_curve(names[rule], task, keys, (10,), blurax.Split.TEST)[1].accuracy.mean()
