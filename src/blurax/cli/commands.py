@@ -18,7 +18,7 @@ COMMANDS = {
     "recipes": "List the recipes: named configurations for blurax meta-train --recipe.",
     "runs": "List the runs below a folder, the best first.",
     "tasks": "List all tasks, or draw some: blurax tasks show xor mnist:size=10.",
-    "train": "Let a genome teach newborn networks on a task; writes their curve as JSON and PNG.",
+    "train": "Let a genome teach networks a task; writes their curve as JSON and PNG.",
     "show": "Draw a genome's matrices and gates in the terminal and as a picture; look inside it "
     "at work.",
     "compare": "Compare genomes with baselines that are tuned for each number of steps.",
