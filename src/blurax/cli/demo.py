@@ -20,7 +20,7 @@ from blurax.outer import run
 def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
     """Learn a rule on handwritten digits, then see what it can teach that it never met.
 
-    About three minutes on two cores. Interrupted, it goes on where it was.
+    Three to five minutes on two cores. Interrupted, it goes on where it was.
 
     Args:
         directory: Where the run and its results go.
