@@ -208,7 +208,7 @@ def test_the_best_genome_of_another_run_is_replaced(damaged, undisturbed):
 def test_checkpoints_without_a_digest_of_the_log_are_still_read(damaged):
     """As blurax wrote them before it kept one: their meta is the configuration."""
     trainer = CONFIG.trainer()
-    like = run._first_state(trainer, CONFIG.rule, run.jax.random.key(CONFIG.seed))
+    like = run._first_state(trainer, CONFIG.space(), run.jax.random.key(CONFIG.seed))
     found = io.load_checkpoint(damaged / "checkpoints", like)
     assert found is not None
     step, state, _ = found
