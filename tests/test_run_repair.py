@@ -6,6 +6,7 @@ import threading
 import warnings
 from pathlib import Path
 
+import jax
 import pytest
 
 from blurax import io
@@ -208,7 +209,7 @@ def test_the_best_genome_of_another_run_is_replaced(damaged, undisturbed):
 def test_checkpoints_without_a_digest_of_the_log_are_still_read(damaged):
     """As blurax wrote them before it kept one: their meta is the configuration."""
     trainer = CONFIG.trainer()
-    like = run._first_state(trainer, CONFIG.space(), run.jax.random.key(CONFIG.seed))
+    like = run._first_state(trainer, CONFIG.space(), jax.random.key(CONFIG.seed))
     found = io.load_checkpoint(damaged / "checkpoints", like)
     assert found is not None
     step, state, _ = found
