@@ -299,5 +299,5 @@ def test_a_killed_download_leaves_nothing_that_is_trusted(server):
 def test_what_cannot_be_written_is_told(server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(BluraxError, match=r"cannot be written to"):
+    with pytest.raises(BluraxError, match=r"cannot be made a directory"):
         get("mnist:train=0")

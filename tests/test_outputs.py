@@ -65,7 +65,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(demos, "measure", work)
     monkeypatch.setattr(comparisons, "_Work", work)
     monkeypatch.setattr(show, "look", work)
-    monkeypatch.setattr(train.teach, "teach", work)
+    monkeypatch.setattr(train, "learning_curve", work)
     return tmp_path
 
 
