@@ -43,7 +43,7 @@ def test_a_picture_has_its_size_in_pixels_and_no_text_chunk(tmp_path: Path) -> N
 
 def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(BluraxError, match="cannot be (written|made a directory)"):
+    with pytest.raises(BluraxError, match=r"cannot be (written|made a directory)"):
         _picture(tmp_path / "file" / "a.png")
 
 
