@@ -1,6 +1,7 @@
 """One writer to a directory, whoever comes, forks or is killed."""
 
 import concurrent.futures
+import contextlib
 import errno
 import multiprocessing
 import os
@@ -115,13 +116,11 @@ def test_links_to_a_directory_are_the_same_directory(tmp_path):
 @pytest.mark.parametrize("fails", [False, True])
 def test_directories_that_stay_empty_go_again(tmp_path, fails):
     directory = tmp_path / "a" / "b"
-    try:
-        with io.writing(directory, "run"):
-            assert directory.is_dir()
-            if fails:
-                raise StopIteration
-    except StopIteration:
-        pass
+    expected = pytest.raises(StopIteration) if fails else contextlib.nullcontext()
+    with expected, io.writing(directory, "run"):
+        assert directory.is_dir()
+        if fails:
+            raise StopIteration
     assert os.listdir(tmp_path) == []
     with io.writing(directory, "run"):
         (directory / "kept").touch()
