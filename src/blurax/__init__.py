@@ -6,6 +6,8 @@ What is named here is imported when it is used for the first time: `import blura
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from blurax.version import __version__
+
 if TYPE_CHECKING:
     from blurax.api import Learned, learn, load, load_learner, meta_train
     from blurax.curves import learning_curve
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from blurax.tasks import Split, add_task, from_arrays, from_csv, from_function
     from blurax.tasks import get as task
 
+
 __all__ = [
     "Blur",
     "BlurClassifier",
@@ -34,6 +37,7 @@ __all__ = [
     "Provenance",
     "Rule",
     "Split",
+    "__version__",
     "add_task",
     "backprop",
     "from_arrays",

@@ -11,6 +11,7 @@ from blurax.analysis.plain import message
 from blurax.cli import streams
 from blurax.cli.interrupts import INTERRUPTED, interruptible
 from blurax.errors import BluraxError, require
+from blurax.version import __version__
 
 COMMANDS = {
     "demo": "Learn a rule on handwritten digits, then see what it can teach that it never met.",
@@ -45,9 +46,7 @@ def dispatch(args: list[str]) -> None:
     if word in ("-h", "--help"):
         print(_help())
     elif word == "--version":
-        import importlib.metadata
-
-        print(f"blurax {importlib.metadata.version('blurax')}")
+        print(f"blurax {__version__}")
     else:
         _check_name(word)
         from blurax.cli.parse import parsed

@@ -20,12 +20,13 @@ from blurax.baselines import Record, record_baseline, record_genome
 from blurax.curves import check_memory
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
-from blurax.experiments.compare_plan import GenomeFile, Plan, version
+from blurax.experiments.compare_plan import GenomeFile, Plan
 from blurax.fit import network_for, parse_hidden, suited
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.tasks import Split, Task, get
+from blurax.version import __version__
 
 PLAN, RESULT, GENOMES = "plan.json", "comparison.json", "genomes"
 PICTURE = "comparison.png"
@@ -167,8 +168,8 @@ def advance(directory: Path, watch: Watch = lambda progress: None) -> Compared:
 def _advance(directory: Path, watch: Watch) -> Compared:
     plan = read_plan(directory)
     require(
-        plan.version == version(),
-        f"{directory} was started by blurax {plan.version}, this is {version()}; "
+        plan.version == __version__,
+        f"{directory} was started by blurax {plan.version}, this is {__version__}; "
         "name another directory.",
     )
     _check_places(directory)

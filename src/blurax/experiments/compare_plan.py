@@ -1,7 +1,6 @@
 """What decides the numbers of a comparison."""
 
 import dataclasses
-import importlib.metadata
 
 from blurax.baselines import BASELINES, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
@@ -9,6 +8,7 @@ from blurax.errors import require
 from blurax.fit import parse_hidden
 from blurax.frozen import check_types
 from blurax.tasks import EpisodeSpec
+from blurax.version import __version__
 
 BUDGETS = (10, 20, 50, 100, 1000)
 """Inner steps after which learners are compared."""
@@ -22,11 +22,6 @@ def budgets_up_to(steps: int) -> tuple[int, ...]:
     """
     check_count("The number of steps", steps)
     return (*(budget for budget in BUDGETS if budget < steps), steps)
-
-
-def version() -> str:
-    """The version of blurax at work."""
-    return importlib.metadata.version("blurax")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Plan:
     seed: int = 0
     batch: int = 128
     tuning: Tuning = USUAL
-    version: str = dataclasses.field(default_factory=version)
+    version: str = __version__
     """Of blurax: another one may give other numbers."""
 
     def __post_init__(self) -> None:

@@ -12,7 +12,6 @@ from blurax.curves import Curve, Observe, learning_curve
 from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
-from blurax.experiments.figures.work import version
 from blurax.findings import Chart, Fact, Findings, curve
 from blurax.fit import blur_for, network_for, parse_hidden
 from blurax.genome import Genome
@@ -22,6 +21,7 @@ from blurax.network import Network, NetworkState
 from blurax.stabilise import squared_length, sum_into
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 from blurax.tasks.scores import query_loss
+from blurax.version import __version__
 
 ANGLE = "Angle to the negative gradient of the loss"
 TURNED = "The same, of what turns synapses"
@@ -57,7 +57,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         "",
         f"Inside a genome: {task.name}, network {'-'.join(map(str, network.sizes))}",
         "",
-        version(),
+        __version__,
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
         f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0.",
         charts=_charts(curves, steps, genome.rule.stabilise.normalise_synapses),

@@ -7,7 +7,6 @@ nothing but what can be read in it: numbers are text (base64), and a SHA-256 cov
 import ast
 import base64
 import hashlib
-import importlib.metadata
 import math
 import os
 import pprint
@@ -25,6 +24,7 @@ from blurax.frozen import to_json
 from blurax.genes import at_step
 from blurax.genome import Genome
 from blurax.network import LayerMoments, NetworkState, normalise_stored
+from blurax.version import __version__
 
 WIDTH = 96
 """Characters in a line of base64."""
@@ -77,7 +77,7 @@ def write_fitted(
         own = {"TARGET_SHIFT": _array(target_shift), "TARGET_SCALE": _array(target_scale)}
         own["FLAT"] = repr(bool(flat))
     parts = {
-        "VERSION": importlib.metadata.version("blurax"),
+        "VERSION": __version__,
         "ANSWERS": answers,
         "INPUTS": str(state.sizes[0]),
         "FUNCTIONS": "\n\n\n".join(_functions("_forward", "_resting")),

@@ -16,7 +16,6 @@ whatever is missing before it (`repair`).
 import contextlib
 import dataclasses
 import datetime
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +51,7 @@ from blurax.outer.repair import (
     restore,
 )
 from blurax.outer.space import Space, name_of
+from blurax.version import __version__
 
 __all__ = [
     "RUN",
@@ -115,7 +115,7 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
         io.write_json(
             directory / CONFIG,
             {
-                "library_version": importlib.metadata.version("blurax"),
+                "library_version": __version__,
                 "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "config": to_json(config),
             },

@@ -4,9 +4,10 @@ import abc
 import enum
 from typing import Any, ClassVar
 
-from blurax.experiments.figures.work import Work, version
+from blurax.experiments.figures.work import Work
 from blurax.findings import Claim, Findings
 from blurax.outer.config import MetaTrain
+from blurax.version import __version__
 
 
 class Budget(enum.StrEnum):
@@ -52,4 +53,4 @@ class Figure(abc.ABC):
             setting: what was run, in a sentence.
             parts: charts, tables and so on.
         """
-        return Findings(self.name, self.title, work.budget, version(), setting, **parts)
+        return Findings(self.name, self.title, work.budget, __version__, setting, **parts)

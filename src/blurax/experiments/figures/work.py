@@ -1,7 +1,6 @@
 """What figures compute with: runs and measurements that are kept, so that nothing is done twice."""
 
 import dataclasses
-import importlib.metadata
 import io as memory
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.version import __version__
 
 Say = Callable[[str], None]
 Arrays = dict[str, np.ndarray]
@@ -53,7 +53,7 @@ class Work:
         """
         path = self.directory / SETTING
         runs = {name: to_json(config) for name, config in self.trainings.items()}
-        wanted = {"version": version(), "setting": to_json(self.setting), "trainings": runs}
+        wanted = {"version": __version__, "setting": to_json(self.setting), "trainings": runs}
         if not io.exists(path):
             io.write_json(path, wanted)
             return
@@ -123,8 +123,3 @@ def cell_name(*parts: object) -> str:
     return "--".join(
         str(part).replace(":", "_").replace("=", "").replace("/", "_") for part in parts
     )
-
-
-def version() -> str:
-    """The version of blurax at work."""
-    return importlib.metadata.version("blurax")
