@@ -9,8 +9,7 @@ from blurax.baselines import Arrangement, baseline
 from blurax.curves import learning_curve
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.tasks import EpisodeSpec, Kind, Split, get
-from blurax.tasks.scores import query_loss
+from blurax.tasks import Classes, EpisodeSpec, Split, get
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS, RATE = 4, 0.05
@@ -67,7 +66,7 @@ def last_loss(weights, episode, activation):
     for w, b in weights[:-1]:
         a = rise(a @ w + b, activation)
     said = jnp.asarray(a @ weights[-1][0] + weights[-1][1])
-    return float(query_loss(said, episode.query_y, Kind.CLASSES))
+    return float(Classes(episode.query_y.shape[1]).loss(said, episode.query_y))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 import blurax
 from blurax.errors import BluraxError
-from blurax.tasks import Episode, EpisodeSpec, Kind
+from blurax.tasks import Classes, Episode, EpisodeSpec, Target, Task
 
 GENOME = blurax.backprop(blurax.Rule.backprop(), 0.3)
 NETWORK = blurax.Network((4, 5, 3))
@@ -63,14 +63,13 @@ def test_meta_train_makes_a_run_goes_on_with_it_and_refuses_another(tmp_path):
         blurax.meta_train(other, tmp_path / "run")
 
 
-class Odd(eqx.Module):
+class Odd(Task):
     """A task of one's own that keeps to the protocol but for what `draw` gives."""
 
     draw: object = eqx.field(static=True)
     name: str = "odd"
-    features: int = 2
-    outputs: int = 2
-    kind: Kind = Kind.CLASSES
+    input_shape: tuple[int, ...] = (2,)
+    target: Target = Classes(2)
 
     def sample(self, key, spec, split, first=0):
         return self.draw(spec)

@@ -17,8 +17,7 @@ from blurax.export import Library
 from blurax.frozen import from_json, to_json
 from blurax.inner import observe_moments, predict, unroll
 from blurax.spec import Rule
-from blurax.tasks import Kind
-from blurax.tasks.scores import query_loss
+from blurax.targets import Classes
 from closeness import assert_close
 from ports import LIBRARIES, Port, needs_torch, parts
 from variants import TABLE, batches, jit, lively, newborn
@@ -85,7 +84,7 @@ def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
     def loss(genome):
         end, _ = unroll(genome, state, x, y)
         scores = predict(genome, end, x[0], observe_moments(genome, end, x[-1]))
-        return query_loss(scores, y[0], Kind.CLASSES)
+        return Classes(y.shape[-1]).loss(scores, y[0])
 
     port = ports.of(Library.TORCH)
     genes = {path: leaf.requires_grad_() for path, leaf in port.genes(genome).items()}

@@ -21,7 +21,7 @@ from blurax.outer.protocol import MetaTrainer
 from blurax.outer.space import GenomeSpace
 from blurax.outer.start import Start
 from blurax.spec import Reduction, Rule, Update
-from blurax.tasks import EpisodeSpec, Kind, Split, get
+from blurax.tasks import Classes, EpisodeSpec, Split, get
 
 CONFIG = MetaTrain(
     tasks=("iris",),
@@ -157,11 +157,11 @@ def test_clip_bounds_the_gradient_by_its_norm():
 
 def test_prediction_losses_by_hand():
     prediction, y = jnp.asarray([[1.0, -1.0], [0.0, 3.0]]), jnp.asarray([[1.0, -1.0], [1.0, -1.0]])
-    assert prediction_loss(prediction, y, Loss.SQUARED_ERROR, Kind.CLASSES) == pytest.approx(
+    assert prediction_loss(prediction, y, Loss.SQUARED_ERROR, Classes(y.shape[1])) == pytest.approx(
         (0 + 0 + 1 + 16) / 4
     )
     by_hand = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(3))) / 2
-    assert prediction_loss(prediction, y, Loss.CROSS_ENTROPY, Kind.CLASSES) == pytest.approx(
+    assert prediction_loss(prediction, y, Loss.CROSS_ENTROPY, Classes(y.shape[1])) == pytest.approx(
         by_hand
     )
 

@@ -84,7 +84,10 @@ def test_options_said_twice_and_names_that_are_none_are_refused(unchecked):
             "option project is 100000000000; it takes a whole number from",
         ),
         ("sine:permute-labels", "1 output has no labels to permute"),
-        ("xor+sine", "tasks of one kind; xor asks for classes, sine for regression"),
+        (
+            "xor+sine",
+            r"xor asks for Classes\(outputs=2\), sine for Regression\(outputs=1\)",
+        ),
     ],
 )
 def test_what_cannot_be_said_is_refused_in_one_sentence(name, message):

@@ -13,8 +13,7 @@ from blurax.inner import predict, predict_few, step
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.spec import Activation, Normalise, Rule, Sigma, Stabilise
-from blurax.tasks import EpisodeSpec, Kind, Split, get
-from blurax.tasks.scores import query_loss
+from blurax.tasks import EpisodeSpec, Split, get
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS = 4
@@ -96,7 +95,7 @@ def by_hand(name, arrangement, learner, task, key, cosine):
             for layer, gradient, own in zip(layers, gradients, books, strict=True)
         ]
         said = perceptron(layers, episode.query_x, arrangement)
-        losses.append(float(query_loss(said, episode.query_y, Kind.CLASSES)))
+        losses.append(float(iris.target.loss(said, episode.query_y)))
     return [losses[0], losses[-1]]
 
 
@@ -132,9 +131,9 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
         )
     said = x @ state[0][-1].w + state[0][-1].b
     _, curve = learning_curve(learner, iris, KEYS, (1,), Split.VALIDATE, rate=RATE, batch=32)
-    want = query_loss(said, episode.query_y, Kind.CLASSES)
+    want = iris.target.loss(said, episode.query_y)
     np.testing.assert_allclose(curve.loss[0, 0], want, rtol=1e-9)
-    itself = query_loss(learner.predict(state, episode.query_x), episode.query_y, Kind.CLASSES)
+    itself = iris.target.loss(learner.predict(state, episode.query_x), episode.query_y)
     assert abs(want - itself) > 1e-3
 
 
@@ -163,7 +162,7 @@ def test_the_curve_of_a_genome_is_that_of_single_steps(iris, batch):
         for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
             state, _ = step(genome, state, x, y, t)
             said = predict_few(genome, state, episode.query_x, x)
-            losses.append(query_loss(said, episode.query_y, iris.kind))
+            losses.append(iris.target.loss(said, episode.query_y))
         np.testing.assert_allclose(got.loss[seed], [losses[s - 1] for s in stops], rtol=1e-9)
         for mine, theirs in zip(state.synapses, states.synapses, strict=True):
             np.testing.assert_allclose(theirs.forward[seed], mine.forward, rtol=1e-9)

@@ -13,7 +13,7 @@ import pytest
 from blurax import genome
 from blurax.errors import BluraxError
 from blurax.network import Network, NetworkState
-from blurax.spec import Channels, Feedback, Init, InitScale, Rule, Signal, Symmetry
+from blurax.spec import Channels, Init, InitScale, Rule, Symmetry
 from closeness import assert_close
 from unchecked import unchecked
 from variants import BATCH, LAYERS, SIZES, TABLE, jit, newborn
@@ -95,13 +95,6 @@ def test_a_genome_for_another_depth_is_refused():
     with pytest.raises(BluraxError, match=f"{LAYERS + 1} synapse layers"):
         Network(SIZES).check(Rule(layers=LAYERS + 1))
     Network(SIZES).check(Rule(layers=LAYERS))
-
-
-def test_cross_entropy_with_one_output_is_refused():
-    rule = Rule(feedback=Feedback(Signal.CROSS_ENTROPY))
-    with pytest.raises(BluraxError, match="cross-entropy"):
-        Network((3, 1)).init(jax.random.key(0), rule, BATCH)
-    Network((3, 1)).check(Rule(feedback=Feedback(Signal.SQUARED_ERROR)))
 
 
 LEARNED = Rule(init=Init(0.5, InitScale.FAN_IN, learned=True))

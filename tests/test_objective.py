@@ -17,7 +17,6 @@ from blurax.outer.methods import Method
 from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, get
-from blurax.tasks.scores import query_loss, score
 
 RULE = Rule(update=Update(batch=Reduction.MEAN))
 SPEC = EpisodeSpec(5, 16, 24)
@@ -38,8 +37,8 @@ def by_hand():
         prediction = predict(GENOME, state, episode.query_x)
         rows.append(
             (
-                float(query_loss(prediction, episode.query_y, task.kind)),
-                float(score(prediction, episode.query_y, task.kind)),
+                float(task.target.loss(prediction, episode.query_y)),
+                float(task.target.score(prediction, episode.query_y)),
                 float(log_size(state)),
             )
         )
@@ -84,7 +83,7 @@ def test_an_average_of_the_synapses_is_asked_and_the_logarithm_of_its_loss_taken
             lambda old, new, kept=kept: kept * old + (1 - kept) * new, average, state.synapses
         )
         prediction = predict(GENOME, NetworkState(average, None), episode.query_x)
-        losses.append(float(query_loss(prediction, episode.query_y, task.kind)))
+        losses.append(float(task.target.loss(prediction, episode.query_y)))
     asked = Objective(when=When.HORIZONS, horizons=(2, 5), average=most)
     assert loss_of(asked) == pytest.approx((losses[1] + losses[4]) / 2, rel=1e-9)
     logarithm = loss_of(dataclasses.replace(asked, logarithm=True))

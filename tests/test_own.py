@@ -9,8 +9,7 @@ from jaxtyping import Array, Float
 import blurax
 from blurax.errors import BluraxError
 from blurax.network import Network
-from blurax.tasks import EpisodeSpec, Kind, Split
-from blurax.tasks.scores import query_loss
+from blurax.tasks import EpisodeSpec, Split
 
 SPEC = EpisodeSpec(steps=3, batch=16, query=20, held_out=30)
 
@@ -46,7 +45,7 @@ def test_an_episode_goes_on_where_it_was():
 
 
 def test_numbers_can_be_asked_for():
-    task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
+    task = blurax.from_function(line, 3, 1, kind="regression")
     drawn = task.sample(jax.random.key(0), SPEC, Split.TRAIN)
     np.testing.assert_allclose(drawn.query_y[:, 0], drawn.query_x[:, 0] + 2 * drawn.query_x[:, 1])
 
@@ -57,7 +56,7 @@ def test_numbers_can_be_asked_for():
     [
         (ring, {"features": 3}, r"gives examples of shape \(7, 2\); it takes \(7, 3\)"),
         (ring, {"outputs": 0}, "outputs is 0; it takes a whole number >= 1"),
-        (ring, {"kind": "classes"}, "kind is 'classes'; it takes a Kind"),
+        (ring, {"kind": "class"}, "kind is 'class'; it takes 'classes', 'regression' or a Target"),
         (lambda key, n: ring(key, n)[0], {}, "does not give examples and labels"),
         (lambda key: ring(key, 3), {}, "does not give examples and labels: .*takes 1 positional"),
         (line, {"features": 3}, r"gives labels of shape \(7, 1\); it takes \(7,\)"),
@@ -84,7 +83,7 @@ def test_a_task_of_ones_own_goes_by_its_name():
     problem = blurax.MetaTrain(tasks=("ring@2", "xor+ring"), hidden=("3",), episode=SPEC).problem()
     assert [task.name for task in problem.tasks] == ["ring", "xor+ring"]
     assert [networks[0].sizes for networks in problem.networks] == [(2, 3, 2)] * 2
-    blurax.add_task(blurax.from_function(line, 3, 1, "ring", kind=Kind.NUMBERS))  # as in a notebook
+    blurax.add_task(blurax.from_function(line, 3, 1, "ring", kind="regression"))  # as in a notebook
     assert blurax.task("ring").features == 3
 
 
@@ -121,7 +120,7 @@ class Line(blurax.Learner):
 
 
 def test_a_rule_of_ones_own_learns_its_numbers():
-    task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
+    task = blurax.from_function(line, 3, 1, kind="regression")
     slow = Line(Network((3, 1)), jnp.array(0.01))
     better, losses = blurax.improve(slow, task, meta_steps=60, rate=0.05, spec=SPEC)
     assert losses.shape == (60,)
@@ -133,7 +132,7 @@ def test_a_rule_of_ones_own_learns_its_numbers():
 
 
 def test_the_first_loss_is_that_of_the_episode_and_steps_follow_its_gradient():
-    task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
+    task = blurax.from_function(line, 3, 1, kind="regression")
     key = jax.random.key(5)
     for number in (0, 0, 0):  # the meta-step, the member, the setting
         key = jax.random.fold_in(key, number)
@@ -145,7 +144,7 @@ def test_the_first_loss_is_that_of_the_episode_and_steps_follow_its_gradient():
         state = rule.init(first, 16)
         for x, y in zip(episode.x, episode.y, strict=True):
             state, _ = rule.step(state, (x, y), rate=None, key=None, index=None)
-        return query_loss(rule.predict(state, episode.query_x), episode.query_y, task.kind)
+        return task.target.loss(rule.predict(state, episode.query_x), episode.query_y)
 
     rule = Line(Network((3, 1)), jnp.array(2.5))  # too fast: the gradient points down
     moved, losses = blurax.improve(rule, task, meta_steps=1, rate=0.01, spec=SPEC, key=5)
@@ -164,7 +163,7 @@ def test_a_genome_improves_as_any_rule_does():
 
 def test_a_step_that_is_no_number_changes_nothing():
     wild = Line(Network((3, 1)), jnp.array(1e200))
-    task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
+    task = blurax.from_function(line, 3, 1, kind="regression")
     same, losses = blurax.improve(wild, task, meta_steps=2, spec=SPEC)
     assert not np.isfinite(losses).any()
     assert same.rate == wild.rate
@@ -172,7 +171,7 @@ def test_a_step_that_is_no_number_changes_nothing():
 
 @pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_improved_is_told():
-    task = blurax.from_function(line, 3, 1, kind=Kind.NUMBERS)
+    task = blurax.from_function(line, 3, 1, kind="regression")
     with pytest.raises(BluraxError, match="holds no arrays of real numbers"):
         blurax.improve(Line(Network((3, 1)), 0.1), task)
     with pytest.raises(BluraxError, match="has 2 inputs and 1 outputs"):

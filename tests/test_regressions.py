@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blurax.errors import BluraxError
-from blurax.tasks import EpisodeSpec, Kind, Split, get
+from blurax.tasks import EpisodeSpec, Regression, Split, get
 from blurax.tasks.regressions import CLIP, FAMILIES
 
 SPEC = EpisodeSpec(steps=10, batch=100, query=60, held_out=2000)
@@ -86,7 +86,7 @@ def test_linear_tables_are_linear_but_for_their_noise():
 
 def test_a_family_is_a_regression_with_options_that_are_checked():
     task = get("teacher:features=5,rows=80")
-    assert (task.features, task.outputs, task.kind) == (5, 1, Kind.NUMBERS)
+    assert (task.features, task.target) == (5, Regression(1))
     for wrong, said in (
         ("teacher:features=0", "features is 0; it takes a whole number >= 1"),
         ("sines:rows=1", "rows is 1; it takes a whole number >= 2"),

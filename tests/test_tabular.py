@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blurax.errors import BluraxError
-from blurax.tasks import EpisodeSpec, Kind, Split, from_csv, get, score_name
+from blurax.tasks import EpisodeSpec, Regression, Split, from_csv, get, score_name
 
 TABLE = "length,width,kind\n" + "".join(f"{n},{n * n % 7},{'ab'[n % 2]}\n" for n in range(20))
 
@@ -45,7 +45,7 @@ def test_a_label_of_any_name_can_be_named(table):
     text = TABLE.replace("length,width,kind", '"a ""b"", c=d+e@3",width,kind').replace("\n", "\r\n")
     name = f'csv:path={table(text)},label="a ""b"", c=d+e@3",kind=regression,words=onehot'
     task = get(name)
-    assert (task.name, task.kind, task.features, task.outputs) == (name, Kind.NUMBERS, 3, 1)
+    assert (task.name, task.features, task.target) == (name, 3, Regression(1))
     assert get(task.name).name == name
 
 
@@ -120,9 +120,9 @@ def test_words_become_a_column_each_on_request(table):
 def test_numbers_are_predicted_on_request(table):
     text = "a,b\n" + "".join(f"{n},{1e-20 * (n % 7)}\n" for n in range(40))
     task = get(f"csv:path={table(text)},kind=regression")
-    assert (task.kind, task.outputs, task.class_names) == (Kind.NUMBERS, 1, ())
+    assert (task.target, task.class_names) == (Regression(1), ())
     np.testing.assert_allclose(np.asarray(task.labels)[:24].std(), 1)
-    assert score_name((task.name,)) == task.kind.score == "variance explained"
+    assert score_name((task.name,)) == task.target.score_name == "variance explained"
     assert score_name((f"csv:path={table(text)}",)) == "accuracy"
     episode = task.sample(jax.random.key(0), EpisodeSpec(2, 5, 3), Split.TRAIN)
     assert episode.y.shape == (2, 5, 1)

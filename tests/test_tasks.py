@@ -15,8 +15,8 @@ from blurax.tasks import (
     TASKS,
     Augmented,
     EpisodeSpec,
-    Kind,
     Mixture,
+    Regression,
     Split,
     Task,
     from_arrays,
@@ -90,7 +90,7 @@ def test_every_task_draws_what_it_says(drawn, split):
     for x, y in ((episode.x, episode.y), (episode.query_x, episode.query_y)):
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
-        if task.kind is Kind.CLASSES:
+        if task.target.classes:
             assert set(np.unique(y)) <= {-1.0, 1.0}
             if task.outputs > 1:
                 np.testing.assert_array_equal((np.asarray(y) > 0).sum(-1), 1)
@@ -265,8 +265,8 @@ def test_bad_arrays_are_refused_in_one_sentence(x, labels, message):
 def test_numbers_to_predict_are_standardised_on_training_examples(size):
     x = np.random.default_rng(0).normal(size=(40, 2))
     y = size * np.stack([3 + x[:, 0], x.sum(axis=1)], axis=1)
-    task = from_arrays(x, y, kind=Kind.NUMBERS)
-    assert (task.kind, task.outputs) == (Kind.NUMBERS, 2)
+    task = from_arrays(x, y, kind="regression")
+    assert task.target == Regression(2)
     np.testing.assert_allclose(np.asarray(task.labels)[:24].mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(np.asarray(task.labels)[:24].std(0), 1)
     np.testing.assert_allclose(task.labels[:, 0], task.x[:, 0], atol=1e-9)  # its own example's
@@ -291,7 +291,7 @@ def test_numbers_to_predict_are_standardised_on_training_examples(size):
 )
 def test_bad_numbers_to_predict_are_refused_in_one_sentence(labels, message):
     with pytest.raises(BluraxError, match=message):
-        from_arrays(GOOD_X, labels, "mine", kind=Kind.NUMBERS)
+        from_arrays(GOOD_X, labels, "mine", kind="regression")
 
 
 def test_an_unknown_kind_names_those_there_are():

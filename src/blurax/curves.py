@@ -26,8 +26,7 @@ from blurax.inner import is_few
 from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.spec import Rule
-from blurax.tasks import EpisodeSpec, Kind, Split, Task
-from blurax.tasks.scores import finite_score, query_loss
+from blurax.tasks import EpisodeSpec, Split, Target, Task
 
 AT_ONCE = 10
 """Steps whose batches are drawn together; a divisor of the usual budgets."""
@@ -102,6 +101,7 @@ def learning_curve(
             is too little memory.
     """
     check_fit(learner.network, task)
+    learner = learner.for_target(task.target)
     stops = tuple(stops)
     rising = all(early < late for early, late in itertools.pairwise((first, *stops)))
     require(
@@ -124,7 +124,7 @@ def learning_curve(
         support = _support(task, keys, spec, split, span[0])
         wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
         state, seen = _advance(
-            learner, state, keys, support, query, rates, span, wanted, task.kind, observe
+            learner, state, keys, support, query, rates, span, wanted, task.target, observe
         )
         if now.any():
             parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
@@ -201,7 +201,7 @@ def _advance(
     rates: Float[Array, "2"],
     span: Int[Array, "2"],
     due: Bool[Array, " steps"],
-    kind: Kind,
+    target: Target,
     observe: Observe | None,
 ) -> tuple[Any, Curve]:
     """All seeds from step `span[0]`, the first of `support`, to step `span[1]`.
@@ -221,7 +221,7 @@ def _advance(
         few = is_few(x, batch[0])
         prediction = learner.predict_few(after, x, batch[0]) if few else learner.predict(after, x)
         seen = None if observe is None else observe(before, after, info, batch)
-        return Curve(finite_score(prediction, y, kind), query_loss(prediction, y, kind), seen)
+        return Curve(target.finite_score(prediction, y), target.loss(prediction, y), seen)
 
     def body(index: Int[Array, ""], carry: tuple[Any, Curve]) -> tuple[Any, Curve]:
         states, curve = carry

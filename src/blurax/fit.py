@@ -1,41 +1,24 @@
 """What fits what: networks for tasks, genomes for tasks, and the short form of hidden layers."""
 
-import dataclasses
-
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.learner import Blur
 from blurax.network import Network
-from blurax.spec import Signal
-from blurax.tasks import Kind, Task
+from blurax.tasks import Task
 
 DIGITS = 10
 """Of a size: more are beyond every count, and Python refuses to read thousands of them."""
 
 
 def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
-    """The learner that a genome makes of a network, with an error signal that fits the task.
+    """The learner that a genome makes of a network, with the feedback of the task's target.
 
     Raises:
         BluraxError: if the network does not fit the task, or the genome the network.
     """
     check_fit(network, task)
-    genome = suited(genome, task.kind)
     network.check(genome.rule)
-    return Blur(genome, network)
-
-
-def suited(genome: Genome, kind: Kind) -> Genome:
-    """The genome with an error signal that fits a kind of task.
-
-    Numbers to predict have no cross-entropy: a genome that was meta-trained with its gradient gets
-    that of the squared error.
-    """
-    rule = genome.rule
-    if kind is Kind.CLASSES or rule.feedback.signal is not Signal.CROSS_ENTROPY:
-        return genome
-    feedback = dataclasses.replace(rule.feedback, signal=Signal.SQUARED_ERROR)
-    return dataclasses.replace(genome, rule=dataclasses.replace(rule, feedback=feedback))
+    return Blur(genome, network, task.target)
 
 
 def check_fit(network: Network, task: Task) -> None:

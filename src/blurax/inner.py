@@ -32,6 +32,7 @@ from blurax.network import (
 )
 from blurax.rules import HEARD
 from blurax.spec import Rule, Source, Symmetry
+from blurax.targets import Target
 
 
 class StepInfo(eqx.Module):
@@ -50,6 +51,7 @@ def step(
     y: Float[Array, "b classes"],
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
+    target: Target | None = None,
 ) -> tuple[NetworkState, StepInfo]:
     """One inner step: forward, feedback, backward, update.
 
@@ -60,6 +62,7 @@ def step(
             `rule.feedback.every`, and genes of their own go by it.
         intercept: what is added to the prediction before it is compared with the labels, if
             anything (docs/decisions/19).
+        target: says what the rule is told of the labels; as of classes if None.
 
     Raises:
         BluraxError: if genome, state and batch do not fit each other.
@@ -73,7 +76,7 @@ def step(
     synapses = _unsupervised(genome, synapses, predicted)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
-        told = feedback(rule, predicted, y, intercept)
+        told = feedback(rule, predicted, y, intercept, target)
         neurons = backward_sweep(genome, synapses, told)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         return update_synapses(genome.synapse, rule, synapses, lower, neurons), neurons

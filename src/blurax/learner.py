@@ -17,6 +17,7 @@ from blurax import inner
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo
 from blurax.network import Network, NetworkState
+from blurax.targets import Target
 
 Batch = tuple[Float[Array, "b features"], Float[Array, "b outputs"]]
 """Inputs and targets: +1 for the right class and -1 for the others, or the numbers to predict."""
@@ -65,6 +66,13 @@ class Learner(eqx.Module):
     def predict(self, state: Any, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
         """The outputs for some inputs; nothing is learned."""
 
+    def for_target(self, target: Target) -> "Learner":
+        """The learner as it learns a task of this target: itself, if the target is none of its.
+
+        What measures or meta-trains a learner calls it before `init`.
+        """
+        return self
+
     def predict_few(
         self, state: Any, x: Float[Array, "q features"], batch: Float[Array, "b features"]
     ) -> Float[Array, "q outputs"]:
@@ -80,10 +88,19 @@ class Blur(Learner):
 
     genome: Genome
     network: Network = eqx.field(static=True)
+    target: Target | None = eqx.field(static=True)
 
-    def __init__(self, genome: Genome, network: Network) -> None:
-        """Take a genome and a network that fit each other; `init` and `step` check it."""
-        self.genome, self.network = genome, network
+    def __init__(self, genome: Genome, network: Network, target: Target | None = None) -> None:
+        """Take a genome and a network that fit each other; `init` and `step` check it.
+
+        Args:
+            target: of the task, whose feedback the rule gets; classes if None.
+        """
+        self.genome, self.network, self.target = genome, network, target
+
+    def for_target(self, target: Target) -> "Blur":
+        """With the feedback of the target."""
+        return Blur(self.genome, self.network, target)
 
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """An initial network."""
@@ -99,7 +116,7 @@ class Blur(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step (sec. 3.2)."""
-        return inner.step(self.genome, state, *batch, index)
+        return inner.step(self.genome, state, *batch, index, target=self.target)
 
     def predict(
         self, state: NetworkState, x: Float[Array, "q features"]

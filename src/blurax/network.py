@@ -18,6 +18,7 @@ from blurax.errors import require
 from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.initial import normal, stds_of
 from blurax.spec import Rule, Signal, Symmetry
+from blurax.targets import Classes, Target
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -117,10 +118,6 @@ class Network:
             rule.layers in (None, synapse_layers),
             f"The genome has genes for {rule.layers} synapse layers of their own, "
             f"but the network {self.sizes} has {synapse_layers}.",
-        )
-        require(
-            rule.feedback.signal is not Signal.CROSS_ENTROPY or self.sizes[-1] >= 2,
-            f"The feedback is softmax cross-entropy, but the network {self.sizes} has 1 output.",
         )
 
 
@@ -257,6 +254,7 @@ def feedback(
     neurons: Neurons,
     y: Float[Array, "b classes"],
     intercept: Float[Array, " classes"] | None = None,
+    target: Target | None = None,
 ) -> Neurons:
     """State 1 of the last layer keeps the prediction, state 2 is told; the others are cleared.
 
@@ -266,19 +264,14 @@ def feedback(
     Args:
         y: the labels, +1 for the right class and -1 for the others.
         intercept: what is added to the prediction before it is compared with the labels.
+        target: what the task asks for; classes if None.
     """
     *below, last = neurons
     y = y.astype(last.dtype)
     output = last[0] if intercept is None else last[0] + intercept
     if rule.states == 1:
         return (*below, y[None])
-    match rule.feedback.signal:
-        case Signal.LABEL:
-            told = y
-        case Signal.SQUARED_ERROR:
-            told = output - y
-        case Signal.CROSS_ENTROPY:
-            told = jax.nn.softmax(output) - (y > 0)
+    told = (target or Classes(y.shape[1])).feedback(rule.feedback.signal, output, y)
     if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
         told = told * last[1]
     rest = jnp.zeros_like(last[2:])

@@ -21,7 +21,6 @@ from blurax.tasks import (
     Entry,
     Episode,
     EpisodeSpec,
-    Kind,
     Mixture,
     Split,
     Task,
@@ -93,7 +92,7 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
         BluraxError: if the file cannot be written.
     """
     shown = _shown(task, jax.random.key(seed))
-    if task.kind is Kind.NUMBERS:
+    if not task.target.classes:
         return style.save(_curves(task, shown), path)
     looks = [_image(one.task) for one in shown]
     heights = [
@@ -125,7 +124,7 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
         named = [(part, part.name) for part in task.tasks]
     elif isinstance(task, ArrayTask):
         named = [(task, "")]
-    elif task.kind is Kind.NUMBERS or isinstance(task, Augmented) or _varies(task):
+    elif not task.target.classes or isinstance(task, Augmented) or _varies(task):
         named = [(task, f"episode {number}") for number in range(1, 4)]
     else:
         named = [(task, "")]
@@ -166,12 +165,12 @@ def _names(task: Task) -> list[str]:
     """What the classes are called."""
     if isinstance(task, ArrayTask) and task.class_names:
         return list(map(message, task.class_names))
-    return [f"class {number}" for number in range(max(2, task.outputs))]
+    return [f"class {number}" for number in range(task.target.classes)]
 
 
 def _rows(task: Task) -> tuple[int, int]:
     """How many blocks side by side hold the classes, and how many rows each has."""
-    classes = max(2, task.outputs)
+    classes = task.target.classes
     blocks = -(-classes // ROWS)
     return blocks, -(-classes // blocks)
 

@@ -24,7 +24,7 @@ from blurax.inner import StepInfo
 from blurax.learner import Batch, Learner
 from blurax.network import Network, NetworkState, Synapses
 from blurax.spec import Activation, Init, InitScale, Rule, Signal, Symmetry
-from blurax.tasks import Kind
+from blurax.targets import Target
 
 
 class Feedback(enum.StrEnum):
@@ -36,10 +36,9 @@ class Feedback(enum.StrEnum):
     """The signs of the forward ones, transposed, times the standard deviation of these at birth."""
 
 
-def signal_for(network: Network, kind: Kind) -> Signal:
-    """The gradient that fits a task: squared error for numbers, and for a single output."""
-    of_classes = kind is Kind.CLASSES and network.sizes[-1] >= 2
-    return Signal.CROSS_ENTROPY if of_classes else Signal.SQUARED_ERROR
+def signal_for(target: Target) -> Signal:
+    """The gradient that is sent down: the squared error's for a single output."""
+    return Signal.CROSS_ENTROPY if target.outputs >= 2 else Signal.SQUARED_ERROR
 
 
 class Aligned(Learner):
@@ -54,13 +53,13 @@ class Aligned(Learner):
     network: Network = eqx.field(static=True)
     feedback: Feedback = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
 
     @property
     def rule(self) -> Rule:
         """Back-propagation's, with backward synapses of their own."""
         born = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
-        signal = signal_for(self.network, self.kind)
+        signal = signal_for(self.target)
         exact = Rule.backprop(self.activation, signal=signal, init=born)
         return dataclasses.replace(exact, symmetry=Symmetry.ASYMMETRIC)
 
@@ -82,7 +81,7 @@ class Aligned(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step, after which the backward synapses are put back."""
-        after, info = inner.step(self._genome(rate), state, *batch, index)
+        after, info = inner.step(self._genome(rate), state, *batch, index, target=self.target)
         return self._held(after, state), info
 
     def predict(
@@ -122,7 +121,7 @@ class DirectFeedback(Learner):
 
     network: Network = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
 
     def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], list[Float[Array, "_ _"]]]:
         """Layers as for the optimisers, and B_l, normal with variance gain / outputs."""
@@ -148,7 +147,7 @@ class DirectFeedback(Learner):
         """One update with the mean over the batch."""
         (layers, feedback), (x, y) = state, batch
         inputs, arguments = self._forward(layers, x)
-        error = self._error(arguments[-1], y)
+        error = self.target.feedback(signal_for(self.target), arguments[-1], y)
         heard = [
             (error @ b) * phi_prime(z, self.activation)
             for b, z in zip(feedback, arguments[:-1], strict=True)
@@ -181,8 +180,3 @@ class DirectFeedback(Learner):
             arguments.append(x @ layer.w + layer.b)
             x = phi(arguments[-1], self.activation)
         return inputs, arguments
-
-    def _error(self, out: Float[Array, "b outputs"], y: Float[Array, "b outputs"]) -> Array:
-        if signal_for(self.network, self.kind) is Signal.CROSS_ENTROPY:
-            return jax.nn.softmax(out) - (y > 0)
-        return out - y

@@ -26,20 +26,20 @@ class Baseline:
 
 def _descent(optimiser: str, about: str, scale: float) -> Baseline:
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Descent(network, optimiser, arrangement, task.kind)
+        return Descent(network, optimiser, arrangement, task.target)
 
     return Baseline(about, make, True, scale)
 
 
 def _aligned(feedback: Feedback, about: str) -> Baseline:
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Aligned(network, feedback, arrangement.activation, task.kind)
+        return Aligned(network, feedback, arrangement.activation, task.target)
 
     return Baseline(about, make, False, 0.1)
 
 
 def _direct(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    return DirectFeedback(network, arrangement.activation, task.kind)
+    return DirectFeedback(network, arrangement.activation, task.target)
 
 
 BASELINES: dict[str, Baseline] = {

@@ -16,8 +16,7 @@ from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.stabilise import Moments, moments, normalise_activations
-from blurax.tasks import Kind
-from blurax.tasks.scores import query_loss
+from blurax.targets import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Descent(Learner):
     optimiser: str = eqx.field(static=True)
     """A name in `OPTIMISERS`."""
     arrangement: Arrangement = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
     """What the task asks for."""
 
     def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], Any]:
@@ -135,7 +134,7 @@ class Descent(Learner):
         (layers, memory), (x, y) = state, batch
 
         def loss(layers: list[Layer]) -> Float[Array, ""]:
-            return query_loss(perceptron(layers, x, self.arrangement.activation), y, self.kind)
+            return self.target.loss(perceptron(layers, x, self.arrangement.activation), y)
 
         gradient: Any = jax.grad(loss)(layers)
         weights: Any = layers  # optax's type of a pytree knows no modules

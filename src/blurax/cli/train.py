@@ -64,10 +64,10 @@ def train(
             "sizes": list(network.sizes),
             "batch": batch,
             "seed": seed,
-            "score": data.kind.score,
+            "score": data.target.score_name,
             "accuracy": accuracy.tolist(),
         },
     )
-    draw_curve(accuracy, out / f"{stem}.png", title, data.kind.score)
-    console.print(message(title), curve_table(accuracy, what=data.kind.score))
+    draw_curve(accuracy, out / f"{stem}.png", title, data.target.score_name)
+    console.print(message(title), curve_table(accuracy, what=data.target.score_name))
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)

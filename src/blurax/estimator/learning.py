@@ -4,6 +4,7 @@ Each program has one shape, whatever the number of examples, so that it is compi
 batches to learn from, of which some may be left out; `BLOCK` examples to predict.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 
@@ -16,12 +17,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import zoo
 from blurax.average import kept
 from blurax.errors import BluraxError
-from blurax.fit import suited
 from blurax.genome import Genome
 from blurax.inner import observe_moments, predict, step
 from blurax.network import LayerMoments, Network, NetworkState, Synapses
 from blurax.spec import Signal
-from blurax.tasks import Kind
 
 CHUNK = 10
 """Steps of one call of the compiled program, at most."""
@@ -65,7 +64,14 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
         found = zoo.genome(given)[0]
     else:
         raise BluraxError(f"genome is {given!r}; it takes a name, a path or a Genome.")
-    return suited(found, Kind.CLASSES if classifies else Kind.NUMBERS)
+    feedback = found.rule.feedback
+    if classifies or feedback.signal is not Signal.CROSS_ENTROPY:
+        return found
+    # Numbers have no cross-entropy, and the file that a regressor is exported to says so.
+    rule = dataclasses.replace(
+        found.rule, feedback=dataclasses.replace(feedback, signal=Signal.SQUARED_ERROR)
+    )
+    return dataclasses.replace(found, rule=rule)
 
 
 def start(key: PRNGKeyArray, network: Network, genome: Genome, batch: int) -> Learning:

@@ -21,7 +21,7 @@ from blurax.curves import check_memory
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
 from blurax.experiments.compare_plan import GenomeFile, Plan
-from blurax.fit import network_for, parse_hidden, suited
+from blurax.fit import network_for, parse_hidden
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
@@ -110,7 +110,7 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
     learned = named(genomes)[1]
     for _, task, network in _places(plan):
         for genome in learned:
-            network.check(suited(genome, task.kind).rule)
+            network.check(genome.rule)
         _check_memory(plan, task, network, learned)
     with io.writing(directory, COMPARISON):
         # A plan of which nothing is measured holds nothing to lose.
@@ -177,7 +177,7 @@ def _advance(directory: Path, watch: Watch) -> Compared:
     panels = []
     for (t, n), task, network in _places(plan):
         records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
-        panels.append(Panel(plan.tasks[t], plan.nets[n], task.kind.score, records))
+        panels.append(Panel(plan.tasks[t], plan.nets[n], task.target.score_name, records))
     result = Compared(plan, tuple(panels))
     io.write_json(directory / RESULT, to_json(result))
     return result

@@ -19,8 +19,7 @@ from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
 from blurax.network import Network, NetworkState
 from blurax.stabilise import squared_length, sum_into
-from blurax.tasks import EpisodeSpec, Kind, Split, Task
-from blurax.tasks.scores import query_loss
+from blurax.tasks import EpisodeSpec, Split, Target, Task
 from blurax.version import __version__
 
 ANGLE = "Angle to the negative gradient of the loss"
@@ -48,7 +47,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     learner = blur_for(genome, network, task)
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
-    stops, observe = range(1, steps + 1), _observe(learner.genome, task.kind)
+    stops, observe = range(1, steps + 1), _observe(learner.genome, task.target)
     _, curves = learning_curve(
         learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
     )
@@ -103,14 +102,14 @@ def _charts(curves: Curve, steps: int, normalised: bool) -> tuple[Chart, ...]:
     return (score, angle, *turned, chart("Synapses", "root mean square", seen.size, True))
 
 
-def _observe(genome: Genome, kind: Kind) -> Observe:
+def _observe(genome: Genome, target: Target) -> Observe:
     """What to keep of each step."""
 
     def seen(before: NetworkState, after: NetworkState, info: StepInfo, batch: Batch) -> _Seen:
         x, y = batch
 
         def loss(parts: list[tuple[Array, Array]]) -> Array:
-            return query_loss(predict(genome, with_forward_synapses(before, parts), x), y, kind)
+            return target.loss(predict(genome, with_forward_synapses(before, parts), x), y)
 
         was, now = ([(s.forward, s.bias) for s in state.synapses] for state in (before, after))
         uphill = jax.grad(loss)(was)

@@ -240,6 +240,8 @@ def _feedback(rule, neurons, y):
     if signal == "cross-entropy":
         odds = np.exp(last[0] - last[0].max(axis=1, keepdims=True))
         told = odds / odds.sum(axis=1, keepdims=True) - (y > 0)
+        if y.shape[1] == 1:  # the sign says the class: logistic
+            told = -y / (1 + np.exp(last[0] * y))
     if signal != "label" and rule["sigma"]["derivative"]:
         told = told * last[1]
     return [*below, np.concatenate([last[:1], told[None], np.zeros_like(last[2:])])]

@@ -243,6 +243,8 @@ def _feedback(rule, neurons, y):
         told = last[0] - y
     if signal == "cross-entropy":
         told = torch.softmax(last[0], 1) - (y > 0).to(y.dtype)
+        if y.shape[1] == 1:  # the sign says the class: logistic
+            told = -y * torch.sigmoid(-last[0] * y)
     if signal != "label" and rule["sigma"]["derivative"]:
         told = told * last[1]
     return [*below, torch.cat([last[:1], told[None], torch.zeros_like(last[2:])])]

@@ -20,8 +20,8 @@ from blurax.learner import Learner, unroll
 from blurax.network import NetworkState
 from blurax.outer.vary import Vary
 from blurax.stabilise import squared_length
-from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
-from blurax.tasks.scores import query_loss, score, squared_error
+from blurax.targets import squared_error
+from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
 
 STEADY = Vary()
 _LEAST = 1e-4
@@ -29,10 +29,11 @@ _LEAST = 1e-4
 
 
 class Loss(enum.StrEnum):
-    """The loss of a prediction of classes; that of numbers is always the squared error."""
+    """The loss of a prediction."""
 
     CROSS_ENTROPY = "cross-entropy"
-    """Softmax cross-entropy (paper, sec. 3.3)."""
+    """The loss of the task's target: softmax cross-entropy for classes (paper, sec. 3.3), the
+    squared error for numbers."""
     SQUARED_ERROR = "squared-error"
     """Mean squared distance to the labels +1 and -1."""
     ACCURACY = "accuracy"
@@ -149,15 +150,15 @@ def _weights(steps: int, early: float) -> np.ndarray:
 
 
 def prediction_loss(
-    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], loss: Loss, kind: Kind
+    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], loss: Loss, target: Target
 ) -> Float[Array, ""]:
-    """The mean loss of predictions against labels +1 and -1, or numbers."""
+    """What predictions cost: the target's own loss, or what `Loss` names in its place."""
     if loss is Loss.ACCURACY:
         finite = jnp.all(jnp.isfinite(prediction))
-        return jnp.where(finite, 1 - score(prediction, y, kind), jnp.inf)
+        return jnp.where(finite, 1 - target.score(prediction, y), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
         return squared_error(prediction, y)
-    return query_loss(prediction, y, kind)
+    return target.loss(prediction, y)
 
 
 def episode_loss(
@@ -171,8 +172,9 @@ def episode_loss(
     """The loss of an initial state on the query of a fresh training episode (sec. 3.3)."""
     first, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
+    learner = learner.for_target(task.target)
     state, steps = vary.initial(learner, spec.batch, first), jax.random.fold_in(key, 2)
-    return window_loss(learner, state, episode, objective, task.kind, steps)[0]
+    return window_loss(learner, state, episode, objective, task.target, steps)[0]
 
 
 def window_loss(
@@ -180,7 +182,7 @@ def window_loss(
     state: Any,
     episode: Episode,
     objective: Objective,
-    kind: Kind,
+    target: Target,
     key: PRNGKeyArray,
     first: int | Int[Array, ""] = 0,
 ) -> tuple[Float[Array, ""], Any]:
@@ -193,7 +195,7 @@ def window_loss(
 
     def evaluated(state: Any) -> Float[Array, ""]:
         prediction = learner.predict(state, episode.query_x)
-        loss = prediction_loss(prediction, episode.query_y, objective.loss, kind)
+        loss = prediction_loss(prediction, episode.query_y, objective.loss, target)
         return jnp.log(loss + _LEAST) if objective.logarithm else loss
 
     def learn(state: Any, start: int, end: int, observe: Callable[[Any], Any]) -> tuple:

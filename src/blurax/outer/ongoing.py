@@ -69,12 +69,15 @@ def advance(
     key = jax.random.wrap_key_data(lesson.seed)
     loss, states = jnp.zeros((), float), []
     for s, (task, network, spec) in enumerate(problem.settings()):
-        learner, own = problem.space.learner(numbers, network), jax.random.fold_in(key, s)
+        learner = problem.space.learner(numbers, network).for_target(task.target)
+        own = jax.random.fold_in(key, s)
         drawn, steps = jax.random.fold_in(own, 1), jax.random.fold_in(own, 2)
         part = dataclasses.replace(spec, steps=window)
         episode = task.sample(drawn, part, Split.TRAIN, lesson.step)
         before, objective = lesson.states[s], problem.objective
-        one, state = window_loss(learner, before, episode, objective, task.kind, steps, lesson.step)
+        one, state = window_loss(
+            learner, before, episode, objective, task.target, steps, lesson.step
+        )
         loss += problem.shares()[s] * one
         states.append(state)
     moved = Ongoing(tuple(states), lesson.step + window, lesson.seed)

@@ -20,7 +20,6 @@ from blurax.outer.objective import STEADY, Objective, episode_loss, plastic, wit
 from blurax.outer.space import Space
 from blurax.outer.vary import Draw, Vary
 from blurax.tasks import EpisodeSpec, Split, Task, choice
-from blurax.tasks.scores import finite_score
 
 Setting = tuple[Task, Network, EpisodeSpec]
 
@@ -166,6 +165,7 @@ def final_score(
     """
     first, drawn = jax.random.split(key)
     episode, steps = task.sample(drawn, spec, split), jax.random.fold_in(key, 2)
+    learner = learner.for_target(task.target)
     state = learner.init(first, spec.batch)
     seen = plastic if average else lambda state: ()
     last, passed = unroll(learner, state, episode.x, episode.y, seen, Remat.NONE, 0, steps)
@@ -174,4 +174,4 @@ def final_score(
     x, batch = episode.query_x, episode.x[-1]
     few = is_few(x, batch)
     prediction = learner.predict_few(last, x, batch) if few else learner.predict(last, x)
-    return finite_score(prediction, episode.query_y, task.kind)
+    return task.target.finite_score(prediction, episode.query_y)

@@ -1,15 +1,14 @@
 """Tasks: data sets and episodes."""
 
+from blurax.targets import Classes, Kind, Regression, Target, signed_one_hot
 from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import (
     Episode,
     EpisodeSpec,
-    Kind,
     Split,
     Task,
     check_task,
-    signed_one_hot,
 )
 from blurax.tasks.endless import FunctionTask, from_function
 from blurax.tasks.mixture import Mixture, choice
@@ -24,6 +23,7 @@ __all__ = [
     "ArrayTask",
     "Augment",
     "Augmented",
+    "Classes",
     "ColumnMoments",
     "Entry",
     "Episode",
@@ -32,8 +32,10 @@ __all__ = [
     "Kind",
     "Mixture",
     "Omniglot",
+    "Regression",
     "Sine",
     "Split",
+    "Target",
     "Task",
     "Toy",
     "add_task",

@@ -12,37 +12,36 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from blurax.bounds import check_seed
 from blurax.errors import require
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+from blurax.targets import Classes, MakeTarget, Regression, Target, target_of
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.orders import order, stream
 from blurax.tasks.scaling import ColumnMoments
 
 _REAL = (numbers.Real, decimal.Decimal, np.bool_)
 
 
-class ArrayTask(eqx.Module):
+class ArrayTask(Task):
     """A task over examples held in memory, split once into train, validate and test."""
 
     x: Shaped[Array, "n features"]
     """Examples, training ones first, then validation, then test: numbers, or bytes for images."""
-    labels: Int[Array, " n"] | Float[Array, "n outputs"]
-    """The class of each, or the numbers to predict, brought to mean 0 and variance 1."""
+    labels: Int[Array, " n"] | Float[Array, "n ..."]
+    """The class of each, or the numbers to predict, brought to mean 0 and variance 1, or what a
+    target of one's own takes."""
     shift: Float[Array, "..."]
     """Subtracted from an example, `[]` or `[features]`."""
     scale: Float[Array, "..."]
     """Multiplies the difference, `[]` or `[features]`."""
     name: str = eqx.field(static=True)
-    outputs: int = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
     bounds: tuple[int, int] = eqx.field(static=True)
     """Where the validation and the test examples start."""
     class_names: tuple[str, ...] = eqx.field(static=True, default=())
     """What the classes are called, where they are called anything."""
-    kind: Kind = eqx.field(static=True, default=Kind.CLASSES)
-    """What is asked for."""
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
 
-    @property
-    def features(self) -> int:
-        """The number of inputs."""
-        return self.x.shape[1]
+    def __post_init__(self) -> None:
+        self.input_shape = self.x.shape[1:]
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -112,8 +111,7 @@ class ArrayTask(eqx.Module):
 
     def _examples(self, index: Int[Array, "..."]) -> tuple[Array, Array]:
         x = (self.x[index].astype(float) - self.shift) * self.scale
-        y = self.labels[index]
-        return x, y if self.kind is Kind.NUMBERS else signed_one_hot(y, self.outputs)
+        return x, self.target.encode(self.labels[index])
 
 
 def batches(
@@ -136,7 +134,7 @@ def from_arrays(
     labels: np.ndarray,
     name: str = "arrays",
     *,
-    kind: Kind | str = Kind.CLASSES,
+    kind: str | MakeTarget = "classes",
     seed: int = 0,
 ) -> ArrayTask:
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
@@ -147,9 +145,9 @@ def from_arrays(
     Args:
         x: `[n, features]`, finite numbers of any type, truth values among them.
         labels: `[n]`, whole numbers 0, 1, ... classes - 1; for regression finite numbers, `[n]` or
-            `[n, outputs]`.
+            `[n, outputs]`; for a target of one's own such numbers, which are left as they are.
         name: what to call the task.
-        kind: classes, or regression for numbers to predict.
+        kind: classes, regression for numbers to predict, or a `Target` class of one's own.
         seed: of the shuffle before the split.
 
     Raises:
@@ -157,35 +155,31 @@ def from_arrays(
             10 examples; for labels that are not whole numbers from 0, or fewer than two classes;
             for numbers to predict that are constant in the training examples.
     """
-    require(
-        kind in list(Kind), f"kind is {kind!r}; it takes {' or '.join(repr(str(k)) for k in Kind)}."
-    )
+    make = target_of(kind, name)
     check_seed("seed", seed)
-    kind, x, labels = Kind(kind), _real(np.asarray(x)), np.asarray(labels)
+    x, labels = _real(np.asarray(x)), np.asarray(labels)
     _check_examples(x, labels, name)
-    if kind is Kind.NUMBERS:
-        labels = _numbers(labels, name)
-    else:
+    if make is Classes:
         _check_classes(labels, name)
+    else:
+        labels = _numbers(labels, name)
     shuffled = np.random.default_rng(seed).permutation(len(x))
     bounds = divide(len(x))
     x, labels = x[shuffled], labels[shuffled]
-    outputs = labels.shape[1] if kind is Kind.NUMBERS else int(labels.max()) + 1
-    if kind is Kind.NUMBERS:
+    if make is Regression:
         labels = _standardised_targets(labels, bounds[0], name)
     x = ColumnMoments.of(x[: bounds[0]]).standardise(x)
     _check_held(x, "x", name)
-    if kind is Kind.NUMBERS:
+    if make is not Classes:
         _check_held(labels, "labels", name)
     return ArrayTask(
         x=jnp.asarray(x, float),
-        labels=jnp.asarray(labels, float if kind is Kind.NUMBERS else jnp.int32),
+        labels=jnp.asarray(labels, jnp.int32 if make is Classes else float),
         shift=jnp.zeros((), float),
         scale=jnp.ones((), float),
         name=name,
-        outputs=outputs,
+        target=make(int(labels.max()) + 1 if make is Classes else labels.shape[1]),
         bounds=bounds,
-        kind=kind,
     )
 
 

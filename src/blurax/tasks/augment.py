@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task
+from blurax.targets import Target
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
 
 MOST = 100_000
 """Inputs or outputs that a task can be given."""
@@ -63,45 +64,29 @@ class Augment:
             )
 
 
-class Augmented(eqx.Module):
+class Augmented(Task):
     """A task whose every episode is disguised in another way; which way, the key says."""
 
     task: Task
     augment: Augment = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False)
+
+    def __post_init__(self) -> None:
+        task, augment = self.task, self.augment
+        self.input_shape = (augment.project,) if augment.project else task.input_shape
+        try:
+            self.target = task.target.with_outputs(augment.outputs or task.outputs)
+        except BluraxError as error:
+            raise BluraxError(f"Task {task.name}: {error}") from error
+
     def __check_init__(self) -> None:
-        outputs, task = self.augment.outputs, self.task
         require(
             self.outputs > 1 or not self.augment.permute_labels,
-            f"Task {task.name} with 1 output has no labels to permute.",
+            f"Task {self.task.name} with 1 output has no labels to permute.",
         )
-        if outputs is None:
-            return
-        require(
-            task.kind is Kind.CLASSES,
-            f"Task {task.name} predicts numbers; the option outputs is for classes.",
-        )
-        require(
-            outputs >= task.outputs or (outputs == 1 and task.outputs == 2),
-            f"Task {task.name} has {task.outputs} classes, which outputs={outputs} cannot tell "
-            "apart.",
-        )
-
-    @property
-    def features(self) -> int:
-        """The number of inputs after the projection."""
-        return self.augment.project or self.task.features
-
-    @property
-    def outputs(self) -> int:
-        """The number of outputs."""
-        return self.augment.outputs or self.task.outputs
-
-    @property
-    def kind(self) -> Kind:
-        """As the task's."""
-        return self.task.kind
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0

@@ -1,8 +1,9 @@
 """What a task is: episodes, each an endless stream of batches and a query never seen in them."""
 
+import abc
 import dataclasses
 import enum
-from typing import Protocol, runtime_checkable
+import math
 
 import equinox as eqx
 import jax
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.targets import Target
 
 
 class Split(enum.StrEnum):
@@ -27,20 +29,6 @@ class Split(enum.StrEnum):
     """Support from the training examples, query from the validation ones: for every choice."""
     TEST = "test"
     """Support from training and validation examples, query from the test ones: for reports."""
-
-
-class Kind(enum.StrEnum):
-    """What a task asks for."""
-
-    CLASSES = "classes"
-    """The right class: labels are +1 for it and -1 for the others. With one output, its sign."""
-    NUMBERS = "regression"
-    """The values of the outputs."""
-
-    @property
-    def score(self) -> str:
-        """What the score of such a task is called."""
-        return "accuracy" if self is Kind.CLASSES else "variance explained"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,30 +71,27 @@ class Episode(eqx.Module):
     query_y: Float[Array, "q outputs"]
 
 
-@runtime_checkable
-class Task(Protocol):
+class Task(eqx.Module):
     """Anything that draws episodes; `sample` is pure and runs inside jit and vmap."""
 
-    @property
-    def name(self) -> str:
-        """What the task is called in logs and files."""
-        ...
+    name: eqx.AbstractVar[str]
+    """What the task is called in logs and files."""
+    input_shape: eqx.AbstractVar[tuple[int, ...]]
+    """Of the inputs of one example: `(features,)`, or `(height, width, colours)` for images."""
+    target: eqx.AbstractVar[Target]
+    """What is asked for: the loss, the score, the feedback for a rule."""
 
     @property
     def features(self) -> int:
         """The number of inputs."""
-        ...
+        return math.prod(self.input_shape)
 
     @property
     def outputs(self) -> int:
         """The number of outputs: one for each class, or for each number to predict."""
-        ...
+        return self.target.outputs
 
-    @property
-    def kind(self) -> Kind:
-        """What is asked for."""
-        ...
-
+    @abc.abstractmethod
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
     ) -> Episode:
@@ -115,7 +100,6 @@ class Task(Protocol):
         An episode has no end: the same key gives the same query and the same batches, however
         many are asked for at a time.
         """
-        ...
 
 
 def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
@@ -134,12 +118,12 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
         isinstance(found, Episode),
         f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
     )
-    wanted = (spec.steps, spec.batch)
+    one, query = task.target.y_shape, found.query_x.shape[:1]
     shapes = {
-        "x": (found.x.shape, (*wanted, task.features)),
-        "y": (found.y.shape, (*wanted, task.outputs)),
-        "query_x": (found.query_x.shape, (*found.query_x.shape[:1], task.features)),
-        "query_y": (found.query_y.shape, (*found.query_x.shape[:1], task.outputs)),
+        "x": (found.x.shape, (spec.steps, spec.batch, *task.input_shape)),
+        "y": (found.y.shape, (spec.steps, spec.batch, *(one or found.y.shape[2:]))),
+        "query_x": (found.query_x.shape, (*query, *task.input_shape)),
+        "query_y": (found.query_y.shape, (*query, *(one or found.query_y.shape[1:]))),
     }
     for name, (shape, right) in shapes.items():
         require(
@@ -151,10 +135,3 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
 def check_split(split: Split) -> None:
     """Raise `BluraxError` if `split` is none."""
     require(isinstance(split, Split), f"split is {split!r}; it takes one of {list(Split)}.")
-
-
-def signed_one_hot(labels: Int[Array, "..."], outputs: int) -> Float[Array, "... outputs"]:
-    """+1 for the right class and -1 for the others; a single output is +1 for class 1."""
-    if outputs == 1:
-        return (2 * labels[..., None] - 1).astype(float)
-    return 2 * jax.nn.one_hot(labels, outputs, dtype=float) - 1

@@ -9,7 +9,8 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+from blurax.targets import MakeTarget, Target, target_of
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 
 SUPPORT = 0
 MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
@@ -39,14 +40,13 @@ def endless(
     return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, MARKS[split]))
 
 
-class FunctionTask(eqx.Module):
+class FunctionTask(Task):
     """A task whose examples a function draws."""
 
     draw: Draw = eqx.field(static=True)
     name: str = eqx.field(static=True)
-    features: int = eqx.field(static=True)
-    outputs: int = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -55,8 +55,7 @@ class FunctionTask(eqx.Module):
 
         def examples(key: PRNGKeyArray, n: int, mark: int) -> tuple[Array, Array]:
             x, labels = self.draw(jax.random.fold_in(key, mark), n)
-            y = signed_one_hot(labels, self.outputs) if self.kind is Kind.CLASSES else labels
-            return x.astype(float), y.astype(float)
+            return x.astype(float), self.target.encode(labels)
 
         return endless(examples, key, spec, split, first)
 
@@ -67,18 +66,19 @@ def from_function(
     outputs: int,
     name: str = "function",
     *,
-    kind: Kind = Kind.CLASSES,
+    kind: str | MakeTarget = "classes",
 ) -> FunctionTask:
     """A task from the user's own function, which draws examples without an end.
 
     Args:
         draw: called with a key and a number n, gives examples `[n, features]` and their labels:
-            whole numbers 0, 1, ... `[n]`, or the numbers to predict `[n, outputs]`. It is pure and
-            runs inside jit and vmap, so it is written with `jax.numpy`.
+            whole numbers 0, 1, ... `[n]`, or the numbers to predict `[n, outputs]`, or what a
+            target of one's own takes. It is pure and runs inside jit and vmap, so it is written
+            with `jax.numpy`.
         features: the number of inputs.
-        outputs: the number of classes, or of numbers to predict.
+        outputs: the number of classes, of numbers to predict, or of the target's outputs.
         name: what to call the task.
-        kind: classes, or numbers to predict.
+        kind: classes, regression, or a `Target` class of one's own.
 
     Raises:
         BluraxError: if the function does not give what it should.
@@ -87,17 +87,17 @@ def from_function(
         whole = isinstance(value, int) and not isinstance(value, bool)
         require(whole, f"Task {name}: {what} is {value!r}; it takes a whole number >= 1.")
         check_count(f"Task {name}: {what}", value)
-    require(isinstance(kind, Kind), f"Task {name}: kind is {kind!r}; it takes a Kind.")
-    _check_draw(draw, features, outputs, name, kind)
-    return FunctionTask(draw, name, features, outputs, kind)
+    target = target_of(kind, name)(outputs)
+    _check_draw(draw, features, name, target)
+    return FunctionTask(draw=draw, name=name, input_shape=(features,), target=target)
 
 
-def _check_draw(draw: Draw, features: int, outputs: int, name: str, kind: Kind) -> None:
+def _check_draw(draw: Draw, features: int, name: str, target: Target) -> None:
     n = 7  # unlike most numbers of features and outputs, so that no wrong shape fits
     where = f"Task {name}: draw(key, {n})"
     try:
         x, labels = jax.eval_shape(lambda key: draw(key, n), jax.random.key(0))
-        found, told = x.shape, labels.shape
+        found = x.shape
     except (TypeError, ValueError, AttributeError, jax.errors.JAXTypeError) as error:
         first = str(error).splitlines()[0]
         raise BluraxError(f"{where} does not give examples and labels: {first}") from error
@@ -105,10 +105,8 @@ def _check_draw(draw: Draw, features: int, outputs: int, name: str, kind: Kind) 
         found == (n, features),
         f"{where} gives examples of shape {found}; it takes {(n, features)}.",
     )
-    wanted = (n,) if kind is Kind.CLASSES else (n, outputs)
-    require(told == wanted, f"{where} gives labels of shape {told}; it takes {wanted}.")
-    whole = jnp.issubdtype(labels.dtype, jnp.integer)
     require(
-        whole or kind is Kind.NUMBERS,
-        f"{where} gives labels of dtype {labels.dtype}; classes are whole numbers 0, 1, 2, ...",
+        labels.shape[:1] == (n,),
+        f"{where} gives labels of shape {labels.shape}; it takes {n} of them.",
     )
+    target.check_labels(labels, where)

@@ -10,6 +10,7 @@ import numpy as np
 from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.targets import Classes
 from blurax.tasks import fetch, pixels
 from blurax.tasks.arrays import ArrayTask, divide
 from blurax.tasks.holdings import Part, holdings
@@ -98,7 +99,7 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
         shift=jnp.asarray(shift, float),
         scale=jnp.asarray(factor, float),
         name=name,
-        outputs=len(options.classes) or source.labels[1] - source.labels[0] + 1,
+        target=Classes(len(options.classes) or source.labels[1] - source.labels[0] + 1),
         bounds=bounds,
         class_names=tuple(
             source.class_name(label)

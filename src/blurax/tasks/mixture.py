@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from blurax.errors import require
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, Task
+from blurax.targets import Target
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
 
 
 def choice(key: PRNGKeyArray, weights: Sequence[float]) -> Int[Array, ""]:
@@ -21,7 +22,7 @@ def choice(key: PRNGKeyArray, weights: Sequence[float]) -> Int[Array, ""]:
     return jnp.sum(word >= jnp.asarray(starts, jnp.uint32)).astype(jnp.int32)
 
 
-class Mixture(eqx.Module):
+class Mixture(Task):
     """Tasks of one shape, of which each episode draws one.
 
     Raises:
@@ -32,9 +33,14 @@ class Mixture(eqx.Module):
     weights: tuple[float, ...] = eqx.field(static=True)
     """How often each is drawn, relative to the others."""
     name: str = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False)
+
+    def __post_init__(self) -> None:
+        require(len(self.tasks) > 0, "A mixture of tasks takes at least one task.")
+        self.input_shape, self.target = self.tasks[0].input_shape, self.tasks[0].target
 
     def __check_init__(self) -> None:
-        require(len(self.tasks) > 0, "A mixture of tasks takes at least one task.")
         good = [0 < weight < math.inf for weight in self.weights]
         require(
             len(good) == len(self.tasks) and all(good),
@@ -44,31 +50,16 @@ class Mixture(eqx.Module):
         first, *others = self.tasks
         for task in others:
             require(
-                task.kind is first.kind,
-                f"A mixture takes tasks of one kind; {first.name} asks for {first.kind.value}, "
-                f"{task.name} for {task.kind.value}.",
+                type(task.target) is type(first.target),
+                f"A mixture takes tasks of one target; {first.name} asks for {first.target}, "
+                f"{task.name} for {task.target}.",
             )
             require(
-                _shape(task) == _shape(first),
+                (task.input_shape, task.target) == (first.input_shape, first.target),
                 f"A mixture takes tasks of one shape; {first.name} has {first.features} inputs and "
                 f"{first.outputs} outputs, {task.name} has {task.features} and {task.outputs}; "
                 "project=N and outputs=N can make them equal.",
             )
-
-    @property
-    def features(self) -> int:
-        """The number of inputs of all of them."""
-        return self.tasks[0].features
-
-    @property
-    def outputs(self) -> int:
-        """The number of outputs of all of them."""
-        return self.tasks[0].outputs
-
-    @property
-    def kind(self) -> Kind:
-        """What all of them ask for."""
-        return self.tasks[0].kind
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -95,7 +86,3 @@ class Mixture(eqx.Module):
             for task in self.tasks
         ]
         return [shape.query_x.shape[0] for shape in shapes]
-
-
-def _shape(task: Task) -> tuple[int, int]:
-    return task.features, task.outputs

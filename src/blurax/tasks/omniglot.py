@@ -16,9 +16,10 @@ from PIL import Image
 
 from blurax.errors import require
 from blurax.frozen import check_types
+from blurax.targets import Classes, Target
 from blurax.tasks import fetch, formats, pixels
 from blurax.tasks.arrays import batches
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split, signed_one_hot
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.orders import order
 from blurax.tasks.sources import OMNIGLOT_FILES
 
@@ -68,7 +69,7 @@ class OmniglotOptions:
             )
 
 
-class Omniglot(eqx.Module):
+class Omniglot(Task):
     """Few-shot classification: each episode draws its own characters."""
 
     drawings: UInt8[Array, "characters 20 features"]
@@ -79,21 +80,12 @@ class Omniglot(eqx.Module):
     """Where the characters of validation and of test start."""
     options: OmniglotOptions = eqx.field(static=True)
     name: str = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False)
 
-    @property
-    def features(self) -> int:
-        """Pixels."""
-        return self.drawings.shape[-1]
-
-    @property
-    def outputs(self) -> int:
-        """Characters in an episode."""
-        return self.options.ways
-
-    @property
-    def kind(self) -> Kind:
-        """Classes."""
-        return Kind.CLASSES
+    def __post_init__(self) -> None:
+        self.input_shape = (self.options.size**2,)
+        self.target = Classes(self.options.ways)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -159,7 +151,7 @@ class Omniglot(eqx.Module):
             views = jnp.stack([jnp.rot90(pixel, quarter).reshape(-1) for quarter in range(4)])
             ink = jnp.take_along_axis(ink, views[turns[label]], axis=-1)
         x = (ink.astype(float) - self.shift) * self.scale
-        return x, signed_one_hot(label, self.outputs)
+        return x, self.target.encode(label)
 
 
 def load(options: OmniglotOptions, name: str) -> Omniglot:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from blurax.errors import BluraxError, require
+from blurax.targets import TARGETS, Classes, Regression, Target
 from blurax.tasks import grammar, images, omniglot, regressions, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
-from blurax.tasks.base import EpisodeSpec, Kind, Split, Task, check_task
+from blurax.tasks.base import EpisodeSpec, Split, Task, check_task
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
 
@@ -44,14 +45,14 @@ class Entry:
     """The task with these options, and a name."""
     at_hand: Callable[[], str]
     """Whether the data is there, in a few words; nothing is read or downloaded for it."""
-    kind: Kind = Kind.CLASSES
-    """What is asked for, unless an option of this name says otherwise."""
+    target: type[Target] = Classes
+    """What is asked for, unless an option kind says otherwise."""
 
-    def asks(self, item: grammar.Item) -> Kind:
+    def target_of(self, item: grammar.Item) -> type[Target]:
         """What the task that an item names asks for."""
         said = dict(item.options).get("kind")
         own = {field.name for field in dataclasses.fields(self.options)}
-        return Kind(said) if "kind" in own and said in list(Kind) else self.kind
+        return TARGETS.get(said or "", self.target) if "kind" in own else self.target
 
 
 def _always() -> str:
@@ -61,9 +62,9 @@ def _always() -> str:
 def _toys() -> list[Entry]:
     def toy(name: str, about: str, outputs: str, options: type, make: Any) -> Entry:
         inputs = "1" if name == "sine" else "2"
-        kind = Kind.NUMBERS if name == "sine" else Kind.CLASSES
+        target = Regression if name == "sine" else Classes
         return Entry(
-            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always, kind
+            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always, target
         )
 
     plain = [
@@ -143,9 +144,9 @@ def _regressions() -> list[Entry]:
             "1,000 rows",
             "-",
             regressions.RegressionOptions,
-            lambda options, text: regressions.Regression(text, family, options),
+            lambda options, text: regressions.TableFamily(text, family, options),
             _always,
-            Kind.NUMBERS,
+            Regression,
         )
 
     return [made(name, *found) for name, found in regressions.FAMILIES.items()]
@@ -254,7 +255,7 @@ def add_task(task: Task) -> None:
         OwnOptions,
         lambda options, text: task,
         _always,
-        task.kind,
+        type(task.target),
     )
 
 
@@ -274,7 +275,8 @@ def get(text: str, **options: Any) -> Task:
     tasks = tuple(_task(item, options) for item in items)
     if len(items) == 1:
         return tasks[0]
-    return Mixture(tasks, tuple(item.weight for item in items), text)
+    weights = tuple(item.weight for item in items)
+    return Mixture(name=text, tasks=tasks, weights=weights)
 
 
 def weight(text: str) -> float:
@@ -294,8 +296,8 @@ def score_name(texts: tuple[str, ...]) -> str:
         BluraxError: for an unknown task.
     """
     items = [item for text in texts for item in grammar.parse(text)]
-    kinds = {entry(item.name).asks(item) for item in items}
-    return kinds.pop().score if len(kinds) == 1 else "score"
+    names = {entry(item.name).target_of(item).score_name for item in items}
+    return names.pop() if len(names) == 1 else "score"
 
 
 def entry(name: str) -> Entry:
@@ -321,4 +323,4 @@ def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
     name = grammar.spelled(item.name, given)
     own, augment = grammar.build((found.options, Augment), given, item.name)
     task = found.make(own, name)
-    return task if augment == Augment() else Augmented(task, augment, name)
+    return task if augment == Augment() else Augmented(name=name, task=task, augment=augment)

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
+from blurax.targets import Regression, Target
 from blurax.tasks import orders
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, check_split
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.endless import MARKS, SUPPORT
 from blurax.tasks.toys import marked
 
@@ -58,27 +59,17 @@ class RegressionOptions:
         )
 
 
-class Regression(eqx.Module):
+class TableFamily(Task):
     """Numbers to predict from a table; an episode has its own function, inputs and noise."""
 
     name: str = eqx.field(static=True)
     family: Family = eqx.field(static=True)
     options: RegressionOptions = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False, default=Regression(1))
 
-    @property
-    def features(self) -> int:
-        """The columns of the table."""
-        return self.options.features
-
-    @property
-    def outputs(self) -> int:
-        """The target."""
-        return 1
-
-    @property
-    def kind(self) -> Kind:
-        """Numbers."""
-        return Kind.NUMBERS
+    def __post_init__(self) -> None:
+        self.input_shape = (self.options.features,)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0

@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from blurax.errors import BluraxError, require, some
 from blurax.frozen import check_types
+from blurax.targets import Kind
 from blurax.tasks import csv_file, grammar
 from blurax.tasks.arrays import ArrayTask, from_arrays
-from blurax.tasks.base import Kind
 from blurax.tasks.csv_file import MISSING, CsvFile, is_number
 
 FEATURE_WORDS = "; features that are words take words=onehot"
@@ -96,7 +96,7 @@ def from_csv(
     path: str | os.PathLike[str],
     label: str = "",
     *,
-    kind: Kind | str = Kind.CLASSES,
+    kind: str = Kind.CLASSES,
     header: bool | None = None,
     words: Words | str = Words.REFUSE,
     missing: Missing | str = Missing.REFUSE,

@@ -9,8 +9,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_counts
 from blurax.frozen import check_types
+from blurax.targets import Classes, Regression, Target, signed_one_hot
 from blurax.tasks import worlds
-from blurax.tasks.base import Episode, EpisodeSpec, Kind, Split, signed_one_hot
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
 from blurax.tasks.endless import endless
 
 
@@ -38,26 +39,16 @@ class BlobsOptions:
         check_counts(self, "classes", least=2)
 
 
-class Toy(eqx.Module):
+class Toy(Task):
     """A classification of points in the plane; every batch is new."""
 
     name: str = eqx.field(static=True)
     world: worlds.World = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False, default=(2,))
+    target: Target = eqx.field(static=True, init=False)
 
-    @property
-    def features(self) -> int:
-        """The coordinates of a point."""
-        return 2
-
-    @property
-    def outputs(self) -> int:
-        """One for each class."""
-        return self.world.classes
-
-    @property
-    def kind(self) -> Kind:
-        """Classes."""
-        return Kind.CLASSES
+    def __post_init__(self) -> None:
+        self.target = Classes(self.world.classes)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -93,25 +84,12 @@ class Toy(eqx.Module):
         return x, signed_one_hot(labels, world.classes)
 
 
-class Sine(eqx.Module):
+class Sine(Task):
     """Regression: y = A sin x on [0, 2π], the amplitude A uniform up to 10 in each episode."""
 
     name: str = eqx.field(static=True, default="sine")
-
-    @property
-    def features(self) -> int:
-        """X."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """Y."""
-        return 1
-
-    @property
-    def kind(self) -> Kind:
-        """Numbers."""
-        return Kind.NUMBERS
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False, default=(1,))
+    target: Target = eqx.field(static=True, init=False, default=Regression(1))
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0

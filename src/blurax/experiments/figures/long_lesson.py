@@ -14,36 +14,23 @@ from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Batch
 from blurax.network import NetworkState
-from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
-from blurax.tasks.base import signed_one_hot
+from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
 
 
-class Scrambled(eqx.Module):
+class Scrambled(Task):
     """A task of classes whose labels are drawn at random after some steps; its query stays."""
 
     task: Task
     after: Int[Array, ""]
     """The number of steps with true labels."""
 
-    @property
-    def name(self) -> str:
-        """Of the task."""
-        return self.task.name
+    name: str = eqx.field(static=True, init=False)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False)
 
-    @property
-    def features(self) -> int:
-        """Of the task."""
-        return self.task.features
-
-    @property
-    def outputs(self) -> int:
-        """Of the task."""
-        return self.task.outputs
-
-    @property
-    def kind(self) -> Kind:
-        """Of the task."""
-        return self.task.kind
+    def __post_init__(self) -> None:
+        task = self.task
+        self.name, self.input_shape, self.target = task.name, task.input_shape, task.target
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -55,7 +42,7 @@ class Scrambled(eqx.Module):
         def labels(step: Int[Array, ""]) -> Float[Array, "batch classes"]:
             drawn = jax.random.fold_in(jax.random.fold_in(key, 2), step)
             wrong = jax.random.randint(drawn, (spec.batch,), 0, self.outputs)
-            return signed_one_hot(wrong, self.outputs)
+            return self.target.encode(wrong)
 
         late = (steps >= self.after)[:, None, None]
         y = jnp.where(late, jax.vmap(labels)(steps), episode.y)
@@ -77,7 +64,7 @@ def watch(
         random_after: the number of steps after which labels are drawn at random.
     """
     keys = jax.random.split(keyed(task.name, hidden), seeds)
-    shown = Scrambled(task, jnp.asarray(steps if random_after is None else random_after))
+    shown = Scrambled(task=task, after=jnp.asarray(steps if random_after is None else random_after))
     learner = blur_for(genome, network_for(task, parse_hidden(hidden)), task)
     stops = range(1, steps + 1)
     _, curve = learning_curve(learner, shown, keys, stops, Split.TEST, observe=_sizes)
