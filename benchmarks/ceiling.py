@@ -66,9 +66,9 @@ def scores(
         x = np.asarray(episode.x).reshape(steps * batch, -1)
         y = np.asarray(episode.y).reshape(steps * batch, -1).argmax(-1)
         fitted = clone(learner).fit(x, y)
-        right = fitted.predict(np.asarray(episode.query_x)) == np.asarray(episode.query_y).argmax(
-            -1
-        )
+        right = fitted.predict(
+            np.asarray(episode.query_x).reshape(-1, task.features)
+        ) == np.asarray(episode.query_y).argmax(-1)
         found.append(right.mean())
     return 100 * np.asarray(found)
 

@@ -22,7 +22,7 @@ from blurax.errors import BluraxError
 from blurax.inner import Remat, unroll
 from blurax.network import Network
 from blurax.spec import Reduction, Rule, Update
-from blurax.tasks import ArrayTask, Augment, Augmented, EpisodeSpec, Split, Task, get
+from blurax.tasks import ArrayTask, Augment, Augmented, Classes, EpisodeSpec, Split, Task, get
 
 RULE = Rule(states=4, update=Update(batch=Reduction.MEAN))
 SPEC = EpisodeSpec(steps=10, batch=128, query=128)
@@ -49,13 +49,13 @@ def task_of(name: str, features: int) -> Task:
         side = features if "project" not in name else 784
         x = rng.integers(0, 256, (70_000, side), dtype=np.uint8)
         plain = ArrayTask(
-            jnp.asarray(x),
-            jnp.asarray(rng.integers(0, 10, 70_000), jnp.int32),
-            jnp.asarray(128.0),
-            jnp.asarray(1 / 74),
-            f"random bytes for {name}",
-            10,
-            (50_000, 60_000),
+            x=jnp.asarray(x),
+            labels=jnp.asarray(rng.integers(0, 10, 70_000), jnp.int32),
+            shift=jnp.asarray(128.0),
+            scale=jnp.asarray(1 / 74),
+            name=f"random bytes for {name}",
+            target=Classes(10),
+            bounds=(50_000, 60_000),
         )
         if "permute" in name:
             return Augmented(plain, Augment(permute_inputs=True, permute_labels=True), plain.name)
@@ -87,11 +87,12 @@ def measure(name: str, sizes: tuple[int, ...], rounds: int) -> tuple[str, float,
 
     episode = draw(task, key)
     state = network.init(key, RULE, SPEC.batch)
-    learn(genome, state, episode.x, episode.y)
+    x = episode.x.reshape(SPEC.steps, SPEC.batch, -1)
+    learn(genome, state, x, episode.y)
     drawn, learned = [], []
     for _ in range(rounds):
         drawn.append(seconds(lambda: draw(task, key)))
-        learned.append(seconds(lambda: learn(genome, state, episode.x, episode.y)))
+        learned.append(seconds(lambda: learn(genome, state, x, episode.y)))
     ratio = statistics.median(d / u for d, u in zip(drawn, learned, strict=True))
     return task.name, 1e3 * statistics.median(drawn), 1e3 * statistics.median(learned), ratio
 

@@ -1,5 +1,6 @@
 """Image tasks from files: every form of file, orientation, crop, shrink, classes, splits."""
 
+import dataclasses
 import gzip
 import zipfile
 
@@ -7,7 +8,10 @@ import jax
 import numpy as np
 import pytest
 
+from blurax import load
+from blurax.curves import learning_curve
 from blurax.errors import BluraxError
+from blurax.fit import blur_for, network_for
 from blurax.tasks import EpisodeSpec, Split, get, pixels
 from fake_data import idx, images, labels, listed, write_cifar, write_idx
 
@@ -52,6 +56,33 @@ def test_images_keep_their_labels_and_their_side_of_the_split(mnist):
         assert all(stored[image.tobytes()] == label for image, label in zip(x, y, strict=True))
     test = {row.tobytes() for row in np.asarray(task.x[60:])}
     assert test == {image.tobytes() for image in mnist["t10k"][0]}
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"), [("", (28, 28, 1)), (",size=9", (9, 9, 1)), (",crop=20", (20, 20, 1))]
+)
+def test_episodes_keep_the_shape_of_images_and_networks_see_rows(mnist, options, shape):
+    task = get(SMALL + options)
+    spec, split = EpisodeSpec(2, 10, 5), Split.TRAIN
+    episode = task.sample(jax.random.key(0), spec, split)
+    assert task.input_shape == shape
+    assert (episode.x.shape, episode.query_x.shape) == ((2, 10, *shape), (5, *shape))
+    changed = get(SMALL + options + ",permute-inputs,noise=0.1,pattern=1")
+    assert changed.sample(jax.random.key(0), spec, split).x.shape == (2, 10, *shape)
+    rows = dataclasses.replace(task, input_shape=(task.features,))  # as a table
+    network = network_for(task, (4,))
+    found = [
+        learning_curve(
+            blur_for(load("toys"), network, one),
+            one,
+            jax.random.split(jax.random.key(0), 1),
+            (1, 3),
+            Split.TEST,
+            batch=8,
+        )[1]
+        for one in (task, rows)
+    ]
+    np.testing.assert_array_equal(found[0].loss, found[1].loss)
 
 
 def test_one_part_alone_is_divided(mnist):

@@ -31,10 +31,10 @@ from blurax.tasks import EpisodeSpec, Split, Target, Task
 AT_ONCE = 10
 """Steps whose batches are drawn together; a divisor of the usual budgets."""
 
-Examples = tuple[Float[Array, "*many b features"], Float[Array, "*many b outputs"]]
+Examples = tuple[Float[Array, "..."], Float[Array, "..."]]
 """Inputs and targets of batches."""
 
-Query = tuple[Float[Array, "*seeds q features"], Float[Array, "*seeds q outputs"]]
+Query = tuple[Float[Array, "..."], Float[Array, "..."]]
 """Inputs and targets of a query."""
 
 Observe = Callable[[Any, Any, Any, Batch], Any]
@@ -217,7 +217,7 @@ def _advance(
         )
 
     def evaluate(before: Any, after: Any, info: Any, batch: Batch, query: Query) -> Curve:
-        x, y = query
+        x, y = learner.inputs(query[0]), query[1]
         few = is_few(x, batch[0])
         prediction = learner.predict_few(after, x, batch[0]) if few else learner.predict(after, x)
         seen = None if observe is None else observe(before, after, info, batch)
@@ -226,7 +226,7 @@ def _advance(
     def body(index: Int[Array, ""], carry: tuple[Any, Curve]) -> tuple[Any, Curve]:
         states, curve = carry
         place = index - span[0]
-        batches = support[0][:, place], support[1][:, place]
+        batches = jax.vmap(learner.inputs)(support[0][:, place]), support[1][:, place]
         after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, index)
 
         def noted(curve: Curve) -> Curve:
@@ -236,7 +236,7 @@ def _advance(
         return after, jax.lax.cond(due[place], noted, lambda curve: curve, curve)
 
     def first_point(states: Any) -> Curve:
-        batches = support[0][:, 0], support[1][:, 0]
+        batches = jax.vmap(learner.inputs)(support[0][:, 0]), support[1][:, 0]
         after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, span[0])
         return jax.vmap(evaluate)(states, after, info, batches, query)
 

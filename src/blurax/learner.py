@@ -19,7 +19,7 @@ from blurax.inner import Remat, StepInfo
 from blurax.network import Network, NetworkState
 from blurax.targets import Target
 
-Batch = tuple[Float[Array, "b features"], Float[Array, "b outputs"]]
+Batch = tuple[Float[Array, "b ..."], Float[Array, "b ..."]]
 """Inputs and targets: +1 for the right class and -1 for the others, or the numbers to predict."""
 
 
@@ -65,6 +65,14 @@ class Learner(eqx.Module):
     @abc.abstractmethod
     def predict(self, state: Any, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
         """The outputs for some inputs; nothing is learned."""
+
+    def inputs(self, x: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+        """What `step` and `predict` are given of a task's inputs: one row for each example.
+
+        So networks of fully connected layers learn images; a learner that has a use for their
+        shape `[b, height, width, colours]` returns x as it is.
+        """
+        return x.reshape(len(x), -1)
 
     def for_target(self, target: Target) -> "Learner":
         """The learner as it learns a task of this target: itself, if the target is none of its.
@@ -134,8 +142,8 @@ class Blur(Learner):
 def unroll(
     learner: Learner,
     state: Any,
-    x: Float[Array, "steps b features"],
-    y: Float[Array, "steps b outputs"],
+    x: Float[Array, "steps b ..."],
+    y: Float[Array, "steps b ..."],
     observe: Callable[[Any], Any],
     remat: Remat,
     first: int | Int[Array, ""],
@@ -157,7 +165,7 @@ def unroll(
     def body(state: Any, batch: tuple[Array, Array, Array]) -> tuple[Any, Any]:
         index, x, y = batch
         drawn = jax.random.fold_in(key, index)
-        state, _ = learner.step(state, (x, y), rate=rate, key=drawn, index=index)
+        state, _ = learner.step(state, (learner.inputs(x), y), rate=rate, key=drawn, index=index)
         return state, observe(state)
 
     return inner.scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)

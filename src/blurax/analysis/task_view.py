@@ -161,6 +161,11 @@ def _labels(episode: Episode) -> np.ndarray:
     return (y[:, 0] > 0).astype(int) if y.shape[1] == 1 else y.argmax(1)
 
 
+def _rows_of(one: _Shown) -> np.ndarray:
+    x = np.asarray(one.episode.x[0])
+    return x.reshape(len(x), -1)
+
+
 def _names(task: Task) -> list[str]:
     """What the classes are called."""
     if isinstance(task, ArrayTask) and task.class_names:
@@ -216,7 +221,7 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
     axes = figure.subplots()
     series = [(one, output) for one in shown for output in range(task.outputs)]
     for number, (one, output) in enumerate(series[:LEGEND]):
-        x, y = (np.asarray(part[0])[:EXAMPLES] for part in (one.episode.x, one.episode.y))
+        x, y = _rows_of(one)[:EXAMPLES], np.asarray(one.episode.y[0])[:EXAMPLES]
         place = PCA(1).fit_transform(x)[:, 0] if task.features > 1 else x[:, 0]
         colour, marker = _look(number)
         several = f"output {output + 1}" if task.outputs > 1 else ""
@@ -232,7 +237,7 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
 def _points(part: style.Canvas, one: _Shown) -> None:
     """A panel of an episode's examples, and for a toy the class of every point beside it."""
     task, names = one.task, _names(one.task)
-    x, labels = np.asarray(one.episode.x[0])[:EXAMPLES], _labels(one.episode)[:EXAMPLES]
+    x, labels = _rows_of(one)[:EXAMPLES], _labels(one.episode)[:EXAMPLES]
     if task.features != 2:
         axes = part.subplots(1, 1)
         if task.features == 1:

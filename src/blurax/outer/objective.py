@@ -194,7 +194,7 @@ def window_loss(
     """
 
     def evaluated(state: Any) -> Float[Array, ""]:
-        prediction = learner.predict(state, episode.query_x)
+        prediction = learner.predict(state, learner.inputs(episode.query_x))
         loss = prediction_loss(prediction, episode.query_y, objective.loss, target)
         return jnp.log(loss + _LEAST) if objective.logarithm else loss
 

@@ -171,7 +171,7 @@ def final_score(
     last, passed = unroll(learner, state, episode.x, episode.y, seen, Remat.NONE, 0, steps)
     if average:
         last = with_plastic(last, followed(plastic(state), passed, 0, spec.steps, average))
-    x, batch = episode.query_x, episode.x[-1]
+    x, batch = learner.inputs(episode.query_x), learner.inputs(episode.x[-1])
     few = is_few(x, batch)
     prediction = learner.predict_few(last, x, batch) if few else learner.predict(last, x)
     return task.target.finite_score(prediction, episode.query_y)

@@ -24,7 +24,8 @@ class ArrayTask(Task):
     """A task over examples held in memory, split once into train, validate and test."""
 
     x: Shaped[Array, "n features"]
-    """Examples, training ones first, then validation, then test: numbers, or bytes for images."""
+    """Examples as rows, training ones first, then validation, then test: numbers, or bytes for
+    images."""
     labels: Int[Array, " n"] | Float[Array, "n ..."]
     """The class of each, or the numbers to predict, brought to mean 0 and variance 1, or what a
     target of one's own takes."""
@@ -38,10 +39,11 @@ class ArrayTask(Task):
     """Where the validation and the test examples start."""
     class_names: tuple[str, ...] = eqx.field(static=True, default=())
     """What the classes are called, where they are called anything."""
-    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    input_shape: tuple[int, ...] = eqx.field(static=True, default=())
+    """What a row becomes in an episode: `(height, width, colours)`; as it is if empty."""
 
     def __post_init__(self) -> None:
-        self.input_shape = self.x.shape[1:]
+        self.input_shape = self.input_shape or self.x.shape[1:]
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -111,6 +113,7 @@ class ArrayTask(Task):
 
     def _examples(self, index: Int[Array, "..."]) -> tuple[Array, Array]:
         x = (self.x[index].astype(float) - self.shift) * self.scale
+        x = x.reshape(*index.shape, *self.input_shape)
         return x, self.target.encode(self.labels[index])
 
 

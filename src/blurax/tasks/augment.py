@@ -96,7 +96,7 @@ class Augmented(Task):
         episode = self.task.sample(plain, spec, split, first)
         see = self._look(looks)
         outputs = _order(shuffle, self.outputs) if self.augment.permute_labels else None
-        x, query_x = see(episode.x), see(episode.query_x)
+        x, query_x = (see(self._rows(x)) for x in (episode.x, episode.query_x))
         if self.augment.pattern > 0:
             own = jax.random.fold_in(looks, 1)
             pattern = self.augment.pattern * jax.random.normal(own, (self.features,), x.dtype)
@@ -107,7 +107,12 @@ class Augmented(Task):
             x += self.augment.noise * self._numbers(noise, x, spec, first)
             query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)
         y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
+        x, query_x = (x.reshape(*x.shape[:-1], *self.input_shape) for x in (x, query_x))
         return Episode(x, y, query_x, query_y)
+
+    def _rows(self, x: Float[Array, "..."]) -> Float[Array, "... n"]:
+        """The inputs of each example of the task in a row."""
+        return x.reshape(*x.shape[: x.ndim - len(self.task.input_shape)], -1)
 
     def _look(self, key: PRNGKeyArray) -> Callable[[Array], Array]:
         """What an episode does to the inputs of any example."""

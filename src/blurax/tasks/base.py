@@ -64,11 +64,11 @@ class EpisodeSpec:
 class Episode(eqx.Module):
     """What one network learns from, and what it is asked."""
 
-    x: Float[Array, "steps b features"]
-    y: Float[Array, "steps b outputs"]
+    x: Float[Array, "steps b ..."]
+    y: Float[Array, "steps b ..."]
     """Labels: +1 for the right class and -1 for the others, or the numbers to predict."""
-    query_x: Float[Array, "q features"]
-    query_y: Float[Array, "q outputs"]
+    query_x: Float[Array, "q ..."]
+    query_y: Float[Array, "q ..."]
 
 
 class Task(eqx.Module):

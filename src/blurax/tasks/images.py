@@ -101,6 +101,7 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
         name=name,
         target=Classes(len(options.classes) or source.labels[1] - source.labels[0] + 1),
         bounds=bounds,
+        input_shape=_shape(source, options),
         class_names=tuple(
             source.class_name(label)
             for label in options.classes or range(source.labels[0], source.labels[1] + 1)
@@ -208,6 +209,12 @@ def _bytes(images: np.ndarray, options: ImageOptions) -> np.ndarray:
     if options.size is not None:
         images = pixels.shrink(images, options.size)
     return np.ascontiguousarray(images.reshape(len(images), -1))
+
+
+def _shape(source: Source, options: ImageOptions) -> tuple[int, int, int]:
+    """Height, width and colours of an image."""
+    side = options.size or options.crop or source.side
+    return side, side, 3 if source.colour and not options.grey else 1
 
 
 def _standard(images: np.ndarray, how: Standardise) -> tuple[np.ndarray, np.ndarray]:

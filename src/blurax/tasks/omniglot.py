@@ -84,7 +84,7 @@ class Omniglot(Task):
     target: Target = eqx.field(static=True, init=False)
 
     def __post_init__(self) -> None:
-        self.input_shape = (self.options.size**2,)
+        self.input_shape = (self.options.size, self.options.size, 1)
         self.target = Classes(self.options.ways)
 
     def sample(
@@ -142,7 +142,7 @@ class Omniglot(Task):
 
     def _examples(
         self, cards: Int[Array, "*n 3"], turns: Int[Array, " ways"] | None
-    ) -> tuple[Float[Array, "*n features"], Float[Array, "*n ways"]]:
+    ) -> tuple[Float[Array, "*n size size 1"], Float[Array, "*n ways"]]:
         label, character, drawing = (cards[..., c] for c in range(3))
         ink = self.drawings[character, drawing]
         if turns is not None:
@@ -151,7 +151,7 @@ class Omniglot(Task):
             views = jnp.stack([jnp.rot90(pixel, quarter).reshape(-1) for quarter in range(4)])
             ink = jnp.take_along_axis(ink, views[turns[label]], axis=-1)
         x = (ink.astype(float) - self.shift) * self.scale
-        return x, self.target.encode(label)
+        return x.reshape(*label.shape, *self.input_shape), self.target.encode(label)
 
 
 def load(options: OmniglotOptions, name: str) -> Omniglot:

@@ -187,7 +187,8 @@ def _jacobian(genome: Genome, setting: Setting, hidden: int, number: int) -> Jac
     born, drawn = jax.random.split(jax.random.fold_in(keyed(setting.task), number))
     episode = task.sample(drawn, EpisodeSpec(1, setting.batch, 1), Split.TEST)
     network = Network((task.features, hidden, task.outputs))
-    return jacobian(genome, network, born, episode.x[0], episode.y[0])
+    x = episode.x[0].reshape(setting.batch, -1)
+    return jacobian(genome, network, born, x, episode.y[0])
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:

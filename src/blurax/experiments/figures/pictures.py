@@ -79,7 +79,7 @@ def _strip(name: str, across: int) -> np.ndarray:
     task = get(name)
     episode = task.sample(keyed(name.split(":")[0]), EpisodeSpec(1, across, across), Split.TEST)
     x = np.asarray(jax.device_get(episode.x[0]))
-    side = round(x.shape[1] ** 0.5)
+    side = task.input_shape[0]
     low, high = x.min(), x.max()
     grey = np.round((x.reshape(across, side, side) - low) / (high - low), 2)
     return np.concatenate(list(grey), axis=1)
