@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 
 from blurax import footprint
+from blurax.batch import leading
 from blurax.memory import available, require_memory
 from blurax.network import Network
 from blurax.spec import Rule
@@ -59,7 +60,7 @@ def check_with_query(
     require_memory(needed(0), what, less)  # before a task is asked for what may not be drawn at all
     small = dataclasses.replace(spec, steps=1, batch=1)
     drawn = jax.eval_shape(lambda key: task.sample(key, small, split), jax.random.key(0))
-    require_memory(needed(drawn.query_x.shape[0]), what, less)
+    require_memory(needed(sum(leading(query.y) for query in drawn.queries.values())), what, less)
 
 
 def lessons(count: int, network: Network, spec: EpisodeSpec) -> str:

@@ -19,23 +19,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
+from blurax.batch import at
 from blurax.capacity import check_episodes
 from blurax.errors import require
 from blurax.fit import check_fit
-from blurax.inner import is_few
 from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, Target, Task
+from blurax.tasks.base import DEFAULT
 
 AT_ONCE = 10
 """Steps whose batches are drawn together; a divisor of the usual budgets."""
-
-Examples = tuple[Float[Array, "..."], Float[Array, "..."]]
-"""Inputs and targets of batches."""
-
-Query = tuple[Float[Array, "..."], Float[Array, "..."]]
-"""Inputs and targets of a query."""
 
 Observe = Callable[[Any, Any, Any, Batch], Any]
 """What to keep of a step besides the query: a function of the state before it, the state after it,
@@ -62,6 +57,8 @@ class Curve(eqx.Module):
     """Cross-entropy, or squared error for numbers, of that shape."""
     seen: Any = None
     """What `observe` returned, with the same leading axes."""
+    others: "dict[str, Curve]" = eqx.field(default_factory=dict)
+    """Of the further queries of the task's episodes, by their names."""
 
 
 def learning_curve(
@@ -114,7 +111,7 @@ def learning_curve(
     # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
     rates = jnp.asarray([rate, horizon], float)
-    query = _query(task, keys, spec, split)
+    queries = _queries(task, keys, spec, split)
     if state is None:
         state = _init(learner, keys, batch)
     due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []
@@ -124,7 +121,7 @@ def learning_curve(
         support = _support(task, keys, spec, split, span[0])
         wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
         state, seen = _advance(
-            learner, state, keys, support, query, rates, span, wanted, task.target, observe
+            learner, state, keys, support, queries, rates, span, wanted, task.target, observe
         )
         if now.any():
             parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
@@ -170,23 +167,23 @@ def _init(learner: Learner, keys: Key[Array, " seeds"], batch: int) -> Any:
 @eqx.filter_jit
 def _support(
     task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split, first: Int[Array, ""]
-) -> Examples:
+) -> Batch:
     """The batches from step `first` on, `[seeds, steps, b, ...]`."""
 
-    def one(key: PRNGKeyArray) -> Examples:
-        episode = task.sample(jax.random.fold_in(key, 1), spec, split, first)
-        return episode.x, episode.y
+    def one(key: PRNGKeyArray) -> Batch:
+        return task.sample(jax.random.fold_in(key, 1), spec, split, first).support
 
     return jax.vmap(one)(keys)
 
 
 @eqx.filter_jit
-def _query(task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split) -> Query:
-    """The query of every seed, `[seeds, q, ...]`."""
+def _queries(
+    task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split
+) -> dict[str, Batch]:
+    """The queries of every seed, `[seeds, q, ...]`."""
 
-    def one(key: PRNGKeyArray) -> Query:
-        episode = task.sample(jax.random.fold_in(key, 1), spec, split)
-        return episode.query_x, episode.query_y
+    def one(key: PRNGKeyArray) -> dict[str, Batch]:
+        return task.sample(jax.random.fold_in(key, 1), spec, split).queries
 
     return jax.vmap(one)(keys)
 
@@ -196,8 +193,8 @@ def _advance(
     learner: Learner,
     states: Any,
     keys: Key[Array, " seeds"],
-    support: Examples,
-    query: Query,
+    support: Batch,
+    queries: dict[str, Batch],
     rates: Float[Array, "2"],
     span: Int[Array, "2"],
     due: Bool[Array, " steps"],
@@ -216,29 +213,35 @@ def _advance(
             state, batch, rate=rate_at(rates[0], rates[1], index), key=drawn, index=index
         )
 
-    def evaluate(before: Any, after: Any, info: Any, batch: Batch, query: Query) -> Curve:
-        x, y = learner.inputs(query[0]), query[1]
-        few = is_few(x, batch[0])
-        prediction = learner.predict_few(after, x, batch[0]) if few else learner.predict(after, x)
+    def point(state: Any, batch: Batch, query: Batch, seen: Any = None, **others: Curve) -> Curve:
+        query = learner.takes(query)
+        prediction = learner.predict_after(state, query.x, batch.x)
+        score = target.finite_score(prediction, query.y, query.mask)
+        return Curve(score, target.loss(prediction, query.y, query.mask), seen, others)
+
+    def evaluate(
+        before: Any, after: Any, info: Any, batch: Batch, queries: dict[str, Batch]
+    ) -> Curve:
         seen = None if observe is None else observe(before, after, info, batch)
-        return Curve(target.finite_score(prediction, y), target.loss(prediction, y), seen)
+        others = {name: point(after, batch, q) for name, q in queries.items() if name != DEFAULT}
+        return point(after, batch, queries[DEFAULT], seen, **others)
 
     def body(index: Int[Array, ""], carry: tuple[Any, Curve]) -> tuple[Any, Curve]:
         states, curve = carry
         place = index - span[0]
-        batches = jax.vmap(learner.inputs)(support[0][:, place]), support[1][:, place]
+        batches = jax.vmap(learner.takes)(at(support, (slice(None), place)))
         after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, index)
 
         def noted(curve: Curve) -> Curve:
-            point = jax.vmap(evaluate)(states, after, info, batches, query)
+            point = jax.vmap(evaluate)(states, after, info, batches, queries)
             return jax.tree.map(lambda many, one: many.at[:, place].set(one), curve, point)
 
         return after, jax.lax.cond(due[place], noted, lambda curve: curve, curve)
 
     def first_point(states: Any) -> Curve:
-        batches = jax.vmap(learner.inputs)(support[0][:, 0]), support[1][:, 0]
+        batches = jax.vmap(learner.takes)(at(support, (slice(None), 0)))
         after, info = jax.vmap(learn, (0, 0, 0, None))(states, keys, batches, span[0])
-        return jax.vmap(evaluate)(states, after, info, batches, query)
+        return jax.vmap(evaluate)(states, after, info, batches, queries)
 
     shapes = jax.eval_shape(first_point, states)
     blank = jax.tree.map(lambda s: jnp.zeros((s.shape[0], len(due), *s.shape[1:]), s.dtype), shapes)

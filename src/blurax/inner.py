@@ -12,7 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from blurax.errors import require
 from blurax.genome import Genome, at_step
@@ -31,7 +31,7 @@ from blurax.network import (
     update_synapses,
 )
 from blurax.rules import HEARD
-from blurax.spec import Rule, Source, Symmetry
+from blurax.spec import Normalise, Oja, Reduction, Rule, Source, Symmetry
 from blurax.targets import Target
 
 
@@ -52,6 +52,7 @@ def step(
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
     target: Target | None = None,
+    mask: Bool[Array, " b"] | None = None,
 ) -> tuple[NetworkState, StepInfo]:
     """One inner step: forward, feedback, backward, update.
 
@@ -63,23 +64,31 @@ def step(
         intercept: what is added to the prediction before it is compared with the labels, if
             anything (docs/decisions/19).
         target: says what the rule is told of the labels; as of classes if None.
+        mask: which examples count; all if None. The others change no synapse.
 
     Raises:
-        BluraxError: if genome, state and batch do not fit each other.
+        BluraxError: if genome, state and batch do not fit each other, or there is a mask and the
+            rule lets examples act on each other.
     """
+    require(
+        mask is None or takes_masks(genome.rule),
+        "The batch has a mask, but under the genome's rule examples act on each other: it "
+        "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
+    )
     _check(genome.rule, state, x, y)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
     genome = at_step(genome, index)
     rule = genome.rule
     synapses = normalise_stored(genome, state.synapses)
     predicted = forward_sweep(genome, synapses, resting(state, rule, x))
-    synapses = _unsupervised(genome, synapses, predicted)
+    synapses = _unsupervised(genome, synapses, predicted, mask)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
         told = feedback(rule, predicted, y, intercept, target)
         neurons = backward_sweep(genome, synapses, told)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
-        return update_synapses(genome.synapse, rule, synapses, lower, neurons), neurons
+        counted = _counted(rule, mask, lower, neurons)
+        return update_synapses(genome.synapse, rule, synapses, *counted), neurons
 
     if rule.feedback.every == 1:
         synapses, neurons = supervised(synapses)
@@ -91,12 +100,43 @@ def step(
 
 
 def _unsupervised(
-    genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons
+    genome: Genome,
+    synapses: tuple[Synapses, ...],
+    neurons: Neurons,
+    mask: Bool[Array, " b"] | None,
 ) -> tuple[Synapses, ...]:
     """The synapse update after the forward sweep, where the rule has one (release)."""
     if genome.forward_synapse is None:
         return synapses
-    return update_synapses(genome.forward_synapse, genome.rule, synapses, neurons, neurons)
+    counted = _counted(genome.rule, mask, neurons, neurons)
+    return update_synapses(genome.forward_synapse, genome.rule, synapses, *counted)
+
+
+def takes_masks(rule: Rule) -> bool:
+    """Whether (7) adds up what each example says by itself, so that some can be left out."""
+    return (
+        rule.stabilise.normalise is Normalise.NONE
+        and rule.stabilise.oja is not Oja.ACTIVATION
+        and not (rule.update.decorrelate or rule.keep_neurons)
+    )
+
+
+def _counted(
+    rule: Rule, mask: Bool[Array, " b"] | None, lower: Neurons, upper: Neurons
+) -> tuple[Neurons, Neurons]:
+    """The neurons that (7) reads, with 0 for examples that do not count.
+
+    Where it divides by the size of the batch, the upper ones make up for those left out: every
+    term is linear in them.
+    """
+    if mask is None:
+        return lower, upper
+    rows, mean = mask[:, None], rule.update.batch is Reduction.MEAN
+    factor = len(mask) / jnp.maximum(jnp.sum(mask), 1) if mean else 1.0
+    return (
+        tuple(jnp.where(rows, a, 0.0) for a in lower),
+        tuple(jnp.where(rows, factor * a, 0.0) for a in upper),
+    )
 
 
 def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:

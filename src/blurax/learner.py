@@ -14,13 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import inner
+from blurax.batch import Batch, leading
+from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo
 from blurax.network import Network, NetworkState
 from blurax.targets import Target
-
-Batch = tuple[Float[Array, "b ..."], Float[Array, "b ..."]]
-"""Inputs and targets: +1 for the right class and -1 for the others, or the numbers to predict."""
 
 
 class Learner(eqx.Module):
@@ -63,16 +62,42 @@ class Learner(eqx.Module):
         """
 
     @abc.abstractmethod
-    def predict(self, state: Any, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
+    def predict(self, state: Any, x: Any) -> Float[Array, "q outputs"]:
         """The outputs for some inputs; nothing is learned."""
 
-    def inputs(self, x: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+    @property
+    def takes_masks(self) -> bool:
+        """Whether examples of a batch do not act on each other, so that some can be left out."""
+        return True
+
+    def inputs(self, x: Any) -> Any:
         """What `step` and `predict` are given of a task's inputs: one row for each example.
 
         So networks of fully connected layers learn images; a learner that has a use for their
-        shape `[b, height, width, colours]` returns x as it is.
+        shape `[b, height, width, colours]`, or that learns from pytrees, returns x as it is.
+
+        Raises:
+            BluraxError: if x is a pytree of several arrays.
         """
+        require(
+            isinstance(x, jax.Array | jax.ShapeDtypeStruct),
+            f"{type(self).__name__} learns from rows, but the task's inputs are a "
+            f"{type(x).__name__}; a learner of these overrides Learner.inputs.",
+        )
         return x.reshape(len(x), -1)
+
+    def takes(self, batch: Batch) -> Batch:
+        """A task's batch as `step` is given it.
+
+        Raises:
+            BluraxError: for a mask, if the learner takes none.
+        """
+        require(
+            batch.mask is None or self.takes_masks,
+            f"The task has a mask, but {type(self).__name__} as it is lets examples of a batch act "
+            "on each other (by normalisation over the batch, say); take one that does not.",
+        )
+        return Batch(self.inputs(batch.x), batch.y, batch.mask)
 
     def for_target(self, target: Target) -> "Learner":
         """The learner as it learns a task of this target: itself, if the target is none of its.
@@ -81,14 +106,17 @@ class Learner(eqx.Module):
         """
         return self
 
-    def predict_few(
-        self, state: Any, x: Float[Array, "q features"], batch: Float[Array, "b features"]
-    ) -> Float[Array, "q outputs"]:
-        """The outputs for fewer inputs than there are examples in a batch.
+    def predict_few(self, state: Any, x: Any, batch: Any) -> Float[Array, "q outputs"]:
+        """The outputs for fewer inputs than `batch` holds, the inputs last learned from.
 
         Learners that normalise by the examples at hand do so by the batch just learned from.
         """
         return self.predict(state, x)
+
+    def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "q outputs"]:
+        """The outputs for a query after a step on a batch: `predict_few` for a smaller one."""
+        few = leading(x) < leading(batch)
+        return self.predict_few(state, x, batch) if few else self.predict(state, x)
 
 
 class Blur(Learner):
@@ -110,6 +138,11 @@ class Blur(Learner):
         """With the feedback of the target."""
         return Blur(self.genome, self.network, target)
 
+    @property
+    def takes_masks(self) -> bool:
+        """Unless the rule normalises over the batch, or mixes examples in other ways."""
+        return inner.takes_masks(self.genome.rule)
+
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """An initial network."""
         return self.network.init(key, self.genome, batch)
@@ -124,7 +157,8 @@ class Blur(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step (sec. 3.2)."""
-        return inner.step(self.genome, state, *batch, index, target=self.target)
+        x, y, mask = batch.x, batch.y, batch.mask
+        return inner.step(self.genome, state, x, y, index, target=self.target, mask=mask)
 
     def predict(
         self, state: NetworkState, x: Float[Array, "q features"]
@@ -142,8 +176,7 @@ class Blur(Learner):
 def unroll(
     learner: Learner,
     state: Any,
-    x: Float[Array, "steps b ..."],
-    y: Float[Array, "steps b ..."],
+    batches: Batch,
     observe: Callable[[Any], Any],
     remat: Remat,
     first: int | Int[Array, ""],
@@ -152,6 +185,7 @@ def unroll(
     """Many steps of a learner at rate 0, for rules that have their own; one `lax.scan`.
 
     Args:
+        batches: of a task, every leaf `[steps, b, ...]`.
         observe: called with the state after each step.
         remat: what a gradient through the unroll keeps.
         first: the number of the first step.
@@ -162,10 +196,10 @@ def unroll(
     """
     rate = jnp.zeros((), float)
 
-    def body(state: Any, batch: tuple[Array, Array, Array]) -> tuple[Any, Any]:
-        index, x, y = batch
+    def body(state: Any, numbered: tuple[Array, Batch]) -> tuple[Any, Any]:
+        index, batch = numbered
         drawn = jax.random.fold_in(key, index)
-        state, _ = learner.step(state, (learner.inputs(x), y), rate=rate, key=drawn, index=index)
+        state, _ = learner.step(state, learner.takes(batch), rate=rate, key=drawn, index=index)
         return state, observe(state)
 
-    return inner.scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)
+    return inner.scan(body, state, (first + jnp.arange(leading(batches.y)), batches), remat)

@@ -60,8 +60,12 @@ class Target(abc.ABC):
 
     def finite_score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
         """The score, and 0 if any output that counts is not finite."""
-        finite = jnp.all(jnp.isfinite(outputs) | ~_over(mask, outputs))
-        return jnp.where(finite, self.score(outputs, y, mask), 0.0)
+        return jnp.where(self.is_finite(outputs, mask), self.score(outputs, y, mask), 0.0)
+
+    def is_finite(self, outputs: Outputs, mask: Mask = None) -> Bool[Array, ""]:
+        """Whether all outputs that count are finite."""
+        finite = jnp.isfinite(outputs)
+        return jnp.all(finite if mask is None else finite | ~_over(mask, outputs))
 
     @property
     def y_shape(self) -> tuple[int, ...] | None:
@@ -263,8 +267,6 @@ def _check_shape(labels: jax.ShapeDtypeStruct, one: tuple[int, ...] | None, wher
     )
 
 
-def _over(mask: Mask, values: Array) -> Bool[Array, "..."]:
+def _over(mask: Bool[Array, " b"], values: Array) -> Bool[Array, "..."]:
     """The mask in the shape of some values of its examples."""
-    if mask is None:
-        return jnp.ones(values.shape, bool)
     return jnp.broadcast_to(mask.reshape(-1, *[1] * (values.ndim - 1)), values.shape)

@@ -81,7 +81,8 @@ class Aligned(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step, after which the backward synapses are put back."""
-        after, info = inner.step(self._genome(rate), state, *batch, index, target=self.target)
+        x, y, how = batch.x, batch.y, {"target": self.target, "mask": batch.mask}
+        after, info = inner.step(self._genome(rate), state, x, y, index, **how)
         return self._held(after, state), info
 
     def predict(
@@ -145,16 +146,18 @@ class DirectFeedback(Learner):
         index: Int[Array, ""],
     ) -> tuple[tuple[list[Layer], list[Float[Array, "_ _"]]], None]:
         """One update with the mean over the batch."""
-        (layers, feedback), (x, y) = state, batch
-        inputs, arguments = self._forward(layers, x)
-        error = self.target.feedback(signal_for(self.target), arguments[-1], y)
+        (layers, feedback), mask = state, batch.mask
+        inputs, arguments = self._forward(layers, batch.x)
+        error = self.target.feedback(signal_for(self.target), arguments[-1], batch.y)
+        if mask is not None:  # the mean over the batch below is over those that count
+            error = jnp.where(mask[:, None], error * len(mask) / jnp.maximum(jnp.sum(mask), 1), 0.0)
         heard = [
             (error @ b) * phi_prime(z, self.activation)
             for b, z in zip(feedback, arguments[:-1], strict=True)
         ]
         new = [
             Layer(
-                layer.w - rate * a.T @ delta / x.shape[0],
+                layer.w - rate * a.T @ delta / len(error),
                 layer.b - rate * jnp.mean(delta, axis=0),
                 None,
             )

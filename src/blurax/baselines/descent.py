@@ -114,6 +114,11 @@ class Descent(Learner):
     target: Target = eqx.field(static=True)
     """What the task asks for."""
 
+    @property
+    def takes_masks(self) -> bool:
+        """Without batch normalisation."""
+        return not self.arrangement.normalise
+
     def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], Any]:
         """Initial layers, and the optimiser's memory."""
         chosen = self.arrangement
@@ -131,10 +136,11 @@ class Descent(Learner):
         index: Int[Array, ""],
     ) -> tuple[tuple[list[Layer], Any], None]:
         """One update; no optimiser here keeps the learning rate in its memory."""
-        (layers, memory), (x, y) = state, batch
+        layers, memory = state
 
         def loss(layers: list[Layer]) -> Float[Array, ""]:
-            return self.target.loss(perceptron(layers, x, self.arrangement.activation), y)
+            outputs = perceptron(layers, batch.x, self.arrangement.activation)
+            return self.target.loss(outputs, batch.y, batch.mask)
 
         gradient: Any = jax.grad(loss)(layers)
         weights: Any = layers  # optax's type of a pytree knows no modules

@@ -10,9 +10,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax.average import followed
+from blurax.batch import at, leading
 from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.inner import Remat
@@ -150,15 +151,19 @@ def _weights(steps: int, early: float) -> np.ndarray:
 
 
 def prediction_loss(
-    prediction: Float[Array, "q outputs"], y: Float[Array, "q outputs"], loss: Loss, target: Target
+    prediction: Float[Array, "q outputs"],
+    y: Any,
+    loss: Loss,
+    target: Target,
+    mask: Bool[Array, " q"] | None = None,
 ) -> Float[Array, ""]:
     """What predictions cost: the target's own loss, or what `Loss` names in its place."""
     if loss is Loss.ACCURACY:
-        finite = jnp.all(jnp.isfinite(prediction))
-        return jnp.where(finite, 1 - target.score(prediction, y), jnp.inf)
+        finite = target.is_finite(prediction, mask)
+        return jnp.where(finite, 1 - target.score(prediction, y, mask), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
-        return squared_error(prediction, y)
-    return target.loss(prediction, y)
+        return squared_error(prediction, y, mask)
+    return target.loss(prediction, y, mask)
 
 
 def episode_loss(
@@ -194,18 +199,19 @@ def window_loss(
     """
 
     def evaluated(state: Any) -> Float[Array, ""]:
-        prediction = learner.predict(state, learner.inputs(episode.query_x))
-        loss = prediction_loss(prediction, episode.query_y, objective.loss, target)
+        query = learner.takes(episode.query)
+        prediction = learner.predict(state, query.x)
+        loss = prediction_loss(prediction, query.y, objective.loss, target, query.mask)
         return jnp.log(loss + _LEAST) if objective.logarithm else loss
 
     def learn(state: Any, start: int, end: int, observe: Callable[[Any], Any]) -> tuple:
-        x, y = episode.x[start:end], episode.y[start:end]
-        return unroll(learner, state, x, y, observe, objective.remat, first + start, key)
+        batches = at(episode.support, slice(start, end))
+        return unroll(learner, state, batches, observe, objective.remat, first + start, key)
 
     def grown(state: Any) -> Any:
         return log_size(state) if objective.growth else ()
 
-    steps = episode.x.shape[0]
+    steps = leading(episode.y)
     sizes: list[Any] = [grown(state)]
     if objective.when is When.MEAN:
         state, (losses, size) = learn(state, 0, steps, lambda s: (evaluated(s), grown(s)))

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.average import followed
+from blurax.batch import at
 from blurax.errors import require
 from blurax.fit import check_fit
-from blurax.inner import Remat, is_few
+from blurax.inner import Remat
 from blurax.learner import Learner, unroll
 from blurax.network import Network
 from blurax.outer.objective import STEADY, Objective, episode_loss, plastic, with_plastic
@@ -168,10 +169,9 @@ def final_score(
     learner = learner.for_target(task.target)
     state = learner.init(first, spec.batch)
     seen = plastic if average else lambda state: ()
-    last, passed = unroll(learner, state, episode.x, episode.y, seen, Remat.NONE, 0, steps)
+    last, passed = unroll(learner, state, episode.support, seen, Remat.NONE, 0, steps)
     if average:
         last = with_plastic(last, followed(plastic(state), passed, 0, spec.steps, average))
-    x, batch = learner.inputs(episode.query_x), learner.inputs(episode.x[-1])
-    few = is_few(x, batch)
-    prediction = learner.predict_few(last, x, batch) if few else learner.predict(last, x)
-    return task.target.finite_score(prediction, episode.query_y)
+    query = learner.takes(episode.query)
+    prediction = learner.predict_after(last, query.x, learner.inputs(at(episode.support, -1).x))
+    return task.target.finite_score(prediction, query.y, query.mask)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.learner import Blur, Learner
+from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.outer.start import Origin
 from blurax.spec import Oja, Reduction, Rule
@@ -178,10 +178,10 @@ class LearnerSpace(Space):
         learner, (i, *_, o) = with_network(self.like, network), network.sizes
 
         def once(key: PRNGKeyArray) -> Any:
-            batch = jnp.zeros((2, i), float), jnp.zeros((2, o), float)
+            batch = Batch(jnp.zeros((2, i), float), jnp.zeros((2, o), float))
             state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
             state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
-            return state, learner.predict(state, batch[0])
+            return state, learner.predict(state, batch.x)
 
         try:
             _, outputs = jax.eval_shape(once, jax.random.key(0))

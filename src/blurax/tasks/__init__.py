@@ -1,5 +1,6 @@
 """Tasks: data sets and episodes."""
 
+from blurax.batch import Batch
 from blurax.targets import Classes, Kind, Regression, Target, signed_one_hot
 from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.augment import Augment, Augmented
@@ -23,6 +24,7 @@ __all__ = [
     "ArrayTask",
     "Augment",
     "Augmented",
+    "Batch",
     "Classes",
     "ColumnMoments",
     "Entry",

@@ -94,6 +94,11 @@ class Augmented(Task):
         """Draw an episode of the task, and disguise it."""
         plain, looks, shuffle, noise = jax.random.split(key, 4)
         episode = self.task.sample(plain, spec, split, first)
+        require(
+            not episode.others,
+            f"Task {self.task.name} has further queries ({', '.join(episode.others)}); it takes no "
+            "options that change examples.",
+        )
         see = self._look(looks)
         outputs = _order(shuffle, self.outputs) if self.augment.permute_labels else None
         x, query_x = (see(self._rows(x)) for x in (episode.x, episode.query_x))
@@ -108,7 +113,8 @@ class Augmented(Task):
             query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)
         y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
         x, query_x = (x.reshape(*x.shape[:-1], *self.input_shape) for x in (x, query_x))
-        return Episode(x, y, query_x, query_y)
+        drawn = {"x": x, "y": y, "query_x": query_x, "query_y": query_y}
+        return dataclasses.replace(episode, **drawn)
 
     def _rows(self, x: Float[Array, "..."]) -> Float[Array, "... n"]:
         """The inputs of each example of the task in a row."""

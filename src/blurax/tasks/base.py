@@ -4,12 +4,14 @@ import abc
 import dataclasses
 import enum
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
+from blurax.batch import Batch, leading
 from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
@@ -61,14 +63,44 @@ class EpisodeSpec:
         )
 
 
-class Episode(eqx.Module):
-    """What one network learns from, and what it is asked."""
+DEFAULT = "query"
+"""The name of the query that is meant where none is named."""
 
-    x: Float[Array, "steps b ..."]
-    y: Float[Array, "steps b ..."]
-    """Labels: +1 for the right class and -1 for the others, or the numbers to predict."""
-    query_x: Float[Array, "q ..."]
-    query_y: Float[Array, "q ..."]
+
+class Episode(eqx.Module):
+    """What one network learns from, and what it is evaluated on.
+
+    Inputs and targets are arrays or pytrees of them whose leaves lead with the axes named.
+    """
+
+    x: Any
+    """Inputs, `[steps, b, ...]`."""
+    y: Any
+    """Targets of that shape: +1 for the right class and -1 for the others, or the numbers to
+    predict, or what a target of one's own takes."""
+    query_x: Any
+    """`[q, ...]`."""
+    query_y: Any
+    mask: Bool[Array, "steps b"] | None = None
+    """Which examples count; None: all."""
+    query_mask: Bool[Array, " q"] | None = None
+    others: dict[str, Batch] = eqx.field(default_factory=dict)
+    """Further queries by their names: of earlier stages of a sequence of tasks, say."""
+
+    @property
+    def support(self) -> Batch:
+        """What is learned from."""
+        return Batch(self.x, self.y, self.mask)
+
+    @property
+    def query(self) -> Batch:
+        """What is meant where no query is named."""
+        return Batch(self.query_x, self.query_y, self.query_mask)
+
+    @property
+    def queries(self) -> dict[str, Batch]:
+        """All of them by their names."""
+        return {**self.others, DEFAULT: self.query}
 
 
 class Task(eqx.Module):
@@ -118,17 +150,29 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
         isinstance(found, Episode),
         f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
     )
-    one, query = task.target.y_shape, found.query_x.shape[:1]
-    shapes = {
-        "x": (found.x.shape, (spec.steps, spec.batch, *task.input_shape)),
-        "y": (found.y.shape, (spec.steps, spec.batch, *(one or found.y.shape[2:]))),
-        "query_x": (found.query_x.shape, (*query, *task.input_shape)),
-        "query_y": (found.query_y.shape, (*query, *(one or found.query_y.shape[1:]))),
-    }
-    for name, (shape, right) in shapes.items():
+    steps, shape = (spec.steps, spec.batch), task.target.y_shape
+    _check_leaves(task, "x", found.x, steps, task.input_shape)
+    _check_leaves(task, "y", found.y, steps, shape)
+    for name, query in found.queries.items():
+        prefix, many = ("query" if name == DEFAULT else f"query {name}"), (leading(query.x),)
+        _check_leaves(task, f"{prefix}_x", query.x, many, task.input_shape)
+        _check_leaves(task, f"{prefix}_y", query.y, many, shape)
+
+
+def _check_leaves(
+    task: Task, what: str, tree: Any, lead: tuple[int, ...], one: tuple[int, ...] | None
+) -> None:
+    """Raise `BluraxError` if an array has not the shape that it should, or a leaf its first axes.
+
+    Args:
+        one: the shape of one example, if it is known; that of a pytree of several is not.
+    """
+    plain = isinstance(tree, jax.ShapeDtypeStruct) and one is not None
+    for leaf in jax.tree.leaves(tree):
+        right = (*lead, *(one if plain and one is not None else leaf.shape[len(lead) :]))
         require(
-            shape == right,
-            f"Task {task.name}: its episodes' {name} has shape {shape}, not {right}.",
+            leaf.shape == right,
+            f"Task {task.name}: its episodes' {what} has shape {leaf.shape}, not {right}.",
         )
 
 

@@ -1,5 +1,6 @@
 """A mixture: every episode is one of several tasks, drawn by weight."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from blurax.batch import at, leading
 from blurax.errors import require
 from blurax.targets import Target
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
@@ -72,8 +74,9 @@ class Mixture(Task):
         def draw(task: Task) -> Callable[[PRNGKeyArray], Episode]:
             def one(key: PRNGKeyArray) -> Episode:
                 found = task.sample(key, spec, split, first)
-                query_x, query_y = found.query_x[:smallest], found.query_y[:smallest]
-                return Episode(found.x, found.y, query_x, query_y)
+                query = at(found.query, slice(smallest))
+                parts = {"query_x": query.x, "query_y": query.y, "query_mask": query.mask}
+                return dataclasses.replace(found, **parts)
 
             return one
 
@@ -85,4 +88,4 @@ class Mixture(Task):
             jax.eval_shape(lambda key, task=task: task.sample(key, spec, split), key)
             for task in self.tasks
         ]
-        return [shape.query_x.shape[0] for shape in shapes]
+        return [leading(shape.query_x) for shape in shapes]

@@ -1,5 +1,7 @@
 """A long episode, observed: accuracy and the sizes of synapses and activations, step by step."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -46,7 +48,7 @@ class Scrambled(Task):
 
         late = (steps >= self.after)[:, None, None]
         y = jnp.where(late, jax.vmap(labels)(steps), episode.y)
-        return Episode(episode.x, y, episode.query_x, episode.query_y)
+        return dataclasses.replace(episode, y=y)
 
 
 def bounded(sizes: np.ndarray) -> np.ndarray:
