@@ -9,7 +9,7 @@ from blurax.baselines import Arrangement, baseline
 from blurax.curves import learning_curve
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.tasks import Classes, EpisodeSpec, Split, get
+from blurax.tasks import Batch, Classes, EpisodeSpec, Split, get
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS, RATE = 4, 0.05
@@ -98,7 +98,7 @@ def test_feedback_through_other_weights(iris, name, activation):
     assert loss == pytest.approx(last_loss(want, episode, activation), rel=1e-10)
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
         given = {"rate": jnp.asarray(RATE), "key": KEYS[0], "index": jnp.asarray(t)}
-        state, _ = learner.step(state, (x, y), **given)
+        state, _ = learner.step(state, Batch(x, y), **given)
     for got, (w, b), first in zip(state.synapses, want, fixed, strict=True):
         np.testing.assert_allclose(got.forward[0], w, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(got.bias[0, 0], b, rtol=1e-9, atol=1e-12)

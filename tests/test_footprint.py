@@ -39,10 +39,10 @@ def test_episodes_take_what_is_estimated(rule, hidden, batch):
     learner, first = Blur(genome, network), jnp.zeros((), jnp.int32)
     states = curves._init(learner, keys, batch)
     support = curves._support(task, keys, spec, Split.TEST, first)
-    query = curves._query(task, keys, spec, Split.TEST)
+    query = curves._queries(task, keys, spec, Split.TEST)
     rates, span, due = jnp.zeros(2), jnp.array([0, 4], jnp.int32), jnp.ones(4, bool)
     lowered = curves._advance.lower(
-        learner, states, keys, support, query, rates, span, due, task.kind, None
+        learner, states, keys, support, query, rates, span, due, task.target, None
     )
     estimate = 2 * footprint.of(network, rule).lesson(4, batch, 2000)
     check(estimate, lowered)

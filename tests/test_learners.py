@@ -13,7 +13,7 @@ from blurax.inner import predict, predict_few, step
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.spec import Activation, Normalise, Rule, Sigma, Stabilise
-from blurax.tasks import EpisodeSpec, Split, get
+from blurax.tasks import Batch, EpisodeSpec, Split, get
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS = 4
@@ -119,7 +119,7 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
     spec = EpisodeSpec(steps=1, batch=32)
     episode = iris.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
     state = learner.init(jax.random.fold_in(KEYS[0], 0), 32)
-    batch, rate = (episode.x[0], episode.y[0]), jnp.asarray(RATE)
+    batch, rate = Batch(episode.x[0], episode.y[0]), jnp.asarray(RATE)
     state, _ = learner.step(state, batch, rate=rate, key=KEYS[0], index=jnp.asarray(0))
     x, batch = episode.query_x, episode.x[0]
     assert len(x) == 30
