@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from blurax import plasticity
 from blurax.errors import require
 from blurax.genome import Genome, at_step
 from blurax.network import (
@@ -31,7 +32,7 @@ from blurax.network import (
     update_synapses,
 )
 from blurax.rules import HEARD
-from blurax.spec import Normalise, Oja, Reduction, Rule, Source, Symmetry
+from blurax.spec import Rule, Source, Symmetry
 from blurax.targets import Target
 
 
@@ -71,7 +72,7 @@ def step(
             rule lets examples act on each other.
     """
     require(
-        mask is None or takes_masks(genome.rule),
+        mask is None or plasticity.takes_masks(genome.rule),
         "The batch has a mask, but under the genome's rule examples act on each other: it "
         "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
     )
@@ -87,7 +88,7 @@ def step(
         told = feedback(rule, predicted, y, intercept, target)
         neurons = backward_sweep(genome, synapses, told)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
-        counted = _counted(rule, mask, lower, neurons)
+        counted = plasticity.counted(rule, mask, lower, neurons)
         return update_synapses(genome.synapse, rule, synapses, *counted), neurons
 
     if rule.feedback.every == 1:
@@ -108,35 +109,8 @@ def _unsupervised(
     """The synapse update after the forward sweep, where the rule has one (release)."""
     if genome.forward_synapse is None:
         return synapses
-    counted = _counted(genome.rule, mask, neurons, neurons)
+    counted = plasticity.counted(genome.rule, mask, neurons, neurons)
     return update_synapses(genome.forward_synapse, genome.rule, synapses, *counted)
-
-
-def takes_masks(rule: Rule) -> bool:
-    """Whether (7) adds up what each example says by itself, so that some can be left out."""
-    return (
-        rule.stabilise.normalise is Normalise.NONE
-        and rule.stabilise.oja is not Oja.ACTIVATION
-        and not (rule.update.decorrelate or rule.keep_neurons)
-    )
-
-
-def _counted(
-    rule: Rule, mask: Bool[Array, " b"] | None, lower: Neurons, upper: Neurons
-) -> tuple[Neurons, Neurons]:
-    """The neurons that (7) reads, with 0 for examples that do not count.
-
-    Where it divides by the size of the batch, the upper ones make up for those left out: every
-    term is linear in them.
-    """
-    if mask is None:
-        return lower, upper
-    rows, mean = mask[:, None], rule.update.batch is Reduction.MEAN
-    factor = len(mask) / jnp.maximum(jnp.sum(mask), 1) if mean else 1.0
-    return (
-        tuple(jnp.where(rows, a, 0.0) for a in lower),
-        tuple(jnp.where(rows, factor * a, 0.0) for a in upper),
-    )
 
 
 def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:

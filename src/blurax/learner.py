@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import inner
+from blurax import inner, plasticity
 from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.genome import Genome
@@ -141,7 +141,7 @@ class Blur(Learner):
     @property
     def takes_masks(self) -> bool:
         """Unless the rule normalises over the batch, or mixes examples in other ways."""
-        return inner.takes_masks(self.genome.rule)
+        return plasticity.takes_masks(self.genome.rule)
 
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """An initial network."""

@@ -5,11 +5,14 @@ Shapes as in `rules.py`. The layers are `network.py`'s business.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Bool, Float
 
 from blurax import rules, stabilise
 from blurax.genome import SynapseGenes
-from blurax.spec import Oja, Rule, Saturation
+from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation
+
+States = tuple[Float[Array, "_ b _"], ...]
+"""The states of the neurons of each layer."""
 
 
 def updated(
@@ -94,3 +97,30 @@ def _saturated(g: SynapseGenes, rule: Rule, synapses: list[Array], new: list[Arr
 def _present(gene: Array | None) -> Array:
     assert gene is not None, "The genome lacks a gene that its own rule calls for."
     return gene
+
+
+def takes_masks(rule: Rule) -> bool:
+    """Whether (7) adds up what each example says by itself, so that some can be left out."""
+    return (
+        rule.stabilise.normalise is Normalise.NONE
+        and rule.stabilise.oja is not Oja.ACTIVATION
+        and not (rule.update.decorrelate or rule.keep_neurons)
+    )
+
+
+def counted(
+    rule: Rule, mask: Bool[Array, " b"] | None, lower: States, upper: States
+) -> tuple[States, States]:
+    """The neurons that (7) reads, with 0 for examples that do not count.
+
+    Where it divides by the size of the batch, the upper ones make up for those left out: every
+    term is linear in them.
+    """
+    if mask is None:
+        return lower, upper
+    rows, mean = mask[:, None], rule.update.batch is Reduction.MEAN
+    factor = len(mask) / jnp.maximum(jnp.sum(mask), 1) if mean else 1.0
+    return (
+        tuple(jnp.where(rows, a, 0.0) for a in lower),
+        tuple(jnp.where(rows, factor * a, 0.0) for a in upper),
+    )
