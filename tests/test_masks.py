@@ -63,7 +63,7 @@ def learners():
         yield BASELINES[name].make(Arrangement(), NETWORK, Cloud())
 
 
-@pytest.mark.parametrize("learner", learners())
+@pytest.mark.parametrize("learner", list(learners()))
 def test_a_padded_batch_teaches_what_the_unpadded_one_does(learner):
     curves = []
     for padded in (0, 3):
