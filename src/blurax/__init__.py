@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blurax.spec import Rule
     from blurax.tasks import Split, add_task, from_arrays, from_csv, from_function
     from blurax.tasks import get as task
+    from blurax.terms import Term, add_term
 
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "Provenance",
     "Rule",
     "Split",
+    "Term",
     "__version__",
     "add_task",
+    "add_term",
     "backprop",
     "from_arrays",
     "from_csv",
@@ -67,6 +70,7 @@ _HOMES = {
     "outer.improve": ("improve",),
     "spec": ("Rule",),
     "tasks": ("Split", "add_task", "from_arrays", "from_csv", "from_function", "get"),
+    "terms": ("Term", "add_term"),
 }
 """The names by the module they come from; `task` is `tasks.get`."""
 
@@ -77,7 +81,7 @@ _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "choices", "curves", "engine"),
     *("errors", "estimator", "experiments", "export", "findings", "fit", "frozen", "gauge"),
     *("genes", "genome", "initial", "inner", "io", "learner", "network", "outer", "plasticity"),
-    *("rules", "spec", "stabilise", "tasks", "zoo"),
+    *("rules", "spec", "tasks", "terms", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

@@ -60,7 +60,12 @@ def _takes(kind: Any) -> str:
 
 
 def to_json(spec: Any) -> Any:
-    """A frozen spec as plain JSON values; `from_json` is its inverse."""
+    """A frozen spec as plain JSON values; `from_json` is its inverse.
+
+    A class with `as_json` and `from_json(values, where)` of its own is asked for them.
+    """
+    if hasattr(spec, "as_json"):
+        return spec.as_json()
     if dataclasses.is_dataclass(spec):
         return {f.name: to_json(getattr(spec, f.name)) for f in dataclasses.fields(spec)}
     if isinstance(spec, tuple):
@@ -95,6 +100,8 @@ def _built(kind: type, values: Any, where: str) -> Any:
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
+    if hasattr(kind, "from_json"):
+        return kind.from_json(value, where)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return from_json(kind, value, where)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

@@ -5,19 +5,22 @@ genome runs in any network, and the same network runs any genome.
 """
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import plasticity, rules, stabilise
+from blurax import plasticity, rules
 from blurax.activations import activate
 from blurax.bounds import check_count
 from blurax.errors import require
+from blurax.genes import NeuronGenes
 from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.initial import normal, stds_of
 from blurax.spec import Rule, Signal, Symmetry
+from blurax.terms import Gain, Sweep, Where
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -135,21 +138,20 @@ def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> N
 
 
 def normalise_stored(genome: Genome, synapses: tuple[Synapses, ...]) -> tuple[Synapses, ...]:
-    """The synapses with which an inner step begins: brought to length 1 or as the rule has them."""
-    if not genome.rule.stabilise.normalise_stored:
-        return synapses
+    """The synapses with which an inner step begins: as they are, unless a term changes them."""
     found = []
     for l, between in enumerate(synapses):
         genes, down = at_layer(genome.neuron, genome.rule, l), between.backward
-        up, bias_j = stabilise.to_length(genes.forward_rescale, between.forward, between.bias)
+        up, bias_j = _stored(genome.rule, genes, Sweep.FORWARD, between.forward, between.bias)
         if down is not None:
-            (down,) = stabilise.to_length(genes.backward_rescale, down)
+            (down,) = _stored(genome.rule, genes, Sweep.BACKWARD, down)
         found.append(Synapses(up, bias_j, down))
     return tuple(found)
 
 
-LayerMoments = tuple[stabilise.Moments | None, ...]
-"""For each layer but the first what normalises it in the forward sweep; None where nothing does."""
+LayerMoments = tuple[dict[str, Any], ...]
+"""For each layer but the first what the rule's terms measured in the forward sweep, by their names:
+`{"normalisation": (mean, variance)}` where one normalises over the batch."""
 
 
 def forward_sweep(
@@ -189,18 +191,14 @@ def _measured_sweep(
 ) -> tuple[Neurons, LayerMoments]:
     rule, layers, used = genome.rule, list(neurons), []
     for l, between in enumerate(synapses):
-        genes = at_layer(genome.neuron, rule, l)
-        w_ij, bias_j = between.forward, between.bias
-        length = _length(rule, w_ij, bias_j)
-        eta = _rescaled(rule, genes.eta, genes.forward_rescale)
+        genes, last = at_layer(genome.neuron, rule, l), l == len(synapses) - 1
+        where, w_ij, bias_j = Where(Sweep.FORWARD, last), between.forward, between.bias
+        eta, length = _gain(rule, genes, where, w_ij, bias_j)
         z = rules.forward(layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, eta, length)
-        last, seen = l == len(synapses) - 1, None
-        if rule.stabilise.normalise_last or not last:
-            seen = known[l] if known else stabilise.moments(z, weights)
-            z = _normalised(z, genes.forward_scale, genes.forward_shift, seen)
+        z, measured = _argument(rule, genes, where, z, known[l] if known else None, weights)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
-        used.append(seen if genes.forward_scale is not None else None)
+        used.append(measured)
     return tuple(layers), tuple(used)
 
 
@@ -209,13 +207,12 @@ def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neur
     rule, layers = genome.rule, list(neurons)
     for l in reversed(range(1, len(synapses))):
         genes = at_layer(genome.neuron, rule, l)
-        w_ji = backward_synapses(synapses[l])
-        length = _length(rule, w_ji)
-        eta = _rescaled(rule, genes.eta, genes.backward_rescale)
+        where, w_ji = Where(Sweep.BACKWARD, last=False), backward_synapses(synapses[l])
+        eta, length = _gain(rule, genes, where, w_ji)
         z = rules.backward(
             layers[l], layers[l + 1], w_ji, genes.mu, genes.f, eta, rule.backward, length
         )
-        z = _normalised(z, genes.backward_scale, genes.backward_shift)
+        z, _ = _argument(rule, genes, where, z)
         layers[l] = activate(z, rule.sigma.backward)
     return tuple(layers)
 
@@ -285,19 +282,34 @@ def feedback(
     return (*below, jnp.concatenate([last[:1], told[None], rest]))
 
 
-def _length(rule: Rule, *into: Array) -> Array | None:
-    """What the synapses into a neuron are divided by, if by anything."""
-    return stabilise.length(*into) if rule.stabilise.normalise_synapses else None
+def _stored(rule: Rule, genes: NeuronGenes, sweep: Sweep, *into: Array) -> list[Array]:
+    stored = list(into)
+    for term in rule.terms:
+        stored = term.stored(stored, genes, sweep)
+    return stored
 
 
-def _rescaled(rule: Rule, eta: Array, scale: Array | None) -> Array:
-    """η with the factor of synapses that are normalised in the sweep: all they bring has it."""
-    return eta * scale if rule.stabilise.normalise_synapses and scale is not None else eta
+def _gain(rule: Rule, genes: NeuronGenes, where: Where, *into: Array) -> Gain:
+    """η and what the synapses into a neuron are divided by, if by anything."""
+    gain = Gain(genes.eta, None)
+    for term in rule.terms:
+        gain = term.gain(gain, genes, where, into)
+    return gain
 
 
-def _normalised(
-    z: Array, scale: Array | None, shift: Array | None, known: stabilise.Moments | None = None
-) -> Array:
-    if scale is None or shift is None:
-        return z
-    return stabilise.normalise_activations(z, scale, shift, known)
+def _argument(
+    rule: Rule,
+    genes: NeuronGenes,
+    where: Where,
+    z: Array,
+    known: dict[str, Any] | None = None,
+    weights: Array | None = None,
+) -> tuple[Array, dict[str, Any]]:
+    """The argument of σ as the terms make it, and what they measured to do so."""
+    used = {}
+    for term in rule.terms:
+        measured = term.measure(z, where, weights) if known is None else known.get(term.name)
+        z = term.argument(z, genes, where, measured)
+        if measured is not None:
+            used[term.name] = measured
+    return z, used

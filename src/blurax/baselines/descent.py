@@ -15,9 +15,9 @@ from blurax.frozen import check_types
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.stabilise import Moments, moments, normalise_activations
 from blurax.tasks import Kind
 from blurax.tasks.scores import query_loss
+from blurax.terms.normalise import Moments, moments, normalise_activations
 
 
 @dataclasses.dataclass(frozen=True)

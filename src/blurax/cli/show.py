@@ -15,7 +15,7 @@ from blurax.bounds import check_count
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.inside import ANGLE, check_look, look
-from blurax.genome import canonical as canonical_form
+from blurax.gauge import canonical as canonical_form
 from blurax.tasks import get
 
 

@@ -18,9 +18,9 @@ from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
 from blurax.network import Network, NetworkState
-from blurax.stabilise import squared_length, sum_into
 from blurax.tasks import EpisodeSpec, Kind, Split, Task
 from blurax.tasks.scores import query_loss
+from blurax.terms.vectors import squared_length, sum_into
 from blurax.version import __version__
 
 ANGLE = "Angle to the negative gradient of the loss"

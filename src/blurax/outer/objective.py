@@ -19,9 +19,9 @@ from blurax.inner import Remat
 from blurax.learner import Learner, unroll
 from blurax.network import NetworkState
 from blurax.outer.vary import Vary
-from blurax.stabilise import squared_length
 from blurax.tasks import Episode, EpisodeSpec, Kind, Split, Task
 from blurax.tasks.scores import query_loss, score, squared_error
+from blurax.terms.vectors import squared_length
 
 STEADY = Vary()
 _LEAST = 1e-4

@@ -28,7 +28,7 @@ class Origin:
     rate: float = 0.1
     """The learning rate of back-propagation, where that is the start."""
     share: float = 0.5
-    """s of `stabilise.decorrelation`, where the rule has it."""
+    """s of `terms.decorrelation`, where the rule has it."""
 
     def genome(self, key: PRNGKeyArray, rule: Rule) -> Genome:
         """A random genome, or a slightly perturbed back-propagation one."""
