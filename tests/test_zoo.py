@@ -2,20 +2,23 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import blurax
 import blurax.cli.commands as cli
-from blurax import io, zoo
+from blurax import inner, io, zoo
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments import compare
 from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
 from blurax.fit import blur_for, network_for
 from blurax.tasks import Split, get
+from closeness import assert_close
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
 EXPECTED = {
@@ -176,3 +179,18 @@ def test_a_row_of_uneven_columns_is_told(change):
     row = zoo.sheet("default").rows[0]
     with pytest.raises(BluraxError, match="not one for each of its"):
         dataclasses.replace(row, **change)
+
+
+ONCE = json.loads((Path(__file__).parent / "data" / "zoo_predictions.json").read_text("utf-8"))
+"""What each genome's network predicted after three steps, as computed by version 0.1."""
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_genome_file_of_old_predicts_what_it_did(name):
+    genome, rng = zoo.genome(name)[0], np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 8, 5)), 2.0 * np.eye(3)[rng.integers(3, size=(3, 8))] - 1
+    query, sizes = rng.normal(size=(4, 5)), (5, 7, 6, 3)
+    state = blurax.Network(sizes).init(jax.random.key(1), genome, 8)
+    state, _ = jax.jit(inner.unroll)(genome, state, jnp.asarray(x), jnp.asarray(y))
+    got = jax.jit(inner.predict)(genome, state, jnp.asarray(query))
+    assert_close(got, np.array(ONCE[name]), tolerance=1e-10)

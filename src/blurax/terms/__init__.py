@@ -101,7 +101,8 @@ def chosen(rule: Any, extra: tuple[Term, ...]) -> tuple[Term, ...]:
         names = [name for term in terms for name in getattr(term, which)]
         twice = sorted({name for name in names if names.count(name) > 1 or name in _TAKEN})
         require(
-            not twice, f"The terms of the rule take a name of the {update} twice: {some(twice)}."
+            not twice,
+            f"The rule's terms take a name twice in the {update}: {some(twice)}; rename one.",
         )
     for term in terms:
         term.check(rule)

@@ -7,7 +7,6 @@ changes nothing. Terms act in the order in which `Rule.terms` has them.
 
 import dataclasses
 import enum
-import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -95,10 +94,11 @@ class Pair:
     f_tilde: Any = None
     """The forget gate in force; None before `Term.forget`."""
 
-    @functools.cached_property
-    def square(self) -> Float[Array, "channels 1 j"]:
-        """Σ_r w_rj² over all that leads into a neuron."""
-        return squared_length(*self.old)
+    square: Float[Array, "channels 1 j"] = dataclasses.field(init=False)
+    """Σ_r w_rj² over all that leads into a neuron."""
+
+    def __post_init__(self) -> None:
+        self.square = squared_length(*self.old)  # compiled away where nobody reads it
 
 
 @dataclasses.dataclass(frozen=True)
