@@ -48,3 +48,14 @@ def own_tasks_forgotten():
     yield
     TASKS.clear()
     TASKS.update(before)
+
+
+@pytest.fixture
+def own_terms_forgotten():
+    """Terms that a test adds have no names after it."""
+    from blurax.terms import TERMS
+
+    before = dict(TERMS)
+    yield
+    TERMS.clear()
+    TERMS.update(before)

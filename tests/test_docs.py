@@ -74,7 +74,7 @@ def test_the_reference_knows_the_whole_package():
     hidden = {"__init__", "__main__", "__pycache__", "cli"}
     hidden |= {"api", "errors", "frozen"}  # in `blurax` itself
     hidden |= {"bounds", "footprint", "memory"}  # what is refused: nothing to be called
-    hidden |= {"choices", "genes", "gauge"}  # `spec` and `genome` give all that is in them
+    hidden |= {"choices", "genes"}  # `spec` and `genome` give all that is in them
     listed = {name.split(".")[1] for name in MODULES if "." in name}
     assert rooms - hidden - listed == set()
 
@@ -95,7 +95,7 @@ def test_every_public_name_is_in_the_reference(name, reference):
             assert [m for m in members(value) if not getattr(value, m).__doc__] == []
 
 
-@pytest.mark.usefixtures("float32", "unchecked", "own_tasks_forgotten")
+@pytest.mark.usefixtures("float32", "unchecked", "own_tasks_forgotten", "own_terms_forgotten")
 @pytest.mark.parametrize("name", ["quickstart", "concepts", "extending"])
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -43,12 +43,10 @@ SMALL = Rule(states=3, sigma=SMOOTH, extra=(Decay(), Mixing()))
 
 
 @pytest.fixture
-def known():
+def known(own_terms_forgotten):
     """The terms by name, for one test."""
     blurax.add_term(Decay)
     blurax.add_term(Mixing)
-    yield
-    del terms.TERMS["decay"], terms.TERMS["mixing"]
 
 
 def test_its_genes_start_where_it_says_and_stand_last():
