@@ -12,12 +12,8 @@ class Decay(Term):
     """In each step synapses lose a learned share of what they were."""
 
     name = "decay"
+    synapse_genes = (Gene("decay", start=1e-3, neutral=0.0, even=True),)  # its sign means nothing
     spare_bias: bool = True
-
-    @property
-    def synapse_genes(self):
-        """The share; its sign means nothing."""
-        return {"decay": Gene(start=1e-3, neutral=0.0, even=True)}
 
     def after(self, new, pair):
         """Take it away, after (7)."""
@@ -32,11 +28,7 @@ class Mixing(Term):
 
     name = "mixing"
     fades = False
-
-    @property
-    def synapse_genes(self):
-        """The matrix."""
-        return {"mixing": Gene(start=1.0, axes=("channel", "channel"))}
+    synapse_genes = (Gene("mixing", start=1.0, axes=("channel", "channel")),)
 
     def change(self, changes, pair):
         """Σ_d F^cd of the changes in channel d."""

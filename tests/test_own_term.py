@@ -194,10 +194,7 @@ class Usurper(Term):
 @dataclasses.dataclass(frozen=True)
 class Twice(Term):
     name = "twice"
-
-    @property
-    def neuron_genes(self):
-        return {"nu": Gene(1.0)}
+    neuron_genes = (Gene("nu", 1.0),)
 
 
 @dataclasses.dataclass(frozen=True)

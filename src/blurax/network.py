@@ -16,11 +16,10 @@ from blurax import plasticity, rules
 from blurax.activations import activate
 from blurax.bounds import check_count
 from blurax.errors import require
-from blurax.genes import NeuronGenes
 from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.initial import normal, stds_of
 from blurax.spec import Rule, Signal, Symmetry
-from blurax.terms import Gain, Sweep, Where
+from blurax.terms import Sweep, Where, folds
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -139,12 +138,12 @@ def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> N
 
 def normalise_stored(genome: Genome, synapses: tuple[Synapses, ...]) -> tuple[Synapses, ...]:
     """The synapses with which an inner step begins: as they are, unless a term changes them."""
-    found = []
+    rule, found = genome.rule, []
     for l, between in enumerate(synapses):
-        genes, down = at_layer(genome.neuron, genome.rule, l), between.backward
-        up, bias_j = _stored(genome.rule, genes, Sweep.FORWARD, between.forward, between.bias)
+        genes, down = at_layer(genome.neuron, rule, l), between.backward
+        up, bias_j = folds.stored(rule.terms, genes, Sweep.FORWARD, between.forward, between.bias)
         if down is not None:
-            (down,) = _stored(genome.rule, genes, Sweep.BACKWARD, down)
+            (down,) = folds.stored(rule.terms, genes, Sweep.BACKWARD, down)
         found.append(Synapses(up, bias_j, down))
     return tuple(found)
 
@@ -193,9 +192,11 @@ def _measured_sweep(
     for l, between in enumerate(synapses):
         genes, last = at_layer(genome.neuron, rule, l), l == len(synapses) - 1
         where, w_ij, bias_j = Where(Sweep.FORWARD, last), between.forward, between.bias
-        eta, length = _gain(rule, genes, where, w_ij, bias_j)
+        eta, length = folds.gain(rule.terms, genes, where, w_ij, bias_j)
         z = rules.forward(layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, eta, length)
-        z, measured = _argument(rule, genes, where, z, known[l] if known else None, weights)
+        z, measured = folds.argument(
+            rule.terms, genes, where, z, known[l] if known else None, weights
+        )
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
         used.append(measured)
@@ -208,11 +209,11 @@ def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neur
     for l in reversed(range(1, len(synapses))):
         genes = at_layer(genome.neuron, rule, l)
         where, w_ji = Where(Sweep.BACKWARD, last=False), backward_synapses(synapses[l])
-        eta, length = _gain(rule, genes, where, w_ji)
+        eta, length = folds.gain(rule.terms, genes, where, w_ji)
         z = rules.backward(
             layers[l], layers[l + 1], w_ji, genes.mu, genes.f, eta, rule.backward, length
         )
-        z, _ = _argument(rule, genes, where, z)
+        z, _ = folds.argument(rule.terms, genes, where, z)
         layers[l] = activate(z, rule.sigma.backward)
     return tuple(layers)
 
@@ -280,36 +281,3 @@ def feedback(
         told = told * last[1]
     rest = jnp.zeros_like(last[2:])
     return (*below, jnp.concatenate([last[:1], told[None], rest]))
-
-
-def _stored(rule: Rule, genes: NeuronGenes, sweep: Sweep, *into: Array) -> list[Array]:
-    stored = list(into)
-    for term in rule.terms:
-        stored = term.stored(stored, genes, sweep)
-    return stored
-
-
-def _gain(rule: Rule, genes: NeuronGenes, where: Where, *into: Array) -> Gain:
-    """η and what the synapses into a neuron are divided by, if by anything."""
-    gain = Gain(genes.eta, None)
-    for term in rule.terms:
-        gain = term.gain(gain, genes, where, into)
-    return gain
-
-
-def _argument(
-    rule: Rule,
-    genes: NeuronGenes,
-    where: Where,
-    z: Array,
-    known: dict[str, Any] | None = None,
-    weights: Array | None = None,
-) -> tuple[Array, dict[str, Any]]:
-    """The argument of σ as the terms make it, and what they measured to do so."""
-    used = {}
-    for term in rule.terms:
-        measured = term.measure(z, where, weights) if known is None else known.get(term.name)
-        z = term.argument(z, genes, where, measured)
-        if measured is not None:
-            used[term.name] = measured
-    return z, used

@@ -183,12 +183,12 @@ class Rule:
     @functools.cached_property
     def neuron_genes(self) -> dict[str, Gene]:
         """The genes that the terms add to those of neurons, by name."""
-        return {name: gene for term in self.terms for name, gene in term.neuron_genes.items()}
+        return {gene.name: gene for term in self.terms for gene in term.neuron_genes}
 
     @functools.cached_property
     def synapse_genes(self) -> dict[str, Gene]:
         """The genes that the terms add to those of synapses, by name."""
-        return {name: gene for term in self.terms for name, gene in term.synapse_genes.items()}
+        return {gene.name: gene for term in self.terms for gene in term.synapse_genes}
 
     @property
     def synapse_channels(self) -> int:

@@ -113,12 +113,12 @@ def _term_grids(values: dict[str, jax.Array], rule: Rule, which: str) -> Iterato
     """Genes of terms that are no single numbers; a term's rows over the states are one grid."""
     for term in rule.terms:
         rows = {}
-        for name, gene in getattr(term, which).items():
-            label = gene.label or name
+        for gene in getattr(term, which):
+            label = gene.label or gene.name
             if gene.axes == ("state",):
-                rows[label] = np.asarray(values[name], float)
+                rows[label] = np.asarray(values[gene.name], float)
             elif gene.axes:
-                yield _grid(label, gene.latex, term.name, np.atleast_2d(values[name]))
+                yield _grid(label, gene.latex, term.name, np.atleast_2d(values[gene.name]))
         if rows:
             columns = tuple(str(n + 1) for n in range(rule.states))
             yield Grid(term.name, "", "", np.stack(list(rows.values())), tuple(rows), columns)

@@ -9,6 +9,7 @@ from blurax.spec import Rule
 _KNOWN = frozenset(
     (
         *("normalisation", "normalise-synapses", "normalise-stored", "rescale", "decorrelation"),
+        "decorrelation-width-free",
         *("oja-multiplier", "oja-activation", "oja-full"),
         *("saturation-tanh", "saturation-exponential", "saturation-length", "saturation-slowing"),
     )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
-from blurax.terms.decorrelation import Decorrelation
+from blurax.terms.decorrelation import Decorrelation, WidthFree
 from blurax.terms.normalise import BatchNormalisation
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
@@ -44,6 +44,7 @@ CHOSEN: tuple[type[Term], ...] = (
     Length,
     Slowing,
     Decorrelation,
+    WidthFree,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their
 genes stand in a genome."""
@@ -98,7 +99,7 @@ def chosen(rule: Any, extra: tuple[Term, ...]) -> tuple[Term, ...]:
         check_own(type(term))
     terms = (*terms, *extra)
     for which, update in (("neuron_genes", "sweeps"), ("synapse_genes", "synapse update")):
-        names = [name for term in terms for name in getattr(term, which)]
+        names = [gene.name for term in terms for gene in getattr(term, which)]
         twice = sorted({name for name in names if names.count(name) > 1 or name in _TAKEN})
         require(
             not twice,

@@ -1,7 +1,7 @@
 """Examples of a batch that excite the lower layer alike inhibit each other. Not in the paper."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,18 @@ class Decorrelation(Term):
 
     name = "decorrelation"
     about = "update"
-    width_free: bool
+    words = "alike examples inhibiting each other"
+    synapse_genes = (
+        Gene(
+            "decorrelation",
+            start=0.0,  # of the share s, before the logistic function
+            neutral=-80.0,
+            label="logit s (decorrelation)",
+            latex=r"\mathrm{logit}\,s",
+            without="decorrelation: s = 0",
+        ),
+    )
+    width_free: ClassVar[bool] = False
 
     @classmethod
     def chosen(cls, rule: Any) -> Term | None:
@@ -29,25 +40,7 @@ class Decorrelation(Term):
             update.decorrelate or not update.width_free,
             "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
         )
-        return cls(update.width_free) if update.decorrelate else None
-
-    @property
-    def fades(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether a share of 0 is nothing: the width counts even then."""
-        return not self.width_free
-
-    @property
-    def words(self) -> str:
-        """What it does."""
-        at_any = ", at any width alike" if self.width_free else ""
-        return f"alike examples inhibiting each other{at_any}"
-
-    @property
-    def synapse_genes(self) -> dict[str, Gene]:
-        """The share, before the logistic function."""
-        label, latex = "logit s (decorrelation)", r"\mathrm{logit}\,s"
-        share = Gene(0.0, -80.0, label=label, latex=latex, without="decorrelation: s = 0")
-        return {"decorrelation": share}
+        return cls() if update.decorrelate and cls.width_free is update.width_free else None
 
     def coupling(
         self, among: Float[Array, "channels b b"] | None, pair: Pair
@@ -59,9 +52,19 @@ class Decorrelation(Term):
         found = decorrelation(pre, bias, share, self.width_free)
         return found if among is None else jnp.matmul(among, found)
 
+
+@dataclasses.dataclass(frozen=True)
+class WidthFree(Decorrelation):
+    """The same, whatever the number of neurons below and the size of their states."""
+
+    name = "decorrelation-width-free"
+    fades = False  # the width counts even where the share is 0
+    words = "alike examples inhibiting each other, at any width alike"
+    width_free = True
+
     def taken_over(self, scale: Array) -> Array:
-        """`width_free` divides by the square of what the lower layer offers, ν~ included."""
-        return 1 / scale if self.width_free else scale
+        """It divides by the square of what the lower layer offers, ν~ included."""
+        return 1 / scale
 
 
 def decorrelation(

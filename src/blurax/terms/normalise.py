@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from blurax.choices import Normalise
 from blurax.errors import require
 from blurax.genes import NeuronGenes
-from blurax.terms.protocol import Gene, Sweep, Term, Where
+from blurax.terms.protocol import SHORT, Gene, Sweep, Term, Where
 
 ACTIVATION_EPSILON = 1e-5
 """Added to the variance over the batch."""
@@ -42,22 +42,26 @@ class BatchNormalisation(Term):
         return cls(sweeps, chosen.normalise_last) if sweeps else None
 
     @property
-    def words(self) -> str:
+    def words(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Which sweeps."""
         which = "both sweeps" if len(self.sweeps) == 2 else f"the {self.sweeps[0]} sweep"
         return f"normalisation of {which}{'' if self.last else ' but for the last layer'}"
 
     @property
-    def neuron_genes(self) -> dict[str, Gene]:
+    def neuron_genes(self) -> tuple[Gene, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """A scale and a shift for each sweep: a genome knows no neuron apart from another."""
-        found = {}
-        for sweep in self.sweeps:
-            for name, sign, value in (("scale", "×", 1.0), ("shift", "+", 0.0)):
-                label, without = f"{_SHORT[sweep]} {sign}", f"{sweep}: {sign} = {value:g}"
-                found[f"{sweep}_{name}"] = Gene(
-                    value, value, ("state",), label=label, without=without
-                )
-        return found
+        return tuple(
+            Gene(
+                f"{sweep}_{name}",
+                value,
+                value,
+                ("state",),
+                label=f"{SHORT[sweep]} {sign}",
+                without=f"{sweep}: {sign} = {value:g}",
+            )
+            for sweep in self.sweeps
+            for name, sign, value in (("scale", "×", 1.0), ("shift", "+", 0.0))
+        )
 
     def measure(
         self, z: Float[Array, "k b n"], where: Where, weights: Float[Array, " b"] | None
@@ -76,9 +80,6 @@ class BatchNormalisation(Term):
 
     def _acts(self, where: Where) -> bool:
         return where.sweep in self.sweeps and (self.last or not where.last)
-
-
-_SHORT = {Sweep.FORWARD: "fwd", Sweep.BACKWARD: "bwd"}
 
 
 def moments(z: Float[Array, "k b n"], weights: Float[Array, " b"] | None = None) -> Moments:

@@ -22,16 +22,11 @@ class _OjaTerm(Term):
         """By `Stabilise.oja`."""
         return cls() if f"oja-{rule.stabilise.oja.value}" == cls.name else None
 
-    @property
-    def words(self) -> str:
-        """Its form."""
-        return f"Oja's term ({self.name.removeprefix('oja-')})"
 
-
-def _multiplier(start: float) -> dict[str, Gene]:
+def _multiplier(start: float) -> tuple[Gene, ...]:
     """The multiplier m; of a negative one, with which synapses would explode, the size counts."""
-    m = Gene(start, 0.0, even=True, label="m (Oja)", latex="m", without="Oja: m = 0")
-    return {"oja": m}
+    without = "Oja: m = 0"
+    return (Gene("oja", start, 0.0, even=True, label="m (Oja)", latex="m", without=without),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +34,8 @@ class OjaMultiplier(_OjaTerm):
     """The first term of (8) with a learned multiplier m."""
 
     name = f"oja-{Oja.MULTIPLIER}"
-
-    @property
-    def synapse_genes(self) -> dict[str, Gene]:
-        """The multiplier."""
-        return _multiplier(1e-3)
+    words = "Oja's term (multiplier)"
+    synapse_genes = _multiplier(1e-3)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
@@ -56,12 +48,9 @@ class OjaActivation(_OjaTerm):
     """Oja's own term with a learned multiplier m (release, its default)."""
 
     name = f"oja-{Oja.ACTIVATION}"
+    words = "Oja's term (activation)"
+    synapse_genes = _multiplier(1.0)  # gated by η~, as in the release
     shares_length = True  # one m for all channels
-
-    @property
-    def synapse_genes(self) -> dict[str, Gene]:
-        """The multiplier, gated by η~ as in the release."""
-        return _multiplier(1.0)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
@@ -82,6 +71,7 @@ class OjaFull(_OjaTerm):
     """Both terms of (8), with the gates of (7)."""
 
     name = f"oja-{Oja.FULL}"
+    words = "Oja's term (full)"
     fades = False
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:

@@ -25,6 +25,8 @@ Axis = Literal["state", "channel"]
 class Gene:
     """A learned number of a term, or a small array of them."""
 
+    name: str
+    """Its name in a genome and in files."""
     start: Any
     """Where it starts: a number, or an array of its shape."""
     neutral: float | None = None
@@ -54,6 +56,10 @@ class Sweep(enum.StrEnum):
 
     FORWARD = "forward"
     BACKWARD = "backward"
+
+
+SHORT = {Sweep.FORWARD: "fwd", Sweep.BACKWARD: "bwd"}
+"""What readers see of it."""
 
 
 class Where(NamedTuple):
@@ -113,6 +119,12 @@ class Term:
     """Whether the term does nothing where each of its genes is neutral."""
     shares_length: ClassVar[bool] = False
     """Whether ν~ is only known up to one factor for all channels, in place of one for each."""
+    words: ClassVar[str] = ""
+    """The term in a few words; its name if empty."""
+    neuron_genes: ClassVar[tuple[Gene, ...]] = ()
+    """Genes of the sweeps."""
+    synapse_genes: ClassVar[tuple[Gene, ...]] = ()
+    """Genes of the synapse update; also of the one after the forward sweep."""
 
     @classmethod
     def chosen(cls, rule: Any) -> "Term | None":
@@ -127,21 +139,6 @@ class Term:
 
     def check(self, rule: Any) -> None:
         """Raise `BluraxError` if the term does not go with the rest of a `spec.Rule`."""
-
-    @property
-    def words(self) -> str:
-        """The term in a few words."""
-        return self.name
-
-    @property
-    def neuron_genes(self) -> dict[str, Gene]:
-        """Genes of the sweeps, by name."""
-        return {}
-
-    @property
-    def synapse_genes(self) -> dict[str, Gene]:
-        """Genes of the synapse update, by name; also of the one after the forward sweep."""
-        return {}
 
     # Before learning, and before each step.
 

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from blurax.choices import Symmetry
 from blurax.errors import require
 from blurax.genes import NeuronGenes
-from blurax.terms.protocol import Gain, Gene, Sweep, Term, Where
+from blurax.terms.protocol import SHORT, Gain, Gene, Sweep, Term, Where
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Rescaling(Term):
     """A factor of normalised synapses for each direction; stored ones have its size as length."""
 
     name = "rescale"
+    words = "rescaled"  # said of the synapses just mentioned
     used: bool
     """Whether synapses are normalised where the sweeps use them."""
     stored_too: bool
@@ -38,18 +39,20 @@ class Rescaling(Term):
         return cls(used, stored, own) if rule.stabilise.rescale else None
 
     @property
-    def words(self) -> str:
-        """Said of the synapses just mentioned."""
-        return "rescaled"
-
-    @property
-    def neuron_genes(self) -> dict[str, Gene]:
+    def neuron_genes(self) -> tuple[Gene, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """One for each direction."""
-        up = Gene(1.0, 1.0, label="fwd |w|", latex=r"|w_{\uparrow}|", without="forward: |w| = 1")
-        down = Gene(
-            1.0, 1.0, label="bwd |w|", latex=r"|w_{\downarrow}|", without="backward: |w| = 1"
+        up, down = (
+            Gene(
+                f"{sweep}_rescale",
+                start=1.0,
+                neutral=1.0,
+                label=f"{SHORT[sweep]} |w|",
+                latex=rf"|w_{{\{arrow}}}|",
+                without=f"{sweep}: |w| = 1",
+            )
+            for sweep, arrow in zip(Sweep, ("uparrow", "downarrow"), strict=True)
         )
-        return {"forward_rescale": up} | ({"backward_rescale": down} if self.backward else {})
+        return (up, down) if self.backward else (up,)
 
     def gain(self, gain: Gain, g: NeuronGenes, where: Where, into: Sequence[Array]) -> Gain:
         """η with the factor: all that normalised synapses bring has it."""

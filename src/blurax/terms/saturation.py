@@ -17,7 +17,6 @@ from blurax.terms.vectors import SYNAPSE_EPSILON, squared_length
 class _SaturationTerm(Term):
     """What the four have in common: one gene, α or s."""
 
-    bound: ClassVar[Gene]
     by_length: ClassVar[bool] = False
     """Whether it goes by the length of the synapses into a neuron."""
 
@@ -33,21 +32,13 @@ class _SaturationTerm(Term):
         )
         return cls()
 
-    @property
-    def words(self) -> str:
-        """Its form."""
-        return f"saturation ({self.name.removeprefix('saturation-')})"
 
-    @property
-    def synapse_genes(self) -> dict[str, Gene]:
-        """One number."""
-        return {"saturation": self.bound}
-
-
-def _alpha(start: float, neutral: float, without: str = "no bound", even: bool = False) -> Gene:
+def _alpha(
+    start: float, neutral: float, without: str = "no bound", even: bool = False
+) -> tuple[Gene, ...]:
     """α; its neutral value does nothing in single precision too."""
     label, latex = "α (saturation)", r"\alpha"
-    return Gene(start, neutral, even=even, label=label, latex=latex, without=without)
+    return (Gene("saturation", start, neutral, (), even, label, latex, without),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +46,8 @@ class Tanh(_SaturationTerm):
     """A synapse w becomes α tanh(w / α) after each update."""
 
     name = f"saturation-{Saturation.TANH}"
-    bound = _alpha(1.0, 1e6, even=True)
+    words = "saturation (tanh)"
+    synapse_genes = _alpha(1.0, 1e6, even=True)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Bounded."""
@@ -67,7 +59,8 @@ class Exponential(_SaturationTerm):
     """The change of w is multiplied by exp(-|s| |w|) (release)."""
 
     name = f"saturation-{Saturation.EXPONENTIAL}"
-    bound = Gene(1.0, 0.0, even=True, label="s (saturation)", latex="s", without="no bound")
+    words = "saturation (exponential)"
+    synapse_genes = (Gene("saturation", 1.0, 0.0, (), True, "s (saturation)", "s", "no bound"),)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Moved less."""
@@ -80,8 +73,9 @@ class Length(_SaturationTerm):
     """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer."""
 
     name = f"saturation-{Saturation.LENGTH}"
+    words = "saturation (length)"
     by_length = True
-    bound = _alpha(6.0, 80.0)  # exp(6) is 400 times the length at the start, scaled by the inputs
+    synapse_genes = _alpha(6.0, 80.0)  # exp(6): 400 times the length at the start, scaled by inputs
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Shortened."""
@@ -94,8 +88,10 @@ class Slowing(_SaturationTerm):
     """The forget gate acts the less the longer the vector of the synapses into a neuron."""
 
     name = f"saturation-{Saturation.SLOWING}"
+    words = "saturation (slowing)"
     by_length = True
-    bound = _alpha(1.0, -80.0, "no slowing")  # length grows as t^exp(-1), the rate falls as t^-0.37
+    # Length grows as t^exp(-1), and the rate falls as t^-0.37.
+    synapse_genes = _alpha(1.0, -80.0, "no slowing")
 
     def forget(self, f_tilde: Array, pair: Pair) -> Array:
         """Closer to 1."""

@@ -31,17 +31,13 @@ class NormalisedSynapses(Term):
     """
 
     name = "normalise-synapses"
+    words = "normalised synapses"
     fades = False
 
     @classmethod
     def chosen(cls, rule: Any) -> Term | None:
         """By `Stabilise.normalise_synapses`."""
         return cls() if _has_direction(rule, "normalise_synapses") else None
-
-    @property
-    def words(self) -> str:
-        """What it is."""
-        return "normalised synapses"
 
     def gain(self, gain: Gain, g: NeuronGenes, where: Where, into: Sequence[Array]) -> Gain:
         """Divided by the length."""
@@ -56,6 +52,7 @@ class NormalisedStored(Term):
     """
 
     name = "normalise-stored"
+    words = "normalised stored synapses"
     fades = False
 
     @classmethod
@@ -69,11 +66,6 @@ class NormalisedStored(Term):
             "vector: the standard deviation would mean nothing.",
         )
         return cls()
-
-    @property
-    def words(self) -> str:
-        """What it is."""
-        return "normalised stored synapses"
 
     def stored(self, into: list[Array], g: NeuronGenes, sweep: Sweep) -> list[Array]:
         """Of length 1, or of the gene's."""
