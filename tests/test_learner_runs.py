@@ -242,7 +242,7 @@ def test_the_command_line_takes_a_rule_of_ones_own(rules, tmp_path, monkeypatch,
     [
         ("{}", "it takes a Python file and a name in it"),
         ("{}:", "it takes a Python file and a name in it"),
-        ("nowhere.py:Rule", "there is no file nowhere.py"),
+        ("nowhere.py:Rule", "There is no file nowhere.py"),
         ("{}:Rule", "has no Rule"),
         ("{}:jnp", "no learner, and nothing that makes one"),
         ("{}:eqx.field", "has no eqx.field"),

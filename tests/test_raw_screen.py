@@ -212,8 +212,8 @@ def a_task_that_is_drawn(text, patch):
 def a_progress_bar(text, patch):
     console = Terminal()
     shown = CompareProgress(console)
-    shown(compare.Progress(1, 2, text, text))
-    shown(compare.Progress(1, 2, text, ""))
+    shown(compare.CellProgress(1, 2, text, text))
+    shown(compare.CellProgress(1, 2, text, ""))
     console.print(shown._bar.get_renderable())
     with RunProgress(console, text, text) as run:
         console.print(run._bar.get_renderable())

@@ -11,6 +11,7 @@ from blurax import io
 from blurax.baselines import Tuning
 from blurax.curves import Schedule
 from blurax.experiments import compare, demo
+from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.figures import FIGURES, Budget, make
 from blurax.experiments.figures.work import GENOMES
@@ -103,17 +104,18 @@ def learner_run_of(method: Method, meta_steps: int = LONG) -> Victim:
 def _start_comparison(directory: Path) -> None:
     path = directory.parent / "exact.safetensors"
     save_genome(path)
+    genome = read_entrant(path.stem, path, {})
     plan = Plan(
         tasks=("iris",),
         nets=("3", "0"),
-        genomes=compare.named((path,))[0],
+        genomes=(genome.stamp,),
         baselines=("sgd", "fa"),
         budgets=(2, 4),
         seeds=2,
         batch=8,
         tuning=LITTLE,
     )
-    compare.start(plan, (path,), directory)
+    compare.start(plan, (genome,), directory)
 
 
 def _start_figure(directory: Path) -> None:

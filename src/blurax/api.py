@@ -19,7 +19,7 @@ from blurax.learner import Learner
 from blurax.network import Network, NetworkState
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.space import LearnerSpace
+from blurax.outer.space import load_numbers
 from blurax.tasks import EpisodeSpec, Split, Task, check_task
 
 
@@ -140,8 +140,7 @@ def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner:
     Raises:
         BluraxError: if the file is missing, damaged, or one of another learner.
     """
-    space = LearnerSpace(like)
-    found: Any = space.learner(space.load(io.as_path(path))[0], like.network)
+    found: Any = load_numbers(io.as_path(path), like)[0]
     return found
 
 

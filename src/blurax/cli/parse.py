@@ -14,6 +14,7 @@ from typing import Any
 import tyro
 
 from blurax.analysis.plain import lines
+from blurax.cli.renamed import renamed
 from blurax.errors import BluraxError
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -33,6 +34,7 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
             raise BluraxError(
                 f"What follows {option} is empty; an unset variable of the shell, say?"
             )
+    args = renamed(name, args)
     bind = _binder(_function(name, args))
     with _printable_errors():
         call, unknown = tyro.cli(

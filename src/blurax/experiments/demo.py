@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from blurax import curves, io
-from blurax.baselines import Record, Tuning, record_baseline, record_genome
+from blurax.baselines import Record, Tuning, record_baseline, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
@@ -142,7 +142,8 @@ def _compare(
     network = network_for(task, parse_hidden(arena.hidden))
     key = jax.random.fold_in(jax.random.key(2021), number)
     if learner == LEARNER:
-        return record_genome(genome, network, task, key, budgets, seeds=seeds, learner=learner)
+        taught = blur_for(genome, network, task)
+        return record_learner(learner, taught, task, key, budgets, seeds=seeds)
     return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
 
 

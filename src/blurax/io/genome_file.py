@@ -75,10 +75,19 @@ def save_genome(path: str | os.PathLike[str], genome: Genome, provenance: Proven
     Raises:
         BluraxError: if the genome is not such a one, or if the file cannot be written.
     """
+    write_bytes(path, genome_bytes(genome, provenance, f"The genome for {as_path(path)}"))
+
+
+def genome_bytes(genome: Genome, provenance: Provenance, where: str = "The genome") -> bytes:
+    """What `save_genome` writes.
+
+    Raises:
+        BluraxError: starting with `where`, if the genome is not such a one.
+    """
     tensors = {name: np.asarray(leaf) for name, leaf in genomes.leaves(genome).items()}
-    _check_tensors(tensors, genome.rule, f"The genome for {as_path(path)}")
+    _check_tensors(tensors, genome.rule, where)
     content = {"rule": to_json(genome.rule), "provenance": to_json(provenance)}
-    write_bytes(path, sealed.seal(sealed.Kind.GENOME, content, tensors))
+    return sealed.seal(sealed.Kind.GENOME, content, tensors)
 
 
 def load_genome(path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:

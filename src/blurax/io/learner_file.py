@@ -30,10 +30,26 @@ def save_learner(
     Raises:
         BluraxError: if a number is not finite, or the file cannot be written.
     """
+    write_bytes(path, learner_bytes(name, tensors, provenance, f"The learner for {path}"))
+
+
+def learner_bytes(
+    name: str, tensors: dict[str, Any], provenance: Provenance, where: str = "The learner"
+) -> bytes:
+    """What `save_learner` writes; the same arguments give the same bytes.
+
+    Raises:
+        BluraxError: starting with `where`, if a number is not finite.
+    """
     arrays = {leaf: np.asarray(tensor) for leaf, tensor in tensors.items()}
-    _check(arrays, f"The learner for {os.fspath(path)}")
+    _check(arrays, where)
     content = {"learner": name, "provenance": to_json(provenance)}
-    write_bytes(path, sealed.seal(sealed.Kind.LEARNER, content, arrays))
+    return sealed.seal(sealed.Kind.LEARNER, content, arrays)
+
+
+def is_learner(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a learner file, going by what it says."""
+    return sealed.is_kind(path, sealed.Kind.LEARNER)
 
 
 def load_learner(

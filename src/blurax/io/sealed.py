@@ -26,6 +26,8 @@ VERSION = 1
 """The version of the format that this library writes, and the only one it reads."""
 
 _ENTRY = "blurax"
+_LONGEST = 2**24
+"""Bytes of a header that is looked at to see what a file is."""
 _DEEPEST = 32
 """How deep plain JSON may be nested: far beyond any configuration, far below Python's limit."""
 
@@ -97,6 +99,20 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
     found = header.get("kind")
     require(found == kind, f"{where} is a {cut(str(found))} file; give the path of a {kind} file.")
     return header, tensors
+
+
+def is_kind(path: str | os.PathLike[str], kind: Kind) -> bool:
+    """Whether a file says that it is of this kind; whether it is whole, `read` tells."""
+    file = as_path(path)
+    if not file.is_file():
+        return False
+    with refusals(path, "read"), file.open("rb") as opened:
+        length = min(int.from_bytes(opened.read(8), "little"), _LONGEST)
+        header = opened.read(length)
+    try:
+        return parse_json(_entry(length.to_bytes(8, "little") + header, ""), "")["kind"] == kind
+    except (BluraxError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:

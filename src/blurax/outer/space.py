@@ -174,27 +174,8 @@ class LearnerSpace(Space):
         return with_network(self.like, network)
 
     def check(self, network: Network) -> None:
-        """Take one step without computing it, so that what does not fit says so now."""
-        learner, (i, *_, o) = with_network(self.like, network), network.sizes
-
-        def once(key: PRNGKeyArray) -> Any:
-            batch = jnp.zeros((2, i), float), jnp.zeros((2, o), float)
-            state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
-            state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
-            return state, learner.predict(state, batch[0])
-
-        try:
-            _, outputs = jax.eval_shape(once, jax.random.key(0))
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise BluraxError(
-                f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
-            ) from error
-        require(
-            getattr(outputs, "shape", None) == (2, o),
-            f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
-            f"{network.sizes}; it takes an array of shape (2, {o}).",
-        )
+        """Raise `BluraxError` if the learner cannot take a step with it."""
+        check_step(with_network(self.like, network))
 
     def usual_scale(self, name: str) -> Float[Array, ""]:
         """The root mean square of the leaf at the start; 1 for zeros."""
@@ -212,17 +193,55 @@ class LearnerSpace(Space):
 
     def load(self, path: Path) -> tuple[Any, io.Provenance]:
         """A learner file of this learner's class and shapes."""
-        name, tensors, provenance = io.load_learner(path)
-        require(
-            name == name_of(self.like),
-            f"{path} holds the numbers of {name}, not of {name_of(self.like)}.",
-        )
-        wanted = named(numbers_of(self.like))
-        shapes = {leaf: value.shape for leaf, value in wanted.items()}
-        found = {leaf: value.shape for leaf, value in tensors.items()}
-        require(found == shapes, f"{path} holds arrays of shapes {found}; {name} takes {shapes}.")
-        leaves = [jnp.asarray(tensors[leaf], value.dtype) for leaf, value in wanted.items()]
-        return self.from_leaves(leaves), provenance
+        learner, provenance = load_numbers(path, self.like)
+        return numbers_of(learner), provenance
+
+
+def load_numbers(path: Path, like: Learner) -> tuple[Learner, io.Provenance]:
+    """A learner with the numbers of a file of its class and shapes, and where they come from.
+
+    Raises:
+        BluraxError: if the file is missing, damaged, or one of another learner.
+    """
+    name, tensors, provenance = io.load_learner(path)
+    require(name == name_of(like), f"{path} holds the numbers of {name}, not of {name_of(like)}.")
+    blank, rest = eqx.partition(like, eqx.is_inexact_array)
+    wanted = named(blank)
+    shapes = {leaf: value.shape for leaf, value in wanted.items()}
+    found = {leaf: value.shape for leaf, value in tensors.items()}
+    require(found == shapes, f"{path} holds arrays of shapes {found}; {name} takes {shapes}.")
+    leaves = [jnp.asarray(tensors[leaf], value.dtype) for leaf, value in wanted.items()]
+    numbers = jax.tree.unflatten(jax.tree.structure(blank), leaves)
+    return eqx.combine(numbers, rest), provenance
+
+
+def check_step(learner: Learner) -> None:
+    """Take one step without computing it, so that what does not fit says so now.
+
+    Raises:
+        BluraxError: if the learner cannot learn with its network.
+    """
+    network = learner.network
+    i, *_, o = network.sizes
+
+    def once(key: PRNGKeyArray) -> Any:
+        batch = jnp.zeros((2, i), float), jnp.zeros((2, o), float)
+        state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
+        state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
+        return state, learner.predict(state, batch[0])
+
+    try:
+        _, outputs = jax.eval_shape(once, jax.random.key(0))
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise BluraxError(
+            f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
+        ) from error
+    require(
+        getattr(outputs, "shape", None) == (2, o),
+        f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
+        f"{network.sizes}; it takes an array of shape (2, {o}).",
+    )
 
 
 def name_of(learner: Learner) -> str:
