@@ -144,7 +144,7 @@ def test_learner_files_and_classes_are_compared_from_the_command_line(at_home, c
     assert (at_home / "runs/compare/comparison.json").read_bytes() == whole
     again = blurax.compare(
         {"other": "runs/mine", "fast": Line(blurax.Network((4, 3)), 0.2, True)},
-        **SIZE,
+        **{**SIZE, "budgets": (4,)},
         baselines=(),
         likes={"Line": LINE},
     )

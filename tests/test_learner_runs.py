@@ -231,6 +231,21 @@ def test_the_command_line_takes_a_rule_of_ones_own(rules, tmp_path, monkeypatch,
     assert cli.main(["runs"]) in (0, 2)
     assert cli.main(["runs", "here"]) == 0
     assert "iris" in capsys.readouterr().out
+    assert cli.main(["show", "here"]) == 0
+    shown = capsys.readouterr().out
+    assert "Fading · 2 numbers" in shown
+    assert "keep" in shown
+    assert "moved" not in shown
+    assert cli.main(["show", "here/best.safetensors", "--learner", f"{rules}:Fading"]) == 0
+    shown = capsys.readouterr().out
+    assert "at the start" in shown
+    assert "0.02" in shown
+    assert cli.main(["show", "here", "--learner", f"{rules}:Other"]) == 2
+    assert "has no Other" in capsys.readouterr().err
+    assert cli.main(["show", "here", "--canonical"]) == 2
+    assert "is a learner file" in capsys.readouterr().err
+    assert cli.main(["show", "default", "--learner", f"{rules}:Fading"]) == 2
+    assert "default is none" in capsys.readouterr().err
     assert cli.main(["report", "here"]) == 0
     page = (tmp_path / "here" / "report.html").read_text("utf-8")
     assert "<td>Fading</td>" in page
