@@ -32,7 +32,7 @@ def rules() -> dict[str, Any]:
     """The README's rule, as it is written and as it is learned there."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     code = next(b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "MyRule" in b)
-    names: dict[str, Any] = {"__optimiser_": "readme"}
+    names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(code, "README.md", "exec"), names)
     return {"as written": names["rule"], "learned": names["learned"]}
 
@@ -99,5 +99,5 @@ def draw(panels: list[tuple[str, list[Record]]], path: Path) -> None:
     style.save(figure, path)
 
 
-if __optimiser_ == "__main__":
+if __name__ == "__main__":
     main()
