@@ -48,3 +48,14 @@ def own_tasks_forgotten():
     yield
     TASKS.clear()
     TASKS.update(before)
+
+
+@pytest.fixture
+def own_baselines_forgotten():
+    """Nor have baselines."""
+    from blurax.baselines import BASELINES
+
+    before = dict(BASELINES)
+    yield
+    BASELINES.clear()
+    BASELINES.update(before)

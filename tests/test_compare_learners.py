@@ -19,6 +19,8 @@ from blurax.experiments import compare as experiment
 from blurax.experiments.compare_reuse import reuse
 from blurax.spec import Activation
 
+pytestmark = pytest.mark.usefixtures("own_baselines_forgotten")
+
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
 SIZE = {"tasks": ("iris",), "hidden": ("3",), "budgets": (2, 4), "seeds": 2, "batch": 8}
 SIZE |= {"tuning": LITTLE}
@@ -63,13 +65,6 @@ WORDS = [
     *("--tuning.activations", "relu", "--tuning.normalise", "False", "--tuning.schedules"),
     *("constant", "--tuning.seeds", "2"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def own_baselines_forgotten():
-    yield
-    for name in set(BASELINES) - set(BUILT_IN):
-        del BASELINES[name]
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_the_reference_knows_the_whole_package():
     assert len(MODULES) >= 25
     rooms = {path.stem for path in (pages.ROOT / "src" / "blurax").iterdir()}
     hidden = {"__init__", "__main__", "__pycache__", "cli"}
-    hidden |= {"api", "errors", "frozen"}  # in `blurax` itself
+    hidden |= {"api", "comparison", "errors", "frozen"}  # in `blurax` itself
     hidden |= {"bounds", "footprint", "memory"}  # what is refused: nothing to be called
     hidden |= {"choices", "genes", "gauge"}  # `spec` and `genome` give all that is in them
     listed = {name.split(".")[1] for name in MODULES if "." in name}
@@ -95,8 +95,8 @@ def test_every_public_name_is_in_the_reference(name, reference):
             assert [m for m in members(value) if not getattr(value, m).__doc__] == []
 
 
-@pytest.mark.usefixtures("float32", "unchecked", "own_tasks_forgotten")
-@pytest.mark.parametrize("name", ["quickstart", "concepts", "extending"])
+@pytest.mark.usefixtures("float32", "unchecked", "own_tasks_forgotten", "own_baselines_forgotten")
+@pytest.mark.parametrize("name", ["quickstart", "concepts", "extending", "comparison"])
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = pages.blocks((DOCS / f"{name}.md").read_text(encoding="utf-8"), "python")
