@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from rich.console import Console
 
 import blurax
 from blurax.analysis import style
 from blurax.analysis.comparison_view import comparison_table
-from blurax.baselines import Record, record_baseline
+from blurax.baselines import Record, record_baseline, record_learner
 from blurax.outer.space import with_network
 
 ROOT = Path(__file__).parent.parent
@@ -37,14 +36,6 @@ def rules() -> dict[str, Any]:
     return {"as written": names["rule"], "learned": names["learned"]}
 
 
-def record(name: str, rule: blurax.Learner, task: Any, key: jax.Array, seeds: int) -> Record:
-    """What a rule reaches, on the keys that `record_baseline` gives the optimisers."""
-    keys = jax.random.split(jax.random.fold_in(key, 0), seeds)
-    _, curve = blurax.learning_curve(rule, task, keys, BUDGETS, blurax.Split.TEST)
-    found = np.asarray(curve.accuracy, float)
-    return Record(name, BUDGETS, tuple(tuple(row) for row in found.T.tolist()))
-
-
 def main() -> None:
     """Print a table for each place, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -57,7 +48,9 @@ def main() -> None:
         sizes = (task.features, *map(int, hidden.split("-")), task.outputs)
         network = blurax.Network(sizes)
         records = [
-            record(title, with_network(rule, network), task, key, options.seeds)
+            record_learner(
+                title, with_network(rule, network), task, key, BUDGETS, seeds=options.seeds
+            )
             for title, rule in found.items()
         ]
         for optimiser in OPTIMISERS:

@@ -141,7 +141,7 @@ def test_learner_files_and_classes_are_compared_from_the_command_line(at_home, c
         {"other": "runs/mine", "fast": Line(blurax.Network((4, 3)), 0.2, True)},
         **{**SIZE, "budgets": (4,)},
         baselines=(),
-        likes={"Line": LINE},
+        like=LINE,
     )
     mine, fast = again.result.panels[0].records
     assert (mine.accuracy, fast.accuracy) == (records["mine"].accuracy, records["fast"].accuracy)

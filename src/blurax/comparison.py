@@ -25,6 +25,7 @@ from blurax.experiments.compare_plan import Plan
 from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
+from blurax.outer.space import name_of
 from blurax.tasks import Task, get
 
 WIDTH = 100
@@ -145,7 +146,7 @@ def compare(
     seed: int = 0,
     batch: int = 128,
     tuning: Tuning = USUAL,
-    likes: Mapping[str, Learner] | None = None,
+    like: Learner | Mapping[str, Learner] | None = None,
     directory: str | os.PathLike[str] | None = None,
     watch: Callable[[CellProgress], None] = lambda progress: None,
 ) -> Comparison:
@@ -165,8 +166,8 @@ def compare(
         seed: random seed.
         batch: examples in each step.
         tuning: what the tuner may choose from.
-        likes: learners of the classes that learner files take, by the name of the class, or by that
-            of the learner in the comparison.
+        like: of learner files a learner of the class, which gets their numbers; where there are
+            several classes, by the name of the class, or by that of the learner in the comparison.
         directory: where cells are kept, so that the same call goes on where an earlier one stopped;
             in memory if None.
         watch: told what is done in each cell, and that it is finished.
@@ -175,7 +176,8 @@ def compare(
         BluraxError: if something does not exist or does not fit, or the directory holds another
             comparison.
     """
-    entrants = _entrants(learners, likes or {})
+    likes = {name_of(like): like} if isinstance(like, Learner) else dict(like or {})
+    entrants = _entrants(learners, likes)
     plan = Plan(
         tasks=tuple(map(_task_name, tasks)),
         nets=tuple(hidden),
@@ -209,7 +211,7 @@ def _entrants(
         return [_entrant(name, each, likes) for name, each in learners.items()]
     one = isinstance(learners, (*_THINGS, str, os.PathLike))
     several: Sequence[Comparable] = [learners] if one else learners
-    files = iter(called([os.fspath(each) for each in several if not isinstance(each, _THINGS)]))
+    files = iter(called([str(each) for each in several if not isinstance(each, _THINGS)]))
     names = [_own_name(each) if isinstance(each, _THINGS) else next(files) for each in several]
     return [_entrant(name, each, likes) for name, each in zip(names, several, strict=True)]
 

@@ -96,7 +96,7 @@ def read_entrant(name: str, path: Path, likes: Mapping[str, Learner]) -> Entrant
     if like is None:
         raise BluraxError(
             f"{path} holds the numbers of {kind}, which takes its class: --learner "
-            f"my_rules.py:{kind}, or in Python likes={{{kind!r}: a learner of the class}}."
+            f"my_rules.py:{kind}, or in Python like=a learner of the class."
         )
     return Entrant(name, load_numbers(path, like)[0], path.read_bytes())
 
