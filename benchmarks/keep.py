@@ -2,7 +2,7 @@
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
-Then it writes docs/zoo-cells.md anew from all sheets; without a name it does only that, after all
+Then it writes docs/reference/zoo-cells.md anew from all sheets; without a name it does only that, after all
 sheets have met further baselines, if any: python benchmarks/keep.py --meet DIR..., or after what
 was measured again has taken its place in them: python benchmarks/keep.py --again DIR...
 """
@@ -28,7 +28,7 @@ from blurax.experiments.sheets import (
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
-PAGE = Path(__file__).parent.parent / "docs" / "zoo-cells.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "zoo-cells.md"
 
 
 def page() -> str:

@@ -35,7 +35,7 @@ OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))  # other columns
 
 
 def test_the_page_in_the_documentation_is_that_of_the_sheets():
-    assert page() == (DOCS / "zoo-cells.md").read_text(encoding="utf-8")
+    assert page() == (DOCS / "reference" / "zoo-cells.md").read_text(encoding="utf-8")
 
 
 def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():

@@ -28,7 +28,7 @@ they are not at hand.
 Not everything was fixed beforehand. Figure 10 got its second start, figure 3 more meta-steps, and
 5, 6, 14, 15 and 16 their start from back-propagation, after a first run had shown genomes that had
 not learned or had diverged, and claims that failed for it
-([decision 16](decisions/0016-where-figures-start.md)); claims of figures 12, 15 and 16 were worded
+([decision 16](../explanation/decisions/0016-where-figures-start.md)); claims of figures 12, 15 and 16 were worded
 anew, those of 12 and 15 more strictly, after their numbers were seen.
 
 The data behind each picture lie beside it as JSON, and a test judges the claims by them.

@@ -10,7 +10,7 @@ INTRODUCTION = """\
 
 What the genomes of [the zoo](zoo.md) reach, cell by cell: accuracy on test examples in %, mean and
 standard deviation over 5 newborn networks, batch 128. A genome runs as it is. The rival below it is
-the best of several baselines, each tuned for that column alone ([how](comparison.md)), and picked
+the best of several baselines, each tuned for that column alone ([how](../how-to/comparison.md)), and picked
 on the test examples, which favours it. Bold: the genome is ahead. `blurax zoo NAME` prints the
 cells of one; `python benchmarks/keep.py` makes this page from the sheets.
 
