@@ -2,9 +2,9 @@
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
-Then it writes docs/reference/zoo-cells.md anew from all sheets; without a name it does only that, after all
-sheets have met further baselines, if any: python benchmarks/keep.py --meet DIR..., or after what
-was measured again has taken its place in them: python benchmarks/keep.py --again DIR...
+Then it writes docs/reference/zoo-cells.md from all sheets. Without a name it does only that, after
+all sheets have met further baselines: python benchmarks/keep.py --meet DIR..., or after new
+measurements have replaced old ones in them: python benchmarks/keep.py --again DIR...
 """
 
 import dataclasses

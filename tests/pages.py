@@ -12,6 +12,12 @@ import pytest
 import blurax.cli.commands as cli
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def page(name: str) -> str:
+    """The text of a page, by its path below the docs without `.md`."""
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -84,4 +84,5 @@ CALIBRATED = Rule(
 )
 """A variant for regression: nothing is normalised, so that outputs take the scale of the target,
 and errors that become small change little. Its start is descent on neurons; small initial synapses
-and tanh keep smooth what lies between the examples. docs/notes/zoo-search.md has what else was tried."""
+and tanh keep smooth what lies between the examples. docs/notes/zoo-search.md has what else was
+tried."""
