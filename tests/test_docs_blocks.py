@@ -15,7 +15,9 @@ PYTHON = {
     "start/quickstart": lambda names, out: names["result"].curve.accuracy[-1] > 0.8,
     "how-to/own-rule": lambda names, out: names["result"].score > 0.3 and len(out) >= 4,
     "how-to/own-task": lambda names, out: names["result"].curve.accuracy[-1] > 0.9,
-    "how-to/extending": lambda names, out: float(out[-1]) > float(out[-2]) + 0.05,
+    "how-to/extending": lambda names, out: (
+        float(out[-1].strip("[]")) > float(out[-2].strip("[]")) + 0.05
+    ),
     "how-to/estimator": lambda names, out: (
         names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
     ),
