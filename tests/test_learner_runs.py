@@ -260,9 +260,7 @@ def test_numbers_are_all_arrays_of_real_numbers(fading):
 
 def test_a_learner_file_s_arrays_have_one_order(tmp_path):
     names = [f"w{n}" for n in range(12)]
-    file, found = (
-        tmp_path / "mine.safetensors",
-        io.Provenance("1.2.3", "2024-01-31", 7, ("digits",), 9),
-    )
+    file = tmp_path / "mine.safetensors"
+    found = io.Provenance("1.2.3", "2024-01-31", 7, ("digits",), 9, 0.9, {})
     io.save_learner(file, "Mine", {name: np.ones(2) for name in names[::-1]}, found)
     assert list(io.load_learner(file)[1]) == sorted(names)
