@@ -2,9 +2,9 @@
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
-Then it writes docs/zoo-cells.md anew from all cards; without a name it does only that, after all
-cards have met further baselines, if any: python benchmarks/keep.py --meet DIR..., or after what
-was measured again has taken its place in them: python benchmarks/keep.py --again DIR...
+Then it writes docs/reference/zoo-cells.md from all cards. Without a name it does only that, after
+all cards have met further baselines: python benchmarks/keep.py --meet DIR..., or after new
+measurements have replaced old ones in them: python benchmarks/keep.py --again DIR...
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from blurax.experiments.compare import Compared
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME
 
-PAGE = Path(__file__).parent.parent / "docs" / "zoo-cells.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "zoo-cells.md"
 
 
 def page() -> str:

@@ -35,12 +35,12 @@ OTHER = dataclasses.replace(ROW, task="wine", budgets=(20, 50))  # other columns
 
 
 def test_the_page_in_the_documentation_is_that_of_the_cards():
-    assert page() == (DOCS / "zoo-cells.md").read_text(encoding="utf-8")
+    assert page() == (DOCS / "reference" / "zoo-cells.md").read_text(encoding="utf-8")
 
 
 def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
     text = section("mine", Card("small", "", 5, (ROW, OTHER, BARE)))
-    assert text.splitlines()[2:5] == ["Small.", "", "The baseline is the best of sgd, adam."]
+    assert text.splitlines()[2:5] == ["Small.", "", "Best tuned: the best of sgd, adam."]
     assert "| 10 | 1 of 1 | +10.0 |" in text
     assert "| 20 | 1 of 2 | +2.5 |" in text  # -5 on iris, +10 on wine
     assert "Lead in points at 10 / 20 / 50 steps" in text
@@ -59,9 +59,7 @@ def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
 def test_a_section_names_the_baselines_that_were_met():
     more = dataclasses.replace(OTHER, baselines=("sgd", "adam", "rmsprop"))
     text = section("mine", Card("small", "", 5, (ROW, OTHER, more, BARE)))
-    assert (
-        "The baseline is the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
-    )
+    assert "Best tuned: the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
 
 
 def test_long_lessons_have_a_table_that_says_how_far_they_fall():
@@ -138,5 +136,5 @@ def test_what_was_measured_again_takes_the_place_of_what_stood_there(empty_zoo, 
 def without_skill(row):
     zeros = (0.0,) * len(row.budgets)
     return dataclasses.replace(
-        row, baseline=("fa",) * len(zeros), best_mean=zeros, best_std=zeros, baselines=("fa",)
+        row, best=("fa",) * len(zeros), best_mean=zeros, best_std=zeros, baselines=("fa",)
     )

@@ -8,11 +8,14 @@ from blurax.zoo import Card, Row
 INTRODUCTION = """\
 # Every cell of the zoo
 
-What the genomes of [the zoo](zoo.md) reach, cell by cell: accuracy on test examples in %, mean and
-standard deviation over 5 random seeds, batch 128. A genome runs as it is. Below it stands the best
-of several baselines, each tuned for that column alone ([how](comparison.md)), and picked on the
-test examples, which favours it. Bold: the genome is ahead. `blurax zoo NAME` prints the cells of
-one; `python benchmarks/keep.py` makes this page from the cards.
+This page lists what each genome of [the zoo](zoo.md) reaches, cell by cell, for looking up.
+Numbers are accuracy on test examples in %, mean and standard deviation over 5 initial networks,
+batch size 128.
+
+A genome runs as it is. "Best tuned" is the best of several baselines, each tuned for that column
+alone ([how](../how-to/comparison.md)), and picked on the test examples, which favours it. Bold:
+the genome is ahead. `blurax zoo NAME` prints the cells of one genome; `python benchmarks/keep.py`
+makes this page.
 
 """
 
@@ -38,14 +41,14 @@ def section(name: str, card: Card) -> str:
 
 
 def _met(card: Card) -> list[str]:
-    """Which baselines the best is taken of; where cells differ, in how many of them."""
+    """The baselines of which the best is shown; where cells differ, in how many of them."""
     sets = [row.baselines for row in card.rows if row.best]
     counts = {names: sets.count(names) for names in sets}
     each = [
         ", ".join(names) + (f" in {count} of {len(sets)}" if len(counts) > 1 else "")
         for names, count in counts.items()
     ]
-    return [f"The best is taken of {'; of '.join(each)}.\n"] if each else []
+    return [f"Best tuned: the best of {'; of '.join(each)}.\n"] if each else []
 
 
 def _tallies(card: Card, budgets: list[int]) -> list[str]:
@@ -82,13 +85,13 @@ def _lead(row: Row, budgets: list[int]) -> str:
 
 
 def _lasting(rows: tuple[Row, ...]) -> list[str]:
-    """A table of long lessons, with how far the end lies below the best of the row."""
+    """A table of long runs, with how far the end lies below the best of the row."""
     if not rows:
         return []
     budgets = sorted({budget for row in rows for budget in row.budgets})
     headers = " | ".join(f"{budget:,}" for budget in budgets)
     lines = [
-        f"\nOver {budgets[-1]:,} steps, the rule alone, and how far its end is below its best:\n"
+        f"\nOver {budgets[-1]:,} steps, the genome alone, and how far its end is below its best:\n"
     ]
     lines += [f"| task | hidden layers | {headers} | below |", "|---" * (3 + len(budgets)) + "|"]
     for row in _by_task(rows):

@@ -48,7 +48,7 @@ class Learning(eqx.Module):
     intercept: Float[Array, " outputs"] | None
     """Added to the last layer's output. Only where the rule normalises synapses: there the bias
     unit's synapse is part of a vector of length 1, so that no network could say that a class is
-    rare (docs/decisions/19). None elsewhere."""
+    rare (docs/explanation/decisions/0019-an-intercept.md). None elsewhere."""
     average: Averaged
     steps: Int[Array, ""]
 
