@@ -40,14 +40,14 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse a command; whatever it would do then is left."""
     assert words[0] == "blurax"
     rooms = {
-        "compare": ("experiment",),
+        "compare": ("run_files",),
         "export": ("zoo",),
         "figure": ("make_figures",),
         "meta_train": ("load_learner_class", "run", "_new_directory"),
         "recipes": ("Terminal",),
         "report": ("read_config", "write_report"),
         "runs": ("find_runs",),
-        "show": ("zoo",),
+        "show": ("io",),
         "tasks": ("list_tasks",),
         "train": ("zoo",),
         "zoo": ("keeper",),
