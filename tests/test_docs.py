@@ -71,7 +71,7 @@ def test_the_reference_knows_the_whole_package():
     assert "blurax" in MODULES
     assert len(MODULES) >= 25
     rooms = {path.stem for path in (pages.ROOT / "src" / "blurax").iterdir()}
-    hidden = {"__init__", "__main__", "__pycache__", "cli"}
+    hidden = {"__init__", "__main__", "__pycache__", "cli", "py", "version"}  # py.typed
     hidden |= {"api", "comparison", "errors", "frozen"}  # in `blurax` itself
     hidden |= {"bounds", "footprint", "memory"}  # what is refused: nothing to be called
     hidden |= {"choices", "genes", "gauge"}  # `spec` and `genome` give all that is in them
