@@ -40,7 +40,7 @@ def test_the_page_in_the_documentation_is_that_of_the_sheets():
 
 def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
     text = section("mine", Sheet("small", "", 5, (ROW, OTHER, BARE)))
-    assert text.splitlines()[2:5] == ["Small.", "", "Best tuned: the best of sgd, adam."]
+    assert text.splitlines()[2:5] == ["Small.", "", "The rival is the best of sgd, adam."]
     assert "| 10 | 1 of 1 | +10.0 |" in text
     assert "| 20 | 1 of 2 | +2.5 |" in text  # -5 on iris, +10 on wine
     assert "Lead in points at 10 / 20 / 50 steps" in text
@@ -59,7 +59,7 @@ def test_a_section_shows_each_cell_bold_where_the_genome_is_ahead():
 def test_a_section_names_the_baselines_that_were_met():
     more = dataclasses.replace(OTHER, baselines=("sgd", "adam", "rmsprop"))
     text = section("mine", Sheet("small", "", 5, (ROW, OTHER, more, BARE)))
-    assert "Best tuned: the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
+    assert "The rival is the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
 
 
 def test_long_lessons_have_a_table_that_says_how_far_they_fall():

@@ -41,14 +41,14 @@ def section(name: str, sheet: Sheet) -> str:
 
 
 def _met(sheet: Sheet) -> list[str]:
-    """The baselines of which the best is shown; where cells differ, in how many of them."""
+    """Of which baselines the rivals are the best; where cells differ, in how many of them."""
     sets = [row.baselines for row in sheet.rows if row.rival]
     counts = {names: sets.count(names) for names in sets}
     each = [
         ", ".join(names) + (f" in {count} of {len(sets)}" if len(counts) > 1 else "")
         for names, count in counts.items()
     ]
-    return [f"Best tuned: the best of {'; of '.join(each)}.\n"] if each else []
+    return [f"The rival is the best of {'; of '.join(each)}.\n"] if each else []
 
 
 def _tallies(sheet: Sheet, budgets: list[int]) -> list[str]:
@@ -85,13 +85,13 @@ def _lead(row: Row, budgets: list[int]) -> str:
 
 
 def _lasting(rows: tuple[Row, ...]) -> list[str]:
-    """A table of long runs, with how far the end lies below the best of the row."""
+    """A table of long lessons, with how far the end lies below the best of the row."""
     if not rows:
         return []
     budgets = sorted({budget for row in rows for budget in row.budgets})
     headers = " | ".join(f"{budget:,}" for budget in budgets)
     lines = [
-        f"\nOver {budgets[-1]:,} steps, the genome alone, and how far its end is below its best:\n"
+        f"\nOver {budgets[-1]:,} steps, the rule alone, and how far its end is below its best:\n"
     ]
     lines += [f"| task | hidden layers | {headers} | below |", "|---" * (3 + len(budgets)) + "|"]
     for row in _by_task(rows):
