@@ -70,9 +70,10 @@ def reference(site) -> str:
 def test_the_reference_knows_the_whole_package():
     assert "blurax" in MODULES
     assert len(MODULES) >= 25
-    rooms = {path.stem for path in (pages.ROOT / "src" / "blurax").iterdir()}
-    hidden = {"__init__", "__main__", "__pycache__", "cli", "py", "version"}  # py.typed
-    hidden |= {"api", "comparison", "errors", "frozen"}  # in `blurax` itself
+    inside = (pages.ROOT / "src" / "blurax").iterdir()
+    rooms = {path.stem for path in inside if path.suffix != ".typed"}
+    hidden = {"__init__", "__main__", "__pycache__", "cli"}
+    hidden |= {"api", "comparison", "errors", "frozen", "version"}  # in `blurax` itself
     hidden |= {"bounds", "footprint", "memory"}  # what is refused: nothing to be called
     hidden |= {"choices", "genes", "gauge"}  # `spec` and `genome` give all that is in them
     listed = {name.split(".")[1] for name in MODULES if "." in name}

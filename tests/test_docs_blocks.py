@@ -12,11 +12,16 @@ from blurax.tasks.tabular import CsvOptions
 
 PAGES = sorted(str(path.relative_to(pages.DOCS))[:-3] for path in pages.DOCS.rglob("*.md"))
 PYTHON = {
-    "start/quickstart": lambda names, out: names["result"].curve.accuracy[-1] > 0.8,
+    "start/quickstart": lambda names, out: (
+        names["result"].curve.accuracy[-1] > 0.8 and names["more"].steps == 120
+    ),
     "how-to/comparison": lambda names, out: names["found"].rows[0]["learner"] == "default",
     "how-to/own-rule-compared": lambda names, out: "MyRule" in names,
     "how-to/own-rule": lambda names, out: names["result"].score > 0.3 and len(out) >= 4,
-    "how-to/own-task": lambda names, out: names["result"].curve.accuracy[-1] > 0.9,
+    "how-to/own-task": lambda names, out: (
+        names["same"].features == 3
+        and min(names[name].curve.accuracy[-1] for name in ("heights", "result")) > 0.9
+    ),
     "how-to/extending": lambda names, out: (
         float(out[-1].strip("[]")) > float(out[-2].strip("[]")) + 0.05
     ),
