@@ -169,7 +169,7 @@ def meta_train(
     directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
         run.start_unless_under_way(config, directory, "name another directory", learner)
-        result = run.advance(directory, watch, evaluator, learner)
+        result = run.advance(directory, watch, evaluator, learner, type(config.method))
         from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
 
         draw_run(directory)

@@ -2,6 +2,7 @@
 
 A run directory holds
     config.json      the resolved configuration, the library's version, the date of the start
+    start.safetensors what the run started from, if that was given
     metrics.jsonl    one line for each meta-step, and one for each validation
     checkpoints/     the newest two states
     best.safetensors the genome with the best validation score so far
@@ -37,11 +38,14 @@ from blurax.outer.header import Result, load_best, read_config
 from blurax.outer.jobs import Scores, cut, joined
 from blurax.outer.journal import provenance
 from blurax.outer.lost import LOST, is_lost, lost_words
+from blurax.outer.methods import Method
 from blurax.outer.needs import check_memory
+from blurax.outer.numbers import name_of
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.outer.repair import (
     CONFIG,
+    START,
     Log,
     check_places,
     config_of,
@@ -50,7 +54,8 @@ from blurax.outer.repair import (
     read_log,
     restore,
 )
-from blurax.outer.space import Space, name_of
+from blurax.outer.space import Space
+from blurax.outer.start import Given
 from blurax.version import __version__
 
 __all__ = [
@@ -112,6 +117,8 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
             f"{directory} already holds a run; resume it, or name another directory.",
         )
         check_places(directory)
+        if isinstance(config.start, Given):
+            io.write_bytes(directory / START, config.start.bytes())
         io.write_json(
             directory / CONFIG,
             {
@@ -141,12 +148,12 @@ def start_unless_under_way(
     config = named_after(config, learner)
     if not is_under_way(directory):
         with contextlib.suppress(BluraxError):  # what cannot be read is replaced
-            if read_config(directory)[0] == config:
+            if read_config(directory, type(config.method))[0] == config:
                 return
         start(config, directory, learner)
         return
     require(
-        read_config(directory)[0] == config,
+        read_config(directory, type(config.method))[0] == config,
         f"{directory} holds a run of another configuration; {remedy}.",
     )
 
@@ -156,6 +163,7 @@ def advance(
     watch: Watch = lambda progress: None,
     evaluator: Evaluator = LOCAL,
     learner: Learner | None = None,
+    method: type[Method] | None = None,
 ) -> Result:
     """Take a run from its newest checkpoint (or its start) to its end.
 
@@ -164,22 +172,27 @@ def advance(
             the run, which can be resumed.
         evaluator: the engine that does the work; another one changes no result.
         learner: that the run was started with, if it was one.
+        method: the class of the method that the run was started with, if that is the user's own.
 
     Raises:
-        BluraxError: if the directory holds no run, or one of another learner, another process
-            writes into it, it would not fit in memory, none of its checkpoints can be read, all
-            members diverge and go on diverging (then the last good state is kept), the engine has
-            no workers, or a job fails wherever it is tried (then its genomes are kept).
+        BluraxError: if the directory holds no run, or one of another learner or method, another
+            process writes into it, it would not fit in memory, none of its checkpoints can be read,
+            all members diverge and go on diverging (then the last good state is kept), the engine
+            has no workers, or a job fails wherever it is tried (then its genomes are kept).
     """
-    read_config(directory)  # before a lock makes the directory
+    read_config(directory, method)  # before a lock makes the directory
     with io.writing(directory, RUN):
-        return _advance(directory, watch, evaluator, learner)
+        return _advance(directory, watch, evaluator, learner, method)
 
 
 def _advance(
-    directory: Path, watch: Watch, evaluator: Evaluator, learner: Learner | None
+    directory: Path,
+    watch: Watch,
+    evaluator: Evaluator,
+    learner: Learner | None,
+    method: type[Method] | None,
 ) -> Result:
-    config, header = read_config(directory)
+    config, header = read_config(directory, method)
     check_memory(config)
     check_places(directory)
     key = jax.random.key(config.seed)
@@ -293,7 +306,7 @@ def _restore(
         return like, 0
     step, state, meta = found
     require(
-        config_of(meta) == config,
+        config_of(meta.get("config", meta), type(config.method)) == config,
         f"{directory} holds checkpoints of another configuration than its config.json.",
     )
     return state, step
