@@ -119,6 +119,8 @@ class MetaTrain:
         values, start = upgraded(values), values.get("start")
         if isinstance(start, dict):
             return {**values, "start": from_json(Given, start, "MetaTrain.start")}
+        if "start" not in values:
+            return values  # which is told
         if start not in list(Start):  # no name in a file is ever followed
             raise BluraxError(
                 f"MetaTrain.start is {shown(start)}; it takes one of {', '.join(Start)}, or the "

@@ -67,6 +67,8 @@ class Method(Tagged, abc.ABC):
     """In files and on the command line."""
     needs_gradient = False
     """Whether the loss must have a gradient, of which 0 means that nothing will ever move."""
+    has_windows = False
+    """Whether it cuts episodes into windows, each of which is a meta-step."""
 
     @abc.abstractmethod
     def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> MetaTrainer:
@@ -82,6 +84,16 @@ class Method(Tagged, abc.ABC):
         Raises:
             BluraxError: naming both.
         """
+        objective, here = config.objective, f"MetaTrain.method is {self.name}, which"
+        require(
+            objective.loss is not Loss.ACCURACY or not self.needs_gradient,
+            f"Objective.loss is accuracy, which has no gradient; {here} needs one.",
+        )
+        require(
+            objective.early == 0 or not self.has_windows,
+            f"Objective.early is {objective.early}, which counts from the first step of a lesson; "
+            f"{here} sees windows of it.",
+        )
 
     def at_once(self, config: Config) -> int:
         """Episodes that are computed side by side."""
@@ -124,22 +136,3 @@ class Following(Method):
         evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), problem.space))
         shape = (config.population, config.meta_steps, config.optimiser)
         return Descent(problem, estimator, *shape, config.lessons, config.share, evaluate)
-
-
-def check_gradient(method: Method, config: Config) -> None:
-    """Raise `BluraxError` if the loss has no gradient."""
-    require(
-        config.objective.loss is not Loss.ACCURACY,
-        f"Objective.loss is accuracy, which has no gradient; MetaTrain.method is {method.name}, "
-        "which needs one.",
-    )
-
-
-def check_whole(method: Method, config: Config) -> None:
-    """Raise `BluraxError` if the loss counts from the start of an episode, cut into windows."""
-    early = config.objective.early
-    require(
-        early == 0,
-        f"Objective.early is {early}, which counts from the first step of a lesson; "
-        f"MetaTrain.method is {method.name}, which sees windows of it.",
-    )

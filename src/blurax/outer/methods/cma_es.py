@@ -61,6 +61,7 @@ class Cma(Method):
 
     def check(self, config: Config) -> None:
         """A generation has 4 candidates or more."""
+        super().check(config)
         require(
             config.population >= 4,
             f"MetaTrain.population is {config.population}; cma-es takes 4 candidates or more.",

@@ -15,7 +15,7 @@ from blurax.errors import require
 from blurax.footprint import Footprint
 from blurax.frozen import check_types
 from blurax.outer.descent import Descent
-from blurax.outer.methods.base import Config, Following, check_whole
+from blurax.outer.methods.base import Config, Following
 from blurax.outer.numbers import flatten
 from blurax.outer.ongoing import Ongoing, advance, begin, check_windows, is_new
 from blurax.outer.problem import Problem
@@ -59,10 +59,7 @@ class Es(Following):
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """The examples once, a network for each pair."""
-        return self._paired(one, spec, query, spec.steps)
-
-    def _paired(self, one: Footprint, spec: EpisodeSpec, query: int, steps: int) -> int:
-        shared = steps * spec.batch * one.example + query * one.example
+        shared = spec.steps * spec.batch * one.example + query * one.example
         return shared + self.pairs * one.lesson(0, spec.batch, query)
 
 
@@ -71,6 +68,7 @@ class Pes(Es):
     """Persistent evolution strategies: windows, unbiased."""
 
     name = "pes"
+    has_windows = True
 
     window: int = 5
     """Inner steps of a meta-step; a divisor of an episode's steps."""
@@ -78,10 +76,6 @@ class Pes(Es):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_counts(self, "window")
-
-    def check(self, config: Config) -> None:
-        """The loss may not count from the start of an episode."""
-        check_whole(self, config)
 
     def estimator(self, problem: Problem) -> "PersistentES":
         """Of a window, with the sum of the noises since the episode began."""
@@ -95,7 +89,8 @@ class Pes(Es):
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """The examples of a window once, a network for each pair."""
-        return self._paired(one, spec, query, self.window)
+        part = dataclasses.replace(spec, steps=self.window)
+        return super().lesson(config, one, part, query, numbers)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from blurax.bounds import check_counts
 from blurax.footprint import Footprint
 from blurax.frozen import check_types
-from blurax.outer.methods.base import Config, Following, check_gradient, check_whole
+from blurax.outer.methods.base import Config, Following
 from blurax.outer.objective import When
 from blurax.outer.ongoing import Ongoing, advance, begin, check_windows
 from blurax.outer.problem import Problem
@@ -26,10 +26,6 @@ class Gradient(Following):
 
     name = "gradient"
     needs_gradient = True
-
-    def check(self, config: Config) -> None:
-        """The loss needs a gradient."""
-        check_gradient(self, config)
 
     def estimator(self, problem: Problem) -> "FullGradient":
         """Of the whole episode."""
@@ -60,10 +56,6 @@ class Forward(Following):
         check_types(self)
         check_counts(self, "chunk")
 
-    def check(self, config: Config) -> None:
-        """The loss needs a gradient."""
-        check_gradient(self, config)
-
     def estimator(self, problem: Problem) -> "ForwardGradient":
         """A tangent for each number."""
         return ForwardGradient(problem, self.chunk)
@@ -86,7 +78,7 @@ class Truncated(Following):
     """
 
     name = "truncated"
-    needs_gradient = True
+    needs_gradient = has_windows = True
 
     window: int = 5
     """Inner steps of a meta-step; a divisor of an episode's steps."""
@@ -94,11 +86,6 @@ class Truncated(Following):
     def __post_init__(self) -> None:
         check_types(self)
         check_counts(self, "window")
-
-    def check(self, config: Config) -> None:
-        """The loss needs a gradient, and no start of the episode."""
-        check_gradient(self, config)
-        check_whole(self, config)
 
     def estimator(self, problem: Problem) -> "TruncatedGradient":
         """Of a window."""
