@@ -14,6 +14,8 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Cma, Es, Forward, Gradient, Nres, Pes, RandomSearch, Truncated
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 HOME = Path(__file__).parent / "data"
 OLD = HOME / "old-run-pes"
 
@@ -77,8 +79,8 @@ def test_an_older_run_goes_on(tmp_path, float32):
     for one, other in zip(found, known, strict=True):
         assert one.keys() == other.keys()
         for name, value in one.items():
-            # The same bits on the machine that wrote it; others round otherwise.
-            np.testing.assert_allclose(value, other[name], rtol=1e-4)
+            # The same bits on the machine that wrote it, optimised; all else rounds otherwise.
+            np.testing.assert_allclose(value, other[name], rtol=1e-2)
 
 
 def test_begun_anew_an_older_configuration_gives_the_same_bits_as_a_present_one(tmp_path, float32):

@@ -116,6 +116,7 @@ def test_it_runs_and_resumes_to_the_same_bits(tmp_path):
     assert result.score > 0
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_method_says_what_it_is():
     with pytest.raises(BluraxError, match="is a Taken with the name pes, which is one of the libr"):
         dataclasses.replace(CONFIG, method=Taken())

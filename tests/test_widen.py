@@ -133,7 +133,7 @@ def test_more_steps_begin_as_the_last_one():
     narrow = genomes.random(jax.random.key(3), changed(SINGLE, steps=2))
     narrow = jax.tree.map(lambda leaf: leaf + jnp.arange(leaf.size).reshape(leaf.shape), narrow)
     wide = widen(narrow, changed(SINGLE, steps=4))
-    np.testing.assert_array_equal(wide.neuron.nu[2:], narrow.neuron.nu[[1, 1]])
+    np.testing.assert_array_equal(wide.neuron.nu[2:], jnp.stack(2 * [narrow.neuron.nu[1]]))
     np.testing.assert_array_equal(wide.neuron.nu[:2], narrow.neuron.nu)
 
 

@@ -28,7 +28,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import METHODS, named
 from blurax.outer.recipes import get_recipe
-from blurax.outer.start import Given, Start, started
+from blurax.outer.start import AnyStart, Given, Start, started
 from blurax.tasks import get, score_name
 
 
@@ -45,7 +45,7 @@ REGISTRY = tyro.constructors.ConstructorRegistry()
 
 @REGISTRY.primitive_rule
 def _start(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
-    if info.type != Start | Given:
+    if info.type != AnyStart:
         return None
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,

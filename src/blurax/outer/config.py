@@ -17,7 +17,7 @@ from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
 from blurax.outer.space import GenomeSpace, LearnerSpace, Space
-from blurax.outer.start import Given, Origin, Start, started
+from blurax.outer.start import AnyStart, Given, Origin, Start, started
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
@@ -46,7 +46,7 @@ class MetaTrain:
     class; on the command line my_rules.py:MyRule."""
     method: Method = dataclasses.field(default_factory=Gradient)
     """How genomes are found, such as `Pes(pairs=4)`; a name stands for a method as it is."""
-    start: Start | Given = Start.RANDOM
+    start: AnyStart = Start.RANDOM
     """Where from: random genomes, back-propagation, or what is given: a name of the zoo, the path
     of a file, a `Genome`; for a learner a file of its numbers, or the learner itself."""
     start_rate: float = 0.1
@@ -150,7 +150,7 @@ class MetaTrain:
             "takes the one that it was started with.",
         )
         if not isinstance(self.start, Given):
-            origin = Origin(self.start, self.start_rate, self.start_share)
+            origin = Origin(Start(self.start), self.start_rate, self.start_share)
             return GenomeSpace(self.rule, origin) if learner is None else LearnerSpace(learner)
         if learner is None:
             return GenomeSpace(self.rule, given=widen(self.start.genome(), self.rule))

@@ -116,6 +116,10 @@ class Given:
         return unpack_learner(self.bytes(), self.source)[:2]
 
 
+AnyStart = Start | Given | Genome | Learner | os.PathLike | str
+"""What a start may be given as."""
+
+
 def started(what: Any) -> Any:
     """A start as a configuration holds it, of what the user named.
 
