@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 BUDGETS = (5, 10, 20, 50)
 PLACES = (("digits", "32"), ("digits", "128-64"))
 """Tasks and networks; the rule learns on the first."""
-RIVALS = ("sgd", "adam", "rmsprop")
+OPTIMISERS = ("sgd", "adam", "rmsprop")
 
 
 def rules() -> dict[str, Any]:
@@ -60,9 +60,11 @@ def main() -> None:
             record(title, with_network(rule, network), task, key, options.seeds)
             for title, rule in found.items()
         ]
-        for rival in RIVALS:
-            console.print(f"tuning {rival} on {name}, {hidden}")
-            records.append(record_baseline(rival, network, task, key, BUDGETS, seeds=options.seeds))
+        for optimiser in OPTIMISERS:
+            console.print(f"tuning {optimiser} on {name}, {hidden}")
+            records.append(
+                record_baseline(optimiser, network, task, key, BUDGETS, seeds=options.seeds)
+            )
         console.print(comparison_table(f"{name} ({hidden}): test accuracy (%)", records))
         panels.append((f"{name}, hidden layers {hidden}", records))
     draw(panels, options.picture)

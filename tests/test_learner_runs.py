@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 import blurax
 import blurax.cli.commands as cli
+from blurax import io
 from blurax.errors import BluraxError
 from blurax.network import Network
 from blurax.outer import run
@@ -255,3 +256,11 @@ def test_a_name_that_is_no_learner_is_told(rules, name, message):
 
 def test_numbers_are_all_arrays_of_real_numbers(fading):
     assert [leaf.shape for leaf in jax.tree.leaves(numbers_of(fading))] == [(), ()]
+
+
+def test_a_learner_file_s_arrays_have_one_order(tmp_path):
+    names = [f"w{n}" for n in range(12)]
+    file = tmp_path / "mine.safetensors"
+    found = io.Provenance("1.2.3", "2024-01-31", 7, ("digits",), 9, 0.9, {})
+    io.save_learner(file, "Mine", {name: np.ones(2) for name in names[::-1]}, found)
+    assert list(io.load_learner(file)[1]) == sorted(names)
