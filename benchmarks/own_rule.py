@@ -18,7 +18,7 @@ import blurax
 from blurax.analysis import style
 from blurax.analysis.comparison_view import comparison_table
 from blurax.baselines import Record, record_baseline, record_learner
-from blurax.outer.space import with_network
+from blurax.outer.numbers import with_network
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = (5, 10, 20, 50)

@@ -208,7 +208,7 @@ _ROOMS = (
     ),
     *("errors", "estimator", "experiments", "export", "findings", "fit", "frozen", "gauge"),
     *("genes", "genome", "initial", "inner", "io", "learner", "network", "outer", "plasticity"),
-    *("rules", "spec", "stabilise", "tasks", "zoo"),
+    *("rules", "spec", "stabilise", "tasks", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

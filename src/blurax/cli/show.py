@@ -22,7 +22,7 @@ from blurax.experiments.inside import ANGLE, check_look, look
 from blurax.fit import network_for, parse_hidden
 from blurax.genome import canonical as canonical_form
 from blurax.network import Network
-from blurax.outer.space import load_numbers, named, numbers_of
+from blurax.outer.numbers import load_numbers, named, numbers_of
 from blurax.tasks import get
 
 

@@ -19,7 +19,7 @@ from blurax.genome import Genome
 from blurax.io import Provenance
 from blurax.learner import Blur, Learner
 from blurax.network import Network
-from blurax.outer.space import check_step, load_numbers, name_of, named, numbers_of, with_network
+from blurax.outer.numbers import check_step, load_numbers, name_of, named, numbers_of, with_network
 from blurax.tasks import Task
 from blurax.version import __version__
 
@@ -108,9 +108,9 @@ def entrant(name: str, learned: Genome | Learner) -> Entrant:
     # Always the same, so that the same numbers are the same file.
     origin = Provenance(__version__, "1970-01-01", 0, (), 0, None, {}, "as it was given")
     if isinstance(learned, Genome):
-        return Entrant(name, learned, io.genome_bytes(learned, origin, name))
+        return Entrant(name, learned, io.pack_genome(learned, origin, name))
     numbers = jax.device_get(named(numbers_of(learned)))
-    return Entrant(name, learned, io.learner_bytes(name_of(learned), numbers, origin, name))
+    return Entrant(name, learned, io.pack_learner(name_of(learned), numbers, origin, name))
 
 
 def found_file(word: str | Path) -> Path:

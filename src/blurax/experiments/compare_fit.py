@@ -10,7 +10,7 @@ from blurax.experiments.compare_plan import Plan
 from blurax.fit import network_for, parse_hidden
 from blurax.genome import Genome
 from blurax.network import Network
-from blurax.outer.space import check_step
+from blurax.outer.numbers import check_step
 from blurax.tasks import Split, Task, get
 
 

@@ -61,6 +61,18 @@ def read(
         BluraxError: if the file is missing, too large, cut off, damaged, of another kind or from
             a newer library.
     """
+    return unseal(read_raw(path, kind, limit), kind, shown(os.fspath(path)))
+
+
+def read_raw(path: str | os.PathLike[str], kind: str, limit: int | None = None) -> bytes:
+    """The bytes of a file of at most `limit` bytes, unchecked.
+
+    Args:
+        kind: what it is to be, for the sentences.
+
+    Raises:
+        BluraxError: if the file is missing or too large.
+    """
     file, where = as_path(path), shown(os.fspath(path))
     with refusals(path, "read"):
         require(file.exists(), f"There is no file {where}; check the path.")
@@ -72,7 +84,7 @@ def read(
     )
     # Before it is read: its tensors are a second copy of its bytes.
     require_memory(2 * size, where, "check the path", host=True)
-    return unseal(read_bytes(path, size), kind, where)
+    return read_bytes(path, size)
 
 
 def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors]:
