@@ -59,3 +59,14 @@ def own_terms_forgotten():
     yield
     TERMS.clear()
     TERMS.update(before)
+
+
+@pytest.fixture
+def own_baselines_forgotten():
+    """Nor have baselines."""
+    from blurax.baselines import BASELINES
+
+    before = dict(BASELINES)
+    yield
+    BASELINES.clear()
+    BASELINES.update(before)

@@ -1,7 +1,7 @@
 """Runs of the authors' own code, in blurax's terms: the one place where conventions are converted.
 
 What is in the file and where it comes from stands in `data/README.md`; how the conventions differ
-in docs/conventions.md.
+in docs/explanation/conventions.md.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ from blurax.inner import predict, step, unroll
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
-from blurax.outer.estimators import TruncatedGradient
+from blurax.outer.methods.gradient import TruncatedGradient
 from blurax.outer.objective import Objective, When, episode_loss
 from blurax.outer.space import GenomeSpace
 from blurax.plasticity import updated

@@ -194,7 +194,7 @@ def _commands(directory: Path) -> str:
         (
             command("meta-train", "--resume", directory),
             command("train", genome, "--task", "digits", "--hidden", 64),
-            command("compare", "--genome", genome, "--tasks", "digits", "--nets", 64),
+            command("compare", genome, "--tasks", "digits", "--hidden", 64),
             command("show", genome, "--task", "digits"),
         )
     )
