@@ -26,12 +26,22 @@ if TYPE_CHECKING:
     from blurax.outer.config import MetaTrain
     from blurax.outer.curriculum import Curriculum
     from blurax.outer.improve import improve
-    from blurax.outer.methods import Cma, Es, Method
+    from blurax.outer.methods import (
+        Cma,
+        Es,
+        Forward,
+        Gradient,
+        Method,
+        Nres,
+        Pes,
+        RandomSearch,
+        Truncated,
+    )
     from blurax.outer.objective import Loss, Objective, When
     from blurax.outer.optimiser import Optax, Optimiser
     from blurax.outer.optimiser import Schedule as MetaSchedule
     from blurax.outer.run import Progress, Result
-    from blurax.outer.start import Start
+    from blurax.outer.start import Given, Start
     from blurax.outer.vary import Draw, Vary
     from blurax.spec import (
         Activation,
@@ -88,8 +98,11 @@ __all__ = [
     "Es",
     "Evaluator",
     "Feedback",
+    "Forward",
     "FunctionTask",
     "Genome",
+    "Given",
+    "Gradient",
     "Init",
     "InitScale",
     "Kind",
@@ -104,13 +117,16 @@ __all__ = [
     "NetworkState",
     "NeuronGenes",
     "Normalise",
+    "Nres",
     "Objective",
     "Oja",
     "Optax",
     "Optimiser",
     "Patience",
+    "Pes",
     "Progress",
     "Provenance",
+    "RandomSearch",
     "RayOptions",
     "Reduction",
     "Remat",
@@ -129,6 +145,7 @@ __all__ = [
     "Synapses",
     "Task",
     "Term",
+    "Truncated",
     "Tuning",
     "Update",
     "Vary",
@@ -173,11 +190,14 @@ _HOMES = {
     "outer.config": ("MetaTrain",),
     "outer.curriculum": ("Curriculum",),
     "outer.improve": ("improve",),
-    "outer.methods": ("Cma", "Es", "Method"),
+    "outer.methods": (
+        *("Cma", "Es", "Forward", "Gradient", "Method", "Nres", "Pes", "RandomSearch"),
+        "Truncated",
+    ),
     "outer.objective": ("Loss", "Objective", "When"),
     "outer.optimiser": ("Optax", "Optimiser"),
     "outer.run": ("Progress", "Result"),
-    "outer.start": ("Start",),
+    "outer.start": ("Given", "Start"),
     "outer.vary": ("Draw", "Vary"),
     "spec": (
         *("Activation", "Backward", "Channels", "Feedback", "Init", "InitScale", "Normalise"),
