@@ -18,7 +18,7 @@ jax.config.update("jax_compilation_cache_dir", sys.argv[1])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 from blurax.outer.descent import Descent
-from blurax.outer.estimators import FullGradient
+from blurax.outer.methods.gradient import FullGradient
 from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem

@@ -27,7 +27,7 @@ from rich.console import Console
 from blurax.engine import Patience, RayOptions, open_ray
 from blurax.errors import BluraxError
 from blurax.outer import run
-from blurax.outer.methods import Method
+from blurax.outer.methods import Gradient
 
 HEAD, WORKER = "blurax-head", "blurax-worker"
 ADDRESSES = {HEAD: "10.87.0.1", WORKER: "10.87.0.2"}
@@ -144,7 +144,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/xla"
         os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
-        run.start(ray_config(Method.GRADIENT, arguments.meta_steps), folder / "whole")
+        run.start(ray_config(Gradient(), arguments.meta_steps), folder / "whole")
         shutil.copytree(folder / "whole", folder / "cut")
         run.advance(folder / "whole")
         ray_nodes(folder)

@@ -1,7 +1,7 @@
 """The estimators as a practitioner meets them: scales, streams, rare classes, many sizes.
 
 Each case prints its figures on examples held out, mean and standard deviation over seeds, beside
-the figure that is asked for. Cases of MNIST need its files (docs/tasks.md says where).
+the figure that is asked for. Cases of MNIST need its files (docs/reference/tasks.md says where).
 
     python benchmarks/estimators.py [CASE ...] [--seeds 5]
 """

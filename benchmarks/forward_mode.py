@@ -15,8 +15,9 @@ from rich.table import Table
 from blurax import genome as genomes
 from blurax.inner import Remat
 from blurax.outer.config import MetaTrain
-from blurax.outer.estimators import Estimator, ForwardGradient, FullGradient
+from blurax.outer.methods.gradient import ForwardGradient, FullGradient
 from blurax.outer.objective import Objective, When
+from blurax.outer.protocol import Estimator
 from blurax.outer.variants import STABLE
 from blurax.tasks import EpisodeSpec
 

@@ -16,7 +16,7 @@ from blurax.experiments.figures.catalogue import FIGURES, TOGETHER
 from blurax.experiments.figures.make import RESULT
 from blurax.io import write_text
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "reference"
 
 
 def page() -> str:

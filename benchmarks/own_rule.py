@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from rich.console import Console
 
 import blurax
 from blurax.analysis import style
 from blurax.analysis.comparison_view import comparison_table
-from blurax.baselines import Record, record_baseline
-from blurax.outer.space import with_network
+from blurax.baselines import Record, record_baseline, record_learner
+from blurax.outer.numbers import with_network
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = (5, 10, 20, 50)
 PLACES = (("digits", "32"), ("digits", "128-64"))
 """Tasks and networks; the rule learns on the first."""
-RIVALS = ("sgd", "adam", "rmsprop")
+OPTIMISERS = ("sgd", "adam", "rmsprop")
 
 
 def rules() -> dict[str, Any]:
@@ -35,14 +34,6 @@ def rules() -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(code, "README.md", "exec"), names)
     return {"as written": names["rule"], "learned": names["learned"]}
-
-
-def record(name: str, rule: blurax.Learner, task: Any, key: jax.Array, seeds: int) -> Record:
-    """What a rule reaches, on the keys that `record_baseline` gives the optimisers."""
-    keys = jax.random.split(jax.random.fold_in(key, 0), seeds)
-    _, curve = blurax.learning_curve(rule, task, keys, BUDGETS, blurax.Split.TEST)
-    found = np.asarray(curve.accuracy, float)
-    return Record(name, BUDGETS, tuple(tuple(row) for row in found.T.tolist()))
 
 
 def main() -> None:
@@ -57,12 +48,16 @@ def main() -> None:
         sizes = (task.features, *map(int, hidden.split("-")), task.outputs)
         network = blurax.Network(sizes)
         records = [
-            record(title, with_network(rule, network), task, key, options.seeds)
+            record_learner(
+                title, with_network(rule, network), task, key, BUDGETS, seeds=options.seeds
+            )
             for title, rule in found.items()
         ]
-        for rival in RIVALS:
-            console.print(f"tuning {rival} on {name}, {hidden}")
-            records.append(record_baseline(rival, network, task, key, BUDGETS, seeds=options.seeds))
+        for optimiser in OPTIMISERS:
+            console.print(f"tuning {optimiser} on {name}, {hidden}")
+            records.append(
+                record_baseline(optimiser, network, task, key, BUDGETS, seeds=options.seeds)
+            )
         console.print(comparison_table(f"{name} ({hidden}): test accuracy (%)", records))
         panels.append((f"{name}, hidden layers {hidden}", records))
     draw(panels, options.picture)

@@ -23,7 +23,7 @@ from blurax.engine import RayOptions, open_ray
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import Method
+from blurax.outer.methods import METHODS, Gradient, Method
 
 
 class EnoughError(Exception):
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two lines")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--method", type=Method, default=Method.GRADIENT)
+    parser.add_argument("--method", choices=[*METHODS], default=Gradient.name)
     parser.add_argument("--out", type=Path, help="where the lines also go, as JSON")
     arguments = parser.parse_args()
     console, begun = Console(), time.monotonic()
@@ -93,7 +93,7 @@ def main() -> None:
             raise EnoughError
 
     with tempfile.TemporaryDirectory() as folder:
-        run.start(config_of(arguments.method), Path(folder) / "run")
+        run.start(config_of(METHODS[arguments.method]()), Path(folder) / "run")
         with contextlib.closing(engine), contextlib.suppress(EnoughError):  # which ends the soak
             run.advance(Path(folder) / "run", watch, engine)
     minutes = [line["minutes"] for line in lines]

@@ -23,8 +23,8 @@ from timing import Program, compiled, in_turns, peak
 from blurax import genome as genomes
 from blurax import inner
 from blurax.outer.descent import Descent
-from blurax.outer.estimators import FullGradient
-from blurax.outer.evolution import candidate_losses
+from blurax.outer.jobs import Losses, candidate_losses
+from blurax.outer.methods.gradient import FullGradient
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
@@ -78,7 +78,7 @@ def _generation(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
     return compiled(
         "CMA-ES generation",
         size.lesson_flops(),
-        lambda v, k: candidate_losses(problem, v, k, 8),
+        lambda v, k: candidate_losses(Losses(problem, 8), None, v, k, 0, 1),
         vectors,
         jax.random.key(4),
     )

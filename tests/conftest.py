@@ -48,3 +48,25 @@ def own_tasks_forgotten():
     yield
     TASKS.clear()
     TASKS.update(before)
+
+
+@pytest.fixture
+def own_terms_forgotten():
+    """Terms that a test adds have no names after it."""
+    from blurax.terms import TERMS
+
+    before = dict(TERMS)
+    yield
+    TERMS.clear()
+    TERMS.update(before)
+
+
+@pytest.fixture
+def own_baselines_forgotten():
+    """Nor have baselines."""
+    from blurax.baselines import BASELINES
+
+    before = dict(BASELINES)
+    yield
+    BASELINES.clear()
+    BASELINES.update(before)

@@ -51,7 +51,7 @@ def whole(neurons, rule):
 
 def genes_at(genes, rule, l, index):
     """The genes of synapse layer l in step `index` as numbers, by their names."""
-    named = {name: value for name, value in vars(genes).items() if value is not None}
+    named = {name: value for name, value in vars(genes).items() if name != "terms"} | genes.terms
     if rule.steps is not None:
         named = {name: v[min(index, rule.steps - 1)] for name, v in named.items()}
     own = {name: np.asarray(v) if rule.layers is None else v[l] for name, v in named.items()}

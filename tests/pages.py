@@ -12,6 +12,12 @@ import pytest
 import blurax.cli.commands as cli
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def page(name: str) -> str:
+    """The text of a page, by its path below the docs without `.md`."""
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -34,13 +40,14 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse a command; whatever it would do then is left."""
     assert words[0] == "blurax"
     rooms = {
-        "compare": ("experiment",),
+        "compare": ("run_files",),
         "export": ("zoo",),
         "figure": ("make_figures",),
-        "meta_train": ("run", "_new_directory"),
+        "meta_train": ("load_learner_class", "run", "_new_directory"),
+        "recipes": ("Terminal",),
         "report": ("read_config", "write_report"),
         "runs": ("find_runs",),
-        "show": ("zoo",),
+        "show": ("io",),
         "tasks": ("list_tasks",),
         "train": ("zoo",),
         "zoo": ("keeper",),

@@ -1,7 +1,7 @@
 """Runs of the authors' own code, in blurax's terms: the one place where conventions are converted.
 
 What is in the file and where it comes from stands in `data/README.md`; how the conventions differ
-in docs/conventions.md.
+in docs/explanation/conventions.md.
 """
 
 import dataclasses
@@ -114,13 +114,15 @@ class Run:
             "f_tilde": self[f"{which}f_tilde"],
             "eta_tilde": eta_tilde,
         }
+        terms = {}
         if stable.oja is Oja.MULTIPLIER:  # the release gates its term like the rest of (7)
-            genes["oja"] = np.abs(eta_tilde) * np.abs(self[f"{which}oja"])
+            terms["oja"] = np.abs(eta_tilde) * np.abs(self[f"{which}oja"])
         if stable.saturation is Saturation.TANH:
-            genes["saturation"] = self[f"{which}saturation"]
+            terms["saturation"] = self[f"{which}saturation"]
         if stable.saturation is Saturation.EXPONENTIAL:
-            genes["saturation"] = EPSILON + np.abs(self[f"{which}saturation"])
-        return SynapseGenes(**{name: jnp.asarray(value) for name, value in genes.items()})
+            terms["saturation"] = EPSILON + np.abs(self[f"{which}saturation"])
+        own, added = ({name: jnp.asarray(v) for name, v in g.items()} for g in (genes, terms))
+        return SynapseGenes(**own, terms=added)
 
     @property
     def state(self) -> NetworkState:

@@ -37,13 +37,13 @@ def test_a_margin_within_the_spread_is_marked():
 def test_a_genome_is_measured_against_the_best_baseline_not_another_genome():
     other = record("other", BUDGETS, ((0.88,) * 3, (0.93,) * 3))
     first, second = wins([GENOME, other, SGD, ADAM])
-    assert (first.winner, first.rival) == ("blur", "adam")
-    assert (second.winner, second.rival) == ("sgd", "other")  # the best of the genomes
+    assert (first.winner, first.best) == ("blur", "adam")
+    assert (second.winner, second.best) == ("sgd", "other")  # the best of the genomes
     assert second.margin == pytest.approx(0.02)
 
 
-def test_among_learners_of_one_kind_the_second_is_the_rival():
-    assert [win.rival for win in wins([SGD, ADAM])] == ["sgd", "adam"]
+def test_among_learners_of_one_kind_the_second_is_the_baseline():
+    assert [win.best for win in wins([SGD, ADAM])] == ["sgd", "adam"]
 
 
 def test_over_all_cells():
@@ -59,7 +59,7 @@ def test_over_all_cells():
 
 
 def test_a_lone_learner_wins_nothing():
-    with pytest.raises(BluraxError, match="A winner needs a rival"):
+    with pytest.raises(BluraxError, match="A winner needs a baseline"):
         winner_line([GENOME])
 
 

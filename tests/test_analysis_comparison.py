@@ -31,7 +31,7 @@ def _text(table: Table) -> str:
 
 
 def test_the_cells_of_the_table() -> None:
-    table = comparison_table("an arena", ALL)
+    table = comparison_table("a setting", ALL)
     assert [column.header for column in table.columns] == ["steps", "10", "100"]
     assert _cells(table) == [
         ["blur", "90.0±1.0", "92.0±0.0"],
@@ -41,20 +41,20 @@ def test_the_cells_of_the_table() -> None:
 
 
 def test_the_best_of_each_column_is_bold() -> None:
-    table = comparison_table("an arena", ALL)
+    table = comparison_table("a setting", ALL)
     bold = [["bold" in str(cell.style) for cell in c.cells] for c in table.columns[1:]]
     assert bold == [[True, False, True], [False, True, False]]
 
 
 def test_the_footnote_stands_only_where_it_is_needed() -> None:
-    assert FOOTNOTE in " ".join(_text(comparison_table("an arena", ALL)).split())
-    assert "†" not in _text(comparison_table("an arena", (LEARNED, ADAM)))
+    assert FOOTNOTE in " ".join(_text(comparison_table("a setting", ALL)).split())
+    assert "†" not in _text(comparison_table("a setting", (LEARNED, ADAM)))
 
 
 def test_a_single_seed_has_no_spread() -> None:
     single = record("blur", (10,), ((0.5,),))
     with np.errstate(all="raise"):
-        assert _cells(comparison_table("an arena", [single])) == [["blur", "50.0"]]
+        assert _cells(comparison_table("a setting", [single])) == [["blur", "50.0"]]
         draw_comparison(style.new_figure(400, 300).subplots(), [single])
 
 

@@ -12,7 +12,7 @@ from blurax.analysis.demo_view import demo_tables, draw_demo, verdict
 from blurax.analysis.demo_words import headline, long_title
 from blurax.baselines import Record
 from blurax.errors import BluraxError
-from blurax.experiments.demo import Arena, ArenaResult, DemoResult
+from blurax.experiments.demo import DemoResult, Setting, SettingResult
 from records import record
 
 BUDGETS = (10, 100)
@@ -26,22 +26,22 @@ def _learner(name: str, *means: float, rate: float | None = None) -> Record:
     return record(name, BUDGETS, seeds, (rate,) * 2, (False,) * 2)
 
 
-def _arena(title: str, *learners: Record) -> ArenaResult:
-    return ArenaResult(Arena(title, "digits", "32-16"), learners)
+def _setting(title: str, *learners: Record) -> SettingResult:
+    return SettingResult(Setting(title, "digits", "32-16"), learners)
 
 
 RESULT = DemoResult(
     validation=0.9,
-    arenas=(
-        _arena(
+    settings=(
+        _setting(
             "known",
             _learner("learned", 0.80, 0.90),
             _learner("sgd", 0.60, 0.89, rate=0.1),
             _learner("adam", 0.70, 0.905, rate=0.01),
         ),
-        _arena("unknown", _learner("learned", 0.70, 0.80), _learner("sgd", 0.694, 0.9, rate=0.1)),
+        _setting("unknown", _learner("learned", 0.70, 0.80), _learner("sgd", 0.694, 0.9, rate=0.1)),
     ),
-    long_arena=Arena("known", "digits", "32-16"),
+    long_setting=Setting("known", "digits", "32-16"),
     long_run=((0.1, 0.5, 0.9, 0.8), (0.1, 0.5, 0.7, 0.6)),
 )
 
@@ -57,29 +57,29 @@ def _log(directory: Path) -> Path:
 
 def test_the_verdict_counts_cells() -> None:
     assert verdict(RESULT) == (
-        "Of 4 cells (arena × step budget), the learned rule is ahead of the best tuned optimiser "
+        "Of 4 cells (setting × step budget), the learned rule is ahead of the best tuned optimiser "
         "in 1, behind in 1 and within one standard deviation in 2."
     )
 
 
 def test_the_verdict_takes_the_larger_standard_deviation() -> None:
     wide = record("sgd", BUDGETS, ((0.3, 0.5), (0.3, 0.5)), (0.1, 0.1), (False, False))
-    arenas = (_arena("one", _learner("learned", 0.5, 0.6), wide),)
-    result = dataclasses.replace(RESULT, arenas=arenas)
+    settings = (_setting("one", _learner("learned", 0.5, 0.6), wide),)
+    result = dataclasses.replace(RESULT, settings=settings)
     assert "ahead of the best tuned optimiser in 1, behind in 0" in verdict(result)
 
 
 def test_a_single_seed_is_compared_as_it_is() -> None:
     learned = record("learned", (10,), ((0.5,),))
     tuned = record("sgd", (10,), ((0.4,),), (0.1,), (False,))
-    result = dataclasses.replace(RESULT, arenas=(_arena("one", learned, tuned),))
+    result = dataclasses.replace(RESULT, settings=(_setting("one", learned, tuned),))
     assert "in 1, behind in 0 and within one standard deviation in 0" in verdict(result)
 
 
-def test_the_headline_is_the_mean_over_the_arenas() -> None:
+def test_the_headline_is_the_mean_over_the_settings() -> None:
     assert headline(RESULT) == (
         "After 10 steps the learned rule reaches 75.0 % and the best tuned optimiser 69.7 %, "
-        "after 100 steps 85.0 % and 90.2 % (means over 2 arenas)"
+        "after 100 steps 85.0 % and 90.2 % (means over 2 settings)"
     )
 
 
@@ -87,16 +87,16 @@ def test_the_title_of_the_long_lesson_tells_of_decay() -> None:
     assert long_title(RESULT) == "4 steps of known (32-16): 80.0 % at best, 70.0 % at the end"
 
 
-def test_an_arena_without_rivals_is_a_sentence() -> None:
-    alone = dataclasses.replace(RESULT, arenas=(_arena("one", _learner("learned", 0.5, 0.5)),))
+def test_a_setting_without_baselines_is_a_sentence() -> None:
+    alone = dataclasses.replace(RESULT, settings=(_setting("one", _learner("learned", 0.5, 0.5)),))
     for words in (verdict, headline):
         with pytest.raises(BluraxError, match="a learned rule and a tuned optimiser"):
             words(alone)
-    with pytest.raises(BluraxError, match="no arena"):
-        headline(dataclasses.replace(RESULT, arenas=()))
+    with pytest.raises(BluraxError, match="no setting"):
+        headline(dataclasses.replace(RESULT, settings=()))
 
 
-def test_the_tables_hold_every_arena_and_the_long_lesson() -> None:
+def test_the_tables_hold_every_setting_and_the_long_lesson() -> None:
     console = Console(width=100, file=io.StringIO(), color_system=None)
     for table in demo_tables(RESULT):
         console.print(table)
@@ -105,9 +105,9 @@ def test_the_tables_hold_every_arena_and_the_long_lesson() -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("arenas", [1, 3])
-def test_the_demo_is_drawn_for_any_number_of_arenas(arenas: int, tmp_path: Path) -> None:
-    result = dataclasses.replace(RESULT, arenas=(RESULT.arenas * 2)[:arenas])
+@pytest.mark.parametrize("settings", [1, 3])
+def test_the_demo_is_drawn_for_any_number_of_settings(settings: int, tmp_path: Path) -> None:
+    result = dataclasses.replace(RESULT, settings=(RESULT.settings * 2)[:settings])
     path = draw_demo(result, _log(tmp_path), tmp_path / "a.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 

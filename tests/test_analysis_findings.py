@@ -15,7 +15,7 @@ from blurax.analysis.findings_view import picture
 from blurax.experiments.figures import FIGURES
 from blurax.findings import OFF_SCALE, Chart, Curve, Findings, table
 
-STORED = Path(__file__).parent.parent / "docs" / "figures"
+STORED = Path(__file__).parent.parent / "docs" / "reference" / "figures"
 
 
 def drawn(chart: Chart) -> Axes:

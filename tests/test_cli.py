@@ -200,11 +200,11 @@ def test_the_demo_small(tmp_path, monkeypatch):
         validate_every=1,
         validation_episodes=1,
     )
-    arenas = (demo.Arena("a", "iris", "3"),)
+    settings = (demo.Setting("a", "iris", "3"),)
     measure = demo.measure
     monkeypatch.setattr(demo, "CONFIG", small)
-    monkeypatch.setattr(demo, "ARENAS", arenas)
-    monkeypatch.setattr(demo, "LONG_ARENA", arenas[0])
+    monkeypatch.setattr(demo, "SETTINGS", settings)
+    monkeypatch.setattr(demo, "LONG_SETTING", settings[0])
     monkeypatch.setattr(
         demo, "measure", lambda *a, **k: measure(*a, **k, budgets=(1, 3), long_steps=8)
     )
@@ -212,8 +212,8 @@ def test_the_demo_small(tmp_path, monkeypatch):
     directory = tmp_path / "demo"
     run_demo(console, directory, seeds=2, redo=False)
     result = demo.read(directory)
-    assert [a.arena for a in result.arenas] == list(arenas)
-    assert [c.learner for c in result.arenas[0].records] == [
+    assert [a.setting for a in result.settings] == list(settings)
+    assert [c.learner for c in result.settings[0].records] == [
         demo.LEARNER, "sgd", "momentum", "adam",
     ]  # fmt: skip
     assert np.shape(result.long_run) == (2, 8)

@@ -12,9 +12,11 @@ import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io
 from blurax.baselines import Record, Tuning
+from blurax.cli.renamed import renamed
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
 from blurax.experiments import compare
+from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.spec import Activation, Rule
 
@@ -29,11 +31,15 @@ def genome_file(tmp_path_factory):
     return path
 
 
+def entrants_of(*paths):
+    return [read_entrant(path.stem, path, {}) for path in paths]
+
+
 def plan_for(path, **values):
     usual = {
         "tasks": ("iris",),
         "nets": ("3", "0"),
-        "genomes": compare.named((path,))[0],
+        "genomes": tuple(each.stamp for each in entrants_of(path)),
         "baselines": ("sgd", "fa"),
         "budgets": (2, 4),
         "seeds": 2,
@@ -47,7 +53,7 @@ def plan_for(path, **values):
 def finished(genome_file, tmp_path_factory):
     """A comparison that ran through, and what it told."""
     directory, told = tmp_path_factory.mktemp("through") / "it", []
-    compare.start(plan_for(genome_file), (genome_file,), directory)
+    compare.start(plan_for(genome_file), entrants_of(genome_file), directory)
     compare.advance(directory, told.append)
     return directory, told
 
@@ -84,13 +90,13 @@ def test_an_interrupted_comparison_ends_with_the_same_bytes(finished, genome_fil
         if progress.done == after and progress.doing:
             raise Interrupted
 
-    compare.start(plan_for(genome_file), (genome_file,), tmp_path)
+    compare.start(plan_for(genome_file), entrants_of(genome_file), tmp_path)
     with pytest.raises(Interrupted):
         compare.advance(tmp_path, interrupt)
     assert len(list((tmp_path / compare.CELLS).iterdir())) == after
     assert not (tmp_path / compare.RESULT).exists()
     told = []
-    compare.start(plan_for(genome_file), (genome_file,), tmp_path)  # the same call again
+    compare.start(plan_for(genome_file), entrants_of(genome_file), tmp_path)  # the same call again
     compare.advance(tmp_path, told.append)
     assert len({p.where for p in told if p.doing}) == 6 - after  # the others are not run again
     for name in (compare.RESULT, compare.PLAN):
@@ -118,7 +124,7 @@ def test_a_cell_does_not_depend_on_what_else_is_compared(finished, genome_file, 
 )
 def test_other_settings_in_the_same_directory_are_refused(finished, genome_file, values):
     plan = plan_for(genome_file, **values)
-    files = (genome_file,) if plan.genomes else ()
+    files = entrants_of(genome_file) if plan.genomes else ()
     with pytest.raises(BluraxError, match="holds a comparison with other settings"):
         compare.start(plan, files, finished[0])
 
@@ -130,7 +136,7 @@ def test_another_genome_of_the_same_name_is_refused(finished, genome_file, tmp_p
     other = tmp_path / genome_file.name
     io.save_genome(other, genomes.backprop(Rule.backprop(), 0.4), provenance)
     with pytest.raises(BluraxError, match="other settings"):
-        compare.start(plan_for(other), (other,), copy)
+        compare.start(plan_for(other), entrants_of(other), copy)
     shutil.copy(other, copy / compare.GENOMES / genome_file.name)
     with pytest.raises(BluraxError, match="is not the genome that"):
         compare.advance(copy)
@@ -210,7 +216,7 @@ def test_a_comparison_of_another_version_is_not_mixed_with_this_one(finished, tm
         ({"nets": ("3", "3")}, "Plan.nets has 3 twice"),
         ({"nets": ("3,4",)}, "The hidden layers '3,4'"),
         ({"baselines": ("lion",)}, "no baseline 'lion'"),
-        ({"baselines": (), "genomes": ()}, "no genome and no baseline"),
+        ({"baselines": (), "genomes": ()}, "no learner and no baseline"),
         ({"budgets": (5, 2)}, "growing numbers of steps"),
         ({"seeds": 1}, "Plan.seeds is 1; a spread takes at least 2"),
         ({"batch": 0}, "Plan.batch is 0"),
@@ -228,9 +234,10 @@ def test_what_does_not_fit_is_told_before_anything_is_written(genome_file, tmp_p
     deep = tmp_path / "deep.safetensors"
     io.save_genome(deep, genomes.backprop(rule, 0.3), provenance)
     with pytest.raises(BluraxError, match="genes for 3 synapse layers"):
-        compare.start(plan_for(deep), (deep,), tmp_path / "new")
+        compare.start(plan_for(deep), entrants_of(deep), tmp_path / "new")
+    plan = plan_for(genome_file, tasks=("irish",))
     with pytest.raises(BluraxError, match="no task 'irish'"):
-        compare.start(plan_for(genome_file, tasks=("irish",)), (genome_file,), tmp_path / "new")
+        compare.start(plan, entrants_of(genome_file), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -243,7 +250,19 @@ def test_budgets():
 
 
 WORDS = [
-    *("compare", "--tasks", "iris", "--nets", "3", "--steps", "4", "--seeds", "2", "--batch", "8"),
+    *(
+        "compare",
+        "--tasks",
+        "iris",
+        "--hidden",
+        "3",
+        "--steps",
+        "4",
+        "--seeds",
+        "2",
+        "--batch",
+        "8",
+    ),
     *("--baselines", "sgd", "--tuning.activations", "relu", "--tuning.normalise", "False"),
     *("--tuning.schedules", "constant", "--tuning.seeds", "2"),
 ]
@@ -260,7 +279,7 @@ def test_the_command(at_home, genome_file, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    words = [*WORDS, "--genome", str(genome_file)]
+    words = ["compare", str(genome_file), *WORDS[1:]]
     with monkeypatch.context() as patch:
         patch.setattr(compare, "record_baseline", interrupted)
         assert cli.main(words) == 130
@@ -280,12 +299,11 @@ def test_the_command(at_home, genome_file, capsys, monkeypatch):
 
 
 def test_the_genomes_of_two_runs_are_compared(at_home, genome_file, capsys):
-    words = [*WORDS[:-2], "--tuning.seeds", "2", "--directory", "both[/b]"]
     for name in ("a", "b"):
         (at_home / "runs" / name).mkdir(parents=True)
         shutil.copy(genome_file, at_home / "runs" / name / "best.safetensors")
-        words += ["--genome", f"runs/{name}/best.safetensors"]
-    assert cli.main([*words, "--genome", "third=default"]) == 0
+    words = ["runs/a", "runs/b/best.safetensors", "third=default", *WORDS[1:]]
+    assert cli.main(["compare", *words, "--directory", "both[/b]"]) == 0
     assert "Picture: both[/b]/comparison.png" in capsys.readouterr().out
     records = compare.read(at_home / "both[" / "b]").panels[0].records
     assert [record.learner for record in records] == ["a", "b", "third", "sgd"]
@@ -297,7 +315,9 @@ def test_the_genomes_of_two_runs_are_compared(at_home, genome_file, capsys):
     ("words", "message"),
     [
         (["--baselines", "lion"], "There is no baseline 'lion'"),
-        (["--genome", "nothing.safetensors"], "nothing.safetensors"),
+        (["nothing.safetensors"], "nothing.safetensors"),
+        (["nothing.py:Rule"], "There is no file nothing.py"),
+        (["--learner", "nothing"], "--learner is 'nothing'; it takes a Python file"),
         (["--steps", "0"], "The number of steps is 0"),
         (["--tasks", "irish"], "There is no task 'irish'; did you mean iris?"),
         (["--resume", "nowhere"], "nowhere holds no comparison"),
@@ -311,6 +331,21 @@ def test_a_mistake_is_one_sentence_and_status_2(at_home, capsys, words, message)
     assert error.startswith("blurax: ")
     assert "\n" not in error
     assert not list(at_home.iterdir())
+
+
+def test_old_options_work_with_a_notice(capsys):
+    old = ["--nets", "3", "--genome", "x=default", "--seeds", "2", "--nets=4", "--genome=smooth"]
+    assert renamed("compare", old) == [
+        "x=default",
+        "smooth",
+        *["--hidden", "3", "--seeds", "2", "--hidden=4"],
+    ]
+    assert capsys.readouterr().err.splitlines() == [
+        "--nets is called --hidden now.",
+        "--genome is no option now: its value comes first.",
+    ]
+    assert renamed("show", old) == old
+    assert capsys.readouterr().err == ""
 
 
 def test_an_unknown_option_is_status_2(at_home, capsys):

@@ -29,6 +29,9 @@ def files(tmp_path, monkeypatch):
         (["lr=1/best.safetensors", "x=lr=1/best.safetensors"], ["lr=1", "x"]),
         (["default", "mine=default", "my own.2=smooth"], ["default", "mine", "my own.2"]),
         ([], []),
+        (["runs/a", "old/a", "x=runs/b"], ["runs-a", "old-a", "x"]),
+        (["rules.py:Mine", "other/rules.py:Fast", "x=rules.py:Mine"], ["Mine", "Fast", "x"]),
+        (["rules.py:Mine", "runs/a/other.safetensors"], ["Mine", "other"]),
     ],
 )
 @pytest.mark.usefixtures("files")
@@ -50,8 +53,8 @@ def test_a_genome_in_this_folder_is_called_after_the_folder(files, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["runs/a/best.safetensors"] * 2, "Two genomes are called .*a.*--genome NAME=FILE"),
-        (["x=default", "x=smooth"], "Two genomes are called x, .*default.*smooth"),
+        (["runs/a/best.safetensors"] * 2, "Two learners are called .*a.*otherwise: NAME=FILE"),
+        (["x=default", "x=smooth"], "Two learners are called x, .*default.*smooth"),
         (["=default"], "gives the name '' to the file 'default'; it takes NAME=FILE"),
         (["a:b=default"], "gives the name 'a:b'"),
         (["x="], "to the file ''"),

@@ -5,7 +5,7 @@ import pytest
 from blurax.errors import BluraxError
 from blurax.experiments import compare
 from blurax.experiments.compare_reuse import reuse
-from test_compare import finished, genome_file, plan_for  # noqa: F401  the fixtures
+from test_compare import entrants_of, finished, genome_file, plan_for  # noqa: F401  the fixtures
 
 
 def test_shared_cells_are_taken_over_to_the_byte(finished, genome_file, tmp_path):  # noqa: F811
@@ -24,18 +24,18 @@ def test_shared_cells_are_taken_over_to_the_byte(finished, genome_file, tmp_path
 def test_a_genome_is_shared_only_if_it_is_the_same(finished, genome_file, tmp_path):  # noqa: F811
     other, _ = finished
     same = plan_for(genome_file, baselines=())
-    compare.start(same, (genome_file,), tmp_path / "same")
+    compare.start(same, entrants_of(genome_file), tmp_path / "same")
     assert reuse(same, tmp_path / "same", other) == 2
     renamed = tmp_path / "another.safetensors"
     renamed.write_bytes(genome_file.read_bytes())
     unlike = plan_for(renamed, baselines=())
-    compare.start(unlike, (renamed,), tmp_path / "unlike")
+    compare.start(unlike, entrants_of(renamed), tmp_path / "unlike")
     assert reuse(unlike, tmp_path / "unlike", other) == 0
 
 
 @pytest.mark.parametrize("values", [{"seeds": 3}, {"batch": 4}, {"budgets": (2, 5)}, {"seed": 1}])
 def test_other_settings_are_refused(finished, genome_file, tmp_path, values):  # noqa: F811
     plan = plan_for(genome_file, **values)
-    compare.start(plan, (genome_file,), tmp_path)
+    compare.start(plan, entrants_of(genome_file), tmp_path)
     with pytest.raises(BluraxError, match=f"has {next(iter(values))} "):
         reuse(plan, tmp_path, finished[0])

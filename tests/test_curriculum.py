@@ -14,7 +14,7 @@ from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import Method
+from blurax.outer.methods import Es
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.protocol import MetaInfo
 from blurax.spec import Reduction, Rule, Update
@@ -136,7 +136,7 @@ def test_a_run_without_any_gradient_says_so(tmp_path, monkeypatch):
     config = dataclasses.replace(CONFIG, curriculum=Curriculum(), meta_steps=30)
     assert run.is_lost(config, _info(0.0, 0.0))
     assert not run.is_lost(config, _info(0.0, 0.5))
-    evolved = dataclasses.replace(config, method=Method.ES)
+    evolved = dataclasses.replace(config, method=Es())
     assert not run.is_lost(evolved, _info(0.0, 0.0))  # another draw may give one
     monkeypatch.setattr(run, "is_lost", lambda config, info: True)
     run.start(config, tmp_path)

@@ -1,12 +1,11 @@
 """The engine on Ray, with real workers: on loopback, on cores of their own, killed with SIGKILL."""
 
+import dataclasses
 import functools
-import importlib
 import importlib.util
 import os
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import jax
@@ -15,7 +14,9 @@ import pytest
 
 from blurax.engine import Evaluator, Job, PoisonedJobError, RayOptions, open_ray
 from blurax.outer import run
+from blurax.outer.methods import Method
 from test_engine_runs import CONFIG, files
+from test_learner_runs import RULE, cli_learner
 
 # Not importorskip: Ray listens on loopback only if the engine was asked before it is imported.
 pytestmark = pytest.mark.skipif(
@@ -30,7 +31,6 @@ def engine():
         patch.setenv("RAY_worker_niceness", "0")
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         found = open_ray(RayOptions(workers=2))
-        importlib.import_module("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
         yield found
         found.close()
         signal.signal(signal.SIGTERM, before)
@@ -135,6 +135,22 @@ def test_a_job_whose_worker_dies_is_done_again_by_another(engine, tmp_path):
     evaluate = engine.prepare(functools.partial(deadly_once, str(tmp_path / "died")))
     assert [float(r) for r in evaluate(jobs(4))] == [0.0, 2.0, 4.0, 6.0]
     assert engine.dispatcher.resubmitted > before
+
+
+def test_a_rule_of_ones_own_travels_to_workers_and_gives_the_bits_of_a_local_run(engine, tmp_path):
+    (tmp_path / "my_rules.py").write_text(RULE, encoding="utf-8")
+    fading = cli_learner(f"{tmp_path}/my_rules.py:Fading")
+    config = dataclasses.replace(CONFIG, method=Method.TRUNCATED)
+    run.start(config, tmp_path / "local", fading)
+    shutil.copytree(tmp_path / "local", tmp_path / "ray")
+    run.advance(tmp_path / "local", learner=fading)
+
+    def kill_one(progress):
+        if progress.step == 2:
+            os.kill(min(engine.pool.processes().values()), signal.SIGKILL)
+
+    run.advance(tmp_path / "ray", kill_one, engine, fading)
+    assert files(tmp_path / "ray") == files(tmp_path / "local")
 
 
 def test_a_run_whose_worker_is_killed_ends_with_the_bits_of_a_local_one(engine, tmp_path):

@@ -15,7 +15,7 @@ from blurax.errors import BluraxError
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
-from blurax.outer.methods import Method
+from blurax.outer.methods import Cma, Gradient, RandomSearch, Truncated
 from blurax.outer.objective import Objective, When
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
@@ -27,7 +27,6 @@ CONFIG = MetaTrain(
     rule=Rule(update=Update(batch=Reduction.MEAN)),
     episode=EpisodeSpec(2, 8, 8, held_out=16),
     objective=Objective(when=When.MEAN),
-    window=1,
     population=4,
     lessons=2,
     share=1,
@@ -43,9 +42,9 @@ def files(directory):
     return {str(p.relative_to(directory)): p.read_bytes() for p in found}
 
 
-@pytest.fixture(scope="module", params=[Method.GRADIENT, Method.TRUNCATED, Method.CMA_ES])
+@pytest.fixture(scope="module", params=[Gradient(), Truncated(window=1), Cma()])
 def started(request, tmp_path_factory):
-    directory = tmp_path_factory.mktemp(request.param.value) / "started"
+    directory = tmp_path_factory.mktemp(request.param.name) / "started"
     run.start(dataclasses.replace(CONFIG, method=request.param), directory)
     return directory
 
@@ -101,7 +100,7 @@ def test_a_poisoned_job_leaves_its_genome_and_a_run_that_can_be_resumed(
     genome, provenance = io.load_genome(kept[0])
     assert genome.rule == CONFIG.rule
     assert provenance.meta_steps == 2
-    if run.read_config(directory)[0].method is not Method.CMA_ES:  # its last member, then
+    if not isinstance(run.read_config(directory)[0].method, Cma):  # its last member, then
         members = run.members(directory)
         for name, leaf in genomes.leaves(genome).items():
             np.testing.assert_array_equal(leaf, genomes.leaves(members)[name][-1])
@@ -130,7 +129,7 @@ def _moved(config: MetaTrain, steps: int = 2):
     return trainer.genomes(state), info
 
 
-@pytest.mark.parametrize("method", [Method.GRADIENT, Method.CMA_ES, Method.RANDOM_SEARCH])
+@pytest.mark.parametrize("method", [Gradient(), Cma(), RandomSearch()])
 def test_shares_differ_in_rounding_only(method):
     config = dataclasses.replace(CONFIG, method=method)
     whole, told = _moved(dataclasses.replace(config, share=0))

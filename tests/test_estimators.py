@@ -11,17 +11,12 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.outer.config import MetaTrain
-from blurax.outer.estimators import (
-    AntitheticES,
-    Estimator,
-    ForwardGradient,
-    FullGradient,
-    PersistentES,
-    TruncatedGradient,
-)
-from blurax.outer.methods import Method
+from blurax.outer.methods import Pes, Truncated
+from blurax.outer.methods.es import AntitheticES, PersistentES
+from blurax.outer.methods.gradient import ForwardGradient, FullGradient, TruncatedGradient
 from blurax.outer.objective import Objective, When
 from blurax.outer.ongoing import advance, begin
+from blurax.outer.protocol import Estimator
 from blurax.outer.space import GenomeSpace
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Reduction, Rule, Update
@@ -185,17 +180,17 @@ def test_scales_go_to_their_leaves():
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("window", "fields", "message"),
     [
-        ({"window": 4}, "The window is 4 steps; it takes a divisor of the lesson's 6"),
-        ({"window": 2, "objective": Objective()}, "Objective.when is last"),
-        ({"window": 2, "vary": Vary(draw=Draw.ONE)}, "Vary.draw is one"),
+        (4, {}, "The window is 4 steps; it takes a divisor of the lesson's 6"),
+        (2, {"objective": Objective()}, "Objective.when is last"),
+        (2, {"vary": Vary(draw=Draw.ONE)}, "Vary.draw is one"),
     ],
 )
-@pytest.mark.parametrize("method", [Method.TRUNCATED, Method.PES])
-def test_lessons_that_cannot_be_cut_are_refused(method, fields, message):
+@pytest.mark.parametrize("method", [Truncated, Pes])
+def test_lessons_that_cannot_be_cut_are_refused(method, window, fields, message):
     with pytest.raises(BluraxError, match=message):
-        dataclasses.replace(CONFIG, method=method, **fields).trainer()
+        dataclasses.replace(CONFIG, method=method(window=window), **fields).trainer()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
-from blurax.outer import evolution, run
+from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.evolution import CmaEs, RandomSearch
-from blurax.outer.methods import Cma, Method
+from blurax.outer.methods import Cma, cma_es
+from blurax.outer.methods.cma_es import CmaEs
+from blurax.outer.methods.random_search import Sampler
 from blurax.outer.recipes import get_recipe
 from blurax.outer.space import GenomeSpace
 from blurax.spec import Rule
@@ -61,7 +62,7 @@ def test_cma_es_finds_the_optimum_of_a_sphere():
 
 
 def test_random_search_keeps_the_best_and_is_the_floor():
-    trainer = RandomSearch(Sphere(), 12, 0)
+    trainer = Sampler(Sphere(), 12, 0)
     state = trainer.init(jax.random.key(1))
     best, vectors = np.inf, []
     for n in range(20):
@@ -95,13 +96,13 @@ def test_bounds_hold():
     trainer = cma(6, bound=0.6, sigma=2.0)
     state = trainer.init(jax.random.key(1))
     seen = []
-    original = evolution.candidate_losses
+    original = cma_es.candidate_losses
     try:
-        evolution.candidate_losses = lambda e, p, v, *r: seen.append(v) or original(e, p, v, *r)
+        cma_es.candidate_losses = lambda e, p, v, *r: seen.append(v) or original(e, p, v, *r)
         for n in range(6):
             state, _ = trainer.step(state, jax.random.key(n))
     finally:
-        evolution.candidate_losses = original
+        cma_es.candidate_losses = original
     scaled = np.concatenate(seen) / np.asarray(Sphere().space.scales())
     assert np.abs(scaled).max() <= 0.6 + 1e-9
     assert np.abs(scaled).max() > 0.5
@@ -157,4 +158,4 @@ def test_bad_options_are_refused(fields, message):
 
 def test_too_few_candidates_are_refused():
     with pytest.raises(BluraxError, match="cma-es takes 4 candidates or more"):
-        MetaTrain(method=Method.CMA_ES, population=3)
+        MetaTrain(method=Cma(), population=3)

@@ -30,7 +30,7 @@ NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {
 
 
 def stored(name: str) -> findings.Findings:
-    return findings.read(DOCS / "figures" / f"figure-{name}.json")
+    return findings.read(DOCS / "reference" / "figures" / f"figure-{name}.json")
 
 
 def claims() -> list[tuple[str, int]]:
@@ -49,13 +49,13 @@ def test_a_claim_is_borne_out_or_known_not_to_be(name, number):
 def test_a_figure_was_made_as_the_code_says(name):
     found = stored(name)
     assert (found.figure, found.title, found.budget) == (name, FIGURES[name].title, "cpu")
-    picture = (DOCS / "figures" / f"figure-{name}.png").read_bytes()
+    picture = (DOCS / "reference" / "figures" / f"figure-{name}.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 400_000
 
 
 def test_the_page_says_what_the_data_say():
-    assert page() == (DOCS / "figures.md").read_text(encoding="utf-8")
+    assert page() == (DOCS / "reference" / "figures.md").read_text(encoding="utf-8")
 
 
 def test_every_number_of_the_paper_is_on_the_page():

@@ -7,6 +7,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
+from blurax.gauge import canonical, permute_states
 from blurax.genome import Genome
 from blurax.spec import (
     Channels,
@@ -187,8 +188,8 @@ def makers(rule: Rule) -> dict[str, Genome]:
         "backprop": genomes.backprop(rule, 0.1),
         "unflatten": genomes.unflatten(genomes.flatten(one), rule),
         "perturb": genomes.perturb(jax.random.key(1), one, 0.1),
-        "canonical": genomes.canonical(one),
-        "permute_states": genomes.permute_states(one, jnp.arange(rule.states)),
+        "canonical": canonical(one),
+        "permute_states": permute_states(one, jnp.arange(rule.states)),
     }
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 import blurax.cli.commands as cli
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.errors import BluraxError
-from blurax.genome import flatten, permute_states, random
+from blurax.gauge import permute_states
+from blurax.genome import flatten, random
 from blurax.spec import Normalise, Oja, Rule, Stabilise, Symmetry
 from variants import lively
 

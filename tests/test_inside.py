@@ -10,7 +10,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.errors import BluraxError
-from blurax.experiments.ablation import MATRICES, TERMS, positions, terms
+from blurax.experiments.ablation import MATRICES, RESTS, positions, terms
 from blurax.experiments.inside import ANGLE, TURNED, look
 from blurax.genome import flatten, leaves, unflatten
 from blurax.spec import Activation, Normalise, Oja, Rule, Saturation, Stabilise, Update
@@ -71,7 +71,7 @@ def test_each_term_of_a_genome_with_everything_rests():
     )
     genome = lively(rule)
     vector, found = flatten(genome), dict(terms(genome, positions(genome)))
-    assert set(found) == {*TERMS, "no bound", "no state 3", "no state 4"}
+    assert set(found) == {*RESTS, *RESTING, "no state 3", "no state 4"}
     touched = np.concatenate([where for where, _ in found.values()])
     assert set(range(len(vector))) - set(touched.tolist()) <= set(
         np.concatenate([positions(genome)[name].ravel() for name in UNTOUCHED]).tolist()
@@ -113,6 +113,12 @@ def assert_rests(rule, plain):
     assert_close(ends[1], ends[2], tolerance=1e-6)
     assert differs(ends[0], ends[2])  # awake, the term does something
 
+
+RESTING = (
+    *("Oja: m = 0", "no bound", "decorrelation: s = 0", "forward: × = 1", "forward: + = 0"),
+    *("backward: × = 1", "backward: + = 0", "forward: |w| = 1", "backward: |w| = 1"),
+)
+"""What the terms of that genome say of their rest."""
 
 UNTOUCHED = (
     *("neuron.nu", "neuron.eta", "synapse.nu_tilde", "synapse.mu_tilde"),

@@ -42,7 +42,7 @@ READERS = {
     "demo.json": demo.read,
     "findings.json": lambda folder: findings.read(folder / "findings.json"),
     "estimates.json": lambda folder: estimates.read(folder / "estimates.json"),
-    "default.json": lambda folder: keeper.sheet("default"),
+    "default.json": lambda folder: keeper.card("default"),
 }
 
 

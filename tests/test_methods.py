@@ -14,12 +14,13 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.descent import Descent
-from blurax.outer.methods import Cma, Es, Method
+from blurax.outer.methods import Gradient, Method, Pes, RandomSearch, Truncated
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.protocol import MetaTrainer
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
+from small_methods import small
 
 CONFIG = MetaTrain(
     tasks=("xor",),
@@ -29,8 +30,6 @@ CONFIG = MetaTrain(
     curriculum=Curriculum(add=2, every=4, most=6),
     objective=Objective(when=When.MEAN),
     optimiser=Optimiser(learning_rate=3e-2),
-    es=Es(pairs=3),
-    window=2,
     population=4,
     meta_steps=6,
     validate_every=2,
@@ -43,7 +42,7 @@ def config_of(method: Method, **fields) -> MetaTrain:
     return dataclasses.replace(CONFIG, method=method, **fields)
 
 
-@pytest.fixture(scope="module", params=Method)
+@pytest.fixture(scope="module", params=small(pairs=3), ids=lambda method: method.name)
 def method(request):
     return request.param
 
@@ -51,7 +50,7 @@ def method(request):
 @pytest.fixture(scope="module")
 def undisturbed(method, tmp_path_factory):
     """A finished run with two stages."""
-    directory = tmp_path_factory.mktemp(method.value) / "run"
+    directory = tmp_path_factory.mktemp(method.name) / "run"
     run.start(config_of(method), directory)
     (directory.parent / "config.json").write_bytes((directory / "config.json").read_bytes())
     run.advance(directory)
@@ -113,7 +112,7 @@ def test_a_run_has_its_stages_and_its_best_genome(method, undisturbed):
     assert all(np.isfinite(leaf).all() for leaf in genomes.leaves(genome).values())
 
 
-@pytest.mark.parametrize("own", [Method.GRADIENT, Method.TRUNCATED, Method.PES])
+@pytest.mark.parametrize("own", [Gradient(), Truncated(window=2), Pes(pairs=3, window=2)])
 def test_members_do_not_depend_on_their_number(own):
     key, ends = jax.random.key(0), []
     for population in (1, 3):
@@ -126,26 +125,23 @@ def test_members_do_not_depend_on_their_number(own):
         np.testing.assert_allclose(leaf, ends[1][name][:1], rtol=1e-9, atol=1e-12)
 
 
-def test_wild_members_and_candidates_never_reach_the_genome(method):
+@pytest.mark.parametrize("wide", small(pairs=3, sigma=1e150), ids=lambda method: method.name)
+def test_wild_members_and_candidates_never_reach_the_genome(wide):
     """A lesson that overflows is counted, and what is kept stays finite."""
-    trainer = config_of(method, cma=Cma(sigma=1e150), es=Es(pairs=3, sigma=1e150)).trainer()
+    trainer = config_of(wide).trainer()
     state = trainer.init(jax.random.key(0))
-    if isinstance(trainer, Descent) and method in (
-        Method.GRADIENT,
-        Method.FORWARD,
-        Method.TRUNCATED,
-    ):
+    if wide.needs_gradient:
         wild = jax.tree.map(lambda leaf: leaf.at[1].set(1e200), trainer.genomes(state))
         state = dataclasses.replace(state, genomes=wild)
     for n in range(3):
         state, info = trainer.step(state, jax.random.key(n))
-        if method is not Method.RANDOM_SEARCH:
+        if not isinstance(wide, RandomSearch):
             assert info.diverged.any()
     for leaf in jax.tree.leaves(trainer.genomes(state)):
         assert np.isfinite(leaf).all()
 
 
-@pytest.mark.parametrize("own", [m for m in Method if not m.needs_gradient])
+@pytest.mark.parametrize("own", [m for m in small(pairs=3) if not m.needs_gradient])
 def test_accuracy_is_an_objective_without_a_gradient(own):
     config = config_of(own, objective=Objective(Loss.ACCURACY, When.MEAN))
     trainer = config.trainer()

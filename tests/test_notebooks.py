@@ -8,7 +8,7 @@ import pytest
 
 import pages
 
-NOTEBOOKS = sorted((pages.ROOT / "docs" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((pages.ROOT / "docs" / "start" / "notebooks").glob("*.ipynb"))
 
 
 def cells(path, kind="code"):

@@ -13,7 +13,7 @@ from blurax.inner import predict, step
 from blurax.learner import Blur
 from blurax.network import Network, NetworkState
 from blurax.outer.config import MetaTrain
-from blurax.outer.methods import Method
+from blurax.outer.methods import Pes
 from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, get
@@ -127,4 +127,4 @@ def test_a_horizon_beyond_the_lesson_is_refused():
 def test_early_steps_cannot_weigh_more_in_windows():
     objective = Objective(when=When.MEAN, early=0.5)
     with pytest.raises(BluraxError, match=r"MetaTrain\.method is pes, which sees windows"):
-        MetaTrain(method=Method.PES, objective=objective)
+        MetaTrain(method=Pes(), objective=objective)

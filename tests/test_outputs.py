@@ -23,7 +23,7 @@ TRAIN = ("train", "default", "--task", "iris", "--hidden", "3", "--steps", "2", 
 DIRECTORIES = {
     "meta-train": ("meta-train", "--tasks", "digits", "--directory"),
     "demo": ("demo", "--directory"),
-    "compare": ("compare", "--tasks", "iris", "--nets", "3", "--directory"),
+    "compare": ("compare", "--tasks", "iris", "--hidden", "3", "--directory"),
     "figure": ("figure", "3", "--budget", "smoke", "--directory"),
     "train": (*TRAIN, "--directory"),
     "tasks show": ("tasks", "show", "xor", "--directory"),

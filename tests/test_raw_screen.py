@@ -161,20 +161,20 @@ def a_genome_of_a_strange_kind(text, patch):
 
 
 def the_zoo(text, patch):
-    patch.setattr("blurax.zoo.sheet", lambda name: sheet(text))
+    patch.setattr("blurax.zoo.card", lambda name: card(text))
     genome = zoo.genome("default")[0]
     patch.setattr("blurax.zoo.genome", lambda name: (genome, marked(text)))
     assert cli.main(["zoo"]) == 0
 
 
-def a_sheet(text, patch):
-    patch.setattr("blurax.zoo.sheet", lambda name: sheet(text))
+def a_card(text, patch):
+    patch.setattr("blurax.zoo.card", lambda name: card(text))
     assert cli.main(["zoo", "default"]) == 0
 
 
-def sheet(text: str) -> zoo.Sheet:
+def card(text: str) -> zoo.Card:
     row = zoo.Row(text, text, text, (100,), (0.5,), (0.1,), (text,), (0.4,), (0.1,))
-    return zoo.Sheet(text, text, 3, (row,), (row,))
+    return zoo.Card(text, text, 3, (row,), (row,))
 
 
 def table(*rows: tuple[str, ...]) -> list[str]:
@@ -212,8 +212,8 @@ def a_task_that_is_drawn(text, patch):
 def a_progress_bar(text, patch):
     console = Terminal()
     shown = CompareProgress(console)
-    shown(compare.Progress(1, 2, text, text))
-    shown(compare.Progress(1, 2, text, ""))
+    shown(compare.CellProgress(1, 2, text, text))
+    shown(compare.CellProgress(1, 2, text, ""))
     console.print(shown._bar.get_renderable())
     with RunProgress(console, text, text) as run:
         console.print(run._bar.get_renderable())
@@ -246,7 +246,7 @@ PLACES = (
     a_genome_with_a_strange_tensor,
     a_genome_of_a_strange_kind,
     the_zoo,
-    a_sheet,
+    a_card,
     a_header_of_a_table,
     a_cell_of_a_table,
     a_class_of_a_table,

@@ -25,4 +25,4 @@ def test_a_genome_of_the_zoo_was_made_by_the_recipe_of_its_name(name):
     genome, provenance = zoo.genome(name)
     assert from_json(MetaTrain, provenance.config) == get_recipe(name).config
     assert genome.rule == get_recipe(name).config.rule
-    assert zoo.sheet(name).recipe == f"blurax meta-train --recipe {name}"
+    assert zoo.card(name).recipe == f"blurax meta-train --recipe {name}"

@@ -15,7 +15,7 @@ from blurax.inner import predict, step, unroll
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
-from blurax.outer.estimators import TruncatedGradient
+from blurax.outer.methods.gradient import TruncatedGradient
 from blurax.outer.objective import Objective, When, episode_loss
 from blurax.outer.space import GenomeSpace
 from blurax.plasticity import updated
@@ -31,7 +31,7 @@ rng = np.random.default_rng(8)
 def one_neuron(oja: Oja, m: float, eta: float = 0.02) -> tuple[SynapseGenes, Rule]:
     """Genes of a linear neuron with one state that learns by correlation."""
     one = jnp.ones((1, 1))
-    genes = SynapseGenes(one, one, jnp.ones(()), jnp.asarray(eta), oja=jnp.asarray(m))
+    genes = SynapseGenes(one, one, jnp.ones(()), jnp.asarray(eta), {"oja": jnp.asarray(m)})
     rule = Rule(
         states=1, sigma=Sigma(LINEAR, LINEAR, LINEAR), stabilise=Stabilise(oja=oja), update=MEAN
     )
@@ -75,7 +75,7 @@ def test_what_rescales_by_1_does_nothing(name: str):
     stable = dataclasses.replace(rule.stabilise, rescale=False)
     plain = dataclasses.replace(rule, stabilise=stable)
     genome = lively(rule)
-    neuron = dataclasses.replace(genome.neuron, forward_rescale=None, backward_rescale=None)
+    neuron = dataclasses.replace(genome.neuron, terms={})
     without = genomes.Genome(neuron, genome.synapse, genome.forward_synapse, plain)
     ones = eqx.tree_at(
         lambda g: (g.neuron.forward_rescale, g.neuron.backward_rescale), genome, replace_fn=one

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import naive
-from blurax import rules, stabilise
+from blurax import rules
 from blurax.activations import activate, phi, phi_prime
 from blurax.spec import Activation, Backward, Reduction
+from blurax.terms.vectors import length
 from closeness import assert_close, error
 
 BATCH, LOWER, UPPER = 3, 4, 5
@@ -68,11 +69,10 @@ def test_normalised_synapses_are_those_of_appendix_b(k: int, channels: int):
     up, down = naive.normalise_synapses(arrays.up), naive.normalise_synapses(arrays.down)
     a_i, a_j, square, down_ = arrays("a_i", "a_j", "square", "down")
     w_ij, bias_j = up_of(arrays)
-    length = stabilise.length(w_ij, bias_j)
-    got = rules.forward(a_i, a_j, w_ij, bias_j, square, *gates(F, ETA), length)
+    got = rules.forward(a_i, a_j, w_ij, bias_j, square, *gates(F, ETA), length(w_ij, bias_j))
     assert_close(got, naive.forward(arrays.a_i, arrays.a_j, up, arrays.square, F, ETA))
     how = Backward.MULTIPLICATIVE
-    got = rules.backward(a_i, a_j, down_, square, *gates(F, ETA), how, stabilise.length(down_))
+    got = rules.backward(a_i, a_j, down_, square, *gates(F, ETA), how, length(down_))
     assert_close(got, naive.backward(arrays.a_i, arrays.a_j, down, arrays.square, F, ETA, how))
 
 

@@ -16,6 +16,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import read_metrics
 from blurax.outer.repair import meta, read_log
+from blurax.outer.state import first_state
 from blurax.tasks import EpisodeSpec
 from test_run import files
 
@@ -209,7 +210,7 @@ def test_the_best_genome_of_another_run_is_replaced(damaged, undisturbed):
 def test_checkpoints_without_a_digest_of_the_log_are_still_read(damaged):
     """As blurax wrote them before it kept one: their meta is the configuration."""
     trainer = CONFIG.trainer()
-    like = run._first_state(trainer, CONFIG.space(), jax.random.key(CONFIG.seed))
+    like = first_state(trainer, CONFIG.space(), jax.random.key(CONFIG.seed))
     found = io.load_checkpoint(damaged / "checkpoints", like)
     assert found is not None
     step, state, _ = found

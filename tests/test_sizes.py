@@ -22,7 +22,7 @@ from blurax.tasks import EpisodeSpec, from_arrays
 
 HUGE = 10**20
 META_TRAIN = ("meta-train", "--directory", "out")
-COMPARE = ("compare", "--genome", "default", "--baselines", "sgd", "--directory", "out")
+COMPARE = ("compare", "default", "--baselines", "sgd", "--directory", "out")
 TRAIN = ("train", "default", "--directory", "out")
 SHOW = ("show", "default", "--task", "digits", "--png", "out.png")
 
@@ -78,7 +78,7 @@ def refused(words, capsys, tmp_path):
         (*COMPARE, "--seeds", 10**6),
         (*COMPARE, "--batch", 10**7, "--steps", 10),
         (*COMPARE, "--tuning.seeds", 10**9),
-        (*COMPARE, "--nets", "100000-100000"),
+        (*COMPARE, "--hidden", "100000-100000"),
         (*SHOW, "--seeds", 10**9),
         (*SHOW, "--steps", 10**6),
         (*SHOW, "--hidden", "100000-100000"),

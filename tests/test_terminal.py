@@ -292,9 +292,10 @@ def test_the_options_of_a_command(name):
 
 
 def test_options_below_others_are_options_too():
-    found = parse.options("meta-train")
-    assert {"--tasks", "--episode.steps", "--cma.chunk", "--engine"} <= {*found}
+    found = parse.options("meta-train", ["--method", "pes"])
+    assert {"--tasks", "--episode.steps", "--method.window", "--engine"} <= {*found}
     assert len(found) == len({*found}) > 60
+    assert "--method.window" not in parse.options("meta-train")
     assert all(option.strip("-") for option in found)
 
 

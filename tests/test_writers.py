@@ -13,7 +13,7 @@ from blurax.experiments import compare
 from blurax.experiments.compare_reuse import reuse
 from blurax.experiments.figures import FIGURES, Budget
 from blurax.experiments.figures.make import forget, make
-from test_compare import finished, genome_file, plan_for  # noqa: F401  the fixtures
+from test_compare import entrants_of, finished, genome_file, plan_for  # noqa: F401  the fixtures
 from test_run import files
 
 BUSY = "is being written by process"
@@ -46,7 +46,7 @@ def test_a_comparison_has_one_writer(finished, genome_file, tmp_path):  # noqa: 
     with another_writer(copy):
         before = files(copy)
         for attempt in (
-            lambda: compare.start(plan, (genome_file,), copy),
+            lambda: compare.start(plan, entrants_of(genome_file), copy),
             lambda: compare.advance(copy),
             lambda: reuse(plan, copy, finished[0]),
         ):
@@ -61,7 +61,7 @@ def test_a_lost_copy_of_a_genome_is_made_again(finished, genome_file, tmp_path, 
     shutil.copytree(finished[0], copy)
     kept = copy / compare.GENOMES / genome_file.name
     kept.unlink() if damage is None else kept.write_bytes(damage)
-    compare.start(plan_for(genome_file), (genome_file,), copy)
+    compare.start(plan_for(genome_file), entrants_of(genome_file), copy)
     assert files(copy) == files(finished[0])
 
 
@@ -74,7 +74,7 @@ def test_the_cell_of_another_learner_is_none(finished, genome_file, tmp_path, ot
     with pytest.raises(BluraxError, match=r"0-0-sgd\.json is damaged; remove it"):
         compare.advance(copy)
     plan = plan_for(genome_file)
-    compare.start(plan, (genome_file,), tmp_path / "new")
+    compare.start(plan, entrants_of(genome_file), tmp_path / "new")
     with pytest.raises(BluraxError, match=r"copy/.*0-0-sgd\.json is damaged"):
         reuse(plan, tmp_path / "new", copy)
 

@@ -2,20 +2,23 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import blurax
 import blurax.cli.commands as cli
-from blurax import io, zoo
+from blurax import inner, io, zoo
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments import compare
-from blurax.experiments.sheets import sheet_of, with_baselines, with_rivals
+from blurax.experiments.cards import card_of, with_baselines, with_known_baselines
 from blurax.fit import blur_for, network_for
 from blurax.tasks import Split, get
+from closeness import assert_close
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
 
 EXPECTED = {
@@ -36,16 +39,16 @@ def test_the_promised_genomes_are_there_and_default_comes_first():
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_genome_has_provenance_and_a_sheet(name):
+def test_a_genome_has_provenance_and_a_card(name):
     genome, provenance = zoo.genome(name)
-    sheet = zoo.sheet(name)
-    assert sheet.about
-    assert sheet.recipe
+    card = zoo.card(name)
+    assert card.about
+    assert card.recipe
     assert (provenance.meta_steps > 0) == (name != "backprop")
     assert genome.rule == blurax.load(name).rule
-    for row in sheet.rows:
+    for row in card.rows:
         assert len(row.genome) == len(row.genome_std) == len(row.budgets)
-        assert len(row.rival) in (0, len(row.budgets))
+        assert len(row.best) in (0, len(row.budgets))
 
 
 @pytest.mark.usefixtures("float32")
@@ -108,53 +111,51 @@ def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
     assert "there are default" in capsys.readouterr().err
 
 
-def test_a_sheet_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
+def test_a_card_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
     compared = compare.read(finished[0])
-    sheet = sheet_of((compared,), "exact", "about", "recipe")
-    assert [(row.task, row.net) for row in sheet.rows] == [("iris", "3"), ("iris", "0")]
-    for row, panel in zip(sheet.rows, compared.panels, strict=True):
+    card = card_of((compared,), "exact", "about", "recipe")
+    assert [(row.task, row.net) for row in card.rows] == [("iris", "3"), ("iris", "0")]
+    for row, panel in zip(card.rows, compared.panels, strict=True):
         exact, sgd, fa = panel.records
         for place, budget in enumerate(row.budgets):
-            best = max((sgd, fa), key=lambda rival: rival.mean(budget))
-            assert row.rival[place] == best.learner
-            assert row.rival_mean[place] == round(best.mean(budget), 4)
+            best = max((sgd, fa), key=lambda baseline: baseline.mean(budget))
+            assert row.best[place] == best.learner
+            assert row.best_mean[place] == round(best.mean(budget), 4)
             assert row.genome[place] == round(exact.mean(budget), 4)
-    assert all(row.baselines == ("sgd", "fa") for row in sheet.rows)
-    none = {"rival": (), "rival_mean": (), "rival_std": (), "baselines": ()}
-    bare = dataclasses.replace(sheet.rows[1], **none)
-    alone = dataclasses.replace(sheet, rows=(sheet.rows[0], bare))
-    assert with_rivals(alone, sheet) == sheet
-    other_net = dataclasses.replace(sheet.rows[1], net="7")
-    assert with_rivals(alone, dataclasses.replace(sheet, rows=(other_net,))) == alone
+    assert all(row.baselines == ("sgd", "fa") for row in card.rows)
+    none = {"best": (), "best_mean": (), "best_std": (), "baselines": ()}
+    bare = dataclasses.replace(card.rows[1], **none)
+    alone = dataclasses.replace(card, rows=(card.rows[0], bare))
+    assert with_known_baselines(alone, card) == card
+    other_net = dataclasses.replace(card.rows[1], net="7")
+    assert with_known_baselines(alone, dataclasses.replace(card, rows=(other_net,))) == alone
     with pytest.raises(BluraxError, match="5 and"):
-        with_rivals(dataclasses.replace(alone, seeds=5), sheet)
+        with_known_baselines(dataclasses.replace(alone, seeds=5), card)
     with pytest.raises(BluraxError, match="no genome other"):
-        sheet_of((compared,), "other", "", "")
+        card_of((compared,), "other", "", "")
 
 
-def test_further_baselines_stand_in_a_sheet_where_they_are_better(finished):  # noqa: F811
+def test_further_baselines_stand_in_a_card_where_they_are_better(finished):  # noqa: F811
     compared = compare.read(finished[0])
-    both = sheet_of((compared,), "exact", "about", "recipe")
+    both = card_of((compared,), "exact", "about", "recipe")
 
     def against(learner, row, panel):
         (one,) = (r for r in panel.records if r.learner == learner)
         mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
         names = (learner,) * len(row.budgets)
-        alone = {"rival_mean": tuple(mean), "rival_std": tuple(std), "baselines": (learner,)}
-        return dataclasses.replace(row, rival=names, **alone)
+        alone = {"best_mean": tuple(mean), "best_std": tuple(std), "baselines": (learner,)}
+        return dataclasses.replace(row, best=names, **alone)
 
     for learner in ("sgd", "fa"):
         pairs = zip(both.rows, compared.panels, strict=True)
         rows = tuple(against(learner, row, panel) for row, panel in pairs)
         alone = dataclasses.replace(both, rows=rows)
         met = with_baselines(alone, (compared,)).rows
-        assert [row.rival_mean for row in met] == [row.rival_mean for row in both.rows]
+        assert [row.best_mean for row in met] == [row.best_mean for row in both.rows]
         assert all(row.baselines == ("sgd", "fa") for row in met)
-    bare = tuple(
-        dataclasses.replace(row, rival=(), rival_mean=(), rival_std=()) for row in both.rows
-    )
+    bare = tuple(dataclasses.replace(row, best=(), best_mean=(), best_std=()) for row in both.rows)
     assert with_baselines(dataclasses.replace(both, rows=bare), (compared,)).rows == bare
-    with pytest.raises(BluraxError, match="The sheet has 5 seeds"):
+    with pytest.raises(BluraxError, match="The card has 5 seeds"):
         with_baselines(dataclasses.replace(both, seeds=5), (compared,))
     long = dataclasses.replace(both.rows[0], budgets=(both.rows[0].budgets[0], 999))
     with pytest.raises(BluraxError, match=r"lacks \[999\] steps"):
@@ -171,8 +172,23 @@ def test_a_damaged_file_of_the_zoo_would_be_told(tmp_path):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("change", [{"genome": (0.5,)}, {"rival_std": ()}, {"budgets": ()}])
+@pytest.mark.parametrize("change", [{"genome": (0.5,)}, {"best_std": ()}, {"budgets": ()}])
 def test_a_row_of_uneven_columns_is_told(change):
-    row = zoo.sheet("default").rows[0]
+    row = zoo.card("default").rows[0]
     with pytest.raises(BluraxError, match="not one for each of its"):
         dataclasses.replace(row, **change)
+
+
+ONCE = json.loads((Path(__file__).parent / "data" / "zoo_predictions.json").read_text("utf-8"))
+"""What each genome's network predicted after three steps, as computed by version 0.1."""
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_genome_file_of_old_predicts_what_it_did(name):
+    genome, rng = zoo.genome(name)[0], np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 8, 5)), 2.0 * np.eye(3)[rng.integers(3, size=(3, 8))] - 1
+    query, sizes = rng.normal(size=(4, 5)), (5, 7, 6, 3)
+    state = blurax.Network(sizes).init(jax.random.key(1), genome, 8)
+    state, _ = jax.jit(inner.unroll)(genome, state, jnp.asarray(x), jnp.asarray(y))
+    got = jax.jit(inner.predict)(genome, state, jnp.asarray(query))
+    assert_close(got, np.array(ONCE[name]), tolerance=1e-10)

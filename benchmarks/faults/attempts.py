@@ -75,7 +75,7 @@ def card(folder: str) -> str:
     keeper.names.cache_clear()
     try:
         for name in zoo.names():
-            zoo.sheet(name)
+            zoo.card(name)
         return str(cli.main(["zoo"]) or cli.main(["zoo", *zoo.names()[:1]]))
     finally:
         keeper.HOME = before

@@ -22,7 +22,7 @@ from typing import Any
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import Method
+from blurax.outer.methods import Cma, Gradient, Method
 from faults.outcome import Case, Outcome, of_a_kill
 from faults.process import Ended, begin, descendants, kill, wait
 from faults.scene import Scene, command
@@ -33,7 +33,7 @@ WORKERS, META_STEPS, DRIVERS = 2, 200, 5
 COLOUR = r"\x1b\[\d*m"
 GONE = 60.0
 """Seconds after which no process may be left of a driver that was killed."""
-METHODS = (Method.CMA_ES, Method.GRADIENT)
+METHODS = (Cma(), Gradient())
 
 
 def ray_config(method: Method, meta_steps: int = META_STEPS) -> MetaTrain:
@@ -83,7 +83,7 @@ class Killer:
 def attack(scene: Scene, chance: random.Random, kills: int) -> Iterator[Case]:
     """Kills of workers, and of some drivers, for each method."""
     for method in METHODS:
-        names = f"ray workers {method.value}", f"ray driver {method.value}"
+        names = f"ray workers {method.name}", f"ray driver {method.name}"
         if not any(map(scene.wants, names)):
             continue
         if importlib.util.find_spec("ray") is None:

@@ -17,7 +17,17 @@ SECONDS = 30
 """Of the processor; most of them go to the import of JAX."""
 
 META = ("meta-train", "--tasks", "xor", "--hidden", "4", "--directory", "out")
-COMPARE = ("compare", "--tasks", "iris", "--nets", "3", "--baselines", "sgd", "--directory", "out")
+COMPARE = (
+    "compare",
+    "--tasks",
+    "iris",
+    "--hidden",
+    "3",
+    "--baselines",
+    "sgd",
+    "--directory",
+    "out",
+)
 TRAIN = ("train", "default", "--task", "xor", "--hidden", "4", "--directory", "out")
 ESTIMATOR = """
 import sys

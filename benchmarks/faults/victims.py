@@ -11,6 +11,7 @@ from blurax import io
 from blurax.baselines import Tuning
 from blurax.curves import Schedule
 from blurax.experiments import compare, demo
+from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.figures import FIGURES, Budget, make
 from blurax.experiments.figures.work import GENOMES
@@ -18,7 +19,7 @@ from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import Method
+from blurax.outer.methods import METHODS, Cma, Gradient, Method
 from blurax.outer.objective import Objective, When
 from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec
@@ -47,6 +48,10 @@ class Victim:
     """What to type to take it on."""
 
 
+SMALL = [kind(window=2) if hasattr(kind, "window") else kind() for kind in METHODS.values()]
+"""Each method; lessons are short."""
+
+
 def config_of(method: Method, meta_steps: int = STEPS) -> MetaTrain:
     """A run of some seconds, with two stages and a checkpoint every fourth meta-step."""
     return MetaTrain(
@@ -56,7 +61,6 @@ def config_of(method: Method, meta_steps: int = STEPS) -> MetaTrain:
         episode=EpisodeSpec(4, 16, 16, held_out=64),
         curriculum=Curriculum(add=4, every=meta_steps // 2),
         objective=Objective(when=When.MEAN),
-        window=2,
         population=4,
         meta_steps=meta_steps,
         validate_every=4,
@@ -103,17 +107,18 @@ def learner_run_of(method: Method, meta_steps: int = LONG) -> Victim:
 def _start_comparison(directory: Path) -> None:
     path = directory.parent / "exact.safetensors"
     save_genome(path)
+    genome = read_entrant(path.stem, path, {})
     plan = Plan(
         tasks=("iris",),
         nets=("3", "0"),
-        genomes=compare.named((path,))[0],
+        genomes=(genome.stamp,),
         baselines=("sgd", "fa"),
         budgets=(2, 4),
         seeds=2,
         batch=8,
         tuning=LITTLE,
     )
-    compare.start(plan, (path,), directory)
+    compare.start(plan, (genome,), directory)
 
 
 def _start_figure(directory: Path) -> None:
@@ -150,9 +155,9 @@ def _demo(directory: Path, tick: Tick) -> None:
 
 
 VICTIMS = {
-    **{f"run {method.value}": run_of(method) for method in Method},
-    **{f"long run {method.value}": run_of(method, LONG) for method in Method},
-    **{f"long learner run {m.value}": learner_run_of(m) for m in (Method.GRADIENT, Method.CMA_ES)},
+    **{f"run {method.name}": run_of(method) for method in SMALL},
+    **{f"long run {method.name}": run_of(method, LONG) for method in SMALL},
+    **{f"long learner run {m.name}": learner_run_of(m) for m in (Gradient(), Cma())},
     "compare": Victim(
         _start_comparison,
         lambda directory, tick: compare.advance(directory, lambda progress: tick()),

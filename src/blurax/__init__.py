@@ -10,36 +10,153 @@ from blurax.version import __version__
 
 if TYPE_CHECKING:
     from blurax.api import Learned, learn, load, load_learner, meta_train
-    from blurax.curves import learning_curve
+    from blurax.baselines import Tuning, add_baseline
+    from blurax.comparison import Comparison, compare
+    from blurax.curves import Curve, Schedule, learning_curve
+    from blurax.engine import Evaluator, Patience, RayOptions, open_ray
     from blurax.errors import BluraxError
     from blurax.estimator import BlurClassifier, BlurRegressor
+    from blurax.experiments.compare import CellProgress
+    from blurax.genes import NeuronGenes, SynapseGenes
     from blurax.genome import Genome, backprop, random
+    from blurax.inner import Remat
     from blurax.io import Provenance, save_genome
     from blurax.learner import Blur, Learner
-    from blurax.network import Network
+    from blurax.network import Network, NetworkState, Synapses
     from blurax.outer.config import MetaTrain
+    from blurax.outer.curriculum import Curriculum
     from blurax.outer.improve import improve
-    from blurax.spec import Rule
-    from blurax.tasks import Split, add_task, from_arrays, from_csv, from_function
+    from blurax.outer.methods import (
+        Cma,
+        Es,
+        Forward,
+        Gradient,
+        Method,
+        Nres,
+        Pes,
+        RandomSearch,
+        Truncated,
+    )
+    from blurax.outer.objective import Loss, Objective, When
+    from blurax.outer.optimiser import Optax, Optimiser
+    from blurax.outer.optimiser import Schedule as MetaSchedule
+    from blurax.outer.run import Progress, Result
+    from blurax.outer.start import Given, Start
+    from blurax.outer.vary import Draw, Vary
+    from blurax.spec import (
+        Activation,
+        Backward,
+        Channels,
+        Feedback,
+        Init,
+        InitScale,
+        Normalise,
+        Oja,
+        Reduction,
+        Rule,
+        Saturation,
+        Sigma,
+        Signal,
+        Source,
+        Stabilise,
+        Symmetry,
+        Update,
+    )
+    from blurax.tasks import (
+        ArrayTask,
+        EpisodeSpec,
+        FunctionTask,
+        Kind,
+        Split,
+        Task,
+        add_task,
+        from_arrays,
+        from_csv,
+        from_function,
+    )
     from blurax.tasks import get as task
+    from blurax.tasks.tabular import Missing, Words
+    from blurax.terms import Term, add_term
 
 
 __all__ = [
+    "Activation",
+    "ArrayTask",
+    "Backward",
     "Blur",
     "BlurClassifier",
     "BlurRegressor",
     "BluraxError",
+    "CellProgress",
+    "Channels",
+    "Cma",
+    "Comparison",
+    "Curriculum",
+    "Curve",
+    "Draw",
+    "EpisodeSpec",
+    "Es",
+    "Evaluator",
+    "Feedback",
+    "Forward",
+    "FunctionTask",
     "Genome",
+    "Given",
+    "Gradient",
+    "Init",
+    "InitScale",
+    "Kind",
     "Learned",
     "Learner",
+    "Loss",
+    "MetaSchedule",
     "MetaTrain",
+    "Method",
+    "Missing",
     "Network",
+    "NetworkState",
+    "NeuronGenes",
+    "Normalise",
+    "Nres",
+    "Objective",
+    "Oja",
+    "Optax",
+    "Optimiser",
+    "Patience",
+    "Pes",
+    "Progress",
     "Provenance",
+    "RandomSearch",
+    "RayOptions",
+    "Reduction",
+    "Remat",
+    "Result",
     "Rule",
+    "Saturation",
+    "Schedule",
+    "Sigma",
+    "Signal",
+    "Source",
     "Split",
+    "Stabilise",
+    "Start",
+    "Symmetry",
+    "SynapseGenes",
+    "Synapses",
+    "Task",
+    "Term",
+    "Truncated",
+    "Tuning",
+    "Update",
+    "Vary",
+    "When",
+    "Words",
     "__version__",
+    "add_baseline",
     "add_task",
+    "add_term",
     "backprop",
+    "compare",
     "from_arrays",
     "from_csv",
     "from_function",
@@ -49,6 +166,7 @@ __all__ = [
     "load",
     "load_learner",
     "meta_train",
+    "open_ray",
     "random",
     "save_genome",
     "task",
@@ -56,28 +174,65 @@ __all__ = [
 
 _HOMES = {
     "api": ("Learned", "learn", "load", "load_learner", "meta_train"),
-    "curves": ("learning_curve",),
+    "baselines": ("Tuning", "add_baseline"),
+    "comparison": ("Comparison", "compare"),
+    "curves": ("Curve", "Schedule", "learning_curve"),
+    "engine": ("Evaluator", "Patience", "RayOptions", "open_ray"),
     "errors": ("BluraxError",),
     "estimator": ("BlurClassifier", "BlurRegressor"),
+    "experiments.compare": ("CellProgress",),
+    "genes": ("NeuronGenes", "SynapseGenes"),
     "genome": ("Genome", "backprop", "random"),
+    "inner": ("Remat",),
     "io": ("Provenance", "save_genome"),
     "learner": ("Blur", "Learner"),
-    "network": ("Network",),
+    "network": ("Network", "NetworkState", "Synapses"),
     "outer.config": ("MetaTrain",),
+    "outer.curriculum": ("Curriculum",),
     "outer.improve": ("improve",),
-    "spec": ("Rule",),
-    "tasks": ("Split", "add_task", "from_arrays", "from_csv", "from_function", "get"),
+    "outer.methods": (
+        *("Cma", "Es", "Forward", "Gradient", "Method", "Nres", "Pes", "RandomSearch"),
+        "Truncated",
+    ),
+    "outer.objective": ("Loss", "Objective", "When"),
+    "outer.optimiser": ("Optax", "Optimiser"),
+    "outer.run": ("Progress", "Result"),
+    "outer.start": ("Given", "Start"),
+    "outer.vary": ("Draw", "Vary"),
+    "spec": (
+        *("Activation", "Backward", "Channels", "Feedback", "Init", "InitScale", "Normalise"),
+        *("Oja", "Reduction", "Rule", "Saturation", "Sigma", "Signal", "Source", "Stabilise"),
+        *("Symmetry", "Update"),
+    ),
+    "tasks": (
+        *("ArrayTask", "EpisodeSpec", "FunctionTask", "Kind", "Split", "Task", "add_task"),
+        *("from_arrays", "from_csv", "from_function", "get"),
+    ),
+    "tasks.tabular": ("Missing", "Words"),
+    "terms": ("Term", "add_term"),
 }
-"""The names by the module they come from; `task` is `tasks.get`."""
+"""The names by the module they come from; `task` is `tasks.get`, and `MetaSchedule` is
+that of the meta-gradient's optimiser."""
 
 _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME["task"] = _HOME.pop("get")
+_HOME["MetaSchedule"] = ("outer.optimiser", "Schedule")
 
 _ROOMS = (
-    *("activations", "analysis", "api", "average", "baselines", "choices", "curves", "engine"),
+    *(
+        "activations",
+        "analysis",
+        "api",
+        "average",
+        "baselines",
+        "choices",
+        "comparison",
+        "curves",
+        "engine",
+    ),
     *("errors", "estimator", "experiments", "export", "findings", "fit", "frozen", "gauge"),
     *("genes", "genome", "initial", "inner", "io", "learner", "network", "outer", "plasticity"),
-    *("rules", "spec", "stabilise", "tasks", "zoo"),
+    *("rules", "spec", "tasks", "terms", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

@@ -19,7 +19,7 @@ from blurax.learner import Learner
 from blurax.network import Network, NetworkState
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.space import LearnerSpace
+from blurax.outer.numbers import load_numbers
 from blurax.tasks import EpisodeSpec, Split, Task, check_task
 
 
@@ -140,8 +140,7 @@ def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner:
     Raises:
         BluraxError: if the file is missing, damaged, or one of another learner.
     """
-    space = LearnerSpace(like)
-    found: Any = space.learner(space.load(io.as_path(path))[0], like.network)
+    found: Any = load_numbers(io.as_path(path), like)[0]
     return found
 
 
@@ -169,7 +168,7 @@ def meta_train(
     directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
         run.start_unless_under_way(config, directory, "name another directory", learner)
-        result = run.advance(directory, watch, evaluator, learner)
+        result = run.advance(directory, watch, evaluator, learner, type(config.method))
         from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
 
         draw_run(directory)

@@ -11,6 +11,12 @@ from blurax.errors import BluraxError, require, shown, some
 _ABSENT = "absent"
 
 
+class Tagged:
+    """A frozen dataclass that stands where others may: in JSON its `name` says which it is."""
+
+    name: str
+
+
 def added(value: Any) -> Any:
     """A field that older files lack: its default, and what a file without it means."""
     return dataclasses.field(default=value, metadata={_ABSENT: value})
@@ -60,9 +66,17 @@ def _takes(kind: Any) -> str:
 
 
 def to_json(spec: Any) -> Any:
-    """A frozen spec as plain JSON values; `from_json` is its inverse."""
+    """A frozen spec as plain JSON values; `from_json` is its inverse.
+
+    Fields that the constructor does not take are left out. A class with `as_json` and
+    `from_json(values, where)` of its own is asked for them.
+    """
+    if hasattr(spec, "as_json"):
+        return spec.as_json()
     if dataclasses.is_dataclass(spec):
-        return {f.name: to_json(getattr(spec, f.name)) for f in dataclasses.fields(spec)}
+        fields = [f.name for f in dataclasses.fields(spec) if f.init]
+        tag = {"name": spec.name} if isinstance(spec, Tagged) else {}
+        return tag | {name: to_json(getattr(spec, name)) for name in fields}
     if isinstance(spec, tuple):
         return [to_json(item) for item in spec]
     return spec.value if isinstance(spec, enum.Enum) else spec
@@ -70,6 +84,8 @@ def to_json(spec: Any) -> Any:
 
 def from_json(kind: type, values: Any, where: str = "") -> Any:
     """Build a frozen spec of type `kind` from what `to_json` gave, perhaps in an older version.
+
+    A kind with a function `upgraded` is built from what that makes of the values.
 
     Raises:
         BluraxError: for an unknown field, a missing one or a value it does not take.
@@ -81,11 +97,12 @@ def from_json(kind: type, values: Any, where: str = "") -> Any:
         raise BluraxError(f"{where} holds a number too large, or is nested too deep.") from error
 
 
-def _built(kind: type, values: Any, where: str) -> Any:
+def _built(kind: Any, values: Any, where: str) -> Any:
     require(
         isinstance(values, dict), f"{where} is {shown(values)}; it takes an object with fields."
     )
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    values = kind.upgraded(values) if hasattr(kind, "upgraded") else values
+    fields = {field.name: field.type for field in dataclasses.fields(kind) if field.init}
     late = {field.name for field in dataclasses.fields(kind) if _ABSENT in field.metadata}
     strange = sorted(set(values) - set(fields))
     missing = sorted(set(fields) - set(values) - late)
@@ -95,6 +112,8 @@ def _built(kind: type, values: Any, where: str) -> Any:
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
+    if hasattr(kind, "from_json"):
+        return kind.from_json(value, where)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return from_json(kind, value, where)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

@@ -1,21 +1,48 @@
-"""The learned numbers by name, and those that are in force at a layer and in a step.
+"""The learned numbers by name: of neurons, of synapses, and of what a rule's terms add to each.
 
 Where the rule has genes for each layer every leaf has a leading axis `layers`, and before that,
 with genes for each inner step, an axis `steps`: `*layers` stands for both.
 """
 
 import dataclasses
-from typing import TypeVar
+from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
-
-from blurax.spec import Rule
+from jaxtyping import Array, Float
 
 
-class NeuronGenes(eqx.Module):
+class _Genes:
+    """A pytree of named arrays, in which the genes of terms stand beside the others."""
+
+    terms: dict[str, Array]
+
+    def __init_subclass__(cls) -> None:
+        jax.tree_util.register_pytree_with_keys(cls, cls._with_keys, cls._restored)
+
+    def __getattr__(self, name: str) -> Any:
+        """A gene of a term, as if it were a field."""
+        try:
+            return vars(self)["terms"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}", name=name) from None
+
+    def _with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
+        own = {name: value for name, value in vars(self).items() if name != "terms"}
+        key = jax.tree_util.GetAttrKey
+        return [(key(name), v) for name, v in (own | self.terms).items()], tuple(self.terms)
+
+    @classmethod
+    def _restored(cls, terms: tuple[str, ...], children: Any) -> Any:
+        restored, values = object.__new__(cls), list(children)
+        own = len(values) - len(terms)
+        names = [f.name for f in dataclasses.fields(cls) if f.name != "terms"]  # pyright: ignore
+        vars(restored).update(zip(names, values[:own], strict=True))
+        vars(restored)["terms"] = dict(zip(terms, values[own:], strict=True))
+        return restored
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NeuronGenes(_Genes):
     """How neurons move, (5) and (6)."""
 
     nu: Float[Array, "*layers k k"]
@@ -26,18 +53,13 @@ class NeuronGenes(eqx.Module):
     """f, the forget gate."""
     eta: Float[Array, "*layers"]
     """η, the update gate."""
-    forward_scale: Float[Array, "*layers k"] | None = None
-    """Scale of the normalisation in the forward sweep; None where there is none."""
-    forward_shift: Float[Array, "*layers k"] | None = None
-    backward_scale: Float[Array, "*layers k"] | None = None
-    backward_shift: Float[Array, "*layers k"] | None = None
-    forward_rescale: Float[Array, "*layers"] | None = None
-    """What multiplies normalised forward synapses; None where nothing does."""
-    backward_rescale: Float[Array, "*layers"] | None = None
+    terms: dict[str, Array] = dataclasses.field(default_factory=dict)
+    """The genes that the rule's terms add, `Term.neuron_genes`; also at hand as attributes."""
 
 
-class SynapseGenes(eqx.Module):
-    """How synapses move, (7), (8)."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class SynapseGenes(_Genes):
+    """How synapses move, (7)."""
 
     nu_tilde: Float[Array, "*layers k channels"]
     """ν~, the pre-synaptic transform."""
@@ -47,50 +69,5 @@ class SynapseGenes(eqx.Module):
     """f~, the forget gate."""
     eta_tilde: Float[Array, "*layers"]
     """η~, the update gate: a learning rate."""
-    oja: Float[Array, "*layers"] | None = None
-    """m, the multiplier of the first term of (8), or of the one of activations."""
-    saturation: Float[Array, "*layers"] | None = None
-    """α of the saturating non-linearity, the longest vector or the slowing growth, or s of the
-    exponential one."""
-    decorrelation: Float[Array, "*layers"] | None = None
-    """How much alike examples inhibit each other, before the logistic function; None where they do
-    not."""
-
-
-class Genome(eqx.Module):
-    """The learned numbers, and the rule they are meant for."""
-
-    neuron: NeuronGenes
-    synapse: SynapseGenes
-    forward_synapse: SynapseGenes | None
-    """Genes of the synapse update after the forward sweep; None where the rule has none."""
-    rule: Rule = eqx.field(static=True)
-    init_std: Float[Array, "*layers"] | None = None
-    """The standard deviation of the initial synapses; None where the rule says it."""
-
-
-Genes = TypeVar("Genes", NeuronGenes, SynapseGenes)
-
-
-def at_layer(genes: Genes, rule: Rule, index: int) -> Genes:
-    """The genes in force at synapse layer `index`: the same for all unless the rule says so."""
-    if rule.layers is None:
-        return genes
-    return jax.tree.map(lambda leaf: leaf[index], genes)
-
-
-def at_step(genome: Genome, index: int | Int[Array, ""] | None) -> Genome:
-    """The genome in force in an inner step, of a rule that knows no steps.
-
-    Args:
-        index: the number of the step, from 0; beyond the last that has genes of its own, or None,
-            those of the last hold.
-    """
-    last = genome.rule.steps
-    if last is None:
-        return genome
-    now = last - 1 if index is None else jnp.minimum(index, last - 1)
-    moving = genome.neuron, genome.synapse, genome.forward_synapse
-    neuron, synapse, after = jax.tree.map(lambda leaf: leaf[now], moving)
-    rule = dataclasses.replace(genome.rule, steps=None)
-    return Genome(neuron, synapse, after, rule, genome.init_std)
+    terms: dict[str, Array] = dataclasses.field(default_factory=dict)
+    """The genes that the rule's terms add, `Term.synapse_genes`; also at hand as attributes."""

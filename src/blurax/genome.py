@@ -2,24 +2,25 @@
 
 A `Genome` is a frozen pytree: `jax.grad` differentiates it, `jax.tree.map` perturbs it, `flatten`
 gives CMA-ES its vector. It carries the `Rule` its numbers are meant for as static data, so that
-the two cannot be mixed up.
+the two cannot be mixed up. Shapes are those of `genes.py`: `*layers` leads where a rule has genes
+for each layer, or each inner step.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.errors import require
-from blurax.gauge import canonical, permute_states
-from blurax.genes import Genome, NeuronGenes, SynapseGenes, at_layer, at_step
-from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation, Symmetry
+from blurax.genes import NeuronGenes, SynapseGenes
+from blurax.spec import Reduction, Rule
+from blurax.terms import Gene
 
 __all__ = [
     "Genome",
@@ -28,27 +29,52 @@ __all__ = [
     "at_layer",
     "at_step",
     "backprop",
-    "canonical",
     "flatten",
     "leaves",
-    "permute_states",
     "perturb",
     "random",
     "template",
     "unflatten",
 ]
 
-_BOUNDS = {
-    Saturation.NONE: None,
-    Saturation.TANH: 1.0,
-    Saturation.EXPONENTIAL: 1.0,
-    Saturation.LENGTH: 6.0,  # exp(6) is 400 times the length of a birth scaled by its inputs
-    Saturation.SLOWING: 1.0,  # length grows as t^exp(-1), and the rate falls as t^-0.37
-}
-"""Where α or s starts."""
 
-_MULTIPLIERS = {Oja.NONE: None, Oja.MULTIPLIER: 1e-3, Oja.ACTIVATION: 1.0, Oja.FULL: None}
-"""Where m starts; that of activations is gated by η~, as in the release."""
+class Genome(eqx.Module):
+    """The learned numbers, and the rule they are meant for."""
+
+    neuron: NeuronGenes
+    synapse: SynapseGenes
+    forward_synapse: SynapseGenes | None
+    """Genes of the synapse update after the forward sweep; None where the rule has none."""
+    rule: Rule = eqx.field(static=True)
+    init_std: Float[Array, "*layers"] | None = None
+    """The standard deviation of the initial synapses; None where the rule says it."""
+
+
+Genes = TypeVar("Genes", NeuronGenes, SynapseGenes)
+
+
+def at_layer(genes: Genes, rule: Rule, index: int) -> Genes:
+    """The genes in force at synapse layer `index`: the same for all unless the rule says so."""
+    if rule.layers is None:
+        return genes
+    return jax.tree.map(lambda leaf: leaf[index], genes)
+
+
+def at_step(genome: Genome, index: int | Int[Array, ""] | None) -> Genome:
+    """The genome in force in an inner step, of a rule that knows no steps.
+
+    Args:
+        index: the number of the step, from 0; beyond the last that has genes of its own, or None,
+            those of the last hold.
+    """
+    last = genome.rule.steps
+    if last is None:
+        return genome
+    now = last - 1 if index is None else jnp.minimum(index, last - 1)
+    moving = genome.neuron, genome.synapse, genome.forward_synapse
+    neuron, synapse, after = jax.tree.map(lambda leaf: leaf[now], moving)
+    rule = dataclasses.replace(genome.rule, steps=None)
+    return Genome(neuron, synapse, after, rule, genome.init_std)
 
 
 def random(key: PRNGKeyArray, rule: Rule) -> Genome:
@@ -137,55 +163,28 @@ def _assemble(
     forward_nu_tilde: Array,
     forward_mu_tilde: Array,
 ) -> Genome:
-    """Put matrices together with the gates and stabilisers that the rule calls for."""
-    stabilise, learned = rule.stabilise, rule.init.learned
+    """Put matrices together with the gates, and the genes of the terms that the rule calls for."""
 
     def one() -> Array:
         return jnp.ones((), float)  # each a buffer of its own, so that a genome can be donated
 
-    def norm(*sweeps: Normalise) -> tuple[Array | None, Array | None]:
-        if stabilise.normalise not in (*sweeps, Normalise.BOTH):
-            return None, None
-        return jnp.ones(rule.states, float), jnp.zeros(rule.states, float)
+    def terms(genes: dict[str, Gene]) -> dict[str, Array]:
+        return {name: g.array(rule.states, rule.synapse_channels) for name, g in genes.items()}
 
     def synapse_genes(nu_tilde: Array, mu_tilde: Array) -> SynapseGenes:
-        bound, start = _BOUNDS[stabilise.saturation], _MULTIPLIERS[stabilise.oja]
-        return SynapseGenes(
-            nu_tilde,
-            mu_tilde,
-            f_tilde=one(),
-            eta_tilde=jnp.full((), eta_tilde, float),
-            oja=None if start is None else jnp.full((), start, float),
-            saturation=None if bound is None else jnp.full((), bound, float),
-            decorrelation=jnp.zeros((), float) if rule.update.decorrelate else None,
-        )
+        rate = jnp.full((), eta_tilde, float)
+        return SynapseGenes(nu_tilde, mu_tilde, one(), rate, terms(rule.synapse_genes))
 
-    neuron = NeuronGenes(
-        nu,
-        mu,
-        one(),
-        one(),
-        *norm(Normalise.FORWARD),
-        *norm(Normalise.BACKWARD),
-        forward_rescale=one() if stabilise.rescale else None,
-        backward_rescale=one() if _rescales_backward(rule) else None,
-    )
     after_forward = rule.update.after_forward
     return Genome(
-        neuron=neuron,
+        neuron=NeuronGenes(nu, mu, one(), one(), terms(rule.neuron_genes)),
         synapse=synapse_genes(nu_tilde, mu_tilde),
         forward_synapse=(
             synapse_genes(forward_nu_tilde, forward_mu_tilde) if after_forward else None
         ),
         rule=rule,
-        init_std=jnp.full((), rule.init.std, float) if learned else None,
+        init_std=jnp.full((), rule.init.std, float) if rule.init.learned else None,
     )
-
-
-def _rescales_backward(rule: Rule) -> bool:
-    """Whether there are backward synapses to rescale: transposed ones have no length of theirs."""
-    own = rule.symmetry is Symmetry.ASYMMETRIC or rule.stabilise.normalise_synapses
-    return rule.stabilise.rescale and own
 
 
 def template(rule: Rule) -> Genome:

@@ -34,9 +34,12 @@ def normal(
     sizes = [math.prod(shape) for shape in shapes]
     numbers = jax.random.normal(key, (sum(sizes),), float)
     pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
-    return [
+    found = [
         std
         / (shape[1] ** 0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
         * piece.reshape(shape)
         for std, shape, piece in zip(stds, shapes, pieces, strict=True)
     ]
+    for term in rule.terms:
+        found = [term.initial(w) for w in found]
+    return found

@@ -63,7 +63,7 @@ def step(
         index: the number of this step, from 0; feedback comes where it divides by
             `rule.feedback.every`, and genes of their own go by it.
         intercept: what is added to the prediction before it is compared with the labels, if
-            anything (docs/decisions/19).
+            anything (docs/explanation/decisions/0019-an-intercept.md).
         target: says what the rule is told of the labels; as of classes if None.
         mask: which examples count; all if None. The others change no synapse.
 
@@ -171,7 +171,7 @@ def predict_few(
     """`predict`, normalised by the batch just learned from where that is larger than `x`.
 
     A mean and a variance over a few dozen examples are mostly chance, all the more so after several
-    layers of them (docs/decisions/18).
+    layers of them (docs/explanation/decisions/0018-small-queries.md).
     """
     known = observe_moments(genome, state, batch) if is_few(x, batch) else None
     return predict(genome, state, x, known)

@@ -5,13 +5,14 @@ genome runs in any network, and the same network runs any genome.
 """
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import plasticity, rules, stabilise
+from blurax import plasticity, rules
 from blurax.activations import activate
 from blurax.bounds import check_count
 from blurax.errors import require
@@ -19,6 +20,7 @@ from blurax.genome import Genome, SynapseGenes, at_layer
 from blurax.initial import normal, stds_of
 from blurax.spec import Rule, Signal, Symmetry
 from blurax.targets import Classes, Target
+from blurax.terms import Sweep, Where, folds
 
 Neurons = tuple[Float[Array, "_ b _"], ...]
 """The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
@@ -132,21 +134,20 @@ def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> N
 
 
 def normalise_stored(genome: Genome, synapses: tuple[Synapses, ...]) -> tuple[Synapses, ...]:
-    """The synapses with which an inner step begins: brought to length 1 or as the rule has them."""
-    if not genome.rule.stabilise.normalise_stored:
-        return synapses
-    found = []
+    """The synapses with which an inner step begins: as they are, unless a term changes them."""
+    rule, found = genome.rule, []
     for l, between in enumerate(synapses):
-        genes, down = at_layer(genome.neuron, genome.rule, l), between.backward
-        up, bias_j = stabilise.to_length(genes.forward_rescale, between.forward, between.bias)
+        genes, down = at_layer(genome.neuron, rule, l), between.backward
+        up, bias_j = folds.stored(rule.terms, genes, Sweep.FORWARD, between.forward, between.bias)
         if down is not None:
-            (down,) = stabilise.to_length(genes.backward_rescale, down)
+            (down,) = folds.stored(rule.terms, genes, Sweep.BACKWARD, down)
         found.append(Synapses(up, bias_j, down))
     return tuple(found)
 
 
-LayerMoments = tuple[stabilise.Moments | None, ...]
-"""For each layer but the first what normalises it in the forward sweep; None where nothing does."""
+LayerMoments = tuple[dict[str, Any], ...]
+"""For each layer but the first what the rule's terms measured in the forward sweep, by their names:
+`{"normalisation": (mean, variance)}` where one normalises over the batch."""
 
 
 def forward_sweep(
@@ -186,18 +187,16 @@ def _measured_sweep(
 ) -> tuple[Neurons, LayerMoments]:
     rule, layers, used = genome.rule, list(neurons), []
     for l, between in enumerate(synapses):
-        genes = at_layer(genome.neuron, rule, l)
-        w_ij, bias_j = between.forward, between.bias
-        length = _length(rule, w_ij, bias_j)
-        eta = _rescaled(rule, genes.eta, genes.forward_rescale)
+        genes, last = at_layer(genome.neuron, rule, l), l == len(synapses) - 1
+        where, w_ij, bias_j = Where(Sweep.FORWARD, last), between.forward, between.bias
+        eta, length = folds.gain(rule.terms, genes, where, w_ij, bias_j)
         z = rules.forward(layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, eta, length)
-        last, seen = l == len(synapses) - 1, None
-        if rule.stabilise.normalise_last or not last:
-            seen = known[l] if known else stabilise.moments(z, weights)
-            z = _normalised(z, genes.forward_scale, genes.forward_shift, seen)
+        z, measured = folds.argument(
+            rule.terms, genes, where, z, known[l] if known else None, weights
+        )
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = activate(z, phi, rule.sigma.derivative)
-        used.append(seen if genes.forward_scale is not None else None)
+        used.append(measured)
     return tuple(layers), tuple(used)
 
 
@@ -206,13 +205,12 @@ def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neur
     rule, layers = genome.rule, list(neurons)
     for l in reversed(range(1, len(synapses))):
         genes = at_layer(genome.neuron, rule, l)
-        w_ji = backward_synapses(synapses[l])
-        length = _length(rule, w_ji)
-        eta = _rescaled(rule, genes.eta, genes.backward_rescale)
+        where, w_ji = Where(Sweep.BACKWARD, last=False), backward_synapses(synapses[l])
+        eta, length = folds.gain(rule.terms, genes, where, w_ji)
         z = rules.backward(
             layers[l], layers[l + 1], w_ji, genes.mu, genes.f, eta, rule.backward, length
         )
-        z = _normalised(z, genes.backward_scale, genes.backward_shift)
+        z, _ = folds.argument(rule.terms, genes, where, z)
         layers[l] = activate(z, rule.sigma.backward)
     return tuple(layers)
 
@@ -276,21 +274,3 @@ def feedback(
         told = told * last[1]
     rest = jnp.zeros_like(last[2:])
     return (*below, jnp.concatenate([last[:1], told[None], rest]))
-
-
-def _length(rule: Rule, *into: Array) -> Array | None:
-    """What the synapses into a neuron are divided by, if by anything."""
-    return stabilise.length(*into) if rule.stabilise.normalise_synapses else None
-
-
-def _rescaled(rule: Rule, eta: Array, scale: Array | None) -> Array:
-    """η with the factor of synapses that are normalised in the sweep: all they bring has it."""
-    return eta * scale if rule.stabilise.normalise_synapses and scale is not None else eta
-
-
-def _normalised(
-    z: Array, scale: Array | None, shift: Array | None, known: stabilise.Moments | None = None
-) -> Array:
-    if scale is None or shift is None:
-        return z
-    return stabilise.normalise_activations(z, scale, shift, known)

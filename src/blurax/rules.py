@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
-from blurax.spec import Backward, Reduction
+from blurax.choices import Backward, Reduction
 
 Scalar = Float[Array, ""]
 
@@ -89,7 +89,7 @@ def hebbian(
 
     Args:
         among: how the examples of the batch act on each other between a_i and a_j, if they do
-            (`stabilise.decorrelation`).
+            (`Term.coupling`).
     """
     mu_tilde = _gated(mu_tilde, eta_tilde, a_i.shape[1], batch)
     if a_i.shape[0] == 1:  # one state: its transform joins that of the other side

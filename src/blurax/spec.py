@@ -1,5 +1,8 @@
 """What kind of rule a genome parameterises: every variant of the paper as a typed choice.
 
+Choices about what is added to (5), (6) and (7) switch on terms, `Rule.terms`; what these are and
+do stands in `terms/`.
+
 A `Rule` says which equations are in force; the numbers in them are the `Genome`'s. Combinations
 that make no sense are refused when the `Rule` is built, with a sentence that says why.
 
@@ -8,7 +11,9 @@ authors' partial code.
 """
 
 import dataclasses
+import functools
 
+from blurax import terms
 from blurax.bounds import check_counts
 from blurax.choices import (
     Activation,
@@ -25,6 +30,7 @@ from blurax.choices import (
 )
 from blurax.errors import require
 from blurax.frozen import added, check_types
+from blurax.terms import Gene, Term
 
 __all__ = [
     "LARGEST_STD",
@@ -98,7 +104,7 @@ class Update:
     """Also update after the forward sweep, with a genome of its own (release; future work)."""
     decorrelate: bool = added(False)
     """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
-    share: `stabilise.decorrelation`. Not in the paper; there each example counts alone."""
+    share: `terms.decorrelation`. Not in the paper; there each example counts alone."""
     width_free: bool = added(False)
     """With `decorrelate`: divide the change by the mean squared length of what the lower layer
     offers, so that η~ says how far the upper neurons' arguments move, whatever the number of
@@ -160,11 +166,29 @@ class Rule:
     steps: int | None = added(None)
     """A genome for each of this many inner steps, the last one for those that follow (release);
     None: one genome for all."""
+    extra: tuple[Term, ...] = added(())
+    """Terms of one's own."""
 
     def __post_init__(self) -> None:
         check_types(self)
         _check_ranges(self)
         _check_combinations(self)
+        _ = self.terms
+
+    @functools.cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """All that the rule adds to (5), (6) and (7), in the order in which it acts."""
+        return terms.chosen(self, self.extra)
+
+    @functools.cached_property
+    def neuron_genes(self) -> dict[str, Gene]:
+        """The genes that the terms add to those of neurons, by name."""
+        return {gene.name: gene for term in self.terms for gene in term.neuron_genes}
+
+    @functools.cached_property
+    def synapse_genes(self) -> dict[str, Gene]:
+        """The genes that the terms add to those of synapses, by name."""
+        return {gene.name: gene for term in self.terms for gene in term.synapse_genes}
 
     @property
     def synapse_channels(self) -> int:
@@ -236,43 +260,7 @@ def _check_combinations(rule: Rule) -> None:
         f"Feedback.every is {rule.feedback.every}, but the steps without feedback would change "
         "nothing: switch on Update.after_forward or Rule.keep_neurons.",
     )
-    _check_stabilisers(rule)
-
-
-def _check_stabilisers(rule: Rule) -> None:
-    stabilise, init = rule.stabilise, rule.init
-    for name in ("normalise_synapses", "normalise_stored"):
-        require(
-            init.std > 0 or not getattr(stabilise, name),
-            f"Init.std is 0 and Stabilise.{name} is on: "
-            "a synapse vector of length 0 has no direction to normalise.",
-        )
     require(
-        rule.update.decorrelate or not rule.update.width_free,
-        "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
-    )
-    require(
-        stabilise.normalise_last or stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH),
-        "Stabilise.normalise_last is off, but no layer is normalised in the forward sweep: "
-        f"Stabilise.normalise is {stabilise.normalise.value!r}.",
-    )
-    require(
-        stabilise.normalise_synapses or stabilise.normalise_stored or not stabilise.rescale,
-        "Stabilise.rescale is on, but no synapses are normalised: switch on "
-        "Stabilise.normalise_synapses or Stabilise.normalise_stored.",
-    )
-    require(
-        stabilise.saturation not in (Saturation.LENGTH, Saturation.SLOWING)
-        or not stabilise.normalise_stored,
-        f"Stabilise.saturation is {stabilise.saturation.value!r}, which goes by the length of a "
-        "synapse vector, but Stabilise.normalise_stored fixes that length.",
-    )
-    require(
-        not (init.learned and stabilise.normalise_stored),
-        "Init.learned is on, but Stabilise.normalise_stored fixes the length of every synapse "
-        "vector: the standard deviation would mean nothing.",
-    )
-    require(
-        init.std > 0 or not init.learned,
+        rule.init.std > 0 or not rule.init.learned,
         "Init.std is 0 and Init.learned is on: a standard deviation of 0 has no slope to follow.",
     )

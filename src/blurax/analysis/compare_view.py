@@ -36,10 +36,8 @@ def record_table(title: str, records: Sequence[Record]) -> Table:
 
 def _short(choice: Choice) -> str:
     """A choice in few letters, such as tanh·bn·cos."""
-    words = [choice.arrangement.activation.value]
-    words += ["bn"] if choice.arrangement.normalise else []
-    words += ["cos"] if choice.schedule is Schedule.COSINE else []
-    return "·".join(words)
+    words = choice.arrangement.words("bn")
+    return "·".join((*words, "cos") if choice.schedule is Schedule.COSINE else words)
 
 
 def draw_records(

@@ -16,7 +16,7 @@ class Win:
 
     budget: int
     winner: str
-    rival: str
+    best: str
     margin: float
     """By how much its mean is higher, from 0 to 1."""
     apart: bool
@@ -34,7 +34,7 @@ def wins(records: Sequence[Record]) -> list[Win]:
         BluraxError: if there are fewer than two learners, or their budgets differ.
     """
     budgets = shared_budgets(records)
-    require(len(records) > 1, "A winner needs a rival; one learner was measured.")
+    require(len(records) > 1, "A winner needs a baseline; one learner was measured.")
     return [_win(records, budget) for budget in budgets]
 
 
@@ -55,7 +55,7 @@ def winner_line(records: Sequence[Record]) -> str:
     """
     return "; ".join(
         f"{win.budget:,} steps: {win.winner} {'' if win.apart else '~'}+{100 * win.margin:.1f} "
-        f"over {win.rival}"
+        f"over {win.best}"
         for win in wins(records)
     )
 
@@ -73,14 +73,14 @@ def overall_lines(panels: Sequence[Sequence[Record]]) -> list[str]:
         BluraxError: if there is nothing to compare, or the budgets differ.
     """
     budgets = shared_budgets([record for panel in panels for record in panel])
-    rivals = [[c for c in panel if not is_learned(c)] for panel in panels]
-    if not all(rivals):
+    baselines = [[c for c in panel if not is_learned(c)] for panel in panels]
+    if not all(baselines):
         return []
     lines = []
     for genomes in zip(*([c for c in panel if is_learned(c)] for panel in panels), strict=True):
         parts = []
         for budget in budgets:
-            best = [max(c.mean(budget) for c in tuned) for tuned in rivals]
+            best = [max(c.mean(budget) for c in tuned) for tuned in baselines]
             ahead = np.array([genome.mean(budget) for genome in genomes]) - np.array(best)
             won = f"{int((ahead > 0).sum())} of {len(ahead)} won"
             parts.append(f"{budget:,} steps {100 * ahead.mean():+.1f} ({won})")

@@ -18,14 +18,14 @@ __all__ = ["DemoResult", "demo_tables", "draw_demo", "verdict"]
 
 
 def demo_tables(result: DemoResult) -> list[RenderableType]:
-    """A table for each arena, and one of the long lesson.
+    """A table for each setting, and one of the long lesson.
 
     Raises:
-        BluraxError: if an arena has no learner, or learners with different budgets.
+        BluraxError: if a setting has no learner, or learners with different budgets.
     """
     tables: list[RenderableType] = [
-        comparison_table(f"{name(each.arena)}: test accuracy (%)", each.records)
-        for each in result.arenas
+        comparison_table(f"{name(each.setting)}: test accuracy (%)", each.records)
+        for each in result.settings
     ]
     long = curve_table(np.asarray(result.long_run))
     title = Text(f"The learned rule over {long_title(result)}", "bold")
@@ -39,7 +39,7 @@ def draw_demo(result: DemoResult, metrics_directory: Path, path: str | os.PathLi
         metrics_directory: the run directory in which the rule was learned.
 
     Raises:
-        BluraxError: if the run's log is missing or damaged, if an arena lacks a learned rule or an
+        BluraxError: if the run's log is missing or damaged, if a setting lacks a learned rule or an
             optimiser, or if the file cannot be written.
     """
     figure = style.new_figure(1500, 1000, headline(result))
@@ -48,7 +48,7 @@ def draw_demo(result: DemoResult, metrics_directory: Path, path: str | os.PathLi
     learning = left.subplots()
     draw_validations(learning, read_metrics(metrics_directory))
     style.heading(left, "The rule is learned")
-    _draw_arenas(right, result)
+    _draw_settings(right, result)
     long = below.subplots()
     draw_band(long, np.asarray(result.long_run))
     long.set_ylabel("test accuracy (%)")
@@ -56,18 +56,18 @@ def draw_demo(result: DemoResult, metrics_directory: Path, path: str | os.PathLi
     return style.save(figure, path)
 
 
-def _draw_arenas(canvas: style.SubFigure, result: DemoResult) -> None:
-    columns = min(2, len(result.arenas))
-    rows = -(-len(result.arenas) // columns)
+def _draw_settings(canvas: style.SubFigure, result: DemoResult) -> None:
+    columns = min(2, len(result.settings))
+    rows = -(-len(result.settings) // columns)
     grid = canvas.subplots(rows, columns, squeeze=False)
     for number, axes in enumerate(grid.flatten()):
-        if number >= len(result.arenas):
+        if number >= len(result.settings):
             axes.remove()
             continue
-        arena = result.arenas[number].arena
-        draw_comparison(axes, result.arenas[number].records, legend=False)
-        axes.set_title(name(arena), loc="left", fontsize=style.SMALL, parse_math=False)
-        axes.set_xlabel("steps" if number >= len(result.arenas) - columns else "")
+        setting = result.settings[number].setting
+        draw_comparison(axes, result.settings[number].records, legend=False)
+        axes.set_title(name(setting), loc="left", fontsize=style.SMALL, parse_math=False)
+        axes.set_xlabel("steps" if number >= len(result.settings) - columns else "")
         axes.set_ylabel("test accuracy (%)" if number % columns == 0 else "")
     style.heading(canvas, "It teaches networks (mean and standard deviation over the seeds)")
     curves, names = grid[0, 0].get_legend_handles_labels()

@@ -11,7 +11,7 @@ from blurax.errors import require
 
 
 @runtime_checkable
-class Arena(Protocol):
+class Setting(Protocol):
     """A task and a network in which learners were compared."""
 
     @property
@@ -26,11 +26,11 @@ class Arena(Protocol):
 
 
 @runtime_checkable
-class ArenaResult(Protocol):
-    """What all learners reached in one arena."""
+class SettingResult(Protocol):
+    """What all learners reached in one setting."""
 
     @property
-    def arena(self) -> Arena:
+    def setting(self) -> Setting:
         """Where."""
         ...
 
@@ -50,12 +50,12 @@ class DemoResult(Protocol):
         ...
 
     @property
-    def arenas(self) -> Sequence[ArenaResult]:
+    def settings(self) -> Sequence[SettingResult]:
         """What was measured in each."""
         ...
 
     @property
-    def long_arena(self) -> Arena:
+    def long_setting(self) -> Setting:
         """Where the long lesson was given."""
         ...
 
@@ -73,19 +73,19 @@ def verdict(result: DemoResult) -> str:
     deviations over the seeds.
 
     Raises:
-        BluraxError: if an arena lacks a learned rule or an optimiser.
+        BluraxError: if a setting lacks a learned rule or an optimiser.
     """
     ahead = behind = cells = 0
-    for arena in result.arenas:
-        for budget in shared_budgets(arena.records):
-            learned, tuned = rivals(arena.records, budget)
+    for setting in result.settings:
+        for budget in shared_budgets(setting.records):
+            learned, tuned = baselines(setting.records, budget)
             difference = learned.mean(budget) - tuned.mean(budget)
             apart = abs(difference) > max(learned.std(budget), tuned.std(budget))
             cells += 1
             ahead += apart and difference > 0
             behind += apart and difference < 0
     return (
-        f"Of {cells} cells (arena × step budget), the learned rule is ahead of the best tuned "
+        f"Of {cells} cells (setting × step budget), the learned rule is ahead of the best tuned "
         f"optimiser in {ahead}, behind in {behind} and within one standard deviation in "
         f"{cells - ahead - behind}."
     )
@@ -95,13 +95,13 @@ def headline(result: DemoResult) -> str:
     """What the pictures of the demo show, in one sentence.
 
     Raises:
-        BluraxError: if an arena lacks a learned rule or an optimiser.
+        BluraxError: if a setting lacks a learned rule or an optimiser.
     """
-    require(len(result.arenas) > 0, "The demo measured nothing: it has no arena.")
-    budgets = shared_budgets(result.arenas[0].records)
+    require(len(result.settings) > 0, "The demo measured nothing: it has no setting.")
+    budgets = shared_budgets(result.settings[0].records)
     first, last = (_means(result, budget) for budget in (budgets[0], budgets[-1]))
-    many = len(result.arenas)
-    where = "in the one arena" if many == 1 else f"means over {many} arenas"
+    many = len(result.settings)
+    where = "in the one setting" if many == 1 else f"means over {many} settings"
     return (
         f"After {budgets[0]:,} steps the learned rule reaches {percent(first[0])} % and the best "
         f"tuned optimiser {percent(first[1])} %, after {budgets[-1]:,} steps {percent(last[0])} % "
@@ -113,17 +113,17 @@ def long_title(result: DemoResult) -> str:
     """What became of the learned rule in the long lesson."""
     mean = np.asarray(result.long_run, float).mean(axis=0)
     return (
-        f"{len(mean):,} steps of {name(result.long_arena)}: "
+        f"{len(mean):,} steps of {name(result.long_setting)}: "
         f"{percent(mean.max())} % at best, {percent(mean[-1])} % at the end"
     )
 
 
-def name(arena: Arena) -> str:
-    """An arena with its network, such as wine (64-32)."""
-    return f"{arena.title} ({arena.hidden})"
+def name(setting: Setting) -> str:
+    """A setting with its network, such as wine (64-32)."""
+    return f"{setting.title} ({setting.hidden})"
 
 
-def rivals(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
+def baselines(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
     """The learned rule and the best tuned optimiser at a budget.
 
     Raises:
@@ -133,13 +133,13 @@ def rivals(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
     tuned = [c for c in records if not is_learned(c)]
     require(
         len(learned) > 0 and len(tuned) > 0,
-        "A verdict needs a learned rule and a tuned optimiser in every arena.",
+        "A verdict needs a learned rule and a tuned optimiser in every setting.",
     )
     return learned[0], max(tuned, key=lambda c: c.mean(budget))
 
 
 def _means(result: DemoResult, budget: int) -> tuple[float, float]:
-    """The learned rule and the best tuned optimiser of each arena, averaged over the arenas."""
-    pairs = [rivals(arena.records, budget) for arena in result.arenas]
+    """The learned rule and the best tuned optimiser of each setting, averaged over the settings."""
+    pairs = [baselines(setting.records, budget) for setting in result.settings]
     means = np.mean([[c.mean(budget) for c in pair] for pair in pairs], axis=0)
     return float(means[0]), float(means[1])

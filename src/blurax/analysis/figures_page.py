@@ -7,31 +7,34 @@ from blurax.findings import Claim, Findings
 INTRODUCTION = """\
 # The figures of the paper
 
-`blurax figure 8` repeats figure 8 of the paper: it meta-trains what is needed, measures, draws, and
-judges what the paper says; `blurax figure all` makes the whole set. Everything is kept under
-`runs/figures`: a second call only draws, an interrupted one goes on where it was, and genomes are
-shared (figures 5, 6 and 14; 15 and 16). `--budget smoke` takes seconds and means nothing, `cpu`
-minutes on two cores, and `paper` is the full setting, for an accelerator and hours or days.
+This page shows every figure of the paper as blurax repeats it, with what the paper claims and
+whether it holds here. It is for those who want to know how far the paper can be reproduced.
 
-What follows was made at budget `cpu`: smaller images and networks than the paper's, tens to
-hundreds of meta-steps in the place of ten thousand, Adam at 0.015 with a cosine in the place of
-0.0005, and the mean loss over all steps of a lesson in the place of the last one's. So absolute
-accuracies are not the paper's; the claims are about differences. Where a claim is not borne out, it
-says **no**, with the numbers: at this budget, with one population of genomes, that may be the
-budget's fault or the claim's.
+`blurax figure 8` repeats figure 8: it meta-trains the genomes, measures, draws, and judges the
+paper's claims. `blurax figure all` makes all figures. Everything is kept under `runs/figures`: a
+second call only draws, an interrupted one continues, and figures share genomes (5, 6 and 14; 15
+and 16). `--budget smoke` takes seconds and only tests the code, `cpu` takes minutes on two cores,
+and `paper` is the full setting, for an accelerator and hours or days.
 
-± and bands are standard deviations over newborn networks that one genome teaches, on test examples.
-They say nothing of how another population of genomes would have come out. Figure 2 needs no data
-but what the library makes; the others take the sets of [tasks](tasks.md), which are downloaded if
-they are not at hand.
+The figures below were made with the budget `cpu`. It has smaller images and networks than the
+paper, tens to hundreds of meta-steps instead of ten thousand, Adam at 0.015 with a cosine
+schedule instead of 0.0005, and the mean loss over all steps of an episode instead of the last
+one's. So absolute accuracies differ from the paper's; the claims are about differences. A claim
+that fails says **no**, with the numbers. With this budget and one population of genomes, the
+reason may be the budget or the claim.
+
+± and bands are standard deviations over initial networks trained by one genome, on test examples.
+They do not show how another population of genomes would do. Figure 2 needs only data that the
+library generates; the others use the sets of [tasks](tasks.md), which are downloaded if they are
+missing.
 
 Not everything was fixed beforehand. Figure 10 got its second start, figure 3 more meta-steps, and
-5, 6, 14, 15 and 16 their start from back-propagation, after a first run had shown genomes that had
-not learned or had diverged, and claims that failed for it
-([decision 16](decisions/0016-where-figures-start.md)); claims of figures 12, 15 and 16 were worded
-anew, those of 12 and 15 more strictly, after their numbers were seen.
+5, 6, 14, 15 and 16 their start from back-propagation after a first run: its genomes had not
+learned or had diverged, and claims failed for that reason ([decision
+16](../explanation/decisions/0016-where-figures-start.md)). Claims of figures 12, 15 and 16 were
+reworded after their numbers were seen, those of 12 and 15 more strictly.
 
-The data behind each picture lie beside it as JSON, and a test judges the claims by them.
+The data of each picture is next to it as JSON, and a test judges the claims by it.
 
 """
 

@@ -15,7 +15,8 @@ from blurax.analysis.genome_picture import draw_part, part_size
 from blurax.analysis.plain import message
 from blurax.analysis.rule_words import rule_words
 from blurax.errors import require
-from blurax.genome import Genome, canonical, leaves, permute_states
+from blurax.gauge import canonical, permute_states
+from blurax.genome import Genome, leaves
 
 MOST_STATES = 7
 """States up to which all orders are tried; above, states are as the canonical form sorts them."""

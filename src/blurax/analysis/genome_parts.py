@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from blurax.genome import Genome, NeuronGenes, SynapseGenes, at_layer, at_step
-from blurax.spec import Rule, Saturation
+from blurax.genes import NeuronGenes, SynapseGenes
+from blurax.genome import Genome, at_layer, at_step
+from blurax.spec import Rule
+from blurax.terms import Gene
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,28 +67,33 @@ def _when(index: int, steps: int) -> str:
 
 
 def _parts_of_step(genome: Genome) -> list[Part]:
-    layers = genome.rule.layers
-    found = []
+    rule, layers, found = genome.rule, genome.rule.layers, []
     for index in range(layers or 1):
         where = "all layers" if layers is None else f"synapse layer {index + 1} of {layers}"
-        neuron = at_layer(genome.neuron, genome.rule, index)
-        synapse = at_layer(genome.synapse, genome.rule, index)
-        grids = *_neuron_grids(neuron), *_synapse_grids(synapse), *_normalisation(neuron)
+        neuron = at_layer(genome.neuron, rule, index)
+        synapse = at_layer(genome.synapse, rule, index)
+        in_sweeps, in_update = rule.neuron_genes, rule.synapse_genes
+        grids = (
+            *_neuron_grids(neuron),
+            *_synapse_grids(synapse),
+            *_term_grids(neuron.terms, rule, "neuron_genes"),
+            *_term_grids(synapse.terms, rule, "synapse_genes"),
+        )
         gates = (
-            *_neuron_gates(neuron),
-            *_synapse_gates(synapse, genome.rule),
+            *_neuron_gates(neuron, in_sweeps),
+            *_synapse_gates(synapse, in_update),
             *_init_gates(genome.init_std, index),
         )
         found.append(Part(where, grids, gates))
         if genome.forward_synapse is not None:
-            after = at_layer(genome.forward_synapse, genome.rule, index)
+            after = at_layer(genome.forward_synapse, rule, index)
             title = f"{where}, synapse update after the forward sweep"
-            gates = tuple(_synapse_gates(after, genome.rule))
-            found.append(Part(title, tuple(_synapse_grids(after)), gates))
+            grids = *_synapse_grids(after), *_term_grids(after.terms, rule, "synapse_genes")
+            found.append(Part(title, grids, tuple(_synapse_gates(after, in_update))))
     return found
 
 
-def _grid(name: str, latex: str, meaning: str, leaf: jax.Array) -> Grid:
+def _grid(name: str, latex: str, meaning: str, leaf: jax.Array | np.ndarray) -> Grid:
     values = np.asarray(leaf, float)
     rows, columns = (tuple(str(n + 1) for n in range(length)) for length in values.shape)
     return Grid(name, latex, meaning, values, rows, columns)
@@ -102,27 +109,31 @@ def _synapse_grids(genes: SynapseGenes) -> Iterator[Grid]:
     yield _grid("μ~", r"\tilde{\mu}", "post-synaptic", genes.mu_tilde)
 
 
-def _normalisation(genes: NeuronGenes) -> Iterator[Grid]:
-    vectors = {
-        "fwd ×": genes.forward_scale,
-        "fwd +": genes.forward_shift,
-        "bwd ×": genes.backward_scale,
-        "bwd +": genes.backward_shift,
-    }
-    used = {name: np.asarray(leaf, float) for name, leaf in vectors.items() if leaf is not None}
-    if used:
-        values = np.stack(list(used.values()))
-        columns = tuple(str(n + 1) for n in range(values.shape[1]))
-        yield Grid("normalisation", "", "", values, tuple(used), columns)
+def _term_grids(values: dict[str, jax.Array], rule: Rule, which: str) -> Iterator[Grid]:
+    """Genes of terms that are no single numbers; a term's rows over the states are one grid."""
+    for term in rule.terms:
+        rows = {}
+        for gene in getattr(term, which):
+            label = gene.label or gene.name
+            if gene.axes == ("state",):
+                rows[label] = np.asarray(values[gene.name], float)
+            elif gene.axes:
+                yield _grid(label, gene.latex, term.name, np.atleast_2d(values[gene.name]))
+        if rows:
+            columns = tuple(str(n + 1) for n in range(rule.states))
+            yield Grid(term.name, "", "", np.stack(list(rows.values())), tuple(rows), columns)
 
 
-def _neuron_gates(genes: NeuronGenes) -> Iterator[Gate]:
+def _term_gates(values: dict[str, jax.Array], genes: dict[str, Gene]) -> Iterator[Gate]:
+    for name, gene in genes.items():
+        if not gene.axes:
+            yield Gate(gene.label or name, gene.latex, float(values[name]))
+
+
+def _neuron_gates(genes: NeuronGenes, terms: dict[str, Gene]) -> Iterator[Gate]:
     yield Gate("f", "f", float(genes.f))
     yield Gate("η", r"\eta", float(genes.eta))
-    if genes.forward_rescale is not None:
-        yield Gate("fwd |w|", r"|w_{\uparrow}|", float(genes.forward_rescale))
-    if genes.backward_rescale is not None:
-        yield Gate("bwd |w|", r"|w_{\downarrow}|", float(genes.backward_rescale))
+    yield from _term_gates(genes.terms, terms)
 
 
 def _init_gates(std: jax.Array | None, layer: int) -> Iterator[Gate]:
@@ -130,15 +141,7 @@ def _init_gates(std: jax.Array | None, layer: int) -> Iterator[Gate]:
         yield Gate("initial std", r"\mathrm{std}_0", float(np.ravel(std)[layer if std.ndim else 0]))
 
 
-def _synapse_gates(genes: SynapseGenes, rule: Rule) -> Iterator[Gate]:
+def _synapse_gates(genes: SynapseGenes, terms: dict[str, Gene]) -> Iterator[Gate]:
     yield Gate("f~", r"\tilde{f}", float(genes.f_tilde))
     yield Gate("η~", r"\tilde{\eta}", float(genes.eta_tilde))
-    if genes.oja is not None:
-        yield Gate("m (Oja)", "m", float(genes.oja))
-    if genes.saturation is not None:
-        damped = rule.stabilise.saturation is Saturation.EXPONENTIAL
-        name, latex = ("s", "s") if damped else ("α", r"\alpha")
-        yield Gate(f"{name} (saturation)", latex, float(genes.saturation))
-    if genes.decorrelation is not None:
-        latex = r"\mathrm{logit}\,s"
-        yield Gate("logit s (decorrelation)", latex, float(genes.decorrelation))
+    yield from _term_gates(genes.terms, terms)

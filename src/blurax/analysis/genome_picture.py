@@ -64,7 +64,7 @@ def draw_grid(axes: Axes, grid: Grid, decimals: int | None) -> None:
         text = f"{value:z.{decimals}f}" if abs(value) < 100 else f"{value:.0e}"
         ink = style.diverging(float(value) / largest)[1]
         axes.text(column, row, text, ha="center", va="center", fontsize=style.SMALL, color=ink)
-    name = f"${grid.latex}$" if grid.latex else grid.name
+    name = _name(grid)
     axes.set_title(f"{name}  {grid.meaning}".strip(), fontsize=style.SMALL, color=style.INK)
     axes.set_xticks(range(len(grid.columns)), grid.columns)
     axes.set_yticks(range(len(grid.rows)), grid.rows)
@@ -87,7 +87,7 @@ def draw_gates(axes: Axes, gates: Sequence[Gate]) -> None:
     axes.set_xlim(low, high + 0.6 * (high - low or 1.0))
     axes.set_ylim(max(len(gates), 6) - 0.5, -0.5)
     axes.axvline(0.0, color=style.QUIET, linewidth=1.0)
-    axes.set_yticks(range(len(gates)), [f"${gate.latex}$" for gate in gates])
+    axes.set_yticks(range(len(gates)), [_name(gate) for gate in gates])
     axes.set_xticks([])
     axes.tick_params(labelsize=style.TEXT, labelcolor=style.INK, length=0)
     axes.spines[:].set_visible(False)
@@ -100,3 +100,7 @@ def _rows(part: Part, across: int) -> int:
 
 def _cell(states: int) -> int:
     return next((cell for limit, cell in CELL.items() if states <= limit), 40)
+
+
+def _name(part: Grid | Gate) -> str:
+    return f"${part.latex}$" if part.latex else part.name

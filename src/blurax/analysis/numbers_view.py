@@ -5,9 +5,15 @@ from typing import Any
 
 import jax
 import numpy as np
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
 
 from blurax.analysis import style
+from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.plain import message
+from blurax.io import Provenance
 
 _SHOWN = 8
 """Numbers of an array that are written out; of more, how they are spread."""
@@ -26,10 +32,38 @@ def number_words(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def _words(tensor: np.ndarray) -> str:
-    if tensor.size <= _SHOWN:
+    if 0 < tensor.size <= _SHOWN:
         return ", ".join(f"{value:.4g}" for value in tensor.ravel())
     mean, std = float(tensor.mean()), float(tensor.std())
     return f"{'x'.join(map(str, tensor.shape))} numbers, {mean:.3g} ± {std:.2g}"
+
+
+def numbers_panel(
+    name: str,
+    tensors: Mapping[str, np.ndarray],
+    provenance: Provenance,
+    start: Mapping[str, np.ndarray] | None = None,
+) -> RenderableType:
+    """The arrays of a learner file, and where they come from.
+
+    Args:
+        name: of the learner's class.
+        start: what the arrays were before they were learned, as the class is written.
+    """
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in ("name", "shape", "value", *(("at the start", "moved") if start else ())):
+        table.add_column(column, overflow="fold")
+    for leaf, tensor in tensors.items():
+        shape = "x".join(map(str, tensor.shape)) or "-"
+        cells = [message(leaf), shape, _words(tensor)]
+        if start:
+            before = np.asarray(start[leaf])
+            cells += [_words(before), f"{float(np.sqrt(np.mean((tensor - before) ** 2))):.3g}"]
+        table.add_row(*map(Text, cells))
+    lines = [Text(f"{about}: {words}") for about, words in provenance_words(provenance).items()]
+    title = Text(f"{message(name)} · {count(dict(tensors))} numbers")
+    legend = "moved: root mean square of the change" if start else ""
+    return Panel(Group(*lines, Text(), table), title=title, subtitle=legend, border_style="dim")
 
 
 def draw_numbers(canvas: style.SubFigure, tensors: Mapping[str, np.ndarray]) -> None:

@@ -20,7 +20,8 @@ from blurax.analysis.run_view import draw_run
 from blurax.errors import require
 from blurax.findings import Findings
 from blurax.frozen import to_json
-from blurax.genome import Genome, canonical
+from blurax.gauge import canonical
+from blurax.genome import Genome
 from blurax.io import Provenance, write_text
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
@@ -193,7 +194,7 @@ def _commands(directory: Path) -> str:
         (
             command("meta-train", "--resume", directory),
             command("train", genome, "--task", "digits", "--hidden", 64),
-            command("compare", "--genome", genome, "--tasks", "digits", "--nets", 64),
+            command("compare", genome, "--tasks", "digits", "--hidden", 64),
             command("show", genome, "--task", "digits"),
         )
     )

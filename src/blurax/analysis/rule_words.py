@@ -3,11 +3,8 @@
 from blurax.spec import (
     Channels,
     InitScale,
-    Normalise,
-    Oja,
     Reduction,
     Rule,
-    Saturation,
     Signal,
     Source,
     Symmetry,
@@ -20,7 +17,7 @@ def rule_words(rule: Rule) -> dict[str, str]:
         "neurons": _neuron_words(rule),
         "synapses": _synapse_words(rule),
         "σ": _sigma_words(rule),
-        "stabilised by": _stabiliser_words(rule),
+        "stabilised by": _term_words(rule, "stabilised by") or "nothing",
         "update": _update_words(rule),
     }
 
@@ -53,36 +50,20 @@ def _sigma_words(rule: Rule) -> str:
     )
 
 
-def _stabiliser_words(rule: Rule) -> str:
-    stabilise, words = rule.stabilise, []
-    if stabilise.normalise is Normalise.BOTH:
-        words.append("normalisation of both sweeps")
-    elif stabilise.normalise is not Normalise.NONE:
-        words.append(f"normalisation of the {stabilise.normalise.value} sweep")
-    if not stabilise.normalise_last:
-        words[-1] += " but for the last layer"
-    if stabilise.normalise_synapses:
-        words.append("normalised synapses")
-    if stabilise.normalise_stored:
-        words.append("normalised stored synapses")
-    if stabilise.rescale:
-        words[-1] += ", rescaled"
-    if stabilise.oja is not Oja.NONE:
-        words.append(f"Oja's term ({stabilise.oja.value})")
-    if stabilise.saturation is not Saturation.NONE:
-        words.append(f"saturation ({stabilise.saturation.value})")
-    return ", ".join(words) or "nothing"
+def _term_words(rule: Rule, about: str) -> str:
+    """The terms that stand under a heading."""
+    return ", ".join(term.words or term.name for term in rule.terms if term.about == about)
 
 
 def _update_words(rule: Rule) -> str:
     update, feedback = rule.update, rule.feedback
     batch = "mean" if update.batch is Reduction.MEAN else "sum"
     source = " from the forward sweep" if update.source is Source.FORWARD_SWEEP else ""
-    apart = ", alike examples inhibiting each other" if update.decorrelate else ""
-    apart += ", at any width alike" if update.width_free else ""
+    terms = _term_words(rule, "update")
+    terms = f", {terms}" if terms else ""
     after = ", also after the forward sweep" if update.after_forward else ""
     every = "" if feedback.every == 1 else f" every {feedback.every} steps"
-    return f"{batch} over the batch{source}{apart}{after}; told the {_TOLD[feedback.signal]}{every}"
+    return f"{batch} over the batch{source}{terms}{after}; told the {_TOLD[feedback.signal]}{every}"
 
 
 _TOLD = {

@@ -81,7 +81,7 @@ def summary(directory: Path) -> RunSummary:
     except BluraxError as error:
         if is_under_way(directory):
             trouble = message(str(error))
-    method = config.method.value
+    method = config.method.name
     return RunSummary(directory, method, tasks, step, config.meta_steps, score, what, trouble)
 
 

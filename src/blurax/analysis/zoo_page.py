@@ -3,64 +3,67 @@
 from collections.abc import Iterable
 
 from blurax.analysis.zoo_view import tally
-from blurax.zoo import Row, Sheet
+from blurax.zoo import Card, Row
 
 INTRODUCTION = """\
 # Every cell of the zoo
 
-What the genomes of [the zoo](zoo.md) reach, cell by cell: accuracy on test examples in %, mean and
-standard deviation over 5 newborn networks, batch 128. A genome runs as it is. The rival below it is
-the best of several baselines, each tuned for that column alone ([how](comparison.md)), and picked
-on the test examples, which favours it. Bold: the genome is ahead. `blurax zoo NAME` prints the
-cells of one; `python benchmarks/keep.py` makes this page from the sheets.
+This page lists what each genome of [the zoo](zoo.md) reaches, cell by cell, for looking up.
+Numbers are accuracy on test examples in %, mean and standard deviation over 5 initial networks,
+batch size 128.
+
+A genome runs as it is. "Best tuned" is the best of several baselines, each tuned for that column
+alone ([how](../how-to/comparison.md)), and picked on the test examples, which favours it. Bold:
+the genome is ahead. `blurax zoo NAME` prints the cells of one genome; `python benchmarks/keep.py`
+makes this page.
 
 """
 
 
-def cells_page(sheets: Iterable[tuple[str, Sheet]]) -> str:
+def cells_page(cards: Iterable[tuple[str, Card]]) -> str:
     """The page as Markdown: a section for each genome, by name, that was measured anywhere."""
-    parts = [section(name, sheet) for name, sheet in sheets if sheet.rows]
+    parts = [section(name, card) for name, card in cards if card.rows]
     return INTRODUCTION + "\n".join(parts)
 
 
-def section(name: str, sheet: Sheet) -> str:
+def section(name: str, card: Card) -> str:
     """The cells of one genome, under what they come to in all."""
-    budgets = sorted({budget for row in sheet.rows for budget in row.budgets})
+    budgets = sorted({budget for row in card.rows for budget in row.budgets})
     headers = " | ".join(f"{budget:,}" for budget in budgets)
-    lines = [f"## `{name}`\n", f"{sheet.about[0].upper()}{sheet.about[1:]}.\n"]
-    lines += _met(sheet) + _tallies(sheet, budgets) + _leads(sheet, budgets)
+    lines = [f"## `{name}`\n", f"{card.about[0].upper()}{card.about[1:]}.\n"]
+    lines += _met(card) + _tallies(card, budgets) + _leads(card, budgets)
     lines += [f"| task | hidden layers | learner | {headers} |", "|---" * (3 + len(budgets)) + "|"]
-    for row in _by_task(sheet.rows):
+    for row in _by_task(card.rows):
         lines.append(f"| `{row.task}` | {row.net} | `{name}` | {_mine(row, budgets)} |")
-        if row.rival:
-            lines.append(f"| | | best tuned | {_rivals(row, budgets)} |")
-    return "\n".join(lines + _lasting(sheet.lasting)) + "\n"
+        if row.best:
+            lines.append(f"| | | best tuned | {_baselines(row, budgets)} |")
+    return "\n".join(lines + _lasting(card.lasting)) + "\n"
 
 
-def _met(sheet: Sheet) -> list[str]:
-    """Of which baselines the rivals are the best; where cells differ, in how many of them."""
-    sets = [row.baselines for row in sheet.rows if row.rival]
+def _met(card: Card) -> list[str]:
+    """The baselines of which the best is shown; where cells differ, in how many of them."""
+    sets = [row.baselines for row in card.rows if row.best]
     counts = {names: sets.count(names) for names in sets}
     each = [
         ", ".join(names) + (f" in {count} of {len(sets)}" if len(counts) > 1 else "")
         for names, count in counts.items()
     ]
-    return [f"The rival is the best of {'; of '.join(each)}.\n"] if each else []
+    return [f"Best tuned: the best of {'; of '.join(each)}.\n"] if each else []
 
 
-def _tallies(sheet: Sheet, budgets: list[int]) -> list[str]:
+def _tallies(card: Card, budgets: list[int]) -> list[str]:
     """A table of the cells it is ahead in, and the mean of its lead."""
     lines = ["| steps | ahead in | mean lead in points |", "|---|---|---|"]
     for budget in budgets:
-        won, cells, lead = tally(sheet, budget)
+        won, cells, lead = tally(card, budget)
         if cells:
             lines.append(f"| {budget:,} | {won} of {cells} | {lead:+.1f} |")
     return [*lines, ""] if len(lines) > 2 else []
 
 
-def _leads(sheet: Sheet, budgets: list[int]) -> list[str]:
+def _leads(card: Card, budgets: list[int]) -> list[str]:
     """A matrix of tasks and networks: the lead over the best tuned at each number of steps."""
-    rows = {(row.task, row.net): row for row in sheet.rows if row.rival}
+    rows = {(row.task, row.net): row for row in card.rows if row.best}
     if not rows:
         return []
     tasks, nets = (list(dict.fromkeys(names)) for names in zip(*rows, strict=True))
@@ -75,20 +78,20 @@ def _leads(sheet: Sheet, budgets: list[int]) -> list[str]:
 
 def _lead(row: Row, budgets: list[int]) -> str:
     """+4.5 / +3.2 / ...: in points, bold where the genome is ahead, a dash where unmeasured."""
-    pairs = zip(row.genome, row.rival_mean, strict=True)
+    pairs = zip(row.genome, row.best_mean, strict=True)
     leads = {b: 100 * (m - r) for b, (m, r) in zip(row.budgets, pairs, strict=True)}
     said = {b: f"**{lead:+.1f}**" if lead > 0 else f"{lead:+.1f}" for b, lead in leads.items()}
     return " / ".join(said.get(budget, "–") for budget in budgets)
 
 
 def _lasting(rows: tuple[Row, ...]) -> list[str]:
-    """A table of long lessons, with how far the end lies below the best of the row."""
+    """A table of long runs, with how far the end lies below the best of the row."""
     if not rows:
         return []
     budgets = sorted({budget for row in rows for budget in row.budgets})
     headers = " | ".join(f"{budget:,}" for budget in budgets)
     lines = [
-        f"\nOver {budgets[-1]:,} steps, the rule alone, and how far its end is below its best:\n"
+        f"\nOver {budgets[-1]:,} steps, the genome alone, and how far its end is below its best:\n"
     ]
     lines += [f"| task | hidden layers | {headers} | below |", "|---" * (3 + len(budgets)) + "|"]
     for row in _by_task(rows):
@@ -108,13 +111,13 @@ def _by_task(rows: tuple[Row, ...]) -> list[Row]:
 def _mine(row: Row, budgets: list[int]) -> str:
     cells = []
     for place, budget in enumerate(row.budgets):
-        ahead = bool(row.rival) and row.genome[place] > row.rival_mean[place]
+        ahead = bool(row.best) and row.genome[place] > row.best_mean[place]
         cells.append((budget, _cell(row.genome[place], row.genome_std[place], ahead)))
     return _columns(dict(cells), budgets)
 
 
-def _rivals(row: Row, budgets: list[int]) -> str:
-    each = zip(row.budgets, row.rival, row.rival_mean, row.rival_std, strict=True)
+def _baselines(row: Row, budgets: list[int]) -> str:
+    each = zip(row.budgets, row.best, row.best_mean, row.best_std, strict=True)
     cells = {budget: f"{_cell(mean, std)} {who}" for budget, who, mean, std in each}
     return _columns(cells, budgets)
 

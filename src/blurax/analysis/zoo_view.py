@@ -1,4 +1,4 @@
-"""The zoo for a person to read: its genomes in a table, and the sheet of one."""
+"""The zoo for a person to read: its genomes in a table, and the card of one."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from blurax.analysis.genome_parts import size
 from blurax.analysis.plain import message
 from blurax.genome import Genome
 from blurax.io import Provenance
-from blurax.zoo import Row, Sheet
+from blurax.zoo import Card, Row
 
 
-def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
+def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Card]]) -> Table:
     """One line for each genome: its name, size, and what it is."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("genome", no_wrap=True)
@@ -22,22 +22,22 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Sheet]]) -> Table:
         table.add_column(header, justify="right")
     table.add_column("what it is")
     table.add_column("learned on")
-    for name, genome, provenance, sheet in found:
+    for name, genome, provenance, card in found:
         tasks = ", ".join(provenance.tasks) or "nothing, it is written down"
-        words = message(sheet.about), message(tasks)
+        words = message(card.about), message(tasks)
         table.add_row(name, str(genome.rule.states), str(size(genome)), *words)
     return table
 
 
-def sheet_view(sheet: Sheet) -> Group:
+def card_view(card: Card) -> Group:
     """What a genome reached in each cell, and under it the best tuned baseline.
 
     Wide enough for 80 columns: of long lessons only what comes after the first hundred steps.
     """
     pieces: list[RenderableType] = []
-    for row in sheet.rows:
+    for row in card.rows:
         pieces += [_title(row), _row_table(row), Text()]
-    for row in map(_late, sheet.lasting):
+    for row in map(_late, card.lasting):
         pieces += [
             Text.assemble(_title(row), f", over {row.budgets[-1]:,} steps"),
             _row_table(row),
@@ -63,27 +63,27 @@ def _row_table(row: Row) -> Table:
     for budget in row.budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
     table.add_row("genome", *_cells(row.genome, row.genome_std))
-    if row.rival:
-        table.add_row("tuned", *_cells(row.rival_mean, row.rival_std))
-        table.add_row("", *map(message, row.rival))
+    if row.best:
+        table.add_row("tuned", *_cells(row.best_mean, row.best_std))
+        table.add_row("", *map(message, row.best))
     return table
 
 
-def tally(sheet: Sheet, budget: int) -> tuple[int, int, float]:
+def tally(card: Card, budget: int) -> tuple[int, int, float]:
     """In how many cells the genome is ahead, of how many, and its mean lead in points."""
     leads = [
-        100 * (row.genome[row.budgets.index(budget)] - row.rival_mean[row.budgets.index(budget)])
-        for row in sheet.rows
-        if row.rival and budget in row.budgets
+        100 * (row.genome[row.budgets.index(budget)] - row.best_mean[row.budgets.index(budget)])
+        for row in card.rows
+        if row.best and budget in row.budgets
     ]
     return sum(lead > 0 for lead in leads), len(leads), sum(leads) / max(1, len(leads))
 
 
-def tally_lines(sheet: Sheet) -> list[str]:
+def tally_lines(card: Card) -> list[str]:
     """Ahead in how many cells at each budget, and by how much in the mean."""
     lines = []
-    for budget in sorted({budget for row in sheet.rows for budget in row.budgets}):
-        won, cells, lead = tally(sheet, budget)
+    for budget in sorted({budget for row in card.rows for budget in row.budgets}):
+        won, cells, lead = tally(card, budget)
         if cells:
             lines.append(f"{budget:,} steps: ahead in {won} of {cells} cells, {lead:+.1f} points")
     return lines

@@ -27,7 +27,7 @@ from blurax.spec import Activation, Init, InitScale, Rule, Signal, Symmetry
 from blurax.targets import Target
 
 
-class Feedback(enum.StrEnum):
+class FeedbackWeights(enum.StrEnum):
     """What the backward synapses are."""
 
     RANDOM = "random"
@@ -51,7 +51,7 @@ class Aligned(Learner):
     """
 
     network: Network = eqx.field(static=True)
-    feedback: Feedback = eqx.field(static=True)
+    feedback: FeedbackWeights = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
     target: Target = eqx.field(static=True)
 
@@ -97,7 +97,7 @@ class Aligned(Learner):
 
     def _held(self, new: NetworkState, before: NetworkState) -> NetworkState:
         """The new forward synapses with the backward ones that belong to them."""
-        if self.feedback is Feedback.RANDOM:
+        if self.feedback is FeedbackWeights.RANDOM:
             pairs = zip(new.synapses, before.synapses, strict=True)
             held = tuple(Synapses(now.forward, now.bias, old.backward) for now, old in pairs)
         else:

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
-from blurax.baselines.alignment import Aligned, DirectFeedback, Feedback
-from blurax.baselines.descent import Arrangement, Descent
-from blurax.baselines.optimisers import OPTIMISERS
+from blurax.baselines.alignment import Aligned, DirectFeedback, FeedbackWeights
+from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
@@ -22,16 +22,28 @@ class Baseline:
     """Whether its networks may have batch normalisation."""
     scale: float
     """A learning rate of the right order of magnitude, from which the tuner sets out."""
+    settings: tuple[tuple[Setting, ...], ...] = ()
+    """What else may be chosen: the choices for each setting."""
+    own_network: bool = False
+    """Whether it makes its network itself: there is no non-linearity to choose then."""
+    source: str = ""
+    """The SHA-256 of the code of a baseline of the user's own."""
 
 
-def _descent(optimiser: str, about: str, scale: float) -> Baseline:
+def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
+    """An optimiser on a perceptron."""
+
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Descent(network, optimiser, arrangement, task.target)
+        return GradientDescent(network, optimiser, arrangement, task.target)
 
     return Baseline(about, make, True, scale)
 
 
-def _aligned(feedback: Feedback, about: str) -> Baseline:
+def _named(optimiser: str, about: str, scale: float) -> Baseline:
+    return descent(OPTIMISERS[optimiser], about, scale)
+
+
+def _aligned(feedback: FeedbackWeights, about: str) -> Baseline:
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         return Aligned(network, feedback, arrangement.activation, task.target)
 
@@ -43,17 +55,19 @@ def _direct(arrangement: Arrangement, network: Network, task: Task) -> Learner:
 
 
 BASELINES: dict[str, Baseline] = {
-    "sgd": _descent("sgd", "gradient descent", 0.1),
-    "momentum": _descent("momentum", "gradient descent with momentum 0.9", 0.03),
-    "nesterov": _descent("nesterov", "Nesterov's accelerated gradient, momentum 0.9", 0.03),
-    "adam": _descent("adam", "Adam", 0.005),
-    "adamw": _descent("adamw", "Adam with decoupled weight decay of 0.01", 0.005),
-    "rmsprop": _descent("rmsprop", "RMSprop with decay 0.9", 0.003),
-    "fa": _aligned(Feedback.RANDOM, "feedback alignment"),
-    "sign-symmetric": _aligned(Feedback.SIGN, "feedback through the signs of the weights"),
+    "sgd": _named("sgd", "gradient descent", 0.1),
+    "momentum": _named("momentum", "gradient descent with momentum 0.9", 0.03),
+    "nesterov": _named("nesterov", "Nesterov's accelerated gradient, momentum 0.9", 0.03),
+    "adam": _named("adam", "Adam", 0.005),
+    "adamw": _named("adamw", "Adam with decoupled weight decay of 0.01", 0.005),
+    "rmsprop": _named("rmsprop", "RMSprop with decay 0.9", 0.003),
+    "fa": _aligned(FeedbackWeights.RANDOM, "feedback alignment"),
+    "sign-symmetric": _aligned(FeedbackWeights.SIGN, "feedback through the signs of the weights"),
     "dfa": Baseline("direct feedback alignment", _direct, False, 0.1),
 }
-"""The baselines by name."""
+"""The baselines by name, those of the user's own (`add_baseline`) among them."""
+BUILT_IN = tuple(BASELINES)
+"""Those that are always there."""
 assert set(OPTIMISERS) <= set(BASELINES), "An optimiser lacks an entry among the baselines."
 
 

@@ -7,32 +7,62 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.activations import phi
-from blurax.baselines.optimisers import OPTIMISERS
-from blurax.frozen import check_types
+from blurax.baselines.optimisers import OptaxFactory
+from blurax.frozen import added, check_types
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.stabilise import Moments, moments, normalise_activations
 from blurax.targets import Target
+from blurax.terms.normalise import Moments, moments, normalise_activations
 
 
 @dataclasses.dataclass(frozen=True)
-class Arrangement:
-    """What a network is made of, beside its sizes."""
+class Setting:
+    """A choice for one of the settings of a baseline of the user's own."""
 
-    activation: Activation = Activation.RELU
-    """The non-linearity of the hidden layers; the last one is linear."""
-    normalise: bool = False
-    """Batch normalisation of the hidden layers, before the non-linearity."""
+    name: str
+    value: float | int | str | bool
 
     def __post_init__(self) -> None:
         check_types(self)
 
     def __str__(self) -> str:
-        return f"{self.activation.value}{' + batch norm' if self.normalise else ''}"
+        value = f"{self.value:.4g}" if isinstance(self.value, float) else self.value
+        return f"{self.name}={value}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrangement:
+    """What a network is made of, beside its sizes, and the settings of what trains it."""
+
+    activation: Activation = Activation.RELU
+    """The non-linearity of the hidden layers; the last one is linear."""
+    normalise: bool = False
+    """Batch normalisation of the hidden layers, before the non-linearity."""
+    settings: tuple[Setting, ...] = added(())
+    """Of a baseline of the user's own, one of each that it declares."""
+    own: bool = added(False)
+    """Whether a learner of the user's own makes the network: the first two do not count then."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The settings as keyword arguments."""
+        return {setting.name: setting.value for setting in self.settings}
+
+    def words(self, norm: str = "batch norm") -> tuple[str, ...]:
+        """What was chosen, in words."""
+        network = () if self.own else (self.activation.value, *((norm,) if self.normalise else ()))
+        return (*network, *map(str, self.settings)) or ("as written",)
+
+    def __str__(self) -> str:
+        return " + ".join(self.words())
 
 
 def gain(activation: Activation) -> float:
@@ -104,12 +134,12 @@ def _hidden(
     return phi(z + layer.b, activation)
 
 
-class Descent(Learner):
+class GradientDescent(Learner):
     """An optimiser that descends the mean loss of each batch: cross-entropy, or squared error."""
 
     network: Network = eqx.field(static=True)
-    optimiser: str = eqx.field(static=True)
-    """A name in `OPTIMISERS`."""
+    optimiser: OptaxFactory = eqx.field(static=True)
+    """Made from a learning rate and the settings of the arrangement."""
     arrangement: Arrangement = eqx.field(static=True)
     target: Target = eqx.field(static=True)
     """What the task asks for."""
@@ -124,7 +154,7 @@ class Descent(Learner):
         chosen = self.arrangement
         layers = initial_layers(key, self.network, chosen.activation, chosen.normalise)
         weights: Any = layers  # optax's type of a pytree knows no modules
-        return layers, OPTIMISERS[self.optimiser](jnp.zeros((), float)).init(weights)
+        return layers, self._made(jnp.zeros((), float)).init(weights)
 
     def step(
         self,
@@ -144,8 +174,11 @@ class Descent(Learner):
 
         gradient: Any = jax.grad(loss)(layers)
         weights: Any = layers  # optax's type of a pytree knows no modules
-        updates, memory = OPTIMISERS[self.optimiser](rate).update(gradient, memory, weights)
+        updates, memory = self._made(rate).update(gradient, memory, weights)
         return (jax.tree.map(jnp.add, layers, updates), memory), None
+
+    def _made(self, rate: Float[Array, ""]) -> optax.GradientTransformation:
+        return self.optimiser(rate, **self.arrangement.chosen)
 
     def predict(
         self, state: tuple[list[Layer], Any], x: Float[Array, "q features"]

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import optax
-from jaxtyping import Array
 
 WEIGHT_DECAY = 1e-2
 """AdamW's, times the learning rate. With optax's own 1e-4 a thousand steps would be Adam's."""
 
-OPTIMISERS: dict[str, Callable[[Array], optax.GradientTransformation]] = {
+OptaxFactory = Callable[..., optax.GradientTransformation]
+"""Called with a learning rate, and the settings of a baseline of the user's own by name."""
+
+OPTIMISERS: dict[str, OptaxFactory] = {
     "sgd": lambda rate: optax.sgd(rate),
     "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
     "nesterov": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),

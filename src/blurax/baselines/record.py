@@ -11,9 +11,8 @@ from blurax.baselines.trials import Say
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import require
-from blurax.fit import blur_for
 from blurax.frozen import check_types
-from blurax.genome import Genome
+from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Split, Task
 
@@ -27,12 +26,13 @@ class Record:
     accuracy: tuple[tuple[float, ...], ...]
     """`[budgets][seeds]`, on the test examples."""
     choices: tuple[Choice, ...] = ()
-    """What the tuner chose for each budget; empty for a genome, for which nothing is chosen."""
+    """What the tuner chose for each budget; empty for what is measured as it is, such as a
+    genome."""
     curve_steps: tuple[int, ...] = ()
-    """Steps of a genome's lesson, among them the budgets; for a baseline each budget is a lesson
-    of its own, and the curve is empty."""
+    """Steps of the one episode of what is not tuned, among them the budgets; for a baseline each
+    budget is an episode of its own, and the curve is empty."""
     curve: tuple[tuple[float, ...], ...] = ()
-    """`[seeds][curve_steps]`, the test accuracy in the course of the lesson."""
+    """`[seeds][curve_steps]`, the test accuracy in the course of the episode."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -122,29 +122,30 @@ def _lessons(
     return tuple(lessons.values())  # equal falling rates are lessons of their own
 
 
-def record_genome(
-    genome: Genome,
-    network: Network,
+def record_learner(
+    name: str,
+    learner: Learner,
     task: Task,
     key: PRNGKeyArray,
     budgets: tuple[int, ...],
     *,
     seeds: int = 5,
     batch: int = 128,
-    learner: str = "blur",
 ) -> Record:
-    """Report networks that a genome teaches on the test examples; there is nothing to tune.
+    """Report a learner on the test examples as it is, a genome on a network say; nothing is tuned.
+
+    Args:
+        name: what the record calls it.
 
     Raises:
-        BluraxError: for budgets that do not grow, or if genome, network and task do not fit.
+        BluraxError: for budgets that do not grow, or if the learner does not fit the task.
     """
     check_budgets(budgets)
     steps, keys = curve_steps(budgets), _test_keys(key, seeds)
-    taught = blur_for(genome, network, task)
-    _, curve = learning_curve(taught, task, keys, steps, Split.TEST, batch=batch)
+    _, curve = learning_curve(learner, task, keys, steps, Split.TEST, batch=batch)
     found = np.asarray(curve.accuracy)
     return Record(
-        learner,
+        name,
         budgets,
         tuple(tuple(found[:, steps.index(budget)].tolist()) for budget in budgets),
         curve_steps=steps,

@@ -71,11 +71,21 @@ class Tuning:
         check_counts(self, "seeds", "long_seeds", "finalists")
 
     def arrangements(self, found: Baseline, network: Network) -> tuple[Arrangement, ...]:
-        """What a baseline's network may be made of; without a hidden layer there is no choice."""
+        """What a baseline's network may be made of, with every setting that it may have.
+
+        Without a hidden layer there is no choice of a network.
+        """
+        settings = tuple(itertools.product(*found.settings))
+        if found.own_network:
+            return tuple(Arrangement(settings=chosen, own=True) for chosen in settings)
+        activations, normalise = self.activations, self.normalise
         if len(network.sizes) == 2:
-            return (Arrangement(self.activations[0]),)
-        normalise = self.normalise if found.can_normalise else (False,)
-        return tuple(Arrangement(a, n) for n in normalise for a in self.activations)
+            activations = activations[:1]
+        if len(network.sizes) == 2 or not found.can_normalise:
+            normalise = (False,)
+        return tuple(
+            Arrangement(a, n, chosen) for n in normalise for a in activations for chosen in settings
+        )
 
 
 USUAL = Tuning()

@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Let a genome teach networks a task; writes their curve as JSON and PNG.",
     "show": "Draw a genome's matrices and gates in the terminal and as a picture; look inside it "
     "at work.",
-    "compare": "Compare genomes with baselines that are tuned for each number of steps.",
+    "compare": "Compare learners with baselines that are tuned for each number of steps.",
     "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",
     "export": "Write a genome and one Python file that lets it teach networks with NumPy or "
     "PyTorch alone.",

@@ -1,151 +1,160 @@
-"""`blurax compare`: genomes next to tuned baselines."""
+"""`blurax compare`: learners and genomes next to tuned baselines."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from blurax import io
-from blurax.analysis.compare_view import LEGEND, draw_records, record_table
-from blurax.analysis.compare_words import overall_lines, winner_line
-from blurax.analysis.plain import message
-from blurax.baselines import BASELINES, USUAL, Tuning
+from blurax.baselines import BUILT_IN, USUAL, Tuning
+from blurax.cli.learner import load_learner_class, load_learners, run_files
 from blurax.cli.progress import CompareProgress, resumable
 from blurax.cli.terminal import Terminal
+from blurax.comparison import Comparison
 from blurax.errors import require
 from blurax.experiments import compare as experiment
-from blurax.experiments.compare import Compared, Panel
-from blurax.experiments.compare_names import called
+from blurax.experiments.compare_entrants import Entrant, entrant, read_entrant, sources
+from blurax.experiments.compare_names import called, is_code
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
+from blurax.fit import network_for, parse_hidden
+from blurax.learner import Learner
+from blurax.network import Network
+from blurax.tasks import get
 
 DIRECTORY = Path("runs/compare")
 
-Genomes = Annotated[
-    tuple[str, ...],
-    tyro.conf.arg(name="genome", metavar="[NAME=]FILE"),
-    tyro.conf.UseAppendAction,
-]
+Words = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME=]LEARNER")]
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     """What is compared."""
 
-    genomes: Genomes = ()
-    """A genome file, or the name of one of the zoo, called after its run or file, or as NAME says;
-    may be given several times."""
+    learners: Words = ()
+    """What is measured as it is: a genome of the zoo by its name, a genome or learner file, the
+    directory of a run, or a class of your own as it is written, my_rules.py:MyRule. Each is called
+    after its file, run or class, or as NAME says. They stand before all options."""
     tasks: tuple[str, ...] = ("digits",)
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
-    nets: tuple[str, ...] = ("128",)
+    hidden: tuple[str, ...] = ("128",)
     """The hidden layers of the networks, such as 128 or 256-128; 0 for none."""
     steps: int = 1000
-    """Inner steps of the longest lesson."""
+    """Inner steps of the longest episode."""
     seeds: int = 5
-    """Newborn networks for each reported number, at least 2."""
+    """Initial networks for each reported number, at least 2."""
     seed: int = 0
-    """Of the births and batches."""
+    """Random seed."""
     batch: int = 128
     """Examples in each step."""
-    baselines: tuple[str, ...] = tuple(BASELINES)
-    """What the genomes are compared with."""
+    baselines: tuple[str, ...] = BUILT_IN
+    """What they are compared with, tuned for each number of steps."""
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it asks."""
 
-    def plan(self, files: dict[str, Path]) -> Plan:
-        """The plan of the comparison.
+    def entrants(self, likes: Mapping[str, Learner], network: Network) -> list[Entrant]:
+        """What is measured as it is.
 
         Args:
-            files: of the genomes, by what they are called.
+            likes: learners of the classes that files take.
+            network: the first that learners are to learn with.
         """
+        return [
+            entrant(name, load_learner_class(str(file), network))
+            if is_code(file)
+            else read_entrant(name, file, likes)
+            for name, file in called(self.learners).items()
+        ]
+
+    def written(self) -> list[str]:
+        """The classes that are compared as written, each with its name in the comparison."""
+        found = called(self.learners).items()
+        return [f"{name}={file}" for name, file in found if is_code(file)]
+
+    def plan(self, entrants: list[Entrant]) -> Plan:
+        """The plan of the comparison."""
         return Plan(
             self.tasks,
-            self.nets,
-            experiment.named(tuple(files.values()), tuple(files))[0],
+            self.hidden,
+            tuple(each.stamp for each in entrants),
             self.baselines,
             budgets_up_to(self.steps),
             self.seeds,
             self.seed,
             self.batch,
             self.tuning,
+            sources=sources(entrants, self.baselines),
         )
 
 
 def compare(
     request: Annotated[Request, tyro.conf.arg(name="")] = Request(),
+    learner: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[NAME=]FILE.py[:CLASS]")
+    ] = (),
     directory: Path = DIRECTORY,
     resume: Path | None = None,
     reuse: tuple[Path, ...] = (),
 ) -> None:
-    """Compare genomes with baselines that are tuned for each number of steps.
+    """Compare learners with baselines that are tuned for each number of steps.
 
     Prints a table for each task and network and who wins at 10, 20, 50, 100 and 1,000 steps, those
     of them below --steps, and at --steps; draws all curves. Interrupted, it goes on where it was.
 
     Args:
         request: What is compared.
+        learner: Code of your own, run before anything else: the class that a learner file takes,
+            my_rules.py:MyRule (NAME= says for which of the learners compared), or a file that adds
+            baselines and tasks, my_baselines.py. May be given several times.
         directory: Where the comparison goes: plan, cells, result and picture.
         resume: Go on with the comparison in this directory, as it was started.
         reuse: Directories of earlier comparisons with the same settings, whose cells are taken
             over where task, network and learner are the same.
     """
+    run_files(learner)  # before their tasks and baselines are asked for
     if resume is None:
-        files = called(request.genomes)
-        plan = request.plan(files)
+        network = first_network(request.tasks, request.hidden)
+        entrants = request.entrants(load_learners(learner, network), network)
+        likes = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
+        plan = request.plan(entrants)
         with io.writing(directory, experiment.COMPARISON):
-            experiment.start(plan, tuple(files.values()), directory)
+            experiment.start(plan, entrants, directory)
             for other in reuse:
                 taken_over(plan, directory, other)
-            _advance(Terminal(), directory)
+            _advance(directory, likes, (*learner, *request.written()))
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
-        require(alone, f"--resume {resume} goes with no other option: a comparison keeps its own.")
-        experiment.read_plan(resume)
+        require(
+            alone,
+            f"--resume {resume} goes with no other option but --learner: a comparison keeps its "
+            "own.",
+        )
+        plan = experiment.read_plan(resume)
+        likes = load_learners(learner, first_network(plan.tasks, plan.nets))
         with io.writing(resume, experiment.COMPARISON):
-            _advance(Terminal(), resume)
+            _advance(resume, likes, learner)
 
 
-def _advance(console: Console, directory: Path) -> None:
+def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str]) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
-    plan = experiment.read_plan(directory)
+    console, plan = Terminal(), experiment.read_plan(directory)
     cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
     console.print(f"Comparison in {directory}: {cells} cells", soft_wrap=True)
+    options = [part for word in code for part in ("--learner", word)]
     with (
-        resumable("compare", "--resume", directory),
+        resumable("compare", "--resume", directory, *options),
         CompareProgress(console) as progress,
     ):
-        result = experiment.advance(directory, progress)
-    for panel in result.panels:
-        console.print(record_table(_title(panel), panel.records))
-        if len(panel.records) > 1:
-            line = winner_line(panel.records)
-            console.print(message(line), end="\n\n")
-    console.print(LEGEND, style="dim")
-    _conclude(console, result, directory)
-
-
-def _conclude(console: Console, result: Compared, directory: Path) -> None:
-    panels = [panel.records for panel in result.panels]
-    for line in overall_lines(panels):
-        console.print(message(line))
-    picture = draw_records(
-        _rows(result),
-        directory / experiment.PICTURE,
-        f"Mean and standard deviation over {result.plan.seeds} seeds, on test examples",
-    )
+        found = Comparison(experiment.advance(directory, progress, likes))
+    console.print(found)
+    picture = found.draw(directory / experiment.PICTURE)
     where = directory / experiment.RESULT
     console.print(f"Result: {where}\nPicture: {picture}", soft_wrap=True)
 
 
-def _title(panel: Panel) -> str:
-    return f"{panel.task} ({panel.net}): test {panel.score} (%)"
-
-
-def _rows(result: Compared) -> list:
-    """The panels of the picture, a row for each task."""
-    return [
-        [(f"{p.task} ({p.net})", p.records) for p in result.panels if p.task == task]
-        for task in result.plan.tasks
-    ]
+def first_network(tasks: Sequence[str], hidden: Sequence[str]) -> Network:
+    """The first network of a comparison; learners are made with it."""
+    require(bool(tasks and hidden), "compare takes one or more tasks and networks.")
+    return network_for(get(tasks[0]), parse_hidden(hidden[0]))

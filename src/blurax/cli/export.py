@@ -7,7 +7,7 @@ import tyro
 from blurax import io, zoo
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
-from blurax.export import Library
+from blurax.export import Library, check
 
 
 def export(
@@ -23,7 +23,7 @@ def export(
         library: What the file is written for; nothing else is needed to run it.
     """
     file, code = zoo.find(genome), library.file
-    io.load_genome(file)
+    check(io.load_genome(file)[0].rule)
     targets = {directory / code.name: code, directory / file.name: file}
     for target in targets:
         require(not io.exists(target), f"{target} is there already; name another directory.")

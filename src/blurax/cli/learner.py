@@ -1,17 +1,25 @@
-"""A rule of the user's own, named on the command line: my_rules.py:MyRule.
+"""Code of the user's own, named on the command line: my_rules.py:MyRule.
 
 The path is one that the user types, so it is code that the user runs. A name in a file, such as a
 run's configuration, is never followed.
 """
 
+import hashlib
 import importlib.util
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from blurax.errors import BluraxError, require
 from blurax.learner import Learner
 from blurax.network import Network
+from blurax.outer.space import name_of
+
+SPELLING = re.compile(r"(?:(?P<name>[^/:=]+)=)?(?P<file>.+\.py)(?::(?P<what>[^:/]+))?")
+"""[NAME=]my_rules.py[:MyRule]"""
 
 
 def load_learner_class(text: str, network: Network) -> Learner:
@@ -31,9 +39,7 @@ def load_learner_class(text: str, network: Network) -> Learner:
         bool(colon and name and file.endswith(".py")),
         f"--learner is {text!r}; it takes a Python file and a name in it: my_rules.py:MyRule.",
     )
-    path = Path(file)
-    require(path.is_file(), f"--learner is {text!r}, but there is no file {file}.")
-    found = getattr(_module(path), name, None)
+    found = getattr(run_file(file), name, None)
     if found is None:
         raise BluraxError(f"{file} has no {name}.")
     learner: Any = found
@@ -53,13 +59,76 @@ def load_learner_class(text: str, network: Network) -> Learner:
     return learner
 
 
-def _module(path: Path) -> Any:
-    """The module that a file is."""
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-    require(spec is not None and spec.loader is not None, f"{path} is no file of Python.")
+def load_learners(words: Sequence[str], network: Network) -> dict[str, Learner]:
+    """The learners that several words name, by NAME, or by the name of their class.
+
+    Args:
+        words: each [NAME=]my_rules.py[:MyRule]; a file alone is run for the baselines and tasks
+            that it adds.
+        network: the first that they are to learn with.
+
+    Raises:
+        BluraxError: as `load_learner_class` does, or if two go by one name.
+    """
+    found: dict[str, Learner] = {}
+    given: dict[str, str] = {}
+    for parts in map(_parts, words):
+        if parts["what"] is None:
+            continue
+        code = f"{parts['file']}:{parts['what']}"
+        learner = load_learner_class(code, network)
+        name = parts["name"] or name_of(learner)
+        require(
+            given.setdefault(name, code) == code,
+            f"--learner gives {name} twice, {given[name]} and {code}; say which of the learners "
+            "compared each is for: NAME=my_rules.py:MyRule.",
+        )
+        found[name] = learner
+    return found
+
+
+def run_files(words: Sequence[str]) -> None:
+    """Run the files of such words, each once: they may add tasks and baselines.
+
+    Raises:
+        BluraxError: if a word is of another form, or there is no such file.
+    """
+    for word in words:
+        run_file(_parts(word)["file"])
+
+
+def _parts(word: str) -> re.Match[str]:
+    parts = SPELLING.fullmatch(word)
+    if parts is None:
+        raise BluraxError(
+            f"--learner is {word!r}; it takes a Python file and a name in it: my_rules.py:MyRule, "
+            "or NAME=my_rules.py:MyRule."
+        )
+    return parts
+
+
+def run_file(file: str) -> ModuleType:
+    """The module that a Python file is; it is run once in a process.
+
+    Raises:
+        BluraxError: if there is no such file.
+    """
+    path = Path(file)
+    require(path.is_file(), f"There is no file {file} with code of your own; check the path.")
+    # A name that shadows no other module, whatever the file is called.
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    stem = re.sub(r"\W", "_", path.stem)
+    name = f"{stem}_{place}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses look for their module there
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -1,12 +1,13 @@
 """`blurax meta-train`: find a rule."""
 
 import contextlib
+import copy
 import dataclasses
 import enum
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -25,7 +26,9 @@ from blurax.io.paths import make_directory, refusals
 from blurax.learner import Learner
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.methods import METHODS, named
 from blurax.outer.recipes import get_recipe
+from blurax.outer.start import AnyStart, Given, Start, started
 from blurax.tasks import get, score_name
 
 
@@ -36,11 +39,32 @@ class Engine(enum.StrEnum):
     RAY = "ray"
 
 
+REGISTRY = tyro.constructors.ConstructorRegistry()
+"""How `--start` is read."""
+
+
+@REGISTRY.primitive_rule
+def _start(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
+    if info.type != AnyStart:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="random|backprop|GENOME",
+        instance_from_str=lambda words: started(words[0]),
+        is_instance=lambda value: isinstance(value, Start | Given),
+        str_from_instance=lambda value: [value.source if isinstance(value, Given) else value.value],
+    )
+
+
+_METHODS = f"{{{','.join(METHODS)}}}"
+
+
 def meta_train_from(default: MetaTrain) -> Callable[..., None]:
-    """The command meta-train, its options starting from a configuration: a recipe's, say."""
+    """The command meta-train, its options starting from a configuration, as `default_in` says."""
 
     def meta_train(
         config: Annotated[MetaTrain, tyro.conf.arg(name="")] = default,
+        method: Annotated[str, tyro.conf.arg(metavar=_METHODS)] = default.method.name,
         recipe: str | None = None,
         directory: Path | None = None,
         resume: Path | None = None,
@@ -52,6 +76,8 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
 
         Args:
             config: The configuration of the run.
+            method: How genomes are found. The options of a method, --method.*, are those of the
+                one named: --method pes --help lists those of pes.
             recipe: Start from a named configuration; further options change it. blurax recipes
                 lists them.
             directory: Where the run goes; the default is a new folder under runs/.
@@ -168,11 +194,32 @@ def _gone_if_empty(directory: Path) -> Iterator[None]:
         raise
 
 
-def recipe_in(args: list[str]) -> MetaTrain:
-    """The configuration of the recipe that the arguments name; the usual one if they name none."""
+def default_in(args: list[str]) -> MetaTrain:
+    """The configuration that the options change, by the recipe, method and start in arguments.
+
+    The method is as the recipe has it, if it has this one, and the rule that of a genome given.
+    """
+    recipe, method, start = (_value(args, f"--{name}") for name in ("recipe", "method", "start"))
+    config = get_recipe(recipe).config if recipe else MetaTrain()
+    changed: dict[str, Any] = {}
+    if method and method != config.method.name:
+        changed["method"] = named(method)()
+    if start:
+        changed["start"] = started(start)
+        its = changed["start"].rule() if isinstance(changed["start"], Given) else None
+        changed |= {"rule": its} if its else {}
+    config = copy.copy(config)
+    for field, value in changed.items():
+        object.__setattr__(config, field, value)  # unchecked: options may yet make it fit
+    return config
+
+
+def _value(args: list[str], option: str) -> str:
+    """The last value of an option, empty if there is none."""
+    found = ""
     for word, following in itertools.pairwise([*args, ""]):
-        if word == "--recipe" and following:
-            return get_recipe(following).config
-        if word.startswith("--recipe="):
-            return get_recipe(word.removeprefix("--recipe=")).config
-    return MetaTrain()
+        if word == option and following:
+            found = following
+        elif word.startswith(f"{option}="):
+            found = word.removeprefix(f"{option}=")
+    return found

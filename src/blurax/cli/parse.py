@@ -14,6 +14,7 @@ from typing import Any
 import tyro
 
 from blurax.analysis.plain import lines
+from blurax.cli.renamed import renamed
 from blurax.errors import BluraxError
 
 STYLE = (tyro.conf.EnumChoicesFromValues,)
@@ -33,13 +34,19 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
             raise BluraxError(
                 f"What follows {option} is empty; an unset variable of the shell, say?"
             )
+    args = renamed(name, args)
     bind = _binder(_function(name, args))
     with _printable_errors():
         call, unknown = tyro.cli(
-            bind, prog=f"blurax {name}", args=args, config=STYLE, return_unknown_args=True
+            bind,
+            prog=f"blurax {name}",
+            args=args,
+            config=STYLE,
+            return_unknown_args=True,
+            registry=_registry(name),
         )
     if unknown:
-        raise BluraxError(_unknown(name, unknown[0], options(name)))
+        raise BluraxError(_unknown(name, unknown[0], options(name, args)))
     return call
 
 
@@ -55,20 +62,34 @@ def _printable_errors() -> Iterator[None]:
             print(line, file=sys.stderr)
 
 
-def options(name: str) -> list[str]:
-    """The options of a command as its help lists them, the first spelling of each."""
+def options(name: str, args: list[str] | None = None) -> list[str]:
+    """The options of a command as its help lists them, the first spelling of each.
+
+    Args:
+        args: on which they may depend.
+    """
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        tyro.cli(_binder(_function(name, [])), args=["--help"], config=STYLE)
+        function = _binder(_function(name, args or []))
+        tyro.cli(function, args=["--help"], config=STYLE, registry=_registry(name))
     return re.findall(r"^(?:  |\S )(--[a-z][\w.-]*)", shown.getvalue(), re.MULTILINE)
 
 
 def _function(name: str, args: list[str]) -> Callable[..., Any]:
-    """The function of a command; the options of meta-train start from the recipe it names."""
-    module = importlib.import_module(f"blurax.cli.{name.replace('-', '_')}")
+    """The function of a command; the options of meta-train depend on what the arguments name."""
+    module = _module(name)
     if name == "meta-train":
-        return module.meta_train_from(module.recipe_in(args))
+        return module.meta_train_from(module.default_in(args))
     return getattr(module, name)
+
+
+def _registry(name: str) -> tyro.constructors.ConstructorRegistry | None:
+    """How a command reads values of types of its own, if it has any."""
+    return getattr(_module(name), "REGISTRY", None)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"blurax.cli.{name.replace('-', '_')}")
 
 
 def _binder(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:

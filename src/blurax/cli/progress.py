@@ -96,7 +96,7 @@ class CompareProgress:
     ) -> None:
         self._bar.stop()
 
-    def __call__(self, progress: compare.Progress) -> None:
+    def __call__(self, progress: compare.CellProgress) -> None:
         """Show what is done in a cell, or that it is finished."""
         told = message(f"{progress.where}: {progress.doing or 'done'}")
         self._bar.update(

@@ -1,6 +1,7 @@
-"""`blurax show`: a genome as numbers, as a picture, and at work."""
+"""`blurax show`: a genome as numbers, as a picture, and at work; the numbers of a learner."""
 
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -10,12 +11,18 @@ from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.analysis.numbers_view import numbers_panel
 from blurax.analysis.plain import message, printable
 from blurax.bounds import check_count
+from blurax.cli.learner import load_learner_class
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
+from blurax.experiments.compare_entrants import BEST
 from blurax.experiments.inside import ANGLE, check_look, look
-from blurax.genome import canonical as canonical_form
+from blurax.fit import network_for, parse_hidden
+from blurax.gauge import canonical as canonical_form
+from blurax.network import Network
+from blurax.outer.numbers import load_numbers, named, numbers_of
 from blurax.tasks import get
 
 
@@ -24,6 +31,7 @@ def show(
     other: tyro.conf.Positional[Path | None] = None,
     png: Path | None = None,
     canonical: bool = False,
+    learner: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None,
     task: str | None = None,
     hidden: str = "64",
     steps: int = 50,
@@ -32,11 +40,14 @@ def show(
     """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
 
     Args:
-        genome: A genome file, or the name of one that blurax zoo lists.
+        genome: A genome or learner file, the directory of a run, or the name of a genome that
+            blurax zoo lists.
         other: A second one: show how they differ, both in their canonical form.
         png: Where the picture goes; the default is beside the genome file, or in this folder.
         canonical: Show the genome without what only renames or rescales, so that two genomes can be
             compared.
+        learner: Of a learner file the class, my_rules.py:MyRule: also show from where each number
+            was learned.
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
         hidden: The hidden layers of the networks it teaches.
@@ -47,6 +58,17 @@ def show(
     console = Terminal()
     if png is not None:
         io.check_file(png)
+    if io.exists(genome / BEST):
+        genome = genome / BEST
+    if io.is_learner(genome):
+        require(
+            other is None and task is None and png is None and not canonical,
+            f"{genome} is a learner file, whose numbers its class alone understands; it is shown "
+            "without other options than --learner.",
+        )
+        show_learner(console, genome, learner)
+        return
+    require(learner is None, f"--learner is the class of a learner file; {genome} is none.")
     if other is not None:
         require(task is None, "--task watches one genome at work; name one alone.")
         show_both(console, (genome, other), png)
@@ -57,6 +79,25 @@ def show(
     show_genome(console, genome, png, canonical)
     if task is not None:
         look_inside(console, genome, png, task, hidden, steps, seeds)
+
+
+def show_learner(console: Console, path: Path, code: str | None) -> None:
+    """Print the numbers of a learner; of its class, if it is given, those that it starts with."""
+    name, tensors, provenance = io.load_learner(path)
+    start = None
+    if code is not None:
+        like = load_learner_class(code, _network(provenance))
+        load_numbers(path, like)  # which checks that they belong together
+        start = named(numbers_of(like))
+    console.print(numbers_panel(name, tensors, provenance, start))
+
+
+def _network(provenance: io.Provenance) -> Network:
+    """The first network that a run learned with; a small one where that is not known."""
+    hidden = provenance.config.get("hidden")
+    if not (provenance.tasks and isinstance(hidden, list) and hidden):
+        return Network((2, 2))
+    return network_for(get(provenance.tasks[0]), parse_hidden(str(hidden[0])))
 
 
 def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:

@@ -5,7 +5,7 @@ import tyro
 from blurax import zoo as keeper
 from blurax.analysis.genome_view import genome_panel
 from blurax.analysis.plain import message
-from blurax.analysis.zoo_view import sheet_view, tally_lines, zoo_table
+from blurax.analysis.zoo_view import card_view, tally_lines, zoo_table
 from blurax.cli.terminal import Terminal
 
 
@@ -18,19 +18,19 @@ def zoo(name: tyro.conf.Positional[str] = "") -> None:
     """
     console = Terminal()
     if not name:
-        console.print(zoo_table((n, *keeper.genome(n), keeper.sheet(n)) for n in keeper.names()))
+        console.print(zoo_table((n, *keeper.genome(n), keeper.card(n)) for n in keeper.names()))
         console.print(
             "\nA name goes wherever a genome's file does: blurax train default --task digits"
         )
         return
-    sheet = keeper.sheet(name)
+    card = keeper.card(name)
     console.print(genome_panel(*keeper.genome(name)))
-    console.print(f"{message(sheet.about)}\nMade by: {message(sheet.recipe)}\n")
-    if sheet.rows:
+    console.print(f"{message(card.about)}\nMade by: {message(card.recipe)}\n")
+    if card.rows:
         console.print(
-            f"Test scores in %, mean and standard deviation over {sheet.seeds} seeds. Tuned is the "
+            f"Test scores in %, mean and standard deviation over {card.seeds} seeds. Tuned is the "
             "best of the optimisers tuned for that column alone; below it stands which.\n",
-            sheet_view(sheet),
+            card_view(card),
         )
-    for line in tally_lines(sheet):
+    for line in tally_lines(card):
         console.print(line)

@@ -16,6 +16,7 @@ import ray
 from blurax.engine.dispatch import Dispatcher
 from blurax.engine.options import LOOPBACK, RayOptions
 from blurax.engine.protocol import Evaluate, Job, NoWorkersError, Work
+from blurax.engine.ray_code import packed
 from blurax.engine.ray_folder import ClusterFolder, keep_token_private
 from blurax.engine.ray_pool import RayPool
 from blurax.errors import require
@@ -66,7 +67,7 @@ class RayEngine:
     def prepare(self, work: Work) -> Evaluate:
         """Send work to all workers, once; it is forgotten when nobody holds what this returns."""
         number = next(self._numbers)
-        self.pool.prepare(number, jax.device_get(work))
+        self.pool.prepare(number, packed(jax.device_get(work)))
 
         def evaluate(jobs: Sequence[Job]) -> list[Any]:
             return self.dispatcher(number, [Job(j.id, jax.device_get(j.arguments)) for j in jobs])

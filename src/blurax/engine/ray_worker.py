@@ -81,6 +81,8 @@ def worker_class() -> type:
 
         def _unpacked(self, number: int) -> Any:
             """Work whose arrays are on the device."""
+            import pickle
+
             import jax
             import numpy as np
             import ray
@@ -88,6 +90,8 @@ def worker_class() -> type:
             def placed(leaf: Any) -> Any:
                 return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf
 
-            return jax.tree.map(placed, ray.get(self._sent[number][0]))
+            data, buffers = ray.get(self._sent[number][0])
+            work = pickle.loads(data, buffers=buffers)  # noqa: S301  it came over Ray's protocol
+            return jax.tree.map(placed, work)
 
     return Worker

@@ -26,7 +26,7 @@ from blurax.estimator.checks import (
     sizes,
 )
 from blurax.estimator.course import Course
-from blurax.estimator.learning import CHUNK, genome_for, in_blocks, learn, moments, start
+from blurax.estimator.learning import CHUNK, SteadyBlur, genome_for, in_blocks, learn, moments
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.estimator.stops import STOPS
 from blurax.estimator.threads import asking, fitting
@@ -41,7 +41,7 @@ LEAST_STEPS = 200
 """Of a fit whose length is given in epochs: fewer are too few to learn from few examples."""
 
 
-class Blur(BaseEstimator):
+class BlurEstimator(BaseEstimator):
     """What both estimators share: how a genome teaches a network from arrays."""
 
     classifies: bool
@@ -50,36 +50,19 @@ class Blur(BaseEstimator):
     memory: float
     """How much of the average of synapses stays in each step."""
 
-    def __init__(
-        self,
-        hidden: int | tuple[int, ...] = (256, 128),
-        *,
-        genome: "str | os.PathLike[str] | Genome | None" = None,
-        epochs: int | None = 5,
-        steps: int | None = None,
-        batch_size: int = 128,
-        standardise: bool = True,
-        clip: float | None = 3.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        warm_start: bool = False,
-        verbose: int | bool = False,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.genome = genome
-        self.epochs = epochs
-        self.steps = steps
-        self.batch_size = batch_size
-        self.standardise = standardise
-        self.clip = clip
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
+    hidden: int | tuple[int, ...]
+    genome: "str | os.PathLike[str] | Genome | None"
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    standardise: bool
+    clip: float | None
+    early_stopping: bool
+    validation_fraction: float
+    patience: int
+    warm_start: bool
+    verbose: int | bool
+    random_state: Any
 
     @property
     def state_(self) -> NetworkState:
@@ -193,7 +176,8 @@ class Blur(BaseEstimator):
         network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
-        self._learning = start(key, network, self.genome_, self.batch_size)
+        self._learner = SteadyBlur(self.genome_, network, self.memory)
+        self._learning = self._learner.init(key, self.batch_size)
         self._inputs = ColumnMoments.none(examples.x.shape[1])
         self._moments: LayerMoments | None = None
         self.n_iter_ = 0
@@ -256,7 +240,7 @@ class Blur(BaseEstimator):
                 x[i], y[i] = self._scaled(batch.x), self._scaled_targets(batch.y)
             count = jnp.asarray(len(chunk), jnp.int32)
             self._learning, predictions = learn(
-                self.genome_, self._learning, jnp.asarray(x), jnp.asarray(y), count, self.memory
+                self._learner, self._learning, jnp.asarray(x), jnp.asarray(y), count
             )
             self.n_iter_ += len(chunk)
             pairs = zip(np.asarray(predictions)[: len(chunk)], y, strict=False)

@@ -12,14 +12,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from blurax.errors import BluraxError
-from blurax.estimator.base import Blur
+from blurax.estimator.base import BlurEstimator
 from blurax.estimator.checks import dense, refuse_many_labels, weighed
 from blurax.estimator.rows import Examples
 from blurax.estimator.threads import asking
 from blurax.genome import Genome
 
 
-class BlurClassifier(ClassifierMixin, Blur):
+class BlurClassifier(ClassifierMixin, BlurEstimator):
     """A classifier whose network is taught by a genome.
 
     Args:
@@ -76,21 +76,19 @@ class BlurClassifier(ClassifierMixin, Blur):
         random_state: Any = None,
         class_weight: "dict[Any, float] | str | None" = None,
     ) -> None:
-        super().__init__(
-            hidden,
-            genome=genome,
-            epochs=epochs,
-            steps=steps,
-            batch_size=batch_size,
-            standardise=standardise,
-            clip=clip,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            warm_start=warm_start,
-            verbose=verbose,
-            random_state=random_state,
-        )
+        self.hidden = hidden
+        self.genome = genome
+        self.epochs = epochs
+        self.steps = steps
+        self.batch_size = batch_size
+        self.standardise = standardise
+        self.clip = clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
         self.class_weight = class_weight
 
     def __sklearn_tags__(self) -> Any:

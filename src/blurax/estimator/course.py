@@ -9,13 +9,13 @@ from blurax.estimator.learning import SIZES
 from blurax.estimator.rows import Examples
 
 if TYPE_CHECKING:
-    from blurax.estimator.base import Blur
+    from blurax.estimator.base import BlurEstimator
 
 
 class Course:
     """A fit under way: the batches it learns from, and what moments are measured on."""
 
-    def __init__(self, model: "Blur", examples: Examples) -> None:
+    def __init__(self, model: "BlurEstimator", examples: Examples) -> None:
         """Take a model that has an initial network."""
         self._model = model
         self._measured = examples.drawn(model._order, SIZES[-1])

@@ -7,6 +7,7 @@ batches to learn from, of which some may be left out; `BLOCK` examples to predic
 import dataclasses
 import os
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import zoo
+from blurax import inner, zoo
 from blurax.average import kept
 from blurax.errors import BluraxError
 from blurax.genome import Genome
-from blurax.inner import observe_moments, predict, step
+from blurax.learner import Batch, Blur, Learner
 from blurax.network import LayerMoments, Network, NetworkState, Synapses
 from blurax.spec import Signal
 
@@ -46,7 +47,7 @@ class Learning(eqx.Module):
     intercept: Float[Array, " outputs"] | None
     """Added to the last layer's output. Only where the rule normalises synapses: there the bias
     unit's synapse is part of a vector of length 1, so that no network could say that a class is
-    rare (docs/decisions/19). None elsewhere."""
+    rare (docs/explanation/decisions/0019-an-intercept.md). None elsewhere."""
     average: Averaged
     steps: Int[Array, ""]
 
@@ -74,69 +75,87 @@ def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Ge
     return dataclasses.replace(found, rule=rule)
 
 
-def start(key: PRNGKeyArray, network: Network, genome: Genome, batch: int) -> Learning:
-    """An initial network, which has learned nothing.
+class SteadyBlur(Learner):
+    """`Blur` with an intercept and an average of its synapses, which predicts (decision 19)."""
 
-    Raises:
-        BluraxError: if the genome does not fit the network, or its rule keeps neurons' states.
-    """
-    rule = genome.rule
-    network.check(rule)
-    if rule.keep_neurons:
-        raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
-    state = network.init(key, genome, batch)
-    bounded = rule.stabilise.normalise_synapses and rule.feedback.signal is not Signal.LABEL
-    intercept = jnp.zeros(network.sizes[-1], float) if bounded else None
-    averaged = Averaged(state.synapses, intercept)
-    return Learning(state, intercept, averaged, jnp.zeros((), jnp.int32))
+    blur: Blur
+    network: Network = eqx.field(static=True)
+    memory: float = eqx.field(static=True)
+    """How much of the average stays in each step, at most."""
+
+    def __init__(self, genome: Genome, network: Network, memory: float) -> None:
+        """Take a genome and a network that fit each other; `init` checks it."""
+        self.blur, self.network, self.memory = Blur(genome, network), network, memory
+
+    def init(self, key: PRNGKeyArray, batch: int) -> Learning:
+        """An initial network, which has learned nothing.
+
+        Raises:
+            BluraxError: if the genome does not fit the network, or its rule keeps neurons' states.
+        """
+        rule = self.blur.genome.rule
+        if rule.keep_neurons:
+            raise BluraxError("The genome keeps its neurons' states, which estimators cannot.")
+        state = self.blur.init(key, batch)
+        bounded = rule.stabilise.normalise_synapses and rule.feedback.signal is not Signal.LABEL
+        intercept = jnp.zeros(self.network.sizes[-1], float) if bounded else None
+        averaged = Averaged(state.synapses, intercept)
+        return Learning(state, intercept, averaged, jnp.zeros((), jnp.int32))
+
+    def step(
+        self,
+        state: Learning,
+        batch: Batch,
+        *,
+        rate: Float[Array, ""],
+        key: PRNGKeyArray,
+        index: Int[Array, ""],
+    ) -> tuple[Learning, Float[Array, "b outputs"]]:
+        """One step of the genome's rule, of the intercept, and of the average.
+
+        Returns:
+            The new state, and what was predicted of the batch before it.
+        """
+        genome, intercept = self.blur.genome, state.intercept
+        x, y, now = batch.x, batch.y, state.steps
+        network, info = inner.step(genome, state.network, x, y, now, intercept)
+        prediction = info.prediction
+        if intercept is not None:
+            prediction = prediction + intercept
+            newton = _newton_step(genome.rule.feedback.signal, prediction, y)
+            intercept = intercept + INTERCEPT_RATE * newton
+        old_counts = kept(state.steps + 1, self.memory)
+        average = jax.tree.map(
+            lambda old, new: old_counts * old + (1 - old_counts) * new,
+            state.average,
+            Averaged(network.synapses, intercept),
+        )
+        return Learning(network, intercept, average, state.steps + 1), prediction
+
+    def predict(self, state: Learning, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
+        """The averaged network's outputs with the intercept, normalised by these inputs."""
+        return _with_intercept(state, self.blur.predict(state.predicting, x))
 
 
 @eqx.filter_jit
 def learn(
-    genome: Genome,
-    learning: Learning,
+    learner: Learner,
+    state: Any,
     x: Float[Array, "chunk b features"],
     y: Float[Array, "chunk b outputs"],
     count: Int[Array, ""],
-    memory: float,
-) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
-    """Steps on the first `count` batches, and what was predicted of each before its step.
+) -> tuple[Any, Float[Array, "chunk b outputs"]]:
+    """Steps on the first `count` batches, and what was predicted of each before its step."""
 
-    Args:
-        memory: how much of the average stays in each step, at most.
-    """
+    def body(i: Int[Array, ""], carry: tuple[Any, Array]) -> tuple[Any, Array]:
+        state, predictions = carry
+        unused = jnp.zeros((), float), jax.random.key(0)
+        state, prediction = learner.step(
+            state, Batch(x[i], y[i]), rate=unused[0], key=unused[1], index=i
+        )
+        return state, predictions.at[i].set(prediction)
 
-    def body(
-        i: Int[Array, ""], carry: tuple[Learning, Array]
-    ) -> tuple[Learning, Float[Array, "chunk b outputs"]]:
-        learning, predictions = carry
-        learning, prediction = _step(genome, learning, x[i], y[i], memory)
-        return learning, predictions.at[i].set(prediction)
-
-    return jax.lax.fori_loop(0, count, body, (learning, jnp.zeros_like(y)))
-
-
-def _step(
-    genome: Genome,
-    learning: Learning,
-    x: Float[Array, "b features"],
-    y: Float[Array, "b outputs"],
-    memory: float,
-) -> tuple[Learning, Float[Array, "b outputs"]]:
-    """One step of the genome's rule, of the intercept, and of the average."""
-    state, info = step(genome, learning.network, x, y, learning.steps, learning.intercept)
-    intercept, prediction = learning.intercept, info.prediction
-    if intercept is not None:
-        prediction = prediction + intercept
-        newton = _newton_step(genome.rule.feedback.signal, prediction, y)
-        intercept = intercept + INTERCEPT_RATE * newton
-    share = kept(learning.steps + 1, memory)
-    average = jax.tree.map(
-        lambda old, new: share * old + (1 - share) * new,
-        learning.average,
-        Averaged(state.synapses, intercept),
-    )
-    return Learning(state, intercept, average, learning.steps + 1), prediction
+    return jax.lax.fori_loop(0, count, body, (state, jnp.zeros_like(y)))
 
 
 def _newton_step(
@@ -171,7 +190,7 @@ def moments(
 
 @eqx.filter_jit
 def _moments(genome: Genome, learning: Learning, x: Array, weights: Array) -> LayerMoments:
-    return observe_moments(genome, learning.predicting, x, weights)
+    return inner.observe_moments(genome, learning.predicting, x, weights)
 
 
 def in_blocks(
@@ -196,5 +215,9 @@ def in_blocks(
 
 @eqx.filter_jit
 def _predict(genome: Genome, learning: Learning, x: Array, known: LayerMoments) -> Array:
-    outputs, intercept = predict(genome, learning.predicting, x, known), learning.average.intercept
+    return _with_intercept(learning, inner.predict(genome, learning.predicting, x, known))
+
+
+def _with_intercept(learning: Learning, outputs: Array) -> Array:
+    intercept = learning.average.intercept
     return outputs if intercept is None else outputs + intercept

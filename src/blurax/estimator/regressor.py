@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from blurax.estimator.base import Blur
+from blurax.estimator.base import BlurEstimator
 from blurax.estimator.checks import check_parameters, dense, generator, weighed
 from blurax.estimator.learning import Learning
 from blurax.estimator.rows import Examples
@@ -18,7 +18,7 @@ from blurax.network import LayerMoments
 from blurax.tasks.scaling import ColumnMoments
 
 
-class BlurRegressor(RegressorMixin, Blur):
+class BlurRegressor(RegressorMixin, BlurEstimator):
     """A regressor whose network is taught by a genome.
 
     The targets are brought to mean 0 and variance 1, and a genome whose feedback is the gradient of
@@ -79,21 +79,19 @@ class BlurRegressor(RegressorMixin, Blur):
         verbose: int | bool = False,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            hidden,
-            genome=genome,
-            epochs=epochs,
-            steps=steps,
-            batch_size=batch_size,
-            standardise=standardise,
-            clip=clip,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            warm_start=warm_start,
-            verbose=verbose,
-            random_state=random_state,
-        )
+        self.hidden = hidden
+        self.genome = genome
+        self.epochs = epochs
+        self.steps = steps
+        self.batch_size = batch_size
+        self.standardise = standardise
+        self.clip = clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

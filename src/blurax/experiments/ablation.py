@@ -16,7 +16,6 @@ from blurax.genome import Genome, flatten, leaves, unflatten
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer.problem import final_score
-from blurax.spec import Saturation
 from blurax.tasks import EpisodeSpec, Split, Task
 
 MATRICES = {
@@ -25,29 +24,14 @@ MATRICES = {
     "synapse.nu_tilde": ("ν~, pre-synaptic", "state", "channel"),
     "synapse.mu_tilde": ("μ~, post-synaptic", "channel", "state"),
 }
-TERMS = {
+RESTS = {
     "η~ = 0": ("synapse.eta_tilde", 0.0),
     "μ = 0": ("neuron.mu", 0.0),
     "f = 0": ("neuron.f", 0.0),
     "f~ = 1": ("synapse.f_tilde", 1.0),
-    "Oja: m = 0": ("synapse.oja", 0.0),
-    "decorrelation: s = 0": ("synapse.decorrelation", -80.0),
-    "forward: × = 1": ("neuron.forward_scale", 1.0),
-    "forward: + = 0": ("neuron.forward_shift", 0.0),
-    "backward: × = 1": ("neuron.backward_scale", 1.0),
-    "backward: + = 0": ("neuron.backward_shift", 0.0),
-    "forward: |w| = 1": ("neuron.forward_rescale", 1.0),
-    "backward: |w| = 1": ("neuron.backward_rescale", 1.0),
     "unsupervised: η~ = 0": ("forward_synapse.eta_tilde", 0.0),
 }
-"""The leaf of each term, and the value with which it does nothing."""
-UNBOUND = {
-    Saturation.TANH: ("no bound", 1e6),
-    Saturation.LENGTH: ("no bound", 80.0),
-    Saturation.EXPONENTIAL: ("no bound", 0.0),
-    Saturation.SLOWING: ("no slowing", -80.0),
-}
-"""The value of α or s with which it does nothing, in single precision too."""
+"""The leaf of each part of (5) to (7), and the value with which it does nothing."""
 AT_ONCE = 8
 """Genomes that are tried side by side."""
 
@@ -84,13 +68,16 @@ def ablate(
 def terms(
     genome: Genome, places: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, tuple[np.ndarray, float]]]:
-    """The terms that this genome has: their numbers in its vector, and what puts them to rest."""
-    for name, (leaf, value) in TERMS.items():
+    """What this genome has: its numbers in its vector, and what puts them to rest."""
+    rule, rests = genome.rule, dict(RESTS)
+    for part, genes in (("synapse", rule.synapse_genes), ("neuron", rule.neuron_genes)):
+        for name, gene in genes.items():
+            if gene.neutral is not None:
+                without = gene.without or f"{gene.label or name} = {gene.neutral:g}"
+                rests[without] = (f"{part}.{name}", gene.neutral)
+    for name, (leaf, value) in rests.items():
         if leaf in places:
             yield name, (places[leaf].ravel(), value)
-    if "synapse.saturation" in places:
-        name, value = UNBOUND[genome.rule.stabilise.saturation]
-        yield name, (places["synapse.saturation"].ravel(), value)
     for state in range(2, genome.rule.states):
         nu, mu = places["neuron.nu"], places["neuron.mu"]
         heard = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]

@@ -1,4 +1,4 @@
-"""Genomes next to tuned baselines on tasks and networks, in a directory that can be resumed.
+"""Genomes and learners next to tuned baselines, in a directory that can be resumed.
 
 A cell is one learner on one task with one network. Each is written whole when it is finished, and
 its random numbers depend on the seed, the task and the network alone: a comparison that is
@@ -6,26 +6,26 @@ interrupted anywhere goes on to the same bits.
 """
 
 import dataclasses
-import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.baselines import Record, record_baseline, record_genome
-from blurax.curves import check_memory
+from blurax.baselines import Record, record_baseline, record_learner
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
-from blurax.experiments.compare_plan import GenomeFile, Plan
-from blurax.fit import network_for, parse_hidden
+from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
+from blurax.experiments.compare_fit import check, check_sources, places
+from blurax.experiments.compare_plan import Plan
 from blurax.frozen import check_types, from_json, to_json
-from blurax.genome import Genome
+from blurax.learner import Learner
 from blurax.network import Network
-from blurax.tasks import Split, Task, get
+from blurax.tasks import Task
 from blurax.version import __version__
 
 PLAN, RESULT, GENOMES = "plan.json", "comparison.json", "genomes"
@@ -60,7 +60,7 @@ class Compared:
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
+class CellProgress:
     """How far a comparison is."""
 
     done: int
@@ -72,46 +72,24 @@ class Progress:
     """What is done in it; empty when it is finished."""
 
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[CellProgress], None]
 Say = Callable[[str], None]
 
 
-def named(
-    genomes: tuple[Path, ...], names: tuple[str, ...] = ()
-) -> tuple[tuple[GenomeFile, ...], tuple[Genome, ...]]:
-    """Read genomes.
-
-    Args:
-        names: what each is called; if none are given, as its file without the ending.
-
-    Raises:
-        BluraxError: if a file is missing, damaged or no genome file.
-    """
-    learned = tuple(io.load_genome(path)[0] for path in genomes)
-    files = tuple(
-        GenomeFile(name, hashlib.sha256(path.read_bytes()).hexdigest())
-        for name, path in zip(names or [path.stem for path in genomes], genomes, strict=True)
-    )
-    return files, learned
-
-
-def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
+def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
     """Make the directory of a comparison, or check that it holds this very one.
 
     Args:
-        genomes: the files of `plan.genomes`; they are copied, so that the directory holds all it
-            needs; a copy that is lost or damaged is made again.
+        entrants: those of `plan.genomes`; their files are copied, so that the directory holds all
+            numbers it needs; a copy that is lost or damaged is made again.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings of which something is
-            measured, another process writes into it, a task, a network and a genome do not fit
-            each other, or there is too little memory; nothing is written then.
+        BluraxError: as `check` does, and if the directory holds a comparison with other settings of
+            which something is measured, another process writes into it, or the source of a learner
+            cannot be found; nothing is written then.
     """
-    learned = named(genomes)[1]
-    for _, task, network in _places(plan):
-        for genome in learned:
-            network.check(genome.rule)
-        _check_memory(plan, task, network, learned)
+    check_sources(plan, entrants)
+    check(plan, entrants)
     with io.writing(directory, COMPARISON):
         # A plan of which nothing is measured holds nothing to lose.
         begun = io.exists(directory / CELLS)
@@ -120,23 +98,12 @@ def start(plan: Plan, genomes: tuple[Path, ...], directory: Path) -> None:
             f"{directory} holds a comparison with other settings; name another with --directory.",
         )
         _check_places(directory)
-        for file, path in zip(plan.genomes, genomes, strict=True):
-            copy, data = _genome_path(directory, file), path.read_bytes()
-            if not (copy.is_file() and copy.read_bytes() == data):
-                io.write_bytes(copy, data)
+        for each in entrants:
+            copy = _genome_path(directory, each.name)
+            if not (copy.is_file() and copy.read_bytes() == each.file):
+                io.write_bytes(copy, each.file)
         if not begun:
             io.write_json(directory / PLAN, to_json(plan))  # last: where it is, the rest is too
-
-
-def _check_memory(plan: Plan, task: Task, network: Network, genomes: tuple[Genome, ...]) -> None:
-    """Raise `BluraxError` if a cell would not fit in memory."""
-    where = {"stops": plan.budgets, "batch": plan.batch}
-    for genome in genomes:
-        check_memory(network, task, plan.seeds, split=Split.TEST, rule=genome.rule, **where)
-    if plan.baselines:
-        tuned = max(plan.tuning.seeds, plan.tuning.long_seeds)
-        check_memory(network, task, plan.seeds, split=Split.TEST, **where)
-        check_memory(network, task, tuned, split=Split.VALIDATE, **where)
 
 
 def read_plan(directory: Path) -> Plan:
@@ -150,22 +117,28 @@ def read_plan(directory: Path) -> Plan:
     return _read(Plan, path, f"{path} is damaged: it is not the plan of a comparison.")
 
 
-def advance(directory: Path, watch: Watch = lambda progress: None) -> Compared:
+def advance(
+    directory: Path,
+    watch: Watch = lambda progress: None,
+    likes: Mapping[str, Learner] = MappingProxyType({}),
+) -> Compared:
     """Take a comparison to its end, cell by cell; cells that are there already are kept.
 
     Args:
         watch: told what is done in each cell, and that it is finished.
+        likes: learners of the classes of those in the comparison, by their name in it or by that of
+            the class.
 
     Raises:
-        BluraxError: if the directory holds no comparison, or a damaged one, or another process
-            writes into it.
+        BluraxError: if the directory holds no comparison, or a damaged one, another process writes
+            into it, or a learner's class is missing or not the one it was started with.
     """
     read_plan(directory)  # before a lock makes the directory
     with io.writing(directory, COMPARISON):
-        return _advance(directory, watch)
+        return _advance(directory, watch, likes)
 
 
-def _advance(directory: Path, watch: Watch) -> Compared:
+def _advance(directory: Path, watch: Watch, likes: Mapping[str, Learner]) -> Compared:
     plan = read_plan(directory)
     require(
         plan.version == __version__,
@@ -173,14 +146,29 @@ def _advance(directory: Path, watch: Watch) -> Compared:
         "name another directory.",
     )
     _check_places(directory)
-    work = _Work(plan, _genomes(plan, directory), directory, watch)
-    panels = []
-    for (t, n), task, network in _places(plan):
-        records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
-        panels.append(Panel(plan.tasks[t], plan.nets[n], task.target.score_name, records))
-    result = Compared(plan, tuple(panels))
+    result = measure(plan, _entrants(plan, directory, likes), watch, directory)
     io.write_json(directory / RESULT, to_json(result))
     return result
+
+
+def measure(
+    plan: Plan,
+    entrants: Sequence[Entrant],
+    watch: Watch = lambda progress: None,
+    directory: Path | None = None,
+) -> Compared:
+    """Measure the cells of a comparison.
+
+    Args:
+        entrants: those of `plan.genomes`.
+        directory: where cells are kept and found; nowhere if None.
+    """
+    work = _Work(plan, {each.name: each for each in entrants}, directory, watch)
+    panels = []
+    for (t, n), task, network in places(plan):
+        records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
+        panels.append(Panel(plan.tasks[t], plan.nets[n], task.target.score_name, records))
+    return Compared(plan, tuple(panels))
 
 
 def read(directory: Path) -> Compared:
@@ -198,8 +186,8 @@ class _Work:
     """What measuring a cell takes."""
 
     plan: Plan
-    genomes: dict[str, Genome]
-    directory: Path
+    entrants: dict[str, Entrant]
+    directory: Path | None
     watch: Watch
 
     def cell(self, t: int, n: int, l: int, task: Task, network: Network) -> Record:
@@ -208,17 +196,22 @@ class _Work:
         done = (t * len(plan.nets) + n) * len(plan.learners) + l
         cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
-        path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
-        if not io.exists(path):
 
+        def measured() -> Record:
             def say(text: str) -> None:
-                self.watch(Progress(done, cells, where, text))
+                self.watch(CellProgress(done, cells, where, text))
 
-            record = self._measured(learner, task, network, _key(plan, t, n), say)
-            write_cell(path, record)
-        # Read back, so that a resumed comparison cannot differ from one that ran through.
-        record = read_cell(path, plan, learner)
-        self.watch(Progress(done + 1, cells, where, ""))
+            return self._measured(learner, task, network, _key(plan, t, n), say)
+
+        if self.directory is None:
+            record = measured()
+        else:
+            path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
+            if not io.exists(path):
+                write_cell(path, measured())
+            # Read back, so that a resumed comparison cannot differ from one that ran through.
+            record = read_cell(path, plan, learner)
+        self.watch(CellProgress(done + 1, cells, where, ""))
         return record
 
     def _measured(
@@ -226,10 +219,10 @@ class _Work:
     ) -> Record:
         plan = self.plan
         size = {"seeds": plan.seeds, "batch": plan.batch}
-        if learner in self.genomes:
+        if learner in self.entrants:
             say("measuring on test examples")
-            genome = self.genomes[learner]
-            return record_genome(genome, network, task, key, plan.budgets, learner=learner, **size)
+            found = self.entrants[learner].learner(network, task)
+            return record_learner(learner, found, task, key, plan.budgets, **size)
         return record_baseline(
             learner, network, task, key, plan.budgets, tuning=plan.tuning, say=say, **size
         )
@@ -239,35 +232,36 @@ def _check_places(directory: Path) -> None:
     io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
 
 
-def _places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
-    """Every task with every network, and their numbers in the plan."""
-    for t, name in enumerate(plan.tasks):
-        task = get(name)
-        for n, net in enumerate(plan.nets):
-            yield (t, n), task, network_for(task, parse_hidden(net))
-
-
 def _key(plan: Plan, t: int, n: int) -> PRNGKeyArray:
     """One key for all learners of a task and network, whatever else the plan compares."""
     name = zlib.crc32(f"{plan.tasks[t]} {plan.nets[n]}".encode())
     return jax.random.fold_in(jax.random.key(plan.seed), name)
 
 
-def _genomes(plan: Plan, directory: Path) -> dict[str, Genome]:
-    """The genomes of a comparison by name.
+def _entrants(plan: Plan, directory: Path, likes: Mapping[str, Learner]) -> list[Entrant]:
+    """The genomes and learners of a comparison.
 
     Raises:
-        BluraxError: if a copy is missing, or not what the plan says.
+        BluraxError: if a copy is missing, or it or the code is not what the plan says.
     """
-    paths = tuple(_genome_path(directory, file) for file in plan.genomes)
-    files, learned = named(paths)
-    for file, found, path in zip(plan.genomes, files, paths, strict=True):
-        require(file == found, f"{path} is not the genome that {directory} was started with.")
-    return {file.name: genome for file, genome in zip(files, learned, strict=True)}
+    entrants = []
+    for file in plan.genomes:
+        path = _genome_path(directory, file.name)
+        found = read_entrant(file.name, path, likes)
+        require(file == found.stamp, f"{path} is not the genome that {directory} was started with.")
+        entrants.append(found)
+    now = {each.name: each.sha256 for each in sources(entrants, plan.baselines)}
+    for name in plan.learners:
+        require(
+            now.get(name, "") == plan.source(name),
+            f"The code of {name} is not that which {directory} was started with, and its cells "
+            "would not be comparable; put it back, or name another directory.",
+        )
+    return entrants
 
 
-def _genome_path(directory: Path, file: GenomeFile) -> Path:
-    return directory / GENOMES / f"{file.name}.safetensors"
+def _genome_path(directory: Path, name: str) -> Path:
+    return directory / GENOMES / f"{name}.safetensors"
 
 
 def _read(kind: type, path: Path, message: str) -> Any:

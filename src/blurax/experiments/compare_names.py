@@ -1,41 +1,44 @@
-"""What the genomes of a comparison are called."""
+"""What the genomes and learners of a comparison are called."""
 
 import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from blurax import zoo
 from blurax.errors import require
-
-KEPT = "best"
-"""The genome that a run keeps: a run's name says more than its file's."""
+from blurax.experiments.compare_entrants import BEST, found_file
 
 _NAME = re.compile(r"\w[\w .+@-]*")
+_CODE = re.compile(r".+\.py:[^:/=]+")
 
 
 def called(words: Sequence[str]) -> dict[str, Path]:
-    """Files of genomes by what they are called.
+    """Files of genomes and learners, or code as `is_code` knows it, by what they are called.
 
     Args:
-        words: each a file, the name of a genome of the zoo, or NAME=FILE. The genome that a run
-            kept is called after the run, any other after its file, without the ending; where that
-            is the same for two, the names of the folders above are put before it.
+        words: each a file, the directory of a run, the name of a genome of the zoo, code such as
+            my_rules.py:MyRule, or NAME= and one of these. What a run kept is called after the run,
+            code after its class, any other after its file, without the ending; where that is the
+            same for two, the names of the folders above are put before it.
 
     Raises:
         BluraxError: if two are called the same, or a name is none for a file.
     """
     pairs = [_split(word) for word in words]
-    files = [zoo.find(file) for _, file in pairs]
+    files = [Path(file) if is_code(file) else found_file(file) for _, file in pairs]
     own = _after_files([file for (name, _), file in zip(pairs, files, strict=True) if not name])
     names = [name or next(own) for name, _ in pairs]
     for (name, file), (other, second) in itertools.combinations(zip(names, files, strict=True), 2):
         require(
             name != other,
-            f"Two genomes are called {name}, {file} and {second}; call one otherwise: --genome "
-            "NAME=FILE.",
+            f"Two learners are called {name}, {file} and {second}; call one otherwise: NAME=FILE.",
         )
     return dict(zip(names, files, strict=True))
+
+
+def is_code(word: str | Path) -> bool:
+    """Whether a word names something in a Python file: my_rules.py:MyRule."""
+    return _CODE.fullmatch(str(word)) is not None
 
 
 def _split(word: str) -> tuple[str, str]:
@@ -45,8 +48,8 @@ def _split(word: str) -> tuple[str, str]:
         return "", word
     require(
         _NAME.fullmatch(name) is not None and file != "",
-        f"--genome {word} gives the name {name!r} to the file {file!r}; it takes NAME=FILE, the "
-        "name of letters, digits, spaces and . + @ - _.",
+        f"{word} gives the name {name!r} to the file {file!r}; it takes NAME=FILE, the name of "
+        "letters, digits, spaces and . + @ - _.",
     )
     return name, file
 
@@ -67,6 +70,8 @@ def _after_files(files: list[Path]) -> Iterator[str]:
 
 
 def _parts(file: Path) -> tuple[str, ...]:
-    """The folders above, and what the genome is called."""
+    """The folders above, and what is in the file."""
     folders = file.resolve().parent.parts[1:]
-    return folders if file.stem == KEPT and folders else (*folders, file.stem)
+    if is_code(file):
+        return (*folders, file.name.rpartition(":")[2])
+    return folders if file.name == BEST and folders else (*folders, file.stem)

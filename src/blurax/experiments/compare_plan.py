@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from blurax.baselines import BASELINES, USUAL, Tuning, baseline, check_budgets
+from blurax.baselines import BUILT_IN, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
 from blurax.fit import parse_hidden
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 from blurax.tasks import EpisodeSpec
 from blurax.version import __version__
 
@@ -26,11 +26,23 @@ def budgets_up_to(steps: int) -> tuple[int, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class GenomeFile:
-    """Which genome it is."""
+    """Which genome it is, or which numbers of a learner."""
 
     name: str
     sha256: str
-    """Of the genome's file."""
+    """Of its file."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeVersion:
+    """Which code of the user's own it is."""
+
+    name: str
+    """Of the learner or baseline that it is the code of."""
+    sha256: str
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -50,15 +62,18 @@ class Plan:
     nets: tuple[str, ...]
     """The hidden layers of the networks, such as 256-128."""
     genomes: tuple[GenomeFile, ...] = ()
-    baselines: tuple[str, ...] = tuple(BASELINES)
+    """Genomes and learners of the user's own, which are compared as they are."""
+    baselines: tuple[str, ...] = BUILT_IN
     budgets: tuple[int, ...] = BUDGETS
     seeds: int = 5
-    """Newborn networks for each reported number."""
+    """Initial networks for each reported number."""
     seed: int = 0
     batch: int = 128
     tuning: Tuning = USUAL
     version: str = __version__
     """Of blurax: another one may give other numbers."""
+    sources: tuple[CodeVersion, ...] = added(())
+    """The code of the user's own behind learners and baselines: other code, other numbers."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -69,7 +84,7 @@ class Plan:
         for name in ("tasks", "nets"):
             require(bool(getattr(self, name)), f"Plan.{name} is empty; it takes one or more.")
         check_budgets(self.budgets)
-        require(bool(self.learners), "Plan names no genome and no baseline; it takes one or more.")
+        require(bool(self.learners), "Plan names no learner and no baseline; it takes one or more.")
         for name in ("tasks", "nets", "learners"):
             items = getattr(self, name)
             twice = sorted({item for item in items if items.count(item) > 1})
@@ -81,5 +96,9 @@ class Plan:
 
     @property
     def learners(self) -> tuple[str, ...]:
-        """The names of all learners, genomes first."""
+        """The names of all learners, those that are compared as they are first."""
         return (*(genome.name for genome in self.genomes), *self.baselines)
+
+    def source(self, learner: str) -> str:
+        """The SHA-256 of the user's code behind a learner; empty where there is none."""
+        return next((each.sha256 for each in self.sources if each.name == learner), "")

@@ -15,7 +15,8 @@ DECISIVE = ("budgets", "seeds", "seed", "batch", "tuning", "version")
 def reuse(plan: Plan, directory: Path, other: Path) -> int:
     """Copy the finished cells of another comparison that this one shares.
 
-    A genome's cell is shared where its file is the same, to the byte.
+    A genome's cell is shared where its file is the same, to the byte, and that of code of the
+    user's own where the code is the same too.
 
     Args:
         plan: of the comparison in `directory`, which has been started.
@@ -56,5 +57,8 @@ def _shared(mine: Plan, theirs: Plan) -> list[tuple[str, str, str]]:
         for task in mine.tasks
         for net in mine.nets
         for learner in mine.learners
-        if learner in same and task in theirs.tasks and net in theirs.nets
+        if learner in same
+        and mine.source(learner) == theirs.source(learner)
+        and task in theirs.tasks
+        and net in theirs.nets
     ]

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from blurax import curves, io
-from blurax.baselines import Record, Tuning, record_baseline, record_genome
+from blurax.baselines import Record, Tuning, record_baseline, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
@@ -38,7 +38,7 @@ RULE = CONFIG.rule
 
 
 @dataclasses.dataclass(frozen=True)
-class Arena:
+class Setting:
     """A task and a network in which learners are compared."""
 
     title: str
@@ -49,22 +49,22 @@ class Arena:
         check_types(self)
 
 
-ARENAS = (
-    Arena("digits, a network it was learned on", "digits", "32"),
-    Arena("digits, a larger network", "digits", "128-64"),
-    Arena("breast cancer: other data, other network", "breast-cancer", "64"),
-    Arena("wine: other data, other network", "wine", "64-32"),
+SETTINGS = (
+    Setting("digits, a network it was learned on", "digits", "32"),
+    Setting("digits, a larger network", "digits", "128-64"),
+    Setting("breast cancer: other data, other network", "breast-cancer", "64"),
+    Setting("wine: other data, other network", "wine", "64-32"),
 )
 
-LONG_ARENA = ARENAS[1]
+LONG_SETTING = SETTINGS[1]
 """Where the learned rule runs ten times longer, to see whether it keeps what it learned."""
 
 
 @dataclasses.dataclass(frozen=True)
-class ArenaResult:
-    """What all learners reached in one arena."""
+class SettingResult:
+    """What all learners reached in one setting."""
 
-    arena: Arena
+    setting: Setting
     records: tuple[Record, ...]
 
     def __post_init__(self) -> None:
@@ -77,8 +77,8 @@ class DemoResult:
 
     validation: float
     """The accuracy by which the genome was chosen, on validation examples."""
-    arenas: tuple[ArenaResult, ...]
-    long_arena: Arena
+    settings: tuple[SettingResult, ...]
+    long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
     """`[seeds][steps]`: the accuracy after each step of a lesson ten times as long as any other."""
 
@@ -98,7 +98,7 @@ def measure(
     budgets: tuple[int, ...] = BUDGETS,
     say: Say = lambda text: None,
 ) -> DemoResult:
-    """Compare a genome with tuned optimisers in every arena, and let it run long in one.
+    """Compare a genome with tuned optimisers in every setting, and let it run long in one.
 
     Args:
         validation: the accuracy by which the genome was chosen.
@@ -110,17 +110,17 @@ def measure(
         long_run = pool.submit(_long_run, genome, seeds, long_steps)
         jobs = [
             [
-                pool.submit(_compare, learner, genome, number, arena, seeds, budgets)
+                pool.submit(_compare, learner, genome, number, setting, seeds, budgets)
                 for learner in (LEARNER, *RIVALS)
             ]
-            for number, arena in enumerate(ARENAS)
+            for number, setting in enumerate(SETTINGS)
         ]
-        arenas = []
-        for arena, found in zip(ARENAS, jobs, strict=True):
-            say(arena.title)
-            arenas.append(ArenaResult(arena, tuple(job.result() for job in found)))
+        settings = []
+        for setting, found in zip(SETTINGS, jobs, strict=True):
+            say(setting.title)
+            settings.append(SettingResult(setting, tuple(job.result() for job in found)))
         say(f"{long_steps} steps, to see whether it keeps what it learned")
-        return DemoResult(validation, tuple(arenas), LONG_ARENA, long_run.result())
+        return DemoResult(validation, tuple(settings), LONG_SETTING, long_run.result())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
 
@@ -128,27 +128,33 @@ def measure(
 def check_memory(seeds: int) -> None:
     """Raise `BluraxError` if the lessons of so many seeds would not fit in memory."""
     check_count("--seeds", seeds)
-    for arena in (*ARENAS, LONG_ARENA):
-        task = get(arena.task)
-        network, rule = network_for(task, parse_hidden(arena.hidden)), CONFIG.rule
+    for setting in (*SETTINGS, LONG_SETTING):
+        task = get(setting.task)
+        network, rule = network_for(task, parse_hidden(setting.hidden)), CONFIG.rule
         curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, batch=128, rule=rule)
 
 
 def _compare(
-    learner: str, genome: Genome, number: int, arena: Arena, seeds: int, budgets: tuple[int, ...]
+    learner: str,
+    genome: Genome,
+    number: int,
+    setting: Setting,
+    seeds: int,
+    budgets: tuple[int, ...],
 ) -> Record:
-    """One learner in one arena; all learners of an arena share its key."""
-    task = get(arena.task)
-    network = network_for(task, parse_hidden(arena.hidden))
+    """One learner in one setting; all learners of a setting share its key."""
+    task = get(setting.task)
+    network = network_for(task, parse_hidden(setting.hidden))
     key = jax.random.fold_in(jax.random.key(2021), number)
     if learner == LEARNER:
-        return record_genome(genome, network, task, key, budgets, seeds=seeds, learner=learner)
+        taught = blur_for(genome, network, task)
+        return record_learner(learner, taught, task, key, budgets, seeds=seeds)
     return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
 
 
 def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
-    task = get(LONG_ARENA.task)
-    network = network_for(task, parse_hidden(LONG_ARENA.hidden))
+    task = get(LONG_SETTING.task)
+    network = network_for(task, parse_hidden(LONG_SETTING.hidden))
     keys = jax.random.split(jax.random.key(1000), seeds)
     learner, stops = blur_for(genome, network, task), range(1, steps + 1)
     _, curve = learning_curve(learner, task, keys, stops, Split.TEST)

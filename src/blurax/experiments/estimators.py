@@ -15,10 +15,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from blurax.genome import Genome, flatten
 from blurax.outer.config import MetaTrain
 from blurax.outer.estimates import Measured, Result
-from blurax.outer.estimators import Estimator, PersistentES, TruncatedGradient
+from blurax.outer.methods.es import PersistentES
+from blurax.outer.methods.gradient import TruncatedGradient
 from blurax.outer.objective import Objective, When
 from blurax.outer.ongoing import advance, begin
 from blurax.outer.problem import Problem
+from blurax.outer.protocol import Estimator
 from blurax.outer.variants import STABLE
 from blurax.tasks import EpisodeSpec
 

@@ -18,8 +18,8 @@ from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
 from blurax.network import Network, NetworkState
-from blurax.stabilise import squared_length, sum_into
 from blurax.tasks import EpisodeSpec, Split, Target, Task
+from blurax.terms.vectors import squared_length, sum_into
 from blurax.version import __version__
 
 ANGLE = "Angle to the negative gradient of the loss"

@@ -18,11 +18,10 @@ import numpy as np
 from blurax import genome as genomes
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.export import Library
+from blurax.export import Library, check
 from blurax.export.template import CLASSIFIER, FILE, REGRESSOR
 from blurax.frozen import to_json
-from blurax.genes import at_step
-from blurax.genome import Genome
+from blurax.genome import Genome, at_step
 from blurax.network import LayerMoments, NetworkState, normalise_stored
 from blurax.version import __version__
 
@@ -63,13 +62,14 @@ def write_fitted(
         flat: whether a regressor's predictions are `[n]`, of a single output.
 
     Raises:
-        BluraxError: for another ending, labels that are no strings, numbers or booleans, or if the
-            system refuses the file.
+        BluraxError: for another ending, labels that are no strings, numbers or booleans, a term
+            that the file could not compute, or if the system refuses the file.
     """
     require(
         str(io.as_path(path)).endswith(".py"),
         f"path is {os.fspath(path)!r}; it takes a Python file to write, such as 'model.py'.",
     )
+    check(genome.rule)
     if classes is not None:
         answers, own = CLASSIFIER, {"CLASSES": _labels(classes)}
     else:
@@ -98,7 +98,8 @@ def _network(genome: Genome, state: NetworkState, moments: LayerMoments) -> dict
     synapses = normalise_stored(genome, state.synapses)
     genes = {n: leaf for n, leaf in genomes.leaves(genome).items() if n.startswith("neuron.")}
     layers = [f"({_array(s.forward)}, {_array(s.bias)}, None)" for s in synapses]
-    pairs = [pair and f"({_array(pair[0])}, {_array(pair[1])})" for pair in moments]
+    pairs = [measured.get("normalisation") for measured in moments]
+    pairs = [pair and f"({_array(pair[0])}, {_array(pair[1])})" for pair in pairs]
     return {
         "RULE": pprint.pformat(to_json(genome.rule), width=WIDTH),
         "GENES": "".join(f"    {name!r}: {_array(leaf)},\n" for name, leaf in genes.items()),

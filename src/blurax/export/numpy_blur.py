@@ -32,10 +32,13 @@ _DTYPES = {"F32": "float32", "F64": "float64"}
 def load_genome(path):
     """The rule (a dictionary) and the genes (arrays by name) in a genome file; runs no code.
 
-    Raises ValueError for a file that is damaged, or no genome.
+    Raises ValueError for a file that is damaged, or no genome, or has terms of its user's own.
     """
     with open(path, "rb") as file:
         rule, tensors = _unsealed(file.read(2**24), path)  # far more than a genome has
+    if rule.get("extra"):
+        names = ", ".join(term["name"] for term in rule["extra"])
+        raise ValueError(f"{path} has the term {names}, which this file does not know.")
     genes = {}
     for name, (dtype, shape, numbers) in tensors.items():
         genes[name] = np.frombuffer(numbers, np.dtype(dtype).newbyteorder("<")).reshape(shape)

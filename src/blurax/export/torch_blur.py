@@ -34,10 +34,13 @@ _DTYPES = {"F32": "float32", "F64": "float64"}
 def load_genome(path, dtype=torch.float32, device="cpu"):
     """The rule (a dictionary) and the genes (tensors by name) in a genome file; runs no code.
 
-    Raises ValueError for a file that is damaged, or no genome.
+    Raises ValueError for a file that is damaged, or no genome, or has terms of its user's own.
     """
     with open(path, "rb") as file:
         rule, tensors = _unsealed(file.read(2**24), path)  # far more than a genome has
+    if rule.get("extra"):
+        names = ", ".join(term["name"] for term in rule["extra"])
+        raise ValueError(f"{path} has the term {names}, which this file does not know.")
     genes = {}
     for name, (stored, shape, numbers) in tensors.items():
         flat = torch.frombuffer(bytearray(numbers), dtype=getattr(torch, stored))

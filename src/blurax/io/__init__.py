@@ -6,8 +6,8 @@ one runs no code, and every damage ends in a `BluraxError` of one sentence.
 
 from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
-from blurax.io.genome_file import Provenance, load_genome, save_genome
-from blurax.io.learner_file import load_learner, save_learner
+from blurax.io.genome_file import Provenance, load_genome, pack_genome, save_genome
+from blurax.io.learner_file import is_learner, load_learner, pack_learner, save_learner
 from blurax.io.lock import clear, writing
 from blurax.io.outputs import check_directory, check_file
 from blurax.io.paths import as_path, exists, make_directory
@@ -21,10 +21,13 @@ __all__ = [
     "check_file",
     "clear",
     "exists",
+    "is_learner",
     "load_checkpoint",
     "load_genome",
     "load_learner",
     "make_directory",
+    "pack_genome",
+    "pack_learner",
     "parse_json",
     "read_json",
     "save_checkpoint",

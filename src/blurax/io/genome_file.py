@@ -16,7 +16,7 @@ from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.io import sealed
 from blurax.io.atomic import write_bytes
-from blurax.io.paths import as_path
+from blurax.io.paths import as_path, shown
 from blurax.spec import Rule
 
 _LIMIT = 16 * 2**20
@@ -75,10 +75,19 @@ def save_genome(path: str | os.PathLike[str], genome: Genome, provenance: Proven
     Raises:
         BluraxError: if the genome is not such a one, or if the file cannot be written.
     """
+    write_bytes(path, pack_genome(genome, provenance, f"The genome for {as_path(path)}"))
+
+
+def pack_genome(genome: Genome, provenance: Provenance, where: str = "The genome") -> bytes:
+    """The bytes of a genome file.
+
+    Raises:
+        BluraxError: starting with `where`, if the genome cannot be saved.
+    """
     tensors = {name: np.asarray(leaf) for name, leaf in genomes.leaves(genome).items()}
-    _check_tensors(tensors, genome.rule, f"The genome for {as_path(path)}")
+    _check_tensors(tensors, genome.rule, where)
     content = {"rule": to_json(genome.rule), "provenance": to_json(provenance)}
-    write_bytes(path, sealed.seal(sealed.Kind.GENOME, content, tensors))
+    return sealed.seal(sealed.Kind.GENOME, content, tensors)
 
 
 def load_genome(path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
@@ -91,8 +100,16 @@ def load_genome(path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
         BluraxError: if the file is missing, damaged, not a genome file, from a newer library, or
             holds other tensors than its rule calls for.
     """
-    header, tensors = sealed.read(path, sealed.Kind.GENOME, _LIMIT)
-    where = os.fspath(path)
+    return unpack_genome(sealed.read_raw(path, sealed.Kind.GENOME, _LIMIT), os.fspath(path))
+
+
+def unpack_genome(data: bytes, where: str) -> tuple[Genome, Provenance]:
+    """What `load_genome` reads, of the bytes of a file.
+
+    Raises:
+        BluraxError: starting with `where`, as `load_genome` does.
+    """
+    header, tensors = sealed.unseal(data, sealed.Kind.GENOME, shown(where))
     rule = parse(Rule, header.get("rule"), where)
     provenance = parse(Provenance, header.get("provenance"), where)
     like = _check_tensors(tensors, rule, where)

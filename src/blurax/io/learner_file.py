@@ -13,8 +13,9 @@ from blurax.frozen import to_json
 from blurax.io import sealed
 from blurax.io.atomic import write_bytes
 from blurax.io.genome_file import Provenance, parse
+from blurax.io.paths import shown
 
-_LIMIT = 256 * 2**20
+LIMIT = 256 * 2**20
 """Bytes; some learned optimisers have millions of numbers."""
 
 
@@ -30,10 +31,27 @@ def save_learner(
     Raises:
         BluraxError: if a number is not finite, or the file cannot be written.
     """
+    where = f"The learner for {os.fspath(path)}"
+    write_bytes(path, pack_learner(name, tensors, provenance, where))
+
+
+def pack_learner(
+    name: str, tensors: dict[str, Any], provenance: Provenance, where: str = "The learner"
+) -> bytes:
+    """The bytes of a learner file; the same arguments give the same bytes.
+
+    Raises:
+        BluraxError: starting with `where`, if a number is not finite.
+    """
     arrays = {leaf: np.asarray(tensor) for leaf, tensor in tensors.items()}
-    _check(arrays, f"The learner for {os.fspath(path)}")
+    _check(arrays, where)
     content = {"learner": name, "provenance": to_json(provenance)}
-    write_bytes(path, sealed.seal(sealed.Kind.LEARNER, content, arrays))
+    return sealed.seal(sealed.Kind.LEARNER, content, arrays)
+
+
+def is_learner(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a learner file, going by what it says."""
+    return sealed.is_kind(path, sealed.Kind.LEARNER)
 
 
 def load_learner(
@@ -47,8 +65,16 @@ def load_learner(
     Raises:
         BluraxError: if the file is missing, damaged, of another kind, or from a newer library.
     """
-    where = os.fspath(path)
-    header, tensors = sealed.read(path, sealed.Kind.LEARNER, _LIMIT)
+    return unpack_learner(sealed.read_raw(path, sealed.Kind.LEARNER, LIMIT), os.fspath(path))
+
+
+def unpack_learner(data: bytes, where: str) -> tuple[str, dict[str, np.ndarray], Provenance]:
+    """What `load_learner` reads, of the bytes of a file.
+
+    Raises:
+        BluraxError: starting with `where`, as `load_learner` does.
+    """
+    header, tensors = sealed.unseal(data, sealed.Kind.LEARNER, shown(where))
     name = header.get("learner")
     if not isinstance(name, str):
         raise BluraxError(f"{where} names no learner; make it anew.")

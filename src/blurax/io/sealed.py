@@ -26,6 +26,8 @@ VERSION = 1
 """The version of the format that this library writes, and the only one it reads."""
 
 _ENTRY = "blurax"
+_LONGEST = 2**24
+"""Bytes of a header that is looked at to see what a file is."""
 _DEEPEST = 32
 """How deep plain JSON may be nested: far beyond any configuration, far below Python's limit."""
 
@@ -59,6 +61,18 @@ def read(
         BluraxError: if the file is missing, too large, cut off, damaged, of another kind or from
             a newer library.
     """
+    return unseal(read_raw(path, kind, limit), kind, shown(os.fspath(path)))
+
+
+def read_raw(path: str | os.PathLike[str], kind: str, limit: int | None = None) -> bytes:
+    """The bytes of a file of at most `limit` bytes, unchecked.
+
+    Args:
+        kind: what it is to be, for the sentences.
+
+    Raises:
+        BluraxError: if the file is missing or too large.
+    """
     file, where = as_path(path), shown(os.fspath(path))
     with refusals(path, "read"):
         require(file.exists(), f"There is no file {where}; check the path.")
@@ -70,7 +84,7 @@ def read(
     )
     # Before it is read: its tensors are a second copy of its bytes.
     require_memory(2 * size, where, "check the path", host=True)
-    return unseal(read_bytes(path, size), kind, where)
+    return read_bytes(path, size)
 
 
 def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors]:
@@ -80,7 +94,7 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
         BluraxError: starting with `where`, as `read` does.
     """
     try:
-        tensors = load(data)
+        tensors = dict(sorted(load(data).items()))  # their order in a file is a matter of chance
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise BluraxError(_why_no_safetensors(data, where)) from error
     text = _entry(data, where)
@@ -97,6 +111,20 @@ def unseal(data: bytes, kind: Kind, where: str) -> tuple[dict[str, Any], Tensors
     found = header.get("kind")
     require(found == kind, f"{where} is a {cut(str(found))} file; give the path of a {kind} file.")
     return header, tensors
+
+
+def is_kind(path: str | os.PathLike[str], kind: Kind) -> bool:
+    """Whether a file says that it is of this kind; whether it is whole, `read` tells."""
+    file = as_path(path)
+    if not file.is_file():
+        return False
+    with refusals(path, "read"), file.open("rb") as opened:
+        length = min(int.from_bytes(opened.read(8), "little"), _LONGEST)
+        header = opened.read(length)
+    try:
+        return parse_json(_entry(length.to_bytes(8, "little") + header, ""), "")["kind"] == kind
+    except (BluraxError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:

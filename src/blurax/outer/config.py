@@ -1,37 +1,27 @@
 """The configuration of a meta-training run: all that is needed to repeat it."""
 
 import dataclasses
-
-import jax
+from typing import Any
 
 from blurax.bounds import check_counts, check_seed
 from blurax.engine import LOCAL, Evaluator, Local
-from blurax.errors import require
+from blurax.errors import BluraxError, require, shown
 from blurax.fit import network_for, parse_hidden
-from blurax.frozen import added, check_types
+from blurax.frozen import added, check_types, from_json
 from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.descent import Descent
-from blurax.outer.estimators import (
-    AntitheticES,
-    Estimator,
-    ForwardGradient,
-    FullGradient,
-    PersistentES,
-    TruncatedGradient,
-)
-from blurax.outer.evolution import CmaEs, RandomSearch
-from blurax.outer.jobs import EstimateJobs, Estimates, Losses
-from blurax.outer.methods import Cma, Es, Method
-from blurax.outer.objective import Loss, Objective
+from blurax.outer.methods import METHODS, Gradient, Method, named, upgraded
+from blurax.outer.numbers import name_of
+from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
-from blurax.outer.space import GenomeSpace, LearnerSpace, Space, name_of
-from blurax.outer.start import Origin, Start
+from blurax.outer.space import GenomeSpace, LearnerSpace, Space
+from blurax.outer.start import AnyStart, Given, Origin, Start, started
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
+from blurax.widen import widen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +39,16 @@ class MetaTrain:
     """The hidden layers of the networks that learn, such as 32 or 256-128; every task meets each.
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
-    """The variant of the rule."""
+    """The variant of the rule; where it is the usual one and a genome is given to start from, that
+    of the genome."""
     learner: str = added("")
     """A rule of one's own, whose numbers are learned in the place of a genome: the name of its
     class; on the command line my_rules.py:MyRule."""
-    method: Method = Method.GRADIENT
-    """How genomes are found."""
-    start: Start = Start.RANDOM
-    """Random genomes, or back-propagation as the starting point."""
+    method: Method = dataclasses.field(default_factory=Gradient)
+    """How genomes are found, such as `Pes(pairs=4)`; a name stands for a method as it is."""
+    start: AnyStart = Start.RANDOM
+    """Where from: random genomes, back-propagation, or what is given: a name of the zoo, the path
+    of a file, a `Genome`; for a learner a file of its numbers, or the learner itself."""
     start_rate: float = 0.1
     """The learning rate of the back-propagation genome, where that is the start."""
     start_share: float = added(0.5)
@@ -72,14 +64,6 @@ class MetaTrain:
     """What differs from one meta-step to the next."""
     optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
     """How genomes follow their gradients, real or estimated."""
-    window: int = 5
-    """Inner steps of a meta-step of truncated, pes and nres; a divisor of a lesson's steps."""
-    forward_chunk: int = 16
-    """Tangents that forward computes side by side: more are quicker and take more memory."""
-    es: Es = dataclasses.field(default_factory=Es)
-    """For es, pes and nres."""
-    cma: Cma = dataclasses.field(default_factory=Cma)
-    """For cma-es."""
     population: int = 8
     """Independent runs side by side, the best of which is kept; for cma-es and random-search the
     candidates of a generation."""
@@ -105,10 +89,11 @@ class MetaTrain:
     """Of everything random."""
 
     def __post_init__(self) -> None:
+        self._read_names()
         check_types(self)
+        _check_method(self.method)
         check_counts(self, "population", "lessons", "meta_steps", "validate_every")
-        check_counts(self, "validation_episodes", "validation_steps", "window", "patience")
-        check_counts(self, "forward_chunk")
+        check_counts(self, "validation_episodes", "validation_steps", "patience")
         check_counts(self, "share", least=0)
         check_seed("MetaTrain.seed", self.seed)
         require(
@@ -119,15 +104,6 @@ class MetaTrain:
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
             parse_hidden(hidden)
-        require(
-            self.objective.loss is not Loss.ACCURACY or not self.method.needs_gradient,
-            f"Objective.loss is accuracy, which has no gradient; MetaTrain.method is "
-            f"{self.method.value}, which needs one.",
-        )
-        require(
-            self.method is not Method.CMA_ES or self.population >= 4,
-            f"MetaTrain.population is {self.population}; cma-es takes 4 candidates or more.",
-        )
         every = self.curriculum.every
         require(
             every % self.validate_every == 0,
@@ -135,11 +111,31 @@ class MetaTrain:
             "stage begins with a validation, so the first is to be a multiple of the second.",
         )
         self.objective.check(self.episode.steps)
-        require(
-            self.objective.early == 0 or not self.method.has_windows,
-            f"Objective.early is {self.objective.early}, which counts from the first step of a "
-            f"lesson; MetaTrain.method is {self.method.value}, which sees windows of it.",
-        )
+        self.method.check(self)
+
+    @staticmethod
+    def upgraded(values: dict[str, Any]) -> dict[str, Any]:
+        """What `from_json` takes, of what a file holds, in an older version too."""
+        values, start = upgraded(values), values.get("start")
+        if isinstance(start, dict):
+            return {**values, "start": from_json(Given, start, "MetaTrain.start")}
+        if "start" not in values:
+            return values  # which is told
+        if start not in list(Start):  # no name in a file is ever followed
+            raise BluraxError(
+                f"MetaTrain.start is {shown(start)}; it takes one of {', '.join(Start)}, or the "
+                "SHA-256 of a file."
+            )
+        return {**values, "start": Start(start)}
+
+    def _read_names(self) -> None:
+        """Names of methods and starts become what they name; a genome given brings its rule."""
+        method: Any = self.method
+        if isinstance(method, str):
+            object.__setattr__(self, "method", named(method)())
+        object.__setattr__(self, "start", started(self.start))
+        if isinstance(self.start, Given) and self.rule == Rule():
+            object.__setattr__(self, "rule", self.start.rule() or self.rule)
 
     def space(self, learner: Learner | None = None) -> Space:
         """What is searched: the genomes of the rule, or the numbers of a learner.
@@ -153,9 +149,14 @@ class MetaTrain:
             f"MetaTrain.learner is {self.learner!r}, but the learner given is {given!r}; a run "
             "takes the one that it was started with.",
         )
-        if learner is not None:
-            return LearnerSpace(learner)
-        return GenomeSpace(self.rule, Origin(self.start, self.start_rate, self.start_share))
+        if not isinstance(self.start, Given):
+            origin = Origin(Start(self.start), self.start_rate, self.start_share)
+            return GenomeSpace(self.rule, origin) if learner is None else LearnerSpace(learner)
+        if learner is None:
+            return GenomeSpace(self.rule, given=widen(self.start.genome(), self.rule))
+        space = LearnerSpace(learner)
+        numbers = space.fitted(*self.start.learner(), self.start.source)
+        return LearnerSpace(space.learner(numbers, learner.network), perturbed=True)
 
     @property
     def last_stage(self) -> int:
@@ -200,31 +201,18 @@ class MetaTrain:
             "MetaTrain.share is 0, so there are no jobs to give to workers; it takes 1 or more; "
             "a run that was started without goes on with the engine local.",
         )
-        problem = self.problem(stage, learner)
-        scales, cut = (*self.es.scale, *self.cma.scale), (self.lessons, self.share)
-        jax.eval_shape(lambda: problem.space.scales(scales))  # so that a wrong one is told now
-        if self.method.needs_candidates:
-            evaluate = evaluator.prepare(Losses(problem, self.cma.chunk))
-            if self.method is Method.CMA_ES:
-                shape = (self.population, self.meta_steps, self.cma)
-                return CmaEs(problem, *shape, *cut, evaluate)
-            return RandomSearch(problem, self.population, self.cma.chunk, *cut, evaluate)
-        estimator = self._estimator(problem)
-        evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), problem.space))
-        shape = (self.population, self.meta_steps, self.optimiser)
-        return Descent(problem, estimator, *shape, *cut, evaluate)
+        return self.method.trainer(self, self.problem(stage, learner), evaluator)
 
-    def _estimator(self, problem: Problem) -> Estimator:
-        es = self.es
-        match self.method:
-            case Method.FORWARD:
-                return ForwardGradient(problem, self.forward_chunk)
-            case Method.TRUNCATED:
-                return TruncatedGradient(problem, self.window)
-            case Method.ES:
-                return AntitheticES(problem, es.pairs, es.sigma, es.scale)
-            case Method.PES | Method.NRES:
-                reuse = self.method is Method.NRES
-                return PersistentES(problem, es.pairs, es.sigma, self.window, reuse, es.scale)
-            case _:
-                return FullGradient(problem)
+
+def _check_method(method: Method) -> None:
+    """Raise `BluraxError` unless a method of the user's own is told from the library's by name."""
+    kind, name = type(method), getattr(method, "name", None)
+    require(
+        dataclasses.is_dataclass(method) and isinstance(name, str) and name != "",
+        f"MetaTrain.method is a {kind.__name__}; it takes a frozen dataclass with a name.",
+    )
+    require(
+        METHODS.get(str(name), kind) is kind,
+        f"MetaTrain.method is a {kind.__name__} with the name {name}, which is one of the "
+        "library's own; it takes another name.",
+    )

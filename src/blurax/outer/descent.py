@@ -11,11 +11,10 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.engine import LOCAL, Evaluate
-from blurax.outer.estimators import Estimator, Which
 from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
-from blurax.outer.protocol import MetaInfo
+from blurax.outer.protocol import Estimator, MetaInfo, Which
 
 _SHARED = 2**31 - 1
 """In place of a member's number, for what all members share."""
@@ -90,7 +89,7 @@ class Descent(eqx.Module):
     def _init(self, key: PRNGKeyArray) -> DescentState:
         def member(index: Array) -> tuple[Any, Any, Any]:
             own = jax.random.fold_in(key, index)
-            genome: Any = self.problem.space.start(own)
+            genome: Any = self.problem.space.start(own, index)
             carry = jax.vmap(self.estimator.init)(self._each_lesson(jax.random.fold_in(own, 1)))
             return genome, self._optax().init(genome), carry
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.frozen import from_json
 from blurax.genome import Genome
 from blurax.learner import Learner
 from blurax.outer.config import MetaTrain
 from blurax.outer.journal import provenance
-from blurax.outer.repair import BEST, CONFIG
+from blurax.outer.methods import Method
+from blurax.outer.repair import BEST, CONFIG, START, config_of
+from blurax.outer.start import Given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,13 @@ class Result:
         return self.numbers
 
 
-def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
+def read_config(
+    directory: Path, method: type[Method] | None = None
+) -> tuple[MetaTrain, dict[str, Any]]:
     """The configuration of a run, and the header it stands in.
+
+    Args:
+        method: the class of its method, if that is the user's own.
 
     Raises:
         BluraxError: if the directory holds no run, or one that this version cannot read.
@@ -52,7 +58,9 @@ def read_config(directory: Path) -> tuple[MetaTrain, dict[str, Any]]:
         require("config" in header, f"{path} has no field config.")
     except BluraxError as error:
         raise BluraxError(f"{path} is not the configuration of a run: {error}") from error
-    found = from_json(MetaTrain, header["config"])
+    found = config_of(header["config"], method)
+    if isinstance(found.start, Given):
+        found = dataclasses.replace(found, start=found.start.found(directory / START))
     _check_header(path, found, header)
     return found, header
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from blurax.bounds import check_count, check_seed
 from blurax.learner import Learner
 from blurax.outer.descent import Descent
-from blurax.outer.estimators import FullGradient
+from blurax.outer.methods.gradient import FullGradient
 from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from blurax.engine import LOCAL, Evaluate, Job
-from blurax.outer.estimators import Estimator, Which
 from blurax.outer.problem import Problem
+from blurax.outer.protocol import Estimator, Which
 from blurax.outer.space import Space
 
 

@@ -8,13 +8,12 @@ import jax
 from blurax import footprint
 from blurax.capacity import check_with_query, counted, lessons
 from blurax.fit import network_for, parse_hidden
-from blurax.footprint import Footprint, number
+from blurax.footprint import number
 from blurax.genome import template
 from blurax.memory import require_memory
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
-from blurax.outer.methods import Method
-from blurax.outer.objective import When
+from blurax.outer.methods.base import Following
 from blurax.tasks import EpisodeSpec, Split, Task, get
 
 _KEY = 1000
@@ -55,7 +54,7 @@ def _check_lists(config: MetaTrain) -> None:
     genome = number() * genome_size(config)
     lanes = config.population * config.lessons
     several = f"{counted(config.population, 'genome')} of {counted(config.lessons, 'lesson')} each"
-    one_by_one = config.method.needs_candidates or config.share > 0
+    one_by_one = config.share > 0 or not isinstance(config.method, Following)
     require_memory(
         3 * config.population * genome + lanes * (_KEY if one_by_one else genome),
         f"Meta-training of {several}",
@@ -69,25 +68,22 @@ def _check_lists(config: MetaTrain) -> None:
         "validate more often, or take a smaller population",
         host=True,
     )
-    if config.method is Method.CMA_ES:
-        losses = 2 * config.meta_steps * config.population * number()
-        require_memory(
-            losses + 24 * genome_size(config) ** 2,
-            f"CMA-ES over {counted(config.meta_steps, 'generation')} of {config.population} "
-            f"candidates with {genome_size(config)} numbers",
-            "take fewer meta-steps, a smaller population or fewer states",
-            host=True,
-        )
+    require_memory(
+        config.method.kept(config, genome_size(config)),
+        f"The search of {config.method.name} over {counted(config.meta_steps, 'generation')} of "
+        f"{config.population} candidates with {genome_size(config)} numbers",
+        "take fewer meta-steps, a smaller population or fewer states",
+        host=True,
+    )
 
 
 def _check_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
     """One meta-step in one setting."""
-    one = footprint.of(network, config.rule)
-    at_once, kept = _lanes(config)
-    carried = kept * _carried(config, one)
+    one, method, numbers = footprint.of(network, config.rule), config.method, genome_size(config)
+    at_once, carried = method.at_once(config), method.carried(config, one)
 
     def needed(query: int) -> int:
-        return at_once * _lesson(config, one, spec, query) + carried
+        return at_once * method.lesson(config, one, spec, query, numbers) + carried
 
     what = f"A meta-step of {lessons(at_once, network, spec)}"
     less = (
@@ -96,44 +92,8 @@ def _check_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSp
     check_with_query(needed, what, less, task, spec, Split.TRAIN)
 
 
-def _lanes(config: MetaTrain) -> tuple[int, int]:
-    """The lessons that are computed side by side, and those between which something is kept."""
-    share = config.share or config.population * config.lessons
-    if config.method.needs_candidates:
-        chunk = config.cma.chunk or config.population
-        return min(chunk, share, config.population), 0
-    lanes = config.population * config.lessons
-    return min(share, lanes), lanes
-
-
-def _lesson(config: MetaTrain, one: Footprint, spec: EpisodeSpec, query: int) -> int:
-    """One estimate of a gradient, or one loss."""
-    often = config.objective.when is When.MEAN
-    steps = config.window if config.method.has_windows else spec.steps
-    plain = one.lesson(steps, spec.batch, query)
-    match config.method:
-        case Method.GRADIENT | Method.TRUNCATED:
-            averaged = steps * one.synapses if config.objective.average else 0
-            remat = config.objective.remat
-            return one.gradient(steps, spec.batch, query, remat, often) + averaged
-        case Method.FORWARD:
-            side = min(config.forward_chunk, genome_size(config))
-            return plain + side * one.lesson(0, spec.batch, query)
-        case Method.ES | Method.PES | Method.NRES:
-            shared = steps * spec.batch * one.example + query * one.example
-            return shared + config.es.pairs * one.lesson(0, spec.batch, query)
-    return plain
-
-
-def _carried(config: MetaTrain, one: Footprint) -> int:
-    """What windows leave to the next meta-step, before it and after."""
-    if not config.method.has_windows:
-        return 0
-    return (2 if config.method is Method.TRUNCATED else 4 * config.es.pairs) * one.synapses
-
-
 def _check_validation(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
-    genomes = 1 if config.method is Method.CMA_ES else config.population
+    genomes = config.method.validated(config)
     side = min(config.share or genomes, genomes) * config.validation_episodes
     one = footprint.of(network, config.rule)
 

@@ -20,9 +20,9 @@ from blurax.inner import Remat
 from blurax.learner import Learner, unroll
 from blurax.network import NetworkState
 from blurax.outer.vary import Vary
-from blurax.stabilise import squared_length
 from blurax.targets import squared_error
 from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
+from blurax.terms.vectors import squared_length
 
 STEADY = Vary()
 _LEAST = 1e-4

@@ -1,4 +1,4 @@
-"""The protocol of a meta-trainer: functions of a state that holds everything that changes."""
+"""The protocols of the outer loop: a meta-trainer, and an estimator of the gradient."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -6,6 +6,9 @@ import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax.genome import Genome
+
+Which = int | Int[Array, ""] | None
+"""The setting of a meta-step, from `Problem.draw`; a plain number is compiled for alone."""
 
 
 class MetaInfo(eqx.Module):
@@ -42,4 +45,19 @@ class MetaTrainer(Protocol):
 
     def synchronise(self, state: Any, best: Int[Array, ""], key: PRNGKeyArray) -> Any:
         """Let all members go on from the best one, at the start of a stage of a curriculum."""
+        ...
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """A way to estimate the meta-gradient, which `Descent` follows; pure, run in jit and vmap."""
+
+    def init(self, key: PRNGKeyArray) -> Any:
+        """What it carries from one meta-step to the next."""
+        ...
+
+    def estimate(
+        self, numbers: Any, carry: Any, key: PRNGKeyArray, which: Which
+    ) -> tuple[Float[Array, ""], Any, Any]:
+        """The loss, an estimate of its gradient (a pytree like `numbers`), and the new carry."""
         ...

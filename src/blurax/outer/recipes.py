@@ -7,7 +7,7 @@ import math
 from blurax.errors import BluraxError
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import Cma, Method
+from blurax.outer.methods import Cma
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import Optimiser, Schedule
 from blurax.outer.start import Start
@@ -61,7 +61,7 @@ RECIPES: dict[str, Recipe] = {
             tasks=("digits",),
             hidden=("32",),
             rule=dataclasses.replace(STABLE, states=2),
-            method=Method.CMA_ES,
+            method=Cma(),
             episode=EpisodeSpec(steps=10, batch=64, query=256),
             objective=Objective(loss=Loss.ACCURACY),
             population=24,
@@ -76,10 +76,9 @@ RECIPES: dict[str, Recipe] = {
             tasks=("mnist:size=14",),
             hidden=("512",),
             rule=dataclasses.replace(STABLE, states=2),
-            method=Method.CMA_ES,
+            method=Cma(chunk=8),
             episode=EpisodeSpec(steps=15, batch=128, query=20 * 128),
             objective=Objective(loss=Loss.ACCURACY),
-            cma=Cma(chunk=8),
             population=80,
             meta_steps=400,
             validate_every=10,
@@ -241,12 +240,11 @@ RECIPES: dict[str, Recipe] = {
             tasks=("mnist:size=14",),
             hidden=("128-64",),
             rule=dataclasses.replace(SWIFT, states=2),
-            method=Method.CMA_ES,
+            method=Cma(chunk=8),
             start=Start.BACKPROP,
             start_rate=0.1,
             episode=EpisodeSpec(steps=20, batch=128, query=10 * 128),
             objective=Objective(Loss.ACCURACY, When.HORIZONS, (5, 10, 20)),
-            cma=Cma(chunk=8),
             population=16,
             meta_steps=100,
             validate_every=10,

@@ -18,9 +18,10 @@ from blurax import io
 from blurax.errors import BluraxError
 from blurax.frozen import from_json, to_json
 from blurax.outer.config import MetaTrain
+from blurax.outer.methods import Absent, Method
 from blurax.outer.space import Space
 
-CONFIG, METRICS = "config.json", "metrics.jsonl"
+CONFIG, START, METRICS = "config.json", "start.safetensors", "metrics.jsonl"
 BEST, CHECKPOINTS, PICTURE = "best.safetensors", "checkpoints", "run.png"
 
 
@@ -36,7 +37,7 @@ def check_places(directory: Path) -> None:
     Raises:
         BluraxError: naming what cannot.
     """
-    io.check_directory(directory, (CONFIG, METRICS, BEST, PICTURE), (CHECKPOINTS,))
+    io.check_directory(directory, (CONFIG, START, METRICS, BEST, PICTURE), (CHECKPOINTS,))
 
 
 def meta(config: MetaTrain, log: Path) -> dict[str, Any]:
@@ -46,13 +47,20 @@ def meta(config: MetaTrain, log: Path) -> dict[str, Any]:
     return {"config": to_json(config), "log": digest}
 
 
-def config_of(meta: dict[str, Any]) -> MetaTrain:
-    """The configuration in `meta`; older checkpoints hold nothing else.
+def config_of(values: dict[str, Any], method: type[Method] | None = None) -> MetaTrain:
+    """The configuration that a run wrote, in an older version perhaps.
+
+    Args:
+        method: the class of its method, if that is the user's own; without it nothing can be
+            computed.
 
     Raises:
-        BluraxError: if there is none.
+        BluraxError: if it cannot be read, or the method is another one.
     """
-    return from_json(MetaTrain, meta.get("config", meta))
+    config = from_json(MetaTrain, values)
+    if method is not None and isinstance(config.method, Absent):
+        return dataclasses.replace(config, method=config.method.found(method))
+    return config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 A run directory holds
     config.json      the resolved configuration, the library's version, the date of the start
+    start.safetensors what the run started from, if that was given
     metrics.jsonl    one line for each meta-step, and one for each validation
     checkpoints/     the newest two states
     best.safetensors the genome with the best validation score so far
@@ -19,14 +20,13 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.engine import LOCAL, Evaluate, Evaluator
+from blurax.engine import LOCAL, Evaluator
 from blurax.errors import BluraxError, require
 from blurax.frozen import to_json
 from blurax.genome import Genome
@@ -34,14 +34,17 @@ from blurax.learner import Learner
 from blurax.outer import journal
 from blurax.outer.config import MetaTrain
 from blurax.outer.header import Result, load_best, read_config
-from blurax.outer.jobs import Scores, cut, joined
+from blurax.outer.jobs import Scores
 from blurax.outer.journal import provenance
 from blurax.outer.lost import LOST, is_lost, lost_words
+from blurax.outer.methods import Method
 from blurax.outer.needs import check_memory
+from blurax.outer.numbers import name_of
 from blurax.outer.progress import Progress, Watch, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.outer.repair import (
     CONFIG,
+    START,
     Log,
     check_places,
     config_of,
@@ -50,7 +53,9 @@ from blurax.outer.repair import (
     read_log,
     restore,
 )
-from blurax.outer.space import Space, name_of
+from blurax.outer.space import Space
+from blurax.outer.start import Given
+from blurax.outer.state import RunState, first_state, validated
 from blurax.version import __version__
 
 __all__ = [
@@ -70,22 +75,6 @@ __all__ = [
 
 RUN = "run"
 """What a directory of ours holds, for the sentence to a second writer."""
-
-
-class RunState(eqx.Module):
-    """All that a run needs to go on."""
-
-    trainer: Any
-    best: Any
-    """The meta-parameters with the best validation score so far."""
-    best_score: Float[Array, ""]
-    """Its score, the mean over tasks and networks; -1 before the first validation."""
-    leader: Int[Array, ""]
-    """The member that did best in the latest validation."""
-    stale: Int[Array, ""]
-    """Validations since the best one."""
-    lost: Int[Array, ""]
-    """Meta-steps in a row in which all members diverged or had no gradient."""
 
 
 def start(config: MetaTrain, directory: Path, learner: Learner | None = None) -> None:
@@ -112,6 +101,8 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
             f"{directory} already holds a run; resume it, or name another directory.",
         )
         check_places(directory)
+        if isinstance(config.start, Given):
+            io.write_bytes(directory / START, config.start.bytes())
         io.write_json(
             directory / CONFIG,
             {
@@ -141,12 +132,12 @@ def start_unless_under_way(
     config = named_after(config, learner)
     if not is_under_way(directory):
         with contextlib.suppress(BluraxError):  # what cannot be read is replaced
-            if read_config(directory)[0] == config:
+            if read_config(directory, type(config.method))[0] == config:
                 return
         start(config, directory, learner)
         return
     require(
-        read_config(directory)[0] == config,
+        read_config(directory, type(config.method))[0] == config,
         f"{directory} holds a run of another configuration; {remedy}.",
     )
 
@@ -156,6 +147,7 @@ def advance(
     watch: Watch = lambda progress: None,
     evaluator: Evaluator = LOCAL,
     learner: Learner | None = None,
+    method: type[Method] | None = None,
 ) -> Result:
     """Take a run from its newest checkpoint (or its start) to its end.
 
@@ -164,22 +156,27 @@ def advance(
             the run, which can be resumed.
         evaluator: the engine that does the work; another one changes no result.
         learner: that the run was started with, if it was one.
+        method: the class of the method that the run was started with, if that is the user's own.
 
     Raises:
-        BluraxError: if the directory holds no run, or one of another learner, another process
-            writes into it, it would not fit in memory, none of its checkpoints can be read, all
-            members diverge and go on diverging (then the last good state is kept), the engine has
-            no workers, or a job fails wherever it is tried (then its genomes are kept).
+        BluraxError: if the directory holds no run, or one of another learner or method, another
+            process writes into it, it would not fit in memory, none of its checkpoints can be read,
+            all members diverge and go on diverging (then the last good state is kept), the engine
+            has no workers, or a job fails wherever it is tried (then its genomes are kept).
     """
-    read_config(directory)  # before a lock makes the directory
+    read_config(directory, method)  # before a lock makes the directory
     with io.writing(directory, RUN):
-        return _advance(directory, watch, evaluator, learner)
+        return _advance(directory, watch, evaluator, learner, method)
 
 
 def _advance(
-    directory: Path, watch: Watch, evaluator: Evaluator, learner: Learner | None
+    directory: Path,
+    watch: Watch,
+    evaluator: Evaluator,
+    learner: Learner | None,
+    method: type[Method] | None,
 ) -> Result:
-    config, header = read_config(directory)
+    config, header = read_config(directory, method)
     check_memory(config)
     check_places(directory)
     key = jax.random.key(config.seed)
@@ -206,7 +203,7 @@ def _advance(
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
             with journal.poison_kept(directory, config, header, step + 1, space):
-                state, scores = _validate(trainer, validate, state, key, config.share)
+                state, scores = validated(trainer, validate, state, key, config.share)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             journal.save(directory, step + 1, state, lines, config, header, space)
             lines = []
@@ -231,13 +228,6 @@ def members(directory: Path) -> Genome:
     return trainer.genomes(state.trainer)
 
 
-def _first_state(trainer: MetaTrainer, space: Space, key: PRNGKeyArray) -> RunState:
-    blank = space.zeros()
-    state = trainer.init(jax.random.fold_in(key, 0))
-    zeros = [jnp.zeros((), jnp.int32) for _ in range(3)]  # each a buffer of its own
-    return RunState(state, blank, jnp.full((), -1.0, float), *zeros)
-
-
 def _step(
     trainer: MetaTrainer, state: RunState, key: PRNGKeyArray, number: int, config: MetaTrain
 ) -> tuple[RunState, MetaInfo]:
@@ -256,28 +246,6 @@ def _synchronised(
     return dataclasses.replace(state, trainer=moved)
 
 
-def _validate(
-    trainer: MetaTrainer, evaluate: Evaluate, state: RunState, key: PRNGKeyArray, share: int
-) -> tuple[RunState, Float[Array, "members pairs"]]:
-    """Score all genomes, always on the same episodes, and keep the best one ever seen."""
-    genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
-    leaves = jax.tree.leaves(genomes)
-    jobs = cut("scores", episodes, share, leaves, jax.random.key_data(episodes))
-    scores = joined(evaluate(jobs))
-    means = jnp.mean(scores, axis=1)
-    leader = jnp.argmax(means).astype(jnp.int32)
-    better = bool(means[leader] > state.best_score)
-    best = jax.tree.map(lambda leaf: leaf[leader], genomes) if better else state.best
-    return RunState(
-        state.trainer,
-        best,
-        jnp.asarray(means[leader], float) if better else state.best_score,
-        leader,
-        jnp.asarray(0 if better else int(state.stale) + 1, jnp.int32),
-        state.lost,
-    ), scores
-
-
 def _restore(
     directory: Path,
     trainer: MetaTrainer,
@@ -287,13 +255,13 @@ def _restore(
     log: Log | None = None,
 ) -> tuple[RunState, int]:
     """The newest checkpoint that a log covers, or the start, and the meta-steps behind it."""
-    like = _first_state(trainer, space, key)
+    like = first_state(trainer, space, key)
     found = restore(directory, like, log)
     if found is None:
         return like, 0
     step, state, meta = found
     require(
-        config_of(meta) == config,
+        config_of(meta.get("config", meta), type(config.method)) == config,
         f"{directory} holds checkpoints of another configuration than its config.json.",
     )
     return state, step

@@ -12,22 +12,41 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.learner import Batch, Blur, Learner
+from blurax.genome import Genome
+from blurax.learner import Blur, Learner
 from blurax.network import Network
+from blurax.outer.numbers import (
+    check_step,
+    fitted,
+    load_numbers,
+    name_of,
+    named,
+    numbers_of,
+    with_network,
+)
 from blurax.outer.start import Origin
 from blurax.spec import Oja, Reduction, Rule
+
+PERTURBATION = 0.01
+"""How far the members of a population but the first start from a genome that is given: the standard
+deviation, in units of each number's scale (`Space.usual_scale`)."""
 
 
 class Space(eqx.Module):
     """All meta-parameters that there are to choose from."""
 
     @abc.abstractmethod
-    def start(self, key: PRNGKeyArray) -> Any:
-        """Meta-parameters to set out from."""
+    def start(self, key: PRNGKeyArray, member: int | Int[Array, ""] = 0) -> Any:
+        """Meta-parameters to set out from.
+
+        Args:
+            member: whose they are in a population; where they are given the first gets them as
+                they are, the others nearby.
+        """
 
     @abc.abstractmethod
     def learner(self, numbers: Any, network: Network) -> Learner:
@@ -98,9 +117,14 @@ class Space(eqx.Module):
             names = ", ".join(shapes)
             require(bool(fitting), f"The scale {text!r} names no leaf; there are {names}.")
             sizes |= dict.fromkeys(fitting, _number(text, value))
-        return jnp.concatenate(
-            [jnp.full(leaf.size, sizes[name], float) for name, leaf in shapes.items()]
-        )
+        return _spread(shapes, sizes)
+
+    def near(self, numbers: Any, key: PRNGKeyArray, member: int | Int[Array, ""]) -> Any:
+        """Meta-parameters as they are for member 0, and slightly changed for any other."""
+        (vector, restore), leaves = ravel_pytree(numbers), named(numbers)
+        scales = _spread(leaves, {name: self.usual_scale(name) for name in leaves})
+        noise = PERTURBATION * scales * jax.random.normal(key, vector.shape, float)
+        return restore(jnp.where(jnp.equal(member, 0), vector, vector + noise))
 
 
 class GenomeSpace(Space):
@@ -108,9 +132,13 @@ class GenomeSpace(Space):
 
     rule: Rule = eqx.field(static=True)
     origin: Origin = eqx.field(static=True, default=Origin())
+    given: Genome | None = None
+    """A genome of the rule to go on from."""
 
-    def start(self, key: PRNGKeyArray) -> Any:
-        """A random genome, or near back-propagation."""
+    def start(self, key: PRNGKeyArray, member: int | Int[Array, ""] = 0) -> Any:
+        """A random genome, near back-propagation, or the one given."""
+        if self.given is not None:
+            return self.near(self.given, key, member)
         return self.origin.genome(key, self.rule)
 
     def learner(self, numbers: Any, network: Network) -> Blur:
@@ -152,6 +180,8 @@ class LearnerSpace(Space):
     """The arrays of real numbers that a learner holds, set out from as they are."""
 
     like: Learner
+    perturbed: bool = eqx.field(static=True, default=False)
+    """Whether members other than the first start nearby."""
 
     def __check_init__(self) -> None:
         require(
@@ -160,9 +190,10 @@ class LearnerSpace(Space):
             "learn.",
         )
 
-    def start(self, key: PRNGKeyArray) -> Any:
+    def start(self, key: PRNGKeyArray, member: int | Int[Array, ""] = 0) -> Any:
         """Those of the learner."""
-        return numbers_of(self.like)
+        numbers = numbers_of(self.like)
+        return self.near(numbers, key, member) if self.perturbed else numbers
 
     def learner(self, numbers: Any, network: Network) -> Learner:
         """The learner with other numbers and another network."""
@@ -174,27 +205,8 @@ class LearnerSpace(Space):
         return with_network(self.like, network)
 
     def check(self, network: Network) -> None:
-        """Take one step without computing it, so that what does not fit says so now."""
-        learner, (i, *_, o) = with_network(self.like, network), network.sizes
-
-        def once(key: PRNGKeyArray) -> Any:
-            batch = Batch(jnp.zeros((2, i), float), jnp.zeros((2, o), float))
-            state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
-            state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
-            return state, learner.predict(state, batch.x)
-
-        try:
-            _, outputs = jax.eval_shape(once, jax.random.key(0))
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise BluraxError(
-                f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
-            ) from error
-        require(
-            getattr(outputs, "shape", None) == (2, o),
-            f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
-            f"{network.sizes}; it takes an array of shape (2, {o}).",
-        )
+        """Raise `BluraxError` if the learner cannot take a step with it."""
+        check_step(with_network(self.like, network))
 
     def usual_scale(self, name: str) -> Float[Array, ""]:
         """The root mean square of the leaf at the start; 1 for zeros."""
@@ -212,46 +224,33 @@ class LearnerSpace(Space):
 
     def load(self, path: Path) -> tuple[Any, io.Provenance]:
         """A learner file of this learner's class and shapes."""
-        name, tensors, provenance = io.load_learner(path)
-        require(
-            name == name_of(self.like),
-            f"{path} holds the numbers of {name}, not of {name_of(self.like)}.",
-        )
-        wanted = named(numbers_of(self.like))
-        shapes = {leaf: value.shape for leaf, value in wanted.items()}
-        found = {leaf: value.shape for leaf, value in tensors.items()}
-        require(found == shapes, f"{path} holds arrays of shapes {found}; {name} takes {shapes}.")
-        leaves = [jnp.asarray(tensors[leaf], value.dtype) for leaf, value in wanted.items()]
-        return self.from_leaves(leaves), provenance
+        learner, provenance = load_numbers(path, self.like)
+        return numbers_of(learner), provenance
+
+    def fitted(self, name: str, tensors: dict[str, Any], path: str) -> Any:
+        """The meta-parameters in what `io.load_learner` read of a file.
+
+        Raises:
+            BluraxError: if they are those of another class, or of other shapes.
+        """
+        return numbers_of(fitted(self.like, name, tensors, path))
 
 
-def name_of(learner: Learner) -> str:
-    """The name of a learner's class, by which its files and runs go."""
-    return type(learner).__qualname__
+def check_scales(space: Space, texts: tuple[str, ...]) -> None:
+    """Raise `BluraxError` for scales that `Space.scales` refuses, without computing any."""
+    jax.eval_shape(lambda: space.scales(texts))
 
 
-def numbers_of(learner: Learner) -> Any:
-    """The meta-parameters of a learner: its arrays of real numbers, and None for all else."""
-    return eqx.filter(learner, eqx.is_inexact_array)
+def alone(vector: Float[Array, " size"], space: Space) -> Any:
+    """Meta-parameters as a population of one."""
+    return jax.tree.map(lambda leaf: leaf[None], space.from_vector(vector))
 
 
-def with_network(learner: Learner, network: Network) -> Learner:
-    """The learner with another network, whatever its constructor takes."""
-    other = object.__new__(type(learner))
-    for name, value in vars(learner).items():
-        object.__setattr__(other, name, network if name == "network" else value)
-    return other
-
-
-def flatten(numbers: Any) -> Float[Array, " size"]:
-    """All numbers as one vector."""
-    return ravel_pytree(numbers)[0]
-
-
-def named(numbers: Any) -> dict[str, Any]:
-    """The leaves by their path, such as `neuron.nu`."""
-    with_paths = jax.tree_util.tree_flatten_with_path(numbers)[0]
-    return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
+def _spread(leaves: dict[str, Any], sizes: dict[str, Any]) -> Float[Array, " size"]:
+    """One number for each leaf, as a vector of all."""
+    return jnp.concatenate(
+        [jnp.full(leaf.size, sizes[name], float) for name, leaf in leaves.items()]
+    )
 
 
 def _number(text: str, value: str) -> float:

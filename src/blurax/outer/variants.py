@@ -53,7 +53,7 @@ SWIFT = Rule(
 )
 """A variant that contains back-propagation and can be learned from there. Synapses are normalised
 where they are used, so that f~ above 1 makes the learning rate fall. How it was found stands in
-docs/zoo.md."""
+docs/notes/zoo-search.md."""
 
 
 def with_tanh(rule: Rule) -> Rule:
@@ -84,4 +84,5 @@ CALIBRATED = Rule(
 )
 """A variant for regression: nothing is normalised, so that outputs take the scale of the target,
 and errors that become small change little. Its start is descent on neurons; small initial synapses
-and tanh keep smooth what lies between the examples. docs/zoo.md has what else was tried."""
+and tanh keep smooth what lies between the examples. docs/notes/zoo-search.md has what else was
+tried."""

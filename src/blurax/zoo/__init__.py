@@ -1,5 +1,5 @@
-"""Genomes that come with the library, by name, each with its provenance and comparison sheet."""
+"""Genomes that come with the library, by name, each with its provenance and comparison card."""
 
-from blurax.zoo.keeper import Row, Sheet, find, genome, genome_file, names, sheet
+from blurax.zoo.keeper import Card, Row, card, find, genome, genome_file, names
 
-__all__ = ["Row", "Sheet", "find", "genome", "genome_file", "names", "sheet"]
+__all__ = ["Card", "Row", "card", "find", "genome", "genome_file", "names"]

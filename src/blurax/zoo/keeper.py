@@ -1,4 +1,4 @@
-"""What the wheel holds of each genome: its file, and a sheet of what it reached."""
+"""What the wheel holds of each genome: its file, and a card of what it reached."""
 
 import dataclasses
 import difflib
@@ -14,7 +14,7 @@ from blurax.io import Provenance
 from blurax.io.paths import shown
 
 HOME = Path(__file__).parent / "genomes"
-"""NAME.safetensors and NAME.json, the sheet, for each genome."""
+"""NAME.safetensors and NAME.json, the card, for each genome."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Row:
     """The mean score over the seeds at each budget, from 0 to 1."""
     genome_std: tuple[float, ...]
     """Its standard deviation."""
-    rival: tuple[str, ...]
+    best: tuple[str, ...]
     """The best tuned baseline at each budget; empty where none was measured."""
-    rival_mean: tuple[float, ...]
-    rival_std: tuple[float, ...]
+    best_mean: tuple[float, ...]
+    best_std: tuple[float, ...]
     baselines: tuple[str, ...] = added(())
-    """Those of which the rivals are the best."""
+    """Those of which the baselines are the best."""
 
     def __post_init__(self) -> None:
         check_types(self)
         mine = {len(self.budgets), len(self.genome), len(self.genome_std)}
-        theirs = {len(self.rival), len(self.rival_mean), len(self.rival_std)}
+        theirs = {len(self.best), len(self.best_mean), len(self.best_std)}
         require(
             len(mine) == 1 and theirs in (mine, {0}),
             f"Row: the scores on {shown(self.task)} are not one for each of its "
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sheet:
+class Card:
     """What a genome reached next to the best tuned baseline of each cell."""
 
     about: str
@@ -97,14 +97,14 @@ def genome(name_or_path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
     return io.load_genome(find(name_or_path))
 
 
-def sheet(name: str) -> Sheet:
+def card(name: str) -> Card:
     """What a genome of the zoo reached.
 
     Raises:
-        BluraxError: if there is none of this name, or its sheet cannot be read.
+        BluraxError: if there is none of this name, or its card cannot be read.
     """
     path = genome_file(name).with_suffix(".json")
-    return from_json(Sheet, io.read_json(path), shown(str(path)))
+    return from_json(Card, io.read_json(path), shown(str(path)))
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:

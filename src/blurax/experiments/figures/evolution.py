@@ -10,7 +10,7 @@ from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Work
 from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
 from blurax.outer.config import MetaTrain
-from blurax.outer.methods import Cma, Method
+from blurax.outer.methods import Cma
 from blurax.outer.metrics import read_metrics
 from blurax.outer.objective import Loss, Objective
 from blurax.outer.variants import STABLE
@@ -57,10 +57,9 @@ class Evolution(Figure):
         small = setting.population < 10
         evolved = dataclasses.replace(
             plain,
-            method=Method.CMA_ES,
+            method=Cma(chunk=8),
             episode=dataclasses.replace(plain.episode, query=64 if small else 20 * 128),
             objective=Objective(loss=Loss.ACCURACY),
-            cma=Cma(chunk=8),
             population=setting.population,
             meta_steps=setting.generations,
             validate_every=setting.every,

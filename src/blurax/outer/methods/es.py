@@ -1,109 +1,113 @@
-"""Estimators of the meta-gradient: exact ones, and those that see only a window or only values.
+"""Evolution strategies: the gradient estimated from losses alone, of whole episodes or windows."""
 
-All estimate the gradient of a problem's loss at some meta-parameters. `Descent` follows whichever
-it is given.
-"""
-
-from typing import Any, Protocol, runtime_checkable
+import dataclasses
+import math
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
+from blurax.bounds import check_counts
+from blurax.engine import Evaluator
+from blurax.errors import require
+from blurax.footprint import Footprint
+from blurax.frozen import check_types
+from blurax.outer.descent import Descent
+from blurax.outer.methods.base import Config, Following
+from blurax.outer.numbers import flatten
 from blurax.outer.ongoing import Ongoing, advance, begin, check_windows, is_new
 from blurax.outer.problem import Problem
-from blurax.outer.space import Space, flatten
-
-Which = int | Int[Array, ""] | None
-"""The setting of a meta-step, from `Problem.draw`; a plain number is compiled for alone."""
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """A way to estimate the meta-gradient; pure, and run inside jit and vmap."""
-
-    def init(self, key: PRNGKeyArray) -> Any:
-        """What it carries from one meta-step to the next."""
-        ...
-
-    def estimate(
-        self, numbers: Any, carry: Any, key: PRNGKeyArray, which: Which
-    ) -> tuple[Float[Array, ""], Any, Any]:
-        """The loss, an estimate of its gradient (a pytree like `numbers`), and the new carry."""
-        ...
+from blurax.outer.protocol import Estimator, Which
+from blurax.outer.space import Space, check_scales
+from blurax.tasks import EpisodeSpec
 
 
-class FullGradient(eqx.Module):
-    """Reverse mode through the whole unrolled lesson (paper, sec. 3.3): exact for its episode."""
+@dataclasses.dataclass(frozen=True)
+class Es(Following):
+    """Evolution strategies with antithetic pairs.
 
-    problem: Problem
-
-    def init(self, key: PRNGKeyArray) -> None:
-        """Nothing."""
-
-    def estimate(
-        self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
-    ) -> tuple[Float[Array, ""], Any, None]:
-        """One backward pass."""
-        loss, gradient = jax.value_and_grad(self.problem.loss)(numbers, key, which)
-        return loss, gradient, None
-
-
-class ForwardGradient(eqx.Module):
-    """Forward mode: one tangent for each meta-parameter, so memory is flat in the unroll.
-
-    The same gradient as `FullGradient`, to rounding.
+    Raises:
+        BluraxError: for a value out of range.
     """
 
-    problem: Problem
-    chunk: int = eqx.field(static=True)
-    """Tangents computed side by side."""
+    name = "es"
 
-    def init(self, key: PRNGKeyArray) -> None:
-        """Nothing."""
+    pairs: int = 8
+    """Antithetic pairs of each member."""
+    sigma: float = 0.05
+    """The standard deviation of the noise, in units of each number's scale."""
+    scale: tuple[str, ...] = ()
+    """Other scales than the usual ones, such as eta_tilde=0.01."""
 
-    def estimate(
-        self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
-    ) -> tuple[Float[Array, ""], Any, None]:
-        """As many forward passes as there are meta-parameters, the lesson itself computed once."""
-        vector, restore = ravel_pytree(numbers)
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_counts(self, "pairs")
+        check_sigma(self, self.sigma)
 
-        def loss(vector: Array) -> Array:
-            return self.problem.loss(restore(vector), key, which)
+    def estimator(self, problem: Problem) -> Estimator:
+        """Of the whole episode."""
+        return AntitheticES(problem, self.pairs, self.sigma, self.scale)
 
-        def slope(tangent: Array) -> tuple[Array, Array]:
-            return jax.jvp(loss, (vector,), (tangent,))
+    def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> Descent:
+        """Independent descents."""
+        check_scales(problem.space, self.scale)
+        return super().trainer(config, problem, evaluator)
 
-        basis = jnp.eye(vector.size, dtype=vector.dtype)
-        values, gradient = jax.lax.map(slope, basis, batch_size=min(self.chunk, vector.size))
-        return values[0], restore(gradient), None
+    def lesson(
+        self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
+    ) -> int:
+        """The examples once, a network for each pair."""
+        shared = spec.steps * spec.batch * one.example + query * one.example
+        return shared + self.pairs * one.lesson(0, spec.batch, query)
 
 
-class TruncatedGradient(eqx.Module):
-    """Reverse mode through a window of an ongoing lesson: cheap, blind to what came before it."""
+@dataclasses.dataclass(frozen=True)
+class Pes(Es):
+    """Persistent evolution strategies: windows, unbiased."""
 
-    problem: Problem
-    window: int = eqx.field(static=True)
+    name = "pes"
+    has_windows = True
 
-    def __check_init__(self) -> None:
-        check_windows(self.problem, self.window)
+    window: int = 5
+    """Inner steps of a meta-step; a divisor of an episode's steps."""
 
-    def init(self, key: PRNGKeyArray) -> Ongoing:
-        """A lesson at its start."""
-        return begin(self.problem, key)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_counts(self, "window")
 
-    def estimate(
-        self, numbers: Any, carry: Ongoing, key: PRNGKeyArray, which: Which
-    ) -> tuple[Float[Array, ""], Any, Ongoing]:
-        """The gradient of the next window, the networks at its start taken as given."""
+    def estimator(self, problem: Problem) -> "PersistentES":
+        """Of a window, with the sum of the noises since the episode began."""
+        return PersistentES(problem, self.pairs, self.sigma, self.window, scale=self.scale)
 
-        def loss(numbers: Any) -> tuple[Array, Ongoing]:
-            return advance(self.problem, numbers, carry, self.window)
+    def carried(self, config: Config, one: Footprint) -> int:
+        """The networks of each pair, before and after."""
+        return 4 * self.pairs * config.population * config.lessons * one.synapses
 
-        (value, moved), gradient = jax.value_and_grad(loss, has_aux=True)(numbers)
-        return value, gradient, moved
+    def lesson(
+        self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
+    ) -> int:
+        """The examples of a window once, a network for each pair."""
+        part = dataclasses.replace(spec, steps=self.window)
+        return super().lesson(config, one, part, query, numbers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Nres(Pes):
+    """Noise-reuse evolution strategies: windows, unbiased, less variance."""
+
+    name = "nres"
+
+    def estimator(self, problem: Problem) -> "PersistentES":
+        """Of a window, with the same noise all through an episode."""
+        return PersistentES(problem, self.pairs, self.sigma, self.window, True, self.scale)
+
+
+def check_sigma(method: Any, sigma: float) -> None:
+    """Raise `BluraxError` if a standard deviation is not above 0."""
+    name = type(method).__name__
+    require(0 < sigma < math.inf, f"{name}.sigma is {sigma}; it takes a number above 0.")
 
 
 class AntitheticES(eqx.Module):

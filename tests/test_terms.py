@@ -1,12 +1,13 @@
-"""Section 3.4 and appendix B, each on its own, against loops over single numbers."""
+"""What each term computes, on its own, against loops over single numbers."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import naive
-from blurax import rules, stabilise
+from blurax import rules
 from blurax.spec import Reduction
+from blurax.terms import decorrelation, normalise, oja, saturation, vectors
 from closeness import assert_close
 
 rng = np.random.default_rng(5)
@@ -23,21 +24,21 @@ def test_activations_are_normalised_over_the_batch(spread: float):
     # With a small spread the ε under the root counts.
     z = 2.0 + spread * rng.normal(size=(3, 6, 4))
     scale, shift = rng.normal(size=3), rng.normal(size=3)
-    got = stabilise.normalise_activations(*numbers(z, scale, shift))
+    got = normalise.normalise_activations(*numbers(z, scale, shift))
     # The mean takes digits from a small spread: 2 / 1e-3 rounding errors.
     assert_close(got, naive.normalise_activations(z, scale, shift))
 
 
 def test_normalised_activations_have_mean_shift_and_deviation_scale():
     z = jnp.asarray(7.0 + 30.0 * rng.normal(size=(2, 50, 3)))
-    got = stabilise.normalise_activations(z, jnp.asarray([2.0, -0.5]), jnp.asarray([1.0, 4.0]))
+    got = normalise.normalise_activations(z, jnp.asarray([2.0, -0.5]), jnp.asarray([1.0, 4.0]))
     assert_close(got.mean(axis=1), np.array([[1.0] * 3, [4.0] * 3]), tolerance=1e-12)
     assert_close(got.std(axis=1), np.array([[2.0] * 3, [0.5] * 3]), tolerance=1e-7)
 
 
 def test_a_batch_without_variance_is_normalised_to_the_shift():
     z = jnp.full((2, 4, 3), 0.25)
-    got = stabilise.normalise_activations(z, jnp.asarray([3.0, 3.0]), jnp.asarray([0.5, -1.0]))
+    got = normalise.normalise_activations(z, jnp.asarray([3.0, 3.0]), jnp.asarray([0.5, -1.0]))
     assert_close(got, jnp.asarray([0.5, -1.0])[:, None, None] * jnp.ones((2, 4, 3)))
 
 
@@ -50,15 +51,15 @@ def parts_of(w: np.ndarray) -> list:
 def test_synapses_are_normalised_over_all_that_leads_into_a_neuron(length: float):
     # Short synapse vectors show the ε under the root.
     parts = parts_of(length * W)
-    got = jnp.concatenate([part / stabilise.length(*parts) for part in parts], axis=1)
+    got = jnp.concatenate([part / vectors.length(*parts) for part in parts], axis=1)
     assert_close(got, naive.normalise_synapses(length * W))
 
 
 def test_oja_multiplier_is_the_first_term_of_equation_8():
     parts = parts_of(W)
-    square = stabilise.squared_length(*parts)
+    square = vectors.squared_length(*parts)
     for m in (0.3, -0.3):
-        terms = [stabilise.oja_multiplier(part, square, jnp.asarray(m)) for part in parts]
+        terms = [oja.oja_multiplier(part, square, jnp.asarray(m)) for part in parts]
         assert_close(jnp.concatenate(terms, axis=1), naive.oja_multiplier(W, m))
 
 
@@ -68,7 +69,7 @@ def test_oja_of_activations_is_that_of_the_release(states: int, batch: Reduction
     a_j, mu_tilde = rng.normal(size=(states, 6, 5)), rng.normal(size=(3, 3))
     parts = parts_of(W)
     activity = rules.activity(*numbers(a_j, mu_tilde, -0.2), batch)
-    terms = [stabilise.oja_activation(part, activity, jnp.asarray(-0.3)) for part in parts]
+    terms = [oja.oja_activation(part, activity, jnp.asarray(-0.3)) for part in parts]
     want = naive.oja_activation(a_j, W, mu_tilde, -0.2, -0.3, batch)
     assert_close(jnp.concatenate(terms, axis=1), want)
 
@@ -76,7 +77,7 @@ def test_oja_of_activations_is_that_of_the_release(states: int, batch: Reduction
 @pytest.mark.parametrize("scale", [None, 2.5, -2.5])
 def test_synapses_are_brought_to_a_length(scale: float | None):
     own = None if scale is None else jnp.asarray(scale)
-    got = jnp.concatenate(stabilise.to_length(own, *parts_of(W)), axis=1)
+    got = jnp.concatenate(vectors.to_length(own, *parts_of(W)), axis=1)
     assert_close(got, abs(scale or 1.0) * naive.normalise_synapses(W))
 
 
@@ -87,14 +88,14 @@ def test_oja_full_is_equation_8(channels: int, batch: Reduction):
     pair = rng.normal(size=(3, channels)), rng.normal(size=(channels, 3))
     w, f_tilde, eta_tilde = numbers(W[:channels], 0.6, -0.2)
     change = rules.hebbian(*numbers(a_i, a_j, *pair), eta_tilde, batch)
-    along = stabilise.sum_into(w * change)
-    got = stabilise.oja_full(w, stabilise.squared_length(w), along, f_tilde)
+    along = vectors.sum_into(w * change)
+    got = oja.oja_full(w, vectors.squared_length(w), along, f_tilde)
     assert_close(got, naive.oja_full(a_i, a_j, W[:channels], *pair, 0.6, -0.2, batch))
 
 
 @pytest.mark.parametrize("alpha", [0.5, -2.0])
 def test_saturation_is_a_bounded_tanh(alpha: float):
-    got = stabilise.saturate(*numbers(100 * W, alpha))
+    got = saturation.saturate(*numbers(100 * W, alpha))
     assert_close(got, naive.saturate(100 * W, alpha))
     assert jnp.abs(got).max() <= abs(alpha)
 
@@ -102,8 +103,9 @@ def test_saturation_is_a_bounded_tanh(alpha: float):
 @pytest.mark.parametrize("alpha", [-3.0, 0.0, 3.0])
 def test_long_synapse_vectors_are_shortened_and_short_ones_kept(alpha: float):
     parts = parts_of(W)
-    square = stabilise.squared_length(*parts)
-    got = jnp.concatenate([stabilise.shorten(p, square, jnp.asarray(alpha)) for p in parts], axis=1)
+    square = vectors.squared_length(*parts)
+    shorter = [saturation.shorten(p, square, jnp.asarray(alpha)) for p in parts]
+    got = jnp.concatenate(shorter, axis=1)
     assert_close(got, naive.shorten(W, alpha))
     lengths = jnp.sqrt(jnp.sum(got**2, axis=1))
     assert (lengths <= np.exp(alpha) + 1e-12).all()
@@ -111,7 +113,7 @@ def test_long_synapse_vectors_are_shortened_and_short_ones_kept(alpha: float):
 
 @pytest.mark.parametrize("s", [0.8, -0.8])
 def test_exponential_saturation_damps_the_change(s: float):
-    got = stabilise.saturate_exponentially(*numbers(W, UPDATED, s))
+    got = saturation.saturate_exponentially(*numbers(W, UPDATED, s))
     assert_close(got, naive.saturate_exponentially(W, UPDATED, s))
     assert (jnp.abs(got - W) < jnp.abs(UPDATED - W)).all()
 
@@ -119,7 +121,7 @@ def test_exponential_saturation_damps_the_change(s: float):
 @pytest.mark.parametrize("alpha", [-1.0, 1.0])
 def test_a_forget_gate_weakens_with_length_and_is_whole_up_to_length_1(alpha: float):
     w = W * np.linspace(0.1, 2.0, 5)
-    got = stabilise.slowed_gate(stabilise.squared_length(jnp.asarray(w)), *numbers(1.3, alpha))
+    got = saturation.slowed_gate(vectors.squared_length(jnp.asarray(w)), *numbers(1.3, alpha))
     want = naive.slowed_gates(w, 1.3, alpha)
     assert_close(jnp.broadcast_to(got, w.shape), want)
     assert want.max() == 1.3
@@ -130,7 +132,7 @@ def test_a_length_that_slows_grows_as_a_power_of_the_step_number():
     # d|w|/dt = 0.2 |w|^(1 - q) with q = 2: |w|² grows by 0.4 a step.
     w, alpha = jnp.ones((1, 1, 1)), jnp.log(2.0)
     for _ in range(1000):
-        w = w * stabilise.slowed_gate(w**2, jnp.asarray(1.2), alpha)
+        w = w * saturation.slowed_gate(w**2, jnp.asarray(1.2), alpha)
     assert float(w[0, 0, 0]) ** 2 == pytest.approx(1 + 0.4 * 1000, rel=0.02)
 
 
@@ -138,8 +140,8 @@ def test_a_length_that_slows_grows_as_a_power_of_the_step_number():
 def test_the_inverse_is_the_inverse(batch: int):
     root = rng.normal(size=(3, batch, batch + 2))
     a = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(batch)
-    assert_close(stabilise.inverse(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
-    assert_close(stabilise._by_factors(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
+    assert_close(decorrelation.inverse(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
+    assert_close(decorrelation._by_factors(jnp.asarray(a)), np.linalg.inv(a), tolerance=1e-10)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.9])
@@ -147,9 +149,9 @@ def test_decorrelation_is_the_inverse_of_how_alike_examples_are(share: float):
     a_i, nu_tilde = rng.normal(size=(3, 5, 4)), rng.normal(size=(3, 2))
     gene = np.log(share / (1 - share))
     pre, bias = rules.mix(*numbers(nu_tilde.T, a_i)), jnp.asarray(nu_tilde.sum(axis=0))
-    got = stabilise.decorrelation(pre, bias, jnp.asarray(share))
+    got = decorrelation.decorrelation(pre, bias, jnp.asarray(share))
     assert_close(got, naive.among_examples(a_i, nu_tilde, gene, 5), tolerance=1e-10)
-    alone = stabilise.decorrelation(pre, None, jnp.asarray(share))
+    alone = decorrelation.decorrelation(pre, None, jnp.asarray(share))
     assert_close(alone, naive.among_examples(a_i, nu_tilde, gene, 4), tolerance=1e-10)
 
 
@@ -160,7 +162,7 @@ def test_width_free_neither_the_size_nor_the_number_of_lower_states_counts():
 
     def moved(wide: int, size: float, width_free: bool) -> float:
         a_i = jnp.asarray(size * causes @ rng.normal(size=(4, wide)))
-        among = stabilise.decorrelation(a_i, None, share, width_free)
+        among = decorrelation.decorrelation(a_i, None, share, width_free)
         change = rules.hebbian(a_i, wish, one, one, jnp.ones(()), among=among)
         return float(jnp.sqrt(jnp.mean((a_i @ change) ** 2)))
 
@@ -170,14 +172,14 @@ def test_width_free_neither_the_size_nor_the_number_of_lower_states_counts():
 
 def test_without_a_share_each_example_counts_alone():
     pre = jnp.asarray(rng.normal(size=(2, 5, 4)))
-    got = stabilise.decorrelation(pre, None, jnp.zeros(()))
+    got = decorrelation.decorrelation(pre, None, jnp.zeros(()))
     assert_close(got, np.broadcast_to(np.eye(5), (2, 5, 5)))
 
 
 def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
     # Fewer examples than inputs: the synapses can give each of them its own wish.
     a_i, wish = jnp.asarray(3 + rng.normal(size=(1, 5, 9))), jnp.asarray(rng.normal(size=(1, 5, 2)))
-    among = stabilise.decorrelation(a_i, None, jnp.asarray(1 - 1e-12))
+    among = decorrelation.decorrelation(a_i, None, jnp.asarray(1 - 1e-12))
     one = jnp.ones((1, 1))
     change = rules.hebbian(a_i, wish, one, one, jnp.ones(()), among=among)
     moved = a_i @ change
@@ -186,5 +188,5 @@ def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
 
 
 def test_the_constants_are_the_documented_ones():
-    assert stabilise.ACTIVATION_EPSILON == 1e-5
-    assert stabilise.SYNAPSE_EPSILON == 1e-9
+    assert normalise.ACTIVATION_EPSILON == 1e-5
+    assert vectors.SYNAPSE_EPSILON == 1e-9

@@ -1,10 +1,11 @@
-"""Meta-training by evolution: CMA-ES (pycma), and random search as the floor.
+"""CMA-ES (pycma), which needs no gradient: the loss may be the accuracy (paper, Fig. 7).
 
-Neither needs a gradient: the objective may be the accuracy (paper, Fig. 7). All candidates of a
-generation meet the same episodes, so that they differ by nothing but themselves.
+All candidates of a generation meet the same episodes, so that they differ by nothing but
+themselves.
 """
 
 import dataclasses
+import math
 import warnings
 from typing import Any
 
@@ -12,19 +13,84 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
-from blurax.engine import Evaluate
+from blurax.bounds import check_counts
+from blurax.engine import Evaluate, Evaluator
+from blurax.errors import require
+from blurax.footprint import number
+from blurax.frozen import check_types
 from blurax.outer.jobs import Losses, candidate_losses
-from blurax.outer.methods import Cma
+from blurax.outer.methods.base import Config, Method
+from blurax.outer.methods.es import check_sigma
+from blurax.outer.numbers import flatten
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaInfo
-from blurax.outer.space import Space, flatten
+from blurax.outer.space import alone, check_scales
 
 
-def _alone(vector: Array, problem: Problem) -> Any:
-    """Meta-parameters as a population of one."""
-    return jax.tree.map(lambda leaf: leaf[None], problem.space.from_vector(vector))
+@dataclasses.dataclass(frozen=True)
+class Cma(Method):
+    """CMA-ES (paper, Fig. 7).
+
+    Raises:
+        BluraxError: for a value out of range.
+    """
+
+    name = "cma-es"
+
+    sigma: float = 0.3
+    """The standard deviation at the start, in units of each number's scale."""
+    scale: tuple[str, ...] = ()
+    """Other scales than the usual ones, such as eta_tilde=0.01."""
+    bound: float | None = None
+    """Keep every number within so many scales of 0."""
+    restarts: int = 0
+    """Begin anew, from another start, so many times when the search has come to rest."""
+    chunk: int = 0
+    """Candidates computed side by side, to fit memory; 0: all."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_sigma(self, self.sigma)
+        require(
+            self.bound is None or 0 < self.bound < math.inf,
+            f"Cma.bound is {self.bound}; it takes a number above 0.",
+        )
+        check_counts(self, "restarts", "chunk", least=0)
+
+    def check(self, config: Config) -> None:
+        """A generation has 4 candidates or more."""
+        super().check(config)
+        require(
+            config.population >= 4,
+            f"MetaTrain.population is {config.population}; cma-es takes 4 candidates or more.",
+        )
+
+    def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> "CmaEs":
+        """One search."""
+        check_scales(problem.space, self.scale)
+        evaluate = evaluator.prepare(Losses(problem, self.chunk))
+        shape = (config.population, config.meta_steps, self)
+        return CmaEs(problem, *shape, config.lessons, config.share, evaluate)
+
+    def at_once(self, config: Config) -> int:
+        """Candidates, or a part of them."""
+        return chunk_of(self.chunk, config)
+
+    def validated(self, config: Config) -> int:
+        """The centre of the distribution."""
+        return 1
+
+    def kept(self, config: Config, numbers: int) -> int:
+        """The losses of all generations, and pycma's square matrices."""
+        return 2 * config.meta_steps * config.population * number() + 24 * numbers**2
+
+
+def chunk_of(chunk: int, config: Config) -> int:
+    """The candidates that are computed side by side."""
+    most = config.population
+    return min(chunk or most, config.share or most * config.lessons, most)
 
 
 class CmaState(eqx.Module):
@@ -90,7 +156,7 @@ class CmaEs(eqx.Module):
 
     def genomes(self, state: CmaState) -> Any:
         """The centre of the distribution, as a population of one."""
-        return _alone(state.mean, self.problem)
+        return alone(state.mean, self.problem.space)
 
     def synchronise(self, state: CmaState, best: Int[Array, ""], key: PRNGKeyArray) -> CmaState:
         """There is but one; it goes on."""
@@ -133,7 +199,7 @@ class Search:
 
         trainer, options = self._trainer, self._trainer.options
         key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
-        first = trainer.problem.space.start(key)
+        first = trainer.problem.space.start(key, self._restarts)
         start = np.asarray(flatten(first), np.float64) / self._scale
         bound = options.bound
         if bound is not None:
@@ -175,70 +241,3 @@ class Search:
     def mean(self) -> Float[np.ndarray, " size"]:
         """The centre of the distribution, as a genome's vector."""
         return np.asarray(self._es.mean) * self._scale
-
-
-class BestState(eqx.Module):
-    """The best candidate so far."""
-
-    vector: Float[Array, " size"]
-    loss: Float[Array, ""]
-
-
-class RandomSearch(eqx.Module):
-    """Newborn genomes, each generation others; the best is kept. What all else has to beat."""
-
-    problem: Problem
-    candidates: int = eqx.field(static=True)
-    chunk: int = eqx.field(static=True)
-    lessons: int = eqx.field(static=True, default=1)
-    """Lessons over which a candidate's loss is averaged."""
-    share: int = eqx.field(static=True, default=0)
-    """Candidates in a job; 0: there are no jobs."""
-    evaluate: Evaluate | None = eqx.field(static=True, default=None)
-    """Who does the jobs, if there are any; this process if None."""
-
-    def init(self, key: PRNGKeyArray) -> BestState:
-        """A newborn genome that anything beats."""
-        return BestState(self._newborn(key[None])[0], jnp.full((), jnp.inf, float))
-
-    def step(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
-        """One generation."""
-        if self.share == 0:
-            return dataclasses.replace(self, evaluate=None)._whole(state, key)
-        return self._generation(state, key)
-
-    @eqx.filter_jit
-    def _whole(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
-        """A generation as one program."""
-        return self._generation(state, key)
-
-    def _generation(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
-        vectors = self._newborn(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
-        work = Losses(self.problem, self.chunk)
-        losses = candidate_losses(work, self.evaluate, vectors, key, self.share, self.lessons)
-        ranked = jnp.where(jnp.isfinite(losses), losses, jnp.inf)
-        winner = jnp.argmin(ranked)
-        better = ranked[winner] < state.loss
-        moved = BestState(
-            jnp.where(better, vectors[winner], state.vector),
-            jnp.where(better, ranked[winner], state.loss),
-        )
-        return moved, MetaInfo(losses, None, ~jnp.isfinite(losses))
-
-    def genomes(self, state: BestState) -> Any:
-        """The best candidate, as a population of one."""
-        return _alone(state.vector, self.problem)
-
-    def synchronise(self, state: BestState, best: Int[Array, ""], key: PRNGKeyArray) -> BestState:
-        """The losses of the stage before say nothing of this one: any candidate may be better."""
-        return BestState(state.vector, jnp.full((), jnp.inf, float))
-
-    def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
-        return _start_vectors(keys, self.problem.space)
-
-
-@eqx.filter_jit
-def _start_vectors(
-    keys: Key[Array, " candidates"], space: Space
-) -> Float[Array, "candidates size"]:
-    return jax.vmap(lambda key: flatten(space.start(key)))(keys)

@@ -1,0 +1,257 @@
+"""A comparison in one call: learners and genomes next to tuned baselines."""
+
+import dataclasses
+import io as texts
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from blurax import io
+from blurax.baselines import BUILT_IN, USUAL, Tuning
+from blurax.errors import BluraxError, require
+from blurax.experiments import compare as experiment
+from blurax.experiments.compare import CellProgress, Compared, Panel
+from blurax.experiments.compare_entrants import Entrant, entrant, found_file, read_entrant, sources
+from blurax.experiments.compare_names import called
+from blurax.experiments.compare_plan import Plan
+from blurax.frozen import to_json
+from blurax.genome import Genome
+from blurax.learner import Blur, Learner
+from blurax.outer.space import name_of
+from blurax.tasks import Task, get
+
+WIDTH = 100
+"""Columns of a comparison as text."""
+
+Comparable = Genome | Learner | str | os.PathLike[str]
+"""What can be compared: a genome, a learner, the name of a genome of the zoo, a file, or the
+directory of a run."""
+
+_THINGS = (Genome, Learner)
+
+Points = tuple[tuple[int, ...], Float[np.ndarray, "seeds steps"]]
+"""Numbers of steps, and the score of each seed after them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A finished comparison; `print` shows it as `blurax compare` does."""
+
+    result: Compared
+    """Every record, with the plan that it was measured by."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each task, network, learner and number of steps, as a data frame takes it.
+
+        `mean` and `std` are of the score on test examples over the seeds, from 0 to 1; `rate`,
+        `schedule` and `network` are what the tuner chose, None for what is not tuned.
+        """
+        return [
+            {
+                "task": panel.task,
+                "hidden": panel.net,
+                "learner": record.learner,
+                "steps": budget,
+                "mean": record.mean(budget),
+                "std": record.std(budget),
+                "rate": choice.rate if choice else None,
+                "schedule": choice.schedule.value if choice else None,
+                "network": str(choice.arrangement) if choice else None,
+            }
+            for panel in self.result.panels
+            for record in panel.records
+            for budget, choice in zip(
+                record.budgets, record.choices or (None,) * len(record.budgets), strict=True
+            )
+        ]
+
+    @property
+    def curves(self) -> dict[tuple[str, str, str], Points]:
+        """The points of each curve by task, hidden layers and learner.
+
+        A tuned baseline has a point for each budget, each of an episode of its own.
+        """
+        return {
+            (panel.task, panel.net, record.learner): (
+                (record.curve_steps, np.asarray(record.curve))
+                if record.curve
+                else (record.budgets, np.asarray(record.accuracy).T)
+            )
+            for panel in self.result.panels
+            for record in panel.records
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON: what `comparison.json` holds."""
+        return to_json(self.result)
+
+    def draw(self, path: str | os.PathLike[str]) -> Path:
+        """Draw all curves, with bands of one standard deviation over the seeds.
+
+        Raises:
+            BluraxError: if the file cannot be written.
+        """
+        from blurax.analysis.compare_view import draw_records  # when used: it takes half a second
+
+        title = f"Mean and standard deviation over {self.result.plan.seeds} seeds, on test examples"
+        rows = [
+            [(f"{p.task} ({p.net})", p.records) for p in self.result.panels if p.task == task]
+            for task in self.result.plan.tasks
+        ]
+        return draw_records(rows, path, title)
+
+    def __rich__(self) -> RenderableType:
+        from blurax.analysis.compare_view import LEGEND
+        from blurax.analysis.compare_words import overall_lines, winner_line
+        from blurax.analysis.plain import message
+
+        parts: list[Table | Text] = []
+        for panel in self.result.panels:
+            parts.append(_table(panel))
+            if len(panel.records) > 1:
+                parts.append(Text(f"{message(winner_line(panel.records))}\n"))
+        parts.append(Text(LEGEND, "dim"))
+        panels = [panel.records for panel in self.result.panels]
+        return Group(*parts, *(Text(message(line)) for line in overall_lines(panels)))
+
+    def __str__(self) -> str:
+        file = texts.StringIO()
+        Console(file=file, width=WIDTH).print(self)
+        return file.getvalue()
+
+
+def _table(panel: Panel) -> Table:
+    from blurax.analysis.compare_view import record_table
+
+    return record_table(f"{panel.task} ({panel.net}): test {panel.score} (%)", panel.records)
+
+
+def compare(
+    learners: Comparable | Mapping[str, Comparable] | Sequence[Comparable] = (),
+    *,
+    tasks: Sequence[str | Task] = ("digits",),
+    hidden: Sequence[str] = ("128",),
+    baselines: Sequence[str] = BUILT_IN,
+    budgets: Sequence[int] = (10, 20, 50, 100),
+    seeds: int = 5,
+    seed: int = 0,
+    batch: int = 128,
+    tuning: Tuning = USUAL,
+    like: Learner | Mapping[str, Learner] | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    watch: Callable[[CellProgress], None] = lambda progress: None,
+) -> Comparison:
+    """Compare learners and genomes with baselines that are tuned for each number of steps.
+
+    Learners and genomes are measured as they are, on test examples. For a learner whose learning
+    rate or settings are to be tuned there is `blurax.add_baseline`.
+
+    Args:
+        learners: by the name that each is to have; in a list, a file is called after itself or its
+            run, and a learner after its class.
+        tasks: names, such as mnist:size=10, or tasks that `blurax.task` or `blurax.add_task` knows.
+        hidden: the hidden layers of the networks, such as 256-128; 0 for none.
+        baselines: names, those of `blurax.add_baseline` among them.
+        budgets: the numbers of steps after which all are compared, growing.
+        seeds: initial networks for each number, at least 2.
+        seed: random seed.
+        batch: examples in each step.
+        tuning: what the tuner may choose from.
+        like: of learner files a learner of the class, which gets their numbers; where there are
+            several classes, by the name of the class, or by that of the learner in the comparison.
+        directory: where cells are kept, so that the same call goes on where an earlier one stopped;
+            in memory if None.
+        watch: told what is done in each cell, and that it is finished.
+
+    Raises:
+        BluraxError: if something does not exist or does not fit, or the directory holds another
+            comparison.
+    """
+    likes = {name_of(like): like} if isinstance(like, Learner) else dict(like or {})
+    entrants = _entrants(learners, likes)
+    plan = Plan(
+        tasks=tuple(map(_task_name, tasks)),
+        nets=tuple(hidden),
+        genomes=tuple(each.stamp for each in entrants),
+        baselines=tuple(baselines),
+        budgets=tuple(budgets),
+        seeds=seeds,
+        seed=seed,
+        batch=batch,
+        tuning=tuning,
+        sources=sources(entrants, baselines),
+    )
+    if directory is None:
+        experiment.check(plan, entrants)
+        return Comparison(experiment.measure(plan, entrants, watch))
+    where = io.as_path(directory, "directory")
+    mine = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
+    with io.writing(where, experiment.COMPARISON):
+        experiment.start(plan, entrants, where)
+        found = Comparison(experiment.advance(where, watch, mine))
+        found.draw(where / experiment.PICTURE)
+    return found
+
+
+def _entrants(
+    learners: Comparable | Mapping[str, Comparable] | Sequence[Comparable],
+    likes: Mapping[str, Learner],
+) -> list[Entrant]:
+    """What is compared, each with its name."""
+    if isinstance(learners, Mapping):
+        return [_entrant(name, each, likes) for name, each in learners.items()]
+    one = isinstance(learners, (*_THINGS, str, os.PathLike))
+    several: Sequence[Comparable] = [learners] if one else learners
+    files = iter(called([str(each) for each in several if not isinstance(each, _THINGS)]))
+    names = [_own_name(each) if isinstance(each, _THINGS) else next(files) for each in several]
+    return [_entrant(name, each, likes) for name, each in zip(names, several, strict=True)]
+
+
+def _own_name(learned: Genome | Learner) -> str:
+    return "genome" if isinstance(learned, Genome | Blur) else type(learned).__name__
+
+
+def _entrant(name: str, learned: Comparable, likes: Mapping[str, Learner]) -> Entrant:
+    if not isinstance(learned, _THINGS):
+        require(
+            isinstance(learned, str | os.PathLike),
+            f"{name} is of type {type(learned).__name__}; it takes a blurax.Genome, a "
+            "blurax.Learner, or the name of a file.",
+        )
+        return read_entrant(name, found_file(io.as_path(learned, "learners")), likes)
+    return entrant(name, learned)
+
+
+def _task_name(task: str | Task) -> str:
+    """The name by which a plan knows a task.
+
+    Raises:
+        BluraxError: for a task whose name stands for nothing, or for another one.
+    """
+    if isinstance(task, str):
+        return task
+    name = getattr(task, "name", None)
+    try:
+        known = get(str(name))
+    except BluraxError as error:
+        raise BluraxError(
+            f"The task {name} is not known by its name; blurax.add_task gives it one."
+        ) from error
+    require(
+        known is task or _same(known, task),
+        f"The name {name} stands for another task than the one given; give it by its whole name.",
+    )
+    return str(name)
+
+
+def _same(one: Task, other: Task) -> bool:
+    return type(one) is type(other) and bool(eqx.tree_equal(one, other))

@@ -1,0 +1,67 @@
+"""Whether a comparison can be carried out, before anything is measured or written."""
+
+from collections.abc import Iterator, Sequence
+
+from blurax.baselines import BUILT_IN, baseline
+from blurax.curves import check_memory
+from blurax.errors import require
+from blurax.experiments.compare_entrants import Entrant
+from blurax.experiments.compare_plan import Plan
+from blurax.fit import network_for, parse_hidden
+from blurax.genome import Genome
+from blurax.network import Network
+from blurax.outer.numbers import check_step
+from blurax.tasks import Split, Task, get
+
+
+def places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
+    """Every task with every network, and their numbers in the plan."""
+    for t, name in enumerate(plan.tasks):
+        task = get(name)
+        for n, net in enumerate(plan.nets):
+            yield (t, n), task, network_for(task, parse_hidden(net))
+
+
+def check(plan: Plan, entrants: Sequence[Entrant]) -> None:
+    """Find out whether a comparison can be carried out.
+
+    Args:
+        entrants: those of `plan.genomes`.
+
+    Raises:
+        BluraxError: if a task, a network and a genome or learner do not fit each other, or there is
+            too little memory.
+    """
+    for _, task, network in places(plan):
+        for each in entrants:
+            each.check(network, task)
+        for name in set(plan.baselines) - set(BUILT_IN):
+            found = baseline(name)
+            arrangement = plan.tuning.arrangements(found, network)[0]
+            check_step(found.make(arrangement, network, task))
+        _check_memory(plan, task, network, entrants)
+
+
+def check_sources(plan: Plan, entrants: Sequence[Entrant]) -> None:
+    """Raise `BluraxError` where a directory could not tell versions of code apart."""
+    known = {source.name for source in plan.sources}
+    own = [each.name for each in entrants if not isinstance(each.learned, Genome)]
+    own += [name for name in plan.baselines if name not in BUILT_IN]
+    for name in own:
+        require(
+            name in known,
+            f"The source of {name} cannot be found, so a directory could not tell its versions "
+            "apart; write it into a file.",
+        )
+
+
+def _check_memory(plan: Plan, task: Task, network: Network, entrants: Sequence[Entrant]) -> None:
+    """Raise `BluraxError` if a cell would not fit in memory."""
+    where = {"stops": plan.budgets, "batch": plan.batch}
+    for each in entrants:
+        rule = each.learned.rule if isinstance(each.learned, Genome) else None
+        check_memory(network, task, plan.seeds, split=Split.TEST, rule=rule, **where)
+    if plan.baselines:
+        tuned = max(plan.tuning.seeds, plan.tuning.long_seeds)
+        check_memory(network, task, plan.seeds, split=Split.TEST, **where)
+        check_memory(network, task, tuned, split=Split.VALIDATE, **where)

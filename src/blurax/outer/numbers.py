@@ -1,0 +1,99 @@
+"""The numbers of a learner as a pytree, by name and as a vector."""
+
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from blurax import io
+from blurax.errors import BluraxError, require
+from blurax.learner import Batch, Learner
+from blurax.network import Network
+
+
+def name_of(learner: Learner) -> str:
+    """The name of a learner's class, by which its files and runs go."""
+    return type(learner).__qualname__
+
+
+def numbers_of(learner: Learner) -> Any:
+    """The meta-parameters of a learner: its arrays of real numbers, and None for all else."""
+    return eqx.filter(learner, eqx.is_inexact_array)
+
+
+def with_network(learner: Learner, network: Network) -> Learner:
+    """The learner with another network, whatever its constructor takes."""
+    other = object.__new__(type(learner))
+    for name, value in vars(learner).items():
+        object.__setattr__(other, name, network if name == "network" else value)
+    return other
+
+
+def flatten(numbers: Any) -> Float[Array, " size"]:
+    """All numbers as one vector."""
+    return ravel_pytree(numbers)[0]
+
+
+def named(numbers: Any) -> dict[str, Any]:
+    """The leaves by their path, such as `neuron.nu`."""
+    with_paths = jax.tree_util.tree_flatten_with_path(numbers)[0]
+    return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
+
+
+def load_numbers(path: Path, like: Learner) -> tuple[Learner, io.Provenance]:
+    """A learner with the numbers of a file of its class and shapes, and where they come from.
+
+    Raises:
+        BluraxError: if the file is missing, damaged, or one of another learner.
+    """
+    name, tensors, provenance = io.load_learner(path)
+    return fitted(like, name, tensors, str(path)), provenance
+
+
+def fitted(like: Learner, name: str, tensors: dict[str, Any], path: str) -> Learner:
+    """A learner with the numbers that `io.load_learner` read of a file.
+
+    Raises:
+        BluraxError: if they are those of another class, or of other shapes.
+    """
+    require(name == name_of(like), f"{path} holds the numbers of {name}, not of {name_of(like)}.")
+    blank, rest = eqx.partition(like, eqx.is_inexact_array)
+    wanted = named(blank)
+    shapes = {leaf: value.shape for leaf, value in wanted.items()}
+    found = {leaf: value.shape for leaf, value in tensors.items()}
+    require(found == shapes, f"{path} holds arrays of shapes {found}; {name} takes {shapes}.")
+    leaves = [jnp.asarray(tensors[leaf], value.dtype) for leaf, value in wanted.items()]
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(blank), leaves), rest)
+
+
+def check_step(learner: Learner) -> None:
+    """Take one step without computing it, so that what does not fit says so now.
+
+    Raises:
+        BluraxError: if the learner cannot learn with its network.
+    """
+    network = learner.network
+    i, *_, o = network.sizes
+
+    def once(key: PRNGKeyArray) -> Any:
+        batch = Batch(jnp.zeros((2, i), float), jnp.zeros((2, o), float))
+        state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
+        state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
+        return state, learner.predict(state, batch.x)
+
+    try:
+        _, outputs = jax.eval_shape(once, jax.random.key(0))
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise BluraxError(
+            f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
+        ) from error
+    require(
+        getattr(outputs, "shape", None) == (2, o),
+        f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
+        f"{network.sizes}; it takes an array of shape (2, {o}).",
+    )

@@ -1,0 +1,143 @@
+"""Examples of a batch that excite the lower layer alike inhibit each other. Not in the paper."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax import rules
+from blurax.errors import require
+from blurax.rules import Scalar
+from blurax.terms.protocol import Gene, Pair, Term
+
+
+@dataclasses.dataclass(frozen=True)
+class Decorrelation(Term):
+    """Examples inhibit each other in (7) by a learned share."""
+
+    name = "decorrelation"
+    about = "update"
+    words = "alike examples inhibiting each other"
+    synapse_genes = (
+        Gene(
+            "decorrelation",
+            start=0.0,  # of the share s, before the logistic function
+            neutral=-80.0,
+            label="logit s (decorrelation)",
+            latex=r"\mathrm{logit}\,s",
+            without="decorrelation: s = 0",
+        ),
+    )
+    width_free: ClassVar[bool] = False
+
+    @classmethod
+    def chosen(cls, rule: Any) -> Term | None:
+        """By `Update.decorrelate` and `width_free`."""
+        update = rule.update
+        require(
+            update.decorrelate or not update.width_free,
+            "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
+        )
+        return cls() if update.decorrelate and cls.width_free is update.width_free else None
+
+    def coupling(
+        self, among: Float[Array, "channels b b"] | None, pair: Pair
+    ) -> Float[Array, "channels b b"]:
+        """The inverse of how alike they are, `decorrelation`."""
+        bias = jnp.sum(pair.g.nu_tilde, axis=0) if len(pair.old) > 1 else None
+        share = jax.nn.sigmoid(pair.g.terms["decorrelation"])
+        pre = rules.mix(pair.g.nu_tilde.T, pair.a_i)
+        found = decorrelation(pre, bias, share, self.width_free)
+        return found if among is None else jnp.matmul(among, found)
+
+
+@dataclasses.dataclass(frozen=True)
+class WidthFree(Decorrelation):
+    """The same, whatever the number of neurons below and the size of their states."""
+
+    name = "decorrelation-width-free"
+    fades = False  # the width counts even where the share is 0
+    words = "alike examples inhibiting each other, at any width alike"
+    width_free = True
+
+    def taken_over(self, scale: Array) -> Array:
+        """It divides by the square of what the lower layer offers, ν~ included."""
+        return 1 / scale
+
+
+def decorrelation(
+    pre: Float[Array, "c b _"],
+    bias: Float[Array, " c"] | None,
+    share: Scalar,
+    width_free: bool = False,
+) -> Float[Array, "c b b"]:
+    """((1 - s) I + s K)^-1, where K_bb' = Σ_i p_i[b] p_i[b'] with a mean of 1 on its diagonal.
+
+    Between Σ_b and a_j of (7), it makes the examples of a batch inhibit each other as far as they
+    excite the lower layer alike, so that what they have in common is not learned once for each.
+    With s = 0 nothing changes; near 1 the argument of the upper neurons moves by what they ask for,
+    whatever the correlations below: descent on neurons in place of synapses (Benzing, "Gradient
+    Descent on Neurons and its Link to Approximate Second-Order Optimization", ICML 2022). Not in
+    the paper.
+
+    Args:
+        pre: what the lower layer offers to each channel, p = Σ_e a_i^e ν~^{ec}.
+        bias: what its bias unit offers; None where it has none.
+        share: s, from 0 to 1.
+        width_free: divide the whole by the mean that the diagonal of K had before: of what the
+            lower layer offers then only the direction counts, not the length.
+    """
+    alike = jnp.matmul(pre, jnp.swapaxes(pre, 1, 2))
+    if bias is not None:
+        alike = alike + bias[:, None, None] ** 2
+    mean = jnp.mean(jnp.diagonal(alike, axis1=1, axis2=2), axis=1)[:, None, None]
+    mean = jnp.where(mean > 0, mean, 1.0)
+    unit = jnp.eye(pre.shape[1], dtype=pre.dtype)
+    found = inverse((1 - share) * unit + share * alike / mean)
+    return found / mean if width_free else found
+
+
+@jax.custom_jvp
+def inverse(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """The inverse of symmetric, positive definite matrices.
+
+    On a CPU in plain array operations: LAPACK's own, called side by side from two threads, has been
+    seen to wait for ever inside XLA. Elsewhere, where a loop of small operations is slow (7 times
+    on an H200 for 8 matrices of 128 x 128), by Cholesky's factors.
+    """
+    return jax.lax.platform_dependent(a, cpu=_by_pivots, default=_by_factors)
+
+
+def _by_factors(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """L^-T L^-1 where a = L L^T."""
+    unit = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    lower = jax.lax.linalg.triangular_solve(
+        jax.lax.linalg.cholesky(a), unit, left_side=True, lower=True
+    )
+    return jnp.matmul(jnp.swapaxes(lower, -1, -2), lower)
+
+
+def _by_pivots(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """Pivot by pivot (Gauss and Jordan).
+
+    For a batch of 128 it takes less than the product of the lower layer.
+    """
+    places = jnp.arange(a.shape[-1])
+
+    def pivot(p: Array, a: Array) -> Array:
+        across, down = (places == p)[None, None, :], (places == p)[None, :, None]
+        row = jax.lax.dynamic_slice_in_dim(a, p, 1, axis=-2)
+        column = jax.lax.dynamic_slice_in_dim(a, p, 1, axis=-1)
+        row = jnp.where(across, 1.0, row) / jax.lax.dynamic_slice_in_dim(row, p, 1, axis=-1)
+        return jnp.where(down, row, jnp.where(across, 0.0, a) - column * row)
+
+    return jax.lax.fori_loop(0, a.shape[-1], pivot, a)
+
+
+@inverse.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """d(A^-1) = -A^-1 dA A^-1: a gradient keeps the inverse, not the pivots."""
+    found = inverse(*primals)
+    return found, -jnp.matmul(jnp.matmul(found, tangents[0]), found)

@@ -1,0 +1,111 @@
+"""Normalisation of the argument of σ over the batch (sec. 3.4)."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax.choices import Normalise
+from blurax.errors import require
+from blurax.genes import NeuronGenes
+from blurax.terms.protocol import SHORT, Gene, Sweep, Term, Where
+
+ACTIVATION_EPSILON = 1e-5
+"""Added to the variance over the batch."""
+
+Moments = tuple[Float[Array, "_ 1 _"], Float[Array, "_ 1 _"]]
+"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNormalisation(Term):
+    """Mean 0 and variance 1 over the batch, then a scale and a shift for each state."""
+
+    name = "normalisation"
+    fades = False
+    sweeps: tuple[Sweep, ...]
+    last: bool
+    """Whether the last layer is normalised too."""
+
+    @classmethod
+    def chosen(cls, rule: Any) -> Term | None:
+        """By `Stabilise.normalise` and `normalise_last`."""
+        chosen = rule.stabilise
+        both = chosen.normalise is Normalise.BOTH
+        sweeps = tuple(s for s in Sweep if both or s.value == chosen.normalise.value)
+        require(
+            chosen.normalise_last or Sweep.FORWARD in sweeps,
+            "Stabilise.normalise_last is off, but no layer is normalised in the forward sweep: "
+            f"Stabilise.normalise is {chosen.normalise.value!r}.",
+        )
+        return cls(sweeps, chosen.normalise_last) if sweeps else None
+
+    @property
+    def words(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Which sweeps."""
+        which = "both sweeps" if len(self.sweeps) == 2 else f"the {self.sweeps[0]} sweep"
+        return f"normalisation of {which}{'' if self.last else ' but for the last layer'}"
+
+    @property
+    def neuron_genes(self) -> tuple[Gene, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """A scale and a shift for each sweep: a genome knows no neuron apart from another."""
+        return tuple(
+            Gene(
+                f"{sweep}_{name}",
+                value,
+                value,
+                ("state",),
+                label=f"{SHORT[sweep]} {sign}",
+                without=f"{sweep}: {sign} = {value:g}",
+            )
+            for sweep in self.sweeps
+            for name, sign, value in (("scale", "×", 1.0), ("shift", "+", 0.0))
+        )
+
+    def measure(
+        self, z: Float[Array, "k b n"], where: Where, weights: Float[Array, " b"] | None
+    ) -> Moments | None:
+        """Mean and variance."""
+        return moments(z, weights) if self._acts(where) else None
+
+    def argument(
+        self, z: Float[Array, "k b n"], g: NeuronGenes, where: Where, measured: Moments | None
+    ) -> Float[Array, "k b n"]:
+        """Normalised, by the moments measured."""
+        if not self._acts(where):
+            return z
+        scale, shift = (g.terms[f"{where.sweep}_{name}"] for name in ("scale", "shift"))
+        return normalise_activations(z, scale, shift, measured)
+
+    def _acts(self, where: Where) -> bool:
+        return where.sweep in self.sweeps and (self.last or not where.last)
+
+
+def moments(z: Float[Array, "k b n"], weights: Float[Array, " b"] | None = None) -> Moments:
+    """The mean and variance over the batch.
+
+    Args:
+        weights: how much each example counts, with sum 1; the same each if None.
+    """
+    if weights is None:
+        mean = jnp.mean(z, axis=1, keepdims=True)
+        return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
+    mean = jnp.einsum("b,kbn->kn", weights, z)[:, None]
+    return mean, jnp.einsum("b,kbn->kn", weights, (z - mean) ** 2)[:, None]
+
+
+def normalise_activations(
+    z: Float[Array, "k b n"],
+    scale: Float[Array, " k"],
+    shift: Float[Array, " k"],
+    known: Moments | None = None,
+) -> Float[Array, "k b n"]:
+    """Each state of each neuron to mean 0, variance 1 over the batch, then scale and shift.
+
+    Args:
+        known: mean and variance to use in place of the batch's own.
+    """
+    mean, variance = moments(z) if known is None else known
+    unit = (z - mean) / jnp.sqrt(variance + ACTIVATION_EPSILON)
+    return scale[:, None, None] * unit + shift[:, None, None]

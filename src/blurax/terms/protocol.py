@@ -1,0 +1,227 @@
+"""What a term is: something that a rule adds to (5), (6) and (7).
+
+A term is a frozen dataclass with a name, the genes that it needs, and what it does at the hooks of
+a step. Each hook takes what stands so far and returns what stands from then on; by default it
+changes nothing. Terms act in the order in which `Rule.terms` has them.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax import frozen
+from blurax.choices import Reduction
+from blurax.genes import NeuronGenes, SynapseGenes
+from blurax.terms.vectors import squared_length
+
+Axis = Literal["state", "channel"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Gene:
+    """A learned number of a term, or a small array of them."""
+
+    name: str
+    """Its name in a genome and in files."""
+    start: Any
+    """Where it starts: a number, or an array of its shape."""
+    neutral: float | None = None
+    """The value with which it does nothing, if there is one."""
+    axes: tuple[Axis, ...] = ()
+    """What its axes stand for: the states of a neuron or the channels of a synapse."""
+    even: bool = False
+    """Whether its sign means nothing."""
+    label: str = ""
+    """What readers see beside its value; the gene's name if empty."""
+    latex: str = ""
+    """The same as mathematical text."""
+    without: str = ""
+    """What an ablation calls its neutral value; "label = value" if empty."""
+
+    def shape(self, states: int, channels: int) -> tuple[int, ...]:
+        """The lengths of its axes."""
+        return tuple({"state": states, "channel": channels}[axis] for axis in self.axes)
+
+    def array(self, states: int, channels: int) -> Array:
+        """Its start, a buffer of its own."""
+        return jnp.full(self.shape(states, channels), self.start, float)
+
+
+class Sweep(enum.StrEnum):
+    """The direction of a sweep."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+SHORT = {Sweep.FORWARD: "fwd", Sweep.BACKWARD: "bwd"}
+"""What readers see of it."""
+
+
+class Where(NamedTuple):
+    """A place in a sweep."""
+
+    sweep: Sweep
+    last: bool
+    """Whether it is the last layer, which only the forward sweep moves."""
+
+
+class Gain(NamedTuple):
+    """What multiplies and divides all that synapses bring to the neurons of a layer."""
+
+    eta: Float[Array, ""]
+    """η, the update gate."""
+    length: Float[Array, "channels 1 j"] | None
+    """What it is divided by, if by anything."""
+
+
+@dataclasses.dataclass
+class Pair:
+    """Two layers and the synapses between them, while (7) changes these.
+
+    For the synapses from the upper layer to the lower the roles are exchanged.
+    """
+
+    g: SynapseGenes
+    batch: Reduction
+    a_i: Float[Array, "d b i"]
+    """The pre-synaptic neurons."""
+    a_j: Float[Array, "e b j"]
+    """The post-synaptic neurons."""
+    old: list[Array]
+    """The synapses before: w_ij `[channels, i, j]`, and the bias unit's `[channels, 1, j]` if there
+    are any. Whatever hooks return for synapses is such a list."""
+    changes: list[Array] = dataclasses.field(default_factory=list)
+    """The second term of (7) for each of them; empty before `Term.change`."""
+    f_tilde: Any = None
+    """The forget gate in force; None before `Term.forget`."""
+
+    square: Float[Array, "channels 1 j"] = dataclasses.field(init=False)
+    """Σ_r w_rj² over all that leads into a neuron."""
+
+    def __post_init__(self) -> None:
+        self.square = squared_length(*self.old)  # compiled away where nobody reads it
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """Something added to (5), (6) and (7); a subclass overrides what it is about."""
+
+    name: ClassVar[str] = ""
+    """The name in files."""
+    about: ClassVar[str] = "stabilised by"
+    """Under which heading `words` stand."""
+    fades: ClassVar[bool] = True
+    """Whether the term does nothing where each of its genes is neutral."""
+    takes_masks: ClassVar[bool] = False
+    """Whether it looks at no example but through `Pair.changes`, so that some can be left out."""
+    shares_length: ClassVar[bool] = False
+    """Whether ν~ is only known up to one factor for all channels, in place of one for each."""
+    words: ClassVar[str] = ""
+    """The term in a few words; its name if empty."""
+    neuron_genes: ClassVar[tuple[Gene, ...]] = ()
+    """Genes of the sweeps."""
+    synapse_genes: ClassVar[tuple[Gene, ...]] = ()
+    """Genes of the synapse update; also of the one after the forward sweep."""
+
+    @classmethod
+    def chosen(cls, rule: Any) -> "Term | None":
+        """The term as the choices of a `spec.Rule` call for it; None where they do not.
+
+        Terms of one's own leave this alone: a rule has them by `Rule.extra`.
+
+        Raises:
+            BluraxError: where choices about this term do not go together.
+        """
+        return None
+
+    def check(self, rule: Any) -> None:
+        """Raise `BluraxError` if the term does not go with the rest of a `spec.Rule`."""
+
+    # Before learning, and before each step.
+
+    def initial(self, w: Float[Array, "channels _ _"]) -> Float[Array, "channels _ _"]:
+        """Synapses with which a network begins."""
+        return w
+
+    def stored(self, into: list[Array], g: NeuronGenes, sweep: Sweep) -> list[Array]:
+        """All synapses into the neurons of a layer, as a step begins with them."""
+        return into
+
+    # (5) and (6).
+
+    def gain(self, gain: Gain, g: NeuronGenes, where: Where, into: Sequence[Array]) -> Gain:
+        """What multiplies and divides what the synapses `into` a layer bring."""
+        return gain
+
+    def measure(
+        self, z: Float[Array, "k b n"], where: Where, weights: Float[Array, " b"] | None
+    ) -> Any:
+        """What `argument` goes by of this batch, where predictions are to go by another's.
+
+        Args:
+            weights: how much each example counts, with sum 1; the same each if None.
+        """
+        return None
+
+    def argument(
+        self, z: Float[Array, "k b n"], g: NeuronGenes, where: Where, measured: Any
+    ) -> Float[Array, "k b n"]:
+        """The argument of σ."""
+        return z
+
+    # (7), in this order.
+
+    def coupling(
+        self, among: Float[Array, "channels b b"] | None, pair: Pair
+    ) -> Float[Array, "channels b b"] | None:
+        """How the examples of a batch act on each other between a_i and a_j; None: not at all."""
+        return among
+
+    def change(self, changes: list[Array], pair: Pair) -> list[Array]:
+        """What is added to the synapses."""
+        return changes
+
+    def forget(self, f_tilde: Array, pair: Pair) -> Array:
+        """The forget gate, one or `[channels, 1, j]`."""
+        return f_tilde
+
+    def after(self, new: list[Array], pair: Pair) -> list[Array]:
+        """The synapses after (7)."""
+        return new
+
+    # Genomes that act alike, see `gauge.py`: for terms that see the scale of ν, μ, ν~ or μ~.
+
+    def canonical_neuron(
+        self, gain: dict[Sweep, Array], genes: dict[str, Array]
+    ) -> tuple[dict[Sweep, Array], dict[str, Array]]:
+        """What multiplies ν and μ, and what is left in the genes of terms."""
+        return gain, genes
+
+    def taken_over(self, scale: Array) -> Array:
+        """What multiplies μ~, `[..., channels]`, where ν~ is divided by `scale`."""
+        return scale
+
+    def canonical_synapse(
+        self, genes: dict[str, Array], eta_tilde: Array, moved: Array
+    ) -> dict[str, Array]:
+        """The genes of terms, where η~ and something of the size `moved` went into μ~."""
+        return genes
+
+    # Files.
+
+    def as_json(self) -> dict[str, Any]:
+        """The term as plain values; `terms.from_json` is the inverse."""
+        fields = {f.name: frozen.to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {"name": self.name} | fields
+
+    @staticmethod
+    def from_json(values: Any, where: str) -> "Term":
+        """A term of the table from what `as_json` gave."""
+        from blurax import terms  # the table is above the terms
+
+        return terms.from_json(values, where)

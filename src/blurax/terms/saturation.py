@@ -1,0 +1,136 @@
+"""How synapses are kept from growing without bound, in four forms (App. B, release)."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from blurax.choices import Saturation
+from blurax.errors import require
+from blurax.rules import Scalar
+from blurax.terms.protocol import Gene, Pair, Term
+from blurax.terms.vectors import SYNAPSE_EPSILON, squared_length
+
+
+@dataclasses.dataclass(frozen=True)
+class _SaturationTerm(Term):
+    """What the four have in common: one gene, α or s."""
+
+    takes_masks = True
+
+    by_length: ClassVar[bool] = False
+    """Whether it goes by the length of the synapses into a neuron."""
+
+    @classmethod
+    def chosen(cls, rule: Any) -> Term | None:
+        """By `Stabilise.saturation`."""
+        if f"saturation-{rule.stabilise.saturation.value}" != cls.name:
+            return None
+        require(
+            not (cls.by_length and rule.stabilise.normalise_stored),
+            f"Stabilise.saturation is {rule.stabilise.saturation.value!r}, which goes by the "
+            "length of a synapse vector, but Stabilise.normalise_stored fixes that length.",
+        )
+        return cls()
+
+
+def _alpha(
+    start: float, neutral: float, without: str = "no bound", even: bool = False
+) -> tuple[Gene, ...]:
+    """α; its neutral value does nothing in single precision too."""
+    label, latex = "α (saturation)", r"\alpha"
+    return (Gene("saturation", start, neutral, (), even, label, latex, without),)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tanh(_SaturationTerm):
+    """A synapse w becomes α tanh(w / α) after each update."""
+
+    name = f"saturation-{Saturation.TANH}"
+    words = "saturation (tanh)"
+    synapse_genes = _alpha(1.0, 1e6, even=True)
+
+    def after(self, new: list[Array], pair: Pair) -> list[Array]:
+        """Bounded."""
+        return [saturate(n, pair.g.terms["saturation"]) for n in new]
+
+
+@dataclasses.dataclass(frozen=True)
+class Exponential(_SaturationTerm):
+    """The change of w is multiplied by exp(-|s| |w|) (release)."""
+
+    name = f"saturation-{Saturation.EXPONENTIAL}"
+    words = "saturation (exponential)"
+    synapse_genes = (Gene("saturation", 1.0, 0.0, (), True, "s (saturation)", "s", "no bound"),)
+
+    def after(self, new: list[Array], pair: Pair) -> list[Array]:
+        """Moved less."""
+        s, pairs = pair.g.terms["saturation"], zip(pair.old, new, strict=True)
+        return [saturate_exponentially(w, n, s) for w, n in pairs]
+
+
+@dataclasses.dataclass(frozen=True)
+class Length(_SaturationTerm):
+    """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer."""
+
+    name = f"saturation-{Saturation.LENGTH}"
+    words = "saturation (length)"
+    by_length = True
+    synapse_genes = _alpha(6.0, 80.0)  # exp(6): 400 times the length at the start, scaled by inputs
+
+    def after(self, new: list[Array], pair: Pair) -> list[Array]:
+        """Shortened."""
+        square, alpha = squared_length(*new), pair.g.terms["saturation"]
+        return [shorten(n, square, alpha) for n in new]
+
+
+@dataclasses.dataclass(frozen=True)
+class Slowing(_SaturationTerm):
+    """The forget gate acts the less the longer the vector of the synapses into a neuron."""
+
+    name = f"saturation-{Saturation.SLOWING}"
+    words = "saturation (slowing)"
+    by_length = True
+    # Length grows as t^exp(-1), and the rate falls as t^-0.37.
+    synapse_genes = _alpha(1.0, -80.0, "no slowing")
+
+    def forget(self, f_tilde: Array, pair: Pair) -> Array:
+        """Closer to 1."""
+        return slowed_gate(pair.square, f_tilde, pair.g.terms["saturation"])
+
+
+def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "channels i j"]:
+    """α tanh(w / α): a synapse never leaves (-|α|, |α|)."""
+    return alpha * jnp.tanh(w / alpha)
+
+
+def saturate_exponentially(
+    w: Float[Array, "channels i j"], updated: Float[Array, "channels i j"], s: Scalar
+) -> Float[Array, "channels i j"]:
+    """Damp to w + (updated - w) exp(-|s| |w|): the larger a synapse, the less it moves."""
+    return w + (updated - w) * jnp.exp(-jnp.abs(s) * jnp.abs(w))
+
+
+def shorten(
+    w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], alpha: Scalar
+) -> Float[Array, "channels _ j"]:
+    """Shorten to w min(1, exp(α) / |w_j|): no vector into a neuron longer than exp(α).
+
+    Args:
+        square: `vectors.squared_length` of the synapses into the neuron.
+    """
+    return w * jnp.minimum(1.0, jnp.exp(alpha) / jnp.sqrt(square + SYNAPSE_EPSILON))
+
+
+def slowed_gate(
+    square: Float[Array, "channels 1 j"],
+    f_tilde: Scalar | Float[Array, "channels 1 j"],
+    alpha: Scalar,
+) -> Float[Array, "channels 1 j"]:
+    """1 + (f~ - 1) |w_j|^-exp(α): f~, but the closer to 1 the longer the vector is, above length 1.
+
+    Args:
+        square: `vectors.squared_length` of the synapses into the neuron.
+    """
+    return 1 + (f_tilde - 1) * jnp.maximum(square, 1.0) ** (-0.5 * jnp.exp(alpha))
