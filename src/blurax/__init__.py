@@ -11,6 +11,7 @@ from blurax.version import __version__
 if TYPE_CHECKING:
     from blurax.api import Learned, learn, load, load_learner, meta_train
     from blurax.baselines import Tuning, add_baseline
+    from blurax.batch import Batch
     from blurax.comparison import Comparison, compare
     from blurax.curves import Curve, Schedule, learning_curve
     from blurax.engine import Evaluator, Patience, RayOptions, open_ray
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         Symmetry,
         Update,
     )
+    from blurax.targets import Classes, Regression, Target
     from blurax.tasks import (
         ArrayTask,
         EpisodeSpec,
@@ -83,12 +85,14 @@ __all__ = [
     "Activation",
     "ArrayTask",
     "Backward",
+    "Batch",
     "Blur",
     "BlurClassifier",
     "BlurRegressor",
     "BluraxError",
     "CellProgress",
     "Channels",
+    "Classes",
     "Cma",
     "Comparison",
     "Curriculum",
@@ -129,6 +133,7 @@ __all__ = [
     "RandomSearch",
     "RayOptions",
     "Reduction",
+    "Regression",
     "Remat",
     "Result",
     "Rule",
@@ -143,6 +148,7 @@ __all__ = [
     "Symmetry",
     "SynapseGenes",
     "Synapses",
+    "Target",
     "Task",
     "Term",
     "Truncated",
@@ -209,6 +215,8 @@ _HOMES = {
         *("from_arrays", "from_csv", "from_function", "get"),
     ),
     "tasks.tabular": ("Missing", "Words"),
+    "batch": ("Batch",),
+    "targets": ("Classes", "Regression", "Target"),
     "terms": ("Term", "add_term"),
 }
 """The names by the module they come from; `task` is `tasks.get`, and `MetaSchedule` is
