@@ -73,7 +73,7 @@ def test_a_file_is_read_the_same(name: str, port: Port):
 
 @needs_torch
 @pytest.mark.parametrize("name", ["default", "cross-entropy", "saturation-length"])
-def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
+def test_pytorch_takes_the_same_gradient_through_a_episode(name: str):
     import torch
 
     from blurax.export import torch_blur

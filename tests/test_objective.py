@@ -119,8 +119,8 @@ def test_objectives_that_make_no_sense_are_refused(fields, message):
         Objective(**fields)
 
 
-def test_a_horizon_beyond_the_lesson_is_refused():
-    with pytest.raises(BluraxError, match="but a lesson has 5 steps"):
+def test_a_horizon_beyond_the_episode_is_refused():
+    with pytest.raises(BluraxError, match="but an episode has 5 steps"):
         Objective(when=When.HORIZONS, horizons=(6,)).check(5)
 
 

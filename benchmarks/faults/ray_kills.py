@@ -41,8 +41,8 @@ def ray_config(method: Method, meta_steps: int = META_STEPS) -> MetaTrain:
     return dataclasses.replace(
         config_of(method, meta_steps),
         curriculum=Curriculum(),
-        lessons=2,
-        share=1,
+        episodes=2,
+        job_size=1,
         validate_every=20,
     )
 

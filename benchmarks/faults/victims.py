@@ -49,7 +49,7 @@ class Victim:
 
 
 SMALL = [kind(window=2) if hasattr(kind, "window") else kind() for kind in METHODS.values()]
-"""Each method; lessons are short."""
+"""Each method; episodes are short."""
 
 
 def config_of(method: Method, meta_steps: int = STEPS) -> MetaTrain:

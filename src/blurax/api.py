@@ -157,7 +157,7 @@ def meta_train(
         config: of the run; a run that is continued must have been started with the same.
         watch: called after each meta-step.
         evaluator: the engine that does the work, such as `blurax.engine.open_ray()`, which takes
-            a configuration whose `share` is 1 or more.
+            a configuration whose `job_size` is 1 or more.
         learner: a rule of one's own: its arrays of real numbers are learned, in the place of a
             genome, from where they are. It learns with the networks of the configuration.
 

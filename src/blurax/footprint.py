@@ -26,7 +26,7 @@ class Footprint:
     among: int = 0
     """Of how the examples of a batch act on each other, for each pair of them."""
 
-    def lesson(self, steps: int, batch: int, query: int) -> int:
+    def episode(self, steps: int, batch: int, query: int) -> int:
         """Bytes of some steps whose batches are all drawn before, with nothing differentiated."""
         return (
             2 * self.synapses
@@ -51,7 +51,7 @@ class Footprint:
             case Remat.SQRT:
                 kept = 2 * int(steps**0.5)
         return (
-            self.lesson(steps, batch, query)
+            self.episode(steps, batch, query)
             + kept * self.synapses
             + (neurons + 4) * batch * self.neurons
             + (asked if often else 2) * query * self.neurons

@@ -93,7 +93,7 @@ def record_baseline(
     say("measuring on test examples")
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
-    for choice, served in _lessons(choices, budgets):
+    for choice, served in _runs(choices, budgets):
         _, curve = learning_curve(
             baseline(name).make(choice.arrangement, network, task),
             task,
@@ -109,17 +109,17 @@ def record_baseline(
     return Record(name, budgets, tuple(accuracy[budget] for budget in budgets), choices)
 
 
-def _lessons(
+def _runs(
     choices: tuple[Choice, ...], budgets: tuple[int, ...]
 ) -> tuple[tuple[Choice, tuple[int, ...]], ...]:
-    """The lessons, and which budgets each serves: those of the same constant rate share one."""
-    lessons: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
+    """The runs, and which budgets each serves: those of the same constant rate share one."""
+    runs: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
     for choice, budget in zip(choices, budgets, strict=True):
         alone = budget if choice.schedule is Schedule.COSINE else 0
         same = (choice.rate, choice.arrangement, alone)
-        first, served = lessons.get(same, (choice, ()))
-        lessons[same] = (first, (*served, budget))
-    return tuple(lessons.values())  # equal falling rates are lessons of their own
+        first, served = runs.get(same, (choice, ()))
+        runs[same] = (first, (*served, budget))
+    return tuple(runs.values())  # equal falling rates are runs of their own
 
 
 def record_learner(

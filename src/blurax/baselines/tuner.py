@@ -163,7 +163,7 @@ def tune(
     chosen = [_choose(asked, scouted, b, ranked[b], tuning) for b in short]
     if long:
         finalists = ranked[scouted[-1]][: tuning.finalists]
-        # The longer a lesson, the smaller its best rate: the search sets out downwards.
+        # The longer an episode, the smaller its best rate: the search sets out downwards.
         start = {each.arrangement: (each.place - COARSE, each.place) for each in finalists}
         asked = trials(tuning.long_seeds)
         ranked = _constant(asked, long, start)

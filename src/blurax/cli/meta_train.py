@@ -92,8 +92,8 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         require(usual or engine is Engine.RAY, "Options of a cluster take --engine ray.")
         if engine is Engine.RAY:
             check_installed()
-            if resume is None and config.share == 0:
-                config = dataclasses.replace(config, share=1)
+            if resume is None and config.job_size == 0:
+                config = dataclasses.replace(config, job_size=1)
         named, learner = config.learner, None
         config = dataclasses.replace(config, learner="")
         if named:

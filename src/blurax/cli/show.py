@@ -51,7 +51,7 @@ def show(
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
         hidden: The hidden layers of the networks it teaches.
-        steps: Inner steps of these lessons.
+        steps: Inner steps of these episodes.
         seeds: Networks to average over.
     """
     check_count("--seeds", seeds)

@@ -80,7 +80,7 @@ class DemoResult:
     settings: tuple[SettingResult, ...]
     long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
-    """`[seeds][steps]`: the accuracy after each step of a lesson ten times as long as any other."""
+    """`[seeds][steps]`: the accuracy after each step of an episode ten times as long."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -126,7 +126,7 @@ def measure(
 
 
 def check_memory(seeds: int) -> None:
-    """Raise `BluraxError` if the lessons of so many seeds would not fit in memory."""
+    """Raise `BluraxError` if the episodes of so many seeds would not fit in memory."""
     check_count("--seeds", seeds)
     for setting in (*SETTINGS, LONG_SETTING):
         task = get(setting.task)

@@ -124,10 +124,10 @@ class Objective:
         )
 
     def check(self, steps: int) -> None:
-        """Raise `BluraxError` if a horizon lies beyond a lesson of so many steps."""
+        """Raise `BluraxError` if a horizon lies beyond an episode of so many steps."""
         require(
             max(self.horizons, default=1) <= steps,
-            f"Objective.horizons is {self.horizons}, but a lesson has {steps} steps.",
+            f"Objective.horizons is {self.horizons}, but an episode has {steps} steps.",
         )
 
     def asked_after(self, steps: int) -> list[tuple[int, float]]:
@@ -145,7 +145,7 @@ class Objective:
 
 
 def _weights(steps: int, early: float) -> np.ndarray:
-    """How much each step of a lesson weighs that is asked after every step; 1 in the mean."""
+    """How much each step of an episode weighs that is asked after every step; 1 in the mean."""
     weights = np.arange(1, steps + 1) ** -early
     return (weights / weights.mean()).astype(jnp.zeros((), float).dtype)
 
@@ -220,14 +220,14 @@ def window_loss(
     else:
         loss, start, most = jnp.zeros((), float), 0, objective.average
         average = plastic(state)
-        for end, share in objective.asked_after(steps):
+        for end, weight in objective.asked_after(steps):
             seen = (lambda s: (grown(s), plastic(s))) if most else (lambda s: (grown(s), ()))
             state, (size, passed) = learn(state, start, end, seen)
             sizes += _last_two(size, end - start)
             if most:
                 average = followed(average, passed, start, end, most)
             asked = with_plastic(state, average) if most else state
-            loss, start = (loss + share * evaluated(asked) if share else loss), end
+            loss, start = (loss + weight * evaluated(asked) if weight else loss), end
     if not objective.growth:
         return loss, state
     return loss + objective.growth * jax.nn.relu(sizes[-1] - sizes[-2]) * steps, state

@@ -203,7 +203,7 @@ def _advance(
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
             with journal.poison_kept(directory, config, header, step + 1, space):
-                state, scores = validated(trainer, validate, state, key, config.share)
+                state, scores = validated(trainer, validate, state, key, config.job_size)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             journal.save(directory, step + 1, state, lines, config, header, space)
             lines = []

@@ -144,7 +144,7 @@ class Augmented(Task):
     ) -> Array:
         """Normal numbers of the shape of `x`, for each batch from the number of its step.
 
-        So a lesson may be drawn in parts.
+        So an episode may be drawn in parts.
         """
         numbers = jnp.zeros(spec.steps, int) if spec.fixed_batch else first + jnp.arange(spec.steps)
 
