@@ -76,8 +76,8 @@ def test_windows_add_up_to_the_episode():
     np.testing.assert_allclose(np.mean(parts), loss, rtol=1e-10)
     assert int(episode.step) == 0  # and then another one begins
     assert not np.array_equal(episode.seed, begin(PROBLEM, KEY).seed)
-    born = begin(PROBLEM, jax.random.wrap_key_data(episode.seed))
-    for got, want in zip(jax.tree.leaves(episode), jax.tree.leaves(born), strict=True):
+    made = begin(PROBLEM, jax.random.wrap_key_data(episode.seed))
+    for got, want in zip(jax.tree.leaves(episode), jax.tree.leaves(made), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-14)  # compiled, a last digit may differ
 
 

@@ -169,13 +169,13 @@ def main() -> None:
     engine: Any = open_ray(RayOptions(workers=WORKERS))
     killer = Killer(engine, kills, META_STEPS, seed)
 
-    def watch(progress: run.Progress) -> None:
+    def callback(progress: run.Progress) -> None:
         killer(progress)
         if kills == 0:
             print("tick", flush=True)
 
     try:
-        run.advance(directory, watch, engine)
+        run.advance(directory, callback, engine)
         killer.join()
         if kills:
             again = engine.dispatcher.resubmitted

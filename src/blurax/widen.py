@@ -19,7 +19,7 @@ from blurax.spec import Oja, Rule, Saturation
 
 HEARING = 0.1
 """The standard deviation of what new states hear from those there were. Nobody hears them; if they
-heard nothing either, no gradient would ever lead out of there."""
+read nothing either, no gradient would ever lead out of there."""
 
 _FADED = -37.0
 """Where exp(x) and the logistic function are 1e-16."""
@@ -146,7 +146,7 @@ def _widened(
 
 
 def _with_states(gene: str, before: Array, kept: int, shape: tuple[int, ...]) -> Array:
-    """A leaf whose last axes are those of states; new ones hear, and are not heard."""
+    """A leaf whose last axes are those of states; new ones read, and are not read."""
     sizes = before.shape[kept:]
     if sizes == shape:
         return before

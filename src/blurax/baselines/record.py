@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Key, PRNGKeyArray
 
 from blurax.baselines.catalogue import baseline
-from blurax.baselines.trials import Say
+from blurax.baselines.trials import Log
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import require
@@ -65,7 +65,7 @@ def record_baseline(
     seeds: int = 5,
     batch: int = 128,
     tuning: Tuning = USUAL,
-    say: Say = lambda text: None,
+    log: Log = lambda text: None,
 ) -> Record:
     """Tune a baseline on validation examples, then train anew and report it on test examples.
 
@@ -74,7 +74,7 @@ def record_baseline(
         key: the same key gives every learner the same test episodes; the validation seeds are
             others.
         budgets: numbers of steps, growing.
-        say: told what is being done.
+        log: called with what is being done.
 
     Raises:
         BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
@@ -88,9 +88,9 @@ def record_baseline(
         budgets,
         batch=batch,
         tuning=tuning,
-        say=say,
+        log=log,
     )
-    say("measuring on test examples")
+    log("measuring on test examples")
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
     for choice, served in _runs(choices, budgets):

@@ -107,7 +107,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
                 f"--resume {resume} goes with no other option but the engine's and --learner: a "
                 "run keeps its own.",
             )
-            run.read_config(resume)[0].space(learner)  # another one is told now
+            run.read_config(resume)[0].space(learner)  # another one is refused now
         found, own = resume or directory, contextlib.nullcontext()
         if found is None:
             found = _new_directory(config)
@@ -150,12 +150,12 @@ def _advance(
         RunProgress(console, "meta-training", what) as progress,
     ):
 
-        def watch(step: run.Progress) -> None:
+        def callback(step: run.Progress) -> None:
             progress(step)
             if board is not None:
                 board(step)
 
-        result = run.advance(directory, watch, evaluator, learner)
+        result = run.advance(directory, callback, evaluator, learner)
     if board is not None:
         board.close()
     picture = draw_run(directory)

@@ -74,7 +74,7 @@ class MetaTrain:
     """Episodes of each genome in a meta-step, over which its gradient or its loss is averaged."""
     job_size: int = added(0)
     """Episodes in a job of the engine; 0: a meta-step is not cut into jobs, which the engine ray
-    needs (it takes 1 unless told otherwise). Results differ in rounding between sizes, and never
+    needs (it takes 1 by default). Results differ in rounding between sizes, and never
     between engines or numbers of workers."""
     meta_steps: int = 2000
     """Meta-steps of each run, or generations."""
@@ -83,7 +83,7 @@ class MetaTrain:
     validate_every: int = 100
     """Meta-steps between validations; a checkpoint is written with each."""
     validation_episodes: int = 4
-    """Newborn networks to average over in a validation, for each task and network."""
+    """Seeds to average over in a validation, for each task and network."""
     validation_steps: int | None = None
     """Inner steps of a validation; those of the curriculum's last stage if None."""
     patience: int | None = None
@@ -124,7 +124,7 @@ class MetaTrain:
         if isinstance(start, dict):
             return {**values, "start": from_json(Given, start, "MetaTrain.start")}
         if "start" not in values:
-            return values  # which is told
+            return values  # refused where it is built
         if start not in list(Start):  # no name in a file is ever followed
             raise BluraxError(
                 f"MetaTrain.start is {shown(start)}; it takes one of {', '.join(Start)}, or the "
@@ -209,7 +209,7 @@ class MetaTrain:
 
 
 def _check_method(method: Method) -> None:
-    """Raise `BluraxError` unless a method of the user's own is told from the library's by name."""
+    """Raise `BluraxError` if a method of the user's own has the name of one of the library's."""
     kind, name = type(method), getattr(method, "name", None)
     require(
         dataclasses.is_dataclass(method) and isinstance(name, str) and name != "",

@@ -1,4 +1,4 @@
-"""What workers are asked in meta-training, and how a meta-step is cut into jobs.
+"""What workers compute in meta-training, and how a meta-step is cut into jobs.
 
 How it is cut depends on the configuration and never on the workers: so the results, to the bit, do
 not depend on who they are.
@@ -67,7 +67,7 @@ class Estimates(eqx.Module):
 
 
 class EstimateJobs(eqx.Module):
-    """`Estimates` as workers are asked for them: what travels are lists of leaves.
+    """`Estimates` as workers compute them: what travels are lists of leaves.
 
     Not the modules themselves: equinox remembers for ever each one that is unpickled.
     """
@@ -117,10 +117,10 @@ def cut(name: str, key: PRNGKeyArray, job_size: int, batch: Any, *rest: Any) -> 
     """Jobs of `job_size` items each, of all if 0.
 
     Args:
-        name: what is asked.
+        name: what is computed.
         key: whose data goes into the jobs' ids.
         batch: a pytree whose leaves lead with a batch axis.
-        rest: what all jobs are told.
+        rest: further arguments, the same in all jobs.
     """
     count = jax.tree.leaves(batch)[0].shape[0]
     tag = f"{name}-{np.asarray(jax.random.key_data(key)).tobytes().hex()}"

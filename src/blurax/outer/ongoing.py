@@ -34,8 +34,8 @@ def check_windows(problem: Problem, window: int) -> None:
     )
     require(
         problem.objective.when is When.MEAN,
-        f"Objective.when is {problem.objective.when.value}; episodes cut into windows are asked "
-        "after every step: it takes mean (--objective.when mean).",
+        f"Objective.when is {problem.objective.when.value}; windows are evaluated after "
+        "every step: it takes mean (--objective.when mean).",
     )
     require(
         problem.vary.draw is Draw.ALL,

@@ -81,10 +81,8 @@ class Problem(eqx.Module):
             self._one(setting)(numbers, jax.random.fold_in(key, s))
             for s, setting in enumerate(self.settings())
         ]
-        weights = self.setting_weights()
-        return sum(
-            (s * loss for s, loss in zip(weights, losses, strict=True)), jnp.zeros((), float)
-        )
+        pairs = zip(self.setting_weights(), losses, strict=True)
+        return sum((weight * loss for weight, loss in pairs), jnp.zeros((), float))
 
     def draw(self, key: PRNGKeyArray) -> Int[Array, ""] | None:
         """The setting of a meta-step, where each has but one."""

@@ -59,7 +59,7 @@ class Card:
     recipe: str
     """What to type to make it anew."""
     seeds: int
-    """Newborn networks behind each number."""
+    """Random seeds behind each number."""
     rows: tuple[Row, ...]
     lasting: tuple[Row, ...] = ()
     """Episodes of 1,000 steps, say, of the genome alone: does it keep what it learned?"""

@@ -122,12 +122,12 @@ def taught(
     """What networks that a trained genome teaches reach, at `round_stops`; kept."""
 
     def compute() -> Arrays:
-        return {"score": test_score(work.genome(training), task, hidden, steps, seeds, batch)}
+        return {"score": accuracies(work.genome(training), task, hidden, steps, seeds, batch)}
 
     return work.cell(cell_name(training, task, hidden, steps), compute)["score"]
 
 
-def test_score(
+def accuracies(
     genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a genome teaches reach, at `round_stops`."""

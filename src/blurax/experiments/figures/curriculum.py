@@ -16,9 +16,9 @@ from blurax.experiments.figures.common import (
     SMOKE,
     START_WORDS,
     Outer,
+    accuracies,
     measured,
     round_stops,
-    test_score,
     taught,
     tuned,
 )
@@ -216,7 +216,7 @@ class Rates(_Shared):
             "BLUR": taught(work, TRAINING, *where),
             "BLUR, zoo default": work.cell(
                 cell_name("zoo-default", task, hidden),
-                lambda: {"score": test_score(zoo.genome("default")[0], *where)},
+                lambda: {"score": accuracies(zoo.genome("default")[0], *where)},
             )["score"],
         }
         charts = []

@@ -185,7 +185,7 @@ def _fingerprint(state: CmaState) -> bytes:
 
 
 class Search:
-    """pycma asked and told, in a genome's own units, with restarts and randomness of its own."""
+    """pycma by ask and tell, in a genome's own units, with restarts and randomness of its own."""
 
     def __init__(self, trainer: CmaEs, seed: np.ndarray) -> None:
         self._trainer, self._seed = trainer, seed

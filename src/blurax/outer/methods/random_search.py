@@ -73,8 +73,8 @@ class Sampler(eqx.Module):
     """Who does the jobs, if there are any; this process if None."""
 
     def init(self, key: PRNGKeyArray) -> BestState:
-        """A newborn genome that anything beats."""
-        return BestState(self._newborn(key[None])[0], jnp.full((), jnp.inf, float))
+        """An initial genome that anything beats."""
+        return BestState(self._initial(key[None])[0], jnp.full((), jnp.inf, float))
 
     def step(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
         """One generation."""
@@ -88,7 +88,7 @@ class Sampler(eqx.Module):
         return self._generation(state, key)
 
     def _generation(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
-        vectors = self._newborn(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
+        vectors = self._initial(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
         work = Losses(self.problem, self.chunk)
         losses = candidate_losses(work, self.evaluate, vectors, key, self.job_size, self.episodes)
         ranked = jnp.where(jnp.isfinite(losses), losses, jnp.inf)
@@ -108,7 +108,7 @@ class Sampler(eqx.Module):
         """The losses of the stage before say nothing of this one: any candidate may be better."""
         return BestState(state.vector, jnp.full((), jnp.inf, float))
 
-    def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
+    def _initial(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
         return _start_vectors(keys, self.problem.space)
 
 
