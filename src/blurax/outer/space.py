@@ -83,7 +83,8 @@ class Space(eqx.Module):
 
     def template(self) -> Any:
         """Shapes and dtypes, without numbers (`jax.ShapeDtypeStruct`)."""
-        return jax.eval_shape(self.start, jax.random.key(0))
+        # JAX compares functions, and two bound methods by their arrays: a lambda is only itself.
+        return jax.eval_shape(lambda key: self.start(key), jax.random.key(0))
 
     def zeros(self) -> Any:
         """Meta-parameters that are all 0."""
