@@ -29,7 +29,7 @@ from blurax.outer.numbers import (
     with_network,
 )
 from blurax.outer.start import Origin
-from blurax.spec import Oja, Reduction, Rule
+from blurax.spec import Reduction, Rule
 
 PERTURBATION = 0.01
 """How far the members of a population but the first start from a genome that is given: the standard
@@ -154,13 +154,13 @@ class GenomeSpace(Space):
         network.check(self.rule)
 
     def usual_scale(self, name: str) -> float:
-        """What starts small, and all else at about 1: η~, the first term of (8), init_std."""
+        """What starts small, and all else at about 1: η~, init_std, and what a term says."""
         if name.endswith("eta_tilde"):
             return 1e-3 if self.rule.update.batch is Reduction.SUM else 1e-1
         if name == "init_std":
             return self.rule.init.std
-        small = name.endswith("oja") and self.rule.stabilise.oja is Oja.MULTIPLIER
-        return 1e-3 if small else 1.0
+        gene = self.rule.gene(name)
+        return 1.0 if gene is None else gene.scale
 
     @property
     def learns_init(self) -> bool:
