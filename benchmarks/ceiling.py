@@ -1,4 +1,4 @@
-"""How much the first batches of a lesson can teach at all: batch learners fitted to convergence.
+"""How much the first batches of an episode can teach at all: batch learners fitted to convergence.
 
 A rule sees 128 new examples in each step: 1,280 after 10. Here scikit-learn's classifiers may go
 over the same examples as often as they like, and so may networks of the very layers that rules and
@@ -59,7 +59,7 @@ class Arguments:
 def scores(
     learner: ClassifierMixin, task: Task, steps: int, seeds: int, batch: int, split: Split
 ) -> np.ndarray:
-    """`[seeds]`: the score on the query of a split, after the batches of a lesson."""
+    """`[seeds]`: the score on the query of a split, after the batches of an episode."""
     found = []
     for key in jax.random.split(keyed(task.name, split.value), seeds):
         episode = task.sample(key, EpisodeSpec(steps, batch), split)

@@ -101,7 +101,7 @@ def main() -> None:
     """Print the quotients and the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--candidates", type=int, default=WIDE.population)
-    parser.add_argument("--share", type=int, default=4)
+    parser.add_argument("--job-size", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     console = Console()
@@ -110,7 +110,7 @@ def main() -> None:
     evaluate = engine.prepare(work)
     number = 0  # of the work, the first that the engine was given
     host = [engine.dispatcher, Dispatcher(Fewer(engine.pool, 1), Patience())]
-    jobs = generation(arguments.candidates, arguments.share)
+    jobs = generation(arguments.candidates, arguments.job_size)
     evaluate(jobs)  # compiles, on both workers
     plain = [Job(job.id, jax.device_get(job.arguments)) for job in jobs]
     rounds = np.array(
@@ -121,7 +121,7 @@ def main() -> None:
     )
     two, one = rounds[:, 0], rounds[:, 1]
     clock, own = empty_jobs(engine.prepare(nothing), 500)
-    result = jax.device_get(jnp.zeros(arguments.share))
+    result = jax.device_get(jnp.zeros(arguments.job_size))
     engine.close()
     told = {
         "jobs": len(jobs),

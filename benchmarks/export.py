@@ -46,10 +46,10 @@ def numpy_steps(
 ) -> Program:
     """The same in NumPy, with so many threads; None for all."""
     rule, genes = numpy_blur.load_genome(zoo.genome_file(name))
-    born = numpy_blur.newborn(rule, layers, np.random.default_rng(0))
+    made = numpy_blur.init(rule, layers, np.random.default_rng(0))
 
     def run() -> None:
-        network = born
+        network = made
         with threadpool_limits(threads, user_api="blas"):
             for inputs, labels in zip(x, y, strict=True):
                 network = numpy_blur.step(rule, genes, network, inputs, labels)

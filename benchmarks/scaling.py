@@ -44,7 +44,7 @@ def value(size: Size, what: str) -> int:
 
 
 def meta_gradient(size: Size) -> Program:
-    """The gradient of a lesson for each member of the population."""
+    """The gradient of an episode for each member of the population."""
     rule, task = size.rule("plain"), size.task()
     spec = EpisodeSpec(steps=size.steps, batch=size.batch, query=size.batch)
     keys = jax.random.split(jax.random.key(0), size.population)

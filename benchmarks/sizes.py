@@ -55,13 +55,13 @@ class Size:
         """Of an unroll of the whole population."""
         return self.population * (steps or self.steps) * self.step_flops()
 
-    def lesson_flops(self) -> int:
+    def episode_flops(self) -> int:
         """Of an unroll and the query after it, of the whole population."""
         return self.unroll_flops() + self.population * self.sweep_flops()
 
     def gradient_flops(self) -> int:
-        """Of the gradient of a lesson: itself, and twice that for reverse mode."""
-        return 3 * self.lesson_flops()
+        """Of the gradient of an episode: itself, and twice that for reverse mode."""
+        return 3 * self.episode_flops()
 
     def task(self) -> Task:
         """Random examples of the right shape: what they hold does not change what they cost."""

@@ -35,7 +35,7 @@ def config_of(method: Method) -> MetaTrain:
     return dataclasses.replace(
         victims.config_of(method, victims.LONG),
         curriculum=Curriculum(),
-        share=1,
+        job_size=1,
         meta_steps=200_000,
         validate_every=100,
     )

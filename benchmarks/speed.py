@@ -77,7 +77,7 @@ def _generation(size: Size, rule: Any, task: Any, spec: EpisodeSpec) -> Program:
     vectors = jax.vmap(lambda key: genomes.flatten(genomes.random(key, rule)))(keys)
     return compiled(
         "CMA-ES generation",
-        size.lesson_flops(),
+        size.episode_flops(),
         lambda v, k: candidate_losses(Losses(problem, 8), None, v, k, 0, 1),
         vectors,
         jax.random.key(4),

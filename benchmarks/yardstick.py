@@ -103,7 +103,7 @@ def compare(size: Size, seconds: float) -> list[dict[str, Any]]:
         return jnp.mean((prediction - episode.query_y) ** 2)
 
     rows = []
-    for what, turn in (("lesson", lambda f: f), ("meta-gradient", jax.value_and_grad)):
+    for what, turn in (("episode", lambda f: f), ("meta-gradient", jax.value_and_grad)):
         programs = [
             compiled("blurax", 0, turn(ours), genome, state, *data),
             compiled("yardstick", 0, turn(theirs), genome, w, *data),

@@ -35,7 +35,7 @@ class FakePool:
         tries: int = 3,
     ) -> None:
         self.chance, self.done, self.evil, self.tries = chance, done, evil, tries
-        self.now, self.born = 0.0, workers
+        self.now, self.made = 0.0, workers
         self.free = set(range(workers))
         self.busy: dict[int, tuple[int, Job]] = {}
         self.harm: Counter[tuple[int, str]] = Counter()
@@ -58,8 +58,8 @@ class FakePool:
         self.join()
 
     def join(self) -> None:
-        self.free.add(self.born)
-        self.born += 1
+        self.free.add(self.made)
+        self.made += 1
 
     def wait(self, seconds: float) -> list[Event]:
         self.now += self.chance.uniform(0, 2 * seconds)

@@ -21,7 +21,7 @@ def iris():
     return get("iris")
 
 
-def lesson(learner, task):
+def begun(learner, task):
     """The initial state and the episode that `learning_curve` gives the first key."""
     spec = EpisodeSpec(steps=STEPS, batch=16)
     episode = task.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
@@ -80,7 +80,7 @@ def last_loss(weights, episode, activation):
 )
 def test_feedback_through_other_weights(iris, name, activation):
     learner = baseline(name).make(Arrangement(activation), NETWORK, iris)
-    state, episode = lesson(learner, iris)
+    state, episode = begun(learner, iris)
     weights = [(np.asarray(s.forward[0]), np.asarray(s.bias[0, 0])) for s in state.synapses]
     assert not any(b.any() for _, b in weights)
     fixed = [None if s.backward is None else np.asarray(s.backward[0]) for s in state.synapses]
@@ -111,7 +111,7 @@ def test_feedback_through_other_weights(iris, name, activation):
 @pytest.mark.parametrize("activation", [Activation.RELU, Activation.TANH])
 def test_direct_feedback_alignment(iris, activation):
     learner = baseline("dfa").make(Arrangement(activation), NETWORK, iris)
-    (layers, feedback), episode = lesson(learner, iris)
+    (layers, feedback), episode = begun(learner, iris)
     assert [b.shape for b in feedback] == [(3, 6), (3, 5)]
     fixed = [np.asarray(b) for b in feedback]
     arrays = [(np.asarray(layer.w), np.asarray(layer.b)) for layer in layers]

@@ -97,12 +97,12 @@ def test_the_picture_has_a_panel_for_each_cell_and_a_band_for_each_learner(tmp_p
     (figure,) = figures
     assert len(figure.axes) == 6
     axes = figure.axes[0]
-    lesson, tuned = axes.get_lines()
-    np.testing.assert_allclose(lesson.get_xdata(), (1, 10, 1000))
-    np.testing.assert_allclose(lesson.get_ydata(), (15, 89.5, 92))
+    episode, tuned = axes.get_lines()
+    np.testing.assert_allclose(episode.get_xdata(), (1, 10, 1000))
+    np.testing.assert_allclose(episode.get_ydata(), (15, 89.5, 92))
     np.testing.assert_allclose(tuned.get_xdata(), BUDGETS)
     np.testing.assert_allclose(tuned.get_ydata(), (60, 95))
-    assert lesson.get_color() == style.EMPHASIS != tuned.get_color()
+    assert episode.get_color() == style.EMPHASIS != tuned.get_color()
     band = axes.collections[1].get_paths()[0].vertices
     assert band[:, 1].min() == pytest.approx(50)
     assert band[:, 1].max() == pytest.approx(96)

@@ -83,7 +83,7 @@ def test_the_headline_is_the_mean_over_the_settings() -> None:
     )
 
 
-def test_the_title_of_the_long_lesson_tells_of_decay() -> None:
+def test_the_title_of_the_long_episode_tells_of_decay() -> None:
     assert long_title(RESULT) == "4 steps of known (32-16): 80.0 % at best, 70.0 % at the end"
 
 
@@ -96,7 +96,7 @@ def test_a_setting_without_baselines_is_a_sentence() -> None:
         headline(dataclasses.replace(RESULT, settings=()))
 
 
-def test_the_tables_hold_every_setting_and_the_long_lesson() -> None:
+def test_the_tables_hold_every_setting_and_the_long_episode() -> None:
     console = Console(width=100, file=io.StringIO(), color_system=None)
     for table in demo_tables(RESULT):
         console.print(table)

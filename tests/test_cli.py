@@ -178,7 +178,7 @@ def test_damaged_genomes_are_told(tmp_path, genome_file, capsys):
 
 
 def test_ctrl_c_is_status_130_and_says_how_to_go_on(monkeypatch, capsys):
-    def interrupted(directory, watch, evaluator, learner):
+    def interrupted(directory, callback, evaluator, learner):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "advance", interrupted)

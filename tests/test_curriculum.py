@@ -34,7 +34,7 @@ CONFIG = MetaTrain(
 )
 
 
-def test_lessons_grow_stage_by_stage_to_their_most():
+def test_episodes_grow_stage_by_stage_to_their_most():
     assert [CONFIG.curriculum.stage(n) for n in range(6)] == [0, 0, 1, 1, 2, 2]
     assert [n for n in range(6) if CONFIG.curriculum.begins(n)] == [2, 4]
     assert [CONFIG.problem(stage).episode.steps for stage in range(3)] == [2, 4, 5]

@@ -28,8 +28,8 @@ CONFIG = MetaTrain(
     episode=EpisodeSpec(2, 8, 8, held_out=16),
     objective=Objective(when=When.MEAN),
     population=4,
-    lessons=2,
-    share=1,
+    episodes=2,
+    job_size=1,
     meta_steps=4,
     validate_every=2,
     validation_episodes=1,
@@ -109,7 +109,7 @@ def test_a_poisoned_job_leaves_its_genome_and_a_run_that_can_be_resumed(
     assert files(directory) == files(undisturbed)
 
 
-@pytest.mark.parametrize("share", [1, 2, 3, 8, 20])
+@pytest.mark.parametrize("job_size", [1, 2, 3, 8, 20])
 def test_a_cut_keeps_the_order_whatever_the_share(share):
     lanes = {"a": np.arange(8.0), "b": np.arange(16.0).reshape(8, 2)}
     jobs = cut("sums", jax.random.key(0), share, lanes, 100.0)
@@ -132,31 +132,31 @@ def _moved(config: MetaTrain, steps: int = 2):
 @pytest.mark.parametrize("method", [Gradient(), Cma(), RandomSearch()])
 def test_shares_differ_in_rounding_only(method):
     config = dataclasses.replace(CONFIG, method=method)
-    whole, told = _moved(dataclasses.replace(config, share=0))
-    cut_up, told_too = _moved(dataclasses.replace(config, share=3))
+    whole, told = _moved(dataclasses.replace(config, job_size=0))
+    cut_up, told_too = _moved(dataclasses.replace(config, job_size=3))
     np.testing.assert_allclose(told.loss, told_too.loss, rtol=1e-9)
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(cut_up), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-10)
 
 
-def test_a_member_follows_the_mean_gradient_of_its_lessons():
-    trainer = dataclasses.replace(CONFIG, population=2, lessons=3).trainer()
+def test_a_member_follows_the_mean_gradient_of_its_episodes():
+    trainer = dataclasses.replace(CONFIG, population=2, episodes=3).trainer()
     state, key = trainer.init(jax.random.key(0)), jax.random.key(1)
     _, info = trainer.step(state, key)
     for member in range(2):
         genome = jax.tree.map(lambda leaf, m=member: leaf[m], state.genomes)
         own = jax.random.fold_in(key, member)
         each = [
-            jax.value_and_grad(trainer.problem.loss)(genome, jax.random.fold_in(own, lesson))
-            for lesson in range(3)
+            jax.value_and_grad(trainer.problem.loss)(genome, jax.random.fold_in(own, episode))
+            for episode in range(3)
         ]
         slope = np.mean([np.asarray(genomes.flatten(gradient)) for _, gradient in each], axis=0)
         np.testing.assert_allclose(info.loss[member], np.mean([loss for loss, _ in each]))
         np.testing.assert_allclose(info.gradient_norm[member], np.linalg.norm(slope))
 
 
-def test_a_lesson_that_diverges_does_not_spoil_the_mean_of_the_others():
-    trainer = dataclasses.replace(CONFIG, population=1, lessons=3, share=3).trainer()
+def test_a_episode_that_diverges_does_not_spoil_the_mean_of_the_others():
+    trainer = dataclasses.replace(CONFIG, population=1, episodes=3, job_size=3).trainer()
     state, key = trainer.init(jax.random.key(0)), jax.random.key(1)
 
     def overflowing(jobs: list[Job]):
@@ -173,8 +173,8 @@ def test_a_lesson_that_diverges_does_not_spoil_the_mean_of_the_others():
 
 
 def test_an_engine_with_workers_takes_a_run_that_is_cut_into_jobs():
-    config = dataclasses.replace(CONFIG, share=0)
-    with pytest.raises(BluraxError, match=r"MetaTrain\.share is 0, so there are no jobs"):
+    config = dataclasses.replace(CONFIG, job_size=0)
+    with pytest.raises(BluraxError, match=r"MetaTrain\.job_size is 0, so there are no jobs"):
         config.trainer(0, FakeEngine(0, 1))
 
 
@@ -201,7 +201,7 @@ def test_the_command_opens_the_engine_it_is_told_and_closes_it(tmp_path, monkeyp
     ((options, engine),) = opened
     assert options == RayOptions(address="10.0.0.1:6379", workers=3)
     assert engine.works == []  # closed
-    assert run.read_config(tmp_path / "found")[0].share == 1
+    assert run.read_config(tmp_path / "found")[0].job_size == 1
     assert (tmp_path / "found" / "best.safetensors").exists()
 
 
@@ -215,8 +215,8 @@ def test_options_of_a_cluster_without_the_engine_are_a_mistake(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lessons": 0}, r"MetaTrain\.lessons is 0; it takes a whole number >= 1"),
-        ({"share": -1}, r"MetaTrain\.share is -1; it takes a whole number >= 0"),
+        ({"episodes": 0}, r"MetaTrain\.episodes is 0; it takes a whole number >= 1"),
+        ({"job_size": -1}, r"MetaTrain\.job_size is -1; it takes a whole number >= 0"),
     ],
 )
 def test_values_out_of_range_are_refused(fields, message):

@@ -29,7 +29,7 @@ def test_what_is_known_of_estimators_shows(study):
     assert whole.cosine == pytest.approx(1)
     assert whole.deviation == half.deviation == 0  # gradients have no noise of their own
     assert found["es", 20].deviation > 0.1
-    # at a fixed genome the same noise all through a lesson is ES on the whole of it
+    # at a fixed genome the same noise all through an episode is ES on the whole of it
     np.testing.assert_allclose(found["nres", 5].bias, found["es", 20].bias, rtol=1e-6)
     np.testing.assert_allclose(found["nres", 5].deviation, found["es", 20].deviation, rtol=1e-6)
 

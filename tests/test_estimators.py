@@ -1,4 +1,4 @@
-"""Estimators of the meta-gradient against the exact one, on one fixed lesson in float64."""
+"""Estimators of the meta-gradient against the exact one, on one fixed episode in float64."""
 
 import dataclasses
 
@@ -35,18 +35,18 @@ GENOME = genomes.random(jax.random.key(1), CONFIG.rule)
 KEY = jax.random.key(7)
 
 
-def lesson_loss(genome, problem=PROBLEM):
-    """The mean loss over the whole lesson that `KEY` names."""
+def episode_loss(genome, problem=PROBLEM):
+    """The mean loss over the whole episode that `KEY` names."""
     return advance(problem, genome, begin(problem, KEY), STEPS)[0]
 
 
 @pytest.fixture(scope="module")
 def exact():
-    return genomes.flatten(eqx.filter_jit(jax.grad(lesson_loss))(GENOME))
+    return genomes.flatten(eqx.filter_jit(jax.grad(episode_loss))(GENOME))
 
 
-def whole_lesson(estimator: Estimator, windows: int, key) -> jnp.ndarray:
-    """The mean estimate over a lesson, the genome held fixed."""
+def whole_episode(estimator: Estimator, windows: int, key) -> jnp.ndarray:
+    """The mean estimate over an episode, the genome held fixed."""
     carry, total = estimator.init(KEY), 0.0
     for number in range(windows):
         _, gradient, carry = estimator.estimate(
@@ -66,29 +66,29 @@ def test_forward_and_reverse_mode_agree():
     np.testing.assert_allclose(genomes.flatten(g), genomes.flatten(h), rtol=1e-9, atol=1e-12)
 
 
-def test_windows_add_up_to_the_lesson():
-    loss, lesson, parts = lesson_loss(GENOME), begin(PROBLEM, KEY), []
-    window = eqx.filter_jit(lambda lesson: advance(PROBLEM, GENOME, lesson, WINDOW))
+def test_windows_add_up_to_the_episode():
+    loss, episode, parts = episode_loss(GENOME), begin(PROBLEM, KEY), []
+    window = eqx.filter_jit(lambda episode: advance(PROBLEM, GENOME, episode, WINDOW))
     for number in range(STEPS // WINDOW):
-        assert int(lesson.step) == number * WINDOW
-        part, lesson = window(lesson)
+        assert int(episode.step) == number * WINDOW
+        part, episode = window(episode)
         parts.append(part)
     np.testing.assert_allclose(np.mean(parts), loss, rtol=1e-10)
-    assert int(lesson.step) == 0  # and then another one begins
-    assert not np.array_equal(lesson.seed, begin(PROBLEM, KEY).seed)
-    born = begin(PROBLEM, jax.random.wrap_key_data(lesson.seed))
-    for got, want in zip(jax.tree.leaves(lesson), jax.tree.leaves(born), strict=True):
+    assert int(episode.step) == 0  # and then another one begins
+    assert not np.array_equal(episode.seed, begin(PROBLEM, KEY).seed)
+    made = begin(PROBLEM, jax.random.wrap_key_data(episode.seed))
+    for got, want in zip(jax.tree.leaves(episode), jax.tree.leaves(made), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-14)  # compiled, a last digit may differ
 
 
-def test_one_window_as_long_as_the_lesson_is_exact(exact):
-    whole = eqx.filter_jit(lambda key: whole_lesson(TruncatedGradient(PROBLEM, STEPS), 1, key))
+def test_one_window_as_long_as_the_episode_is_exact(exact):
+    whole = eqx.filter_jit(lambda key: whole_episode(TruncatedGradient(PROBLEM, STEPS), 1, key))
     np.testing.assert_allclose(whole(KEY), exact, rtol=1e-9, atol=1e-12)
 
 
 def test_short_windows_are_blind_to_what_came_before(exact):
     short = eqx.filter_jit(
-        lambda key: whole_lesson(TruncatedGradient(PROBLEM, WINDOW), STEPS // WINDOW, key)
+        lambda key: whole_episode(TruncatedGradient(PROBLEM, WINDOW), STEPS // WINDOW, key)
     )
     bias = np.linalg.norm(short(KEY) - exact) / np.linalg.norm(exact)
     assert bias > 0.05
@@ -101,7 +101,7 @@ def smoothed_gradient(sigma: float) -> np.ndarray:
     def one(key):
         noise = jax.random.normal(key, size.shape)
         moved = genomes.unflatten(genomes.flatten(GENOME) + size * noise, CONFIG.rule)
-        return genomes.flatten(jax.grad(lesson_loss)(moved))
+        return genomes.flatten(jax.grad(episode_loss)(moved))
 
     draws = jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=64))
     return np.asarray(draws(jax.random.split(jax.random.key(9), 2048))).mean(axis=0)
@@ -116,7 +116,7 @@ def test_evolution_strategies_are_unbiased(kind):
     problem, windows = PROBLEM, STEPS // WINDOW
     pairs = 64
     if kind == "es":
-        # one window of the whole lesson: the same loss, and nothing to remember
+        # one window of the whole episode: the same loss, and nothing to remember
         estimator = PersistentES(problem, pairs, SIGMA, STEPS)
         windows = 1
     else:
@@ -124,10 +124,10 @@ def test_evolution_strategies_are_unbiased(kind):
 
     def estimate(key):
         same = estimator.init(KEY)
-        lessons = jax.tree.map(
+        episodes = jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf, (pairs, *leaf.shape)), begin(problem, KEY)
         )
-        carry = dataclasses.replace(same, up=lessons, down=lessons)
+        carry = dataclasses.replace(same, up=episodes, down=episodes)
         total = 0.0
         for number in range(windows):
             _, gradient, carry = estimator.estimate(
@@ -182,13 +182,13 @@ def test_scales_go_to_their_leaves():
 @pytest.mark.parametrize(
     ("window", "fields", "message"),
     [
-        (4, {}, "The window is 4 steps; it takes a divisor of the lesson's 6"),
+        (4, {}, "The window is 4 steps; it takes a divisor of the episode's 6"),
         (2, {"objective": Objective()}, "Objective.when is last"),
         (2, {"vary": Vary(draw=Draw.ONE)}, "Vary.draw is one"),
     ],
 )
 @pytest.mark.parametrize("method", [Truncated, Pes])
-def test_lessons_that_cannot_be_cut_are_refused(method, window, fields, message):
+def test_episodes_that_cannot_be_cut_are_refused(method, window, fields, message):
     with pytest.raises(BluraxError, match=message):
         dataclasses.replace(CONFIG, method=method(window=window), **fields).trainer()
 

@@ -20,7 +20,7 @@ from blurax.spec import Rule
 from blurax.targets import Classes
 from closeness import assert_close
 from ports import LIBRARIES, Port, needs_torch, parts
-from variants import TABLE, batches, jit, lively, newborn
+from variants import TABLE, batches, initial, jit, lively
 
 STEPS = 4
 
@@ -33,7 +33,7 @@ def port(request) -> Port:
 @functools.cache
 def here(name: str) -> tuple:
     """What blurax does: the synapses after each step, and what the last network predicts."""
-    rule, genome, state = TABLE[name], lively(TABLE[name]), newborn(TABLE[name])
+    rule, genome, state = TABLE[name], lively(TABLE[name]), initial(TABLE[name])
     x, y = batches(STEPS)
 
     @jit
@@ -73,7 +73,7 @@ def test_a_file_is_read_the_same(name: str, port: Port):
 
 @needs_torch
 @pytest.mark.parametrize("name", ["default", "cross-entropy", "saturation-length"])
-def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
+def test_pytorch_takes_the_same_gradient_through_a_episode(name: str):
     import torch
 
     from blurax.export import torch_blur
@@ -103,24 +103,24 @@ def test_pytorch_takes_the_same_gradient_through_a_lesson(name: str):
         assert_close(np.zeros_like(leaf) if slope is None else slope.numpy(), leaf, tolerance=1e-8)
 
 
-def test_a_newborn_is_as_large_as_one_of_blurax(port: Port):
+def test_a_initial_is_as_large_as_one_of_blurax(port: Port):
     rule = to_json(TABLE["default"])
-    born = port.file.newborn(rule, (50, 40, 30), port.source(0))
-    assert [tuple(w.shape) for w, _, _ in born["synapses"]] == [(2, 50, 40), (2, 40, 30)]
-    assert born["synapses"][0][2] is None  # nothing leads back to the input
-    assert tuple(born["synapses"][1][2].shape) == (2, 30, 40)
-    std = float(born["synapses"][0][0].std())
+    made = port.file.init(rule, (50, 40, 30), port.source(0))
+    assert [tuple(w.shape) for w, _, _ in made["synapses"]] == [(2, 50, 40), (2, 40, 30)]
+    assert made["synapses"][0][2] is None  # nothing leads back to the input
+    assert tuple(made["synapses"][1][2].shape) == (2, 30, 40)
+    std = float(made["synapses"][0][0].std())
     assert std == pytest.approx(TABLE["default"].init.std, rel=0.1)
 
 
-def test_a_newborn_with_a_learned_deviation_needs_the_genes(port: Port):
+def test_a_initial_with_a_learned_deviation_needs_the_genes(port: Port):
     genome = lively(TABLE["per-step-learned-init"])
     rule, genes = to_json(genome.rule), port.genes(genome)
     source = port.source(0)
     with pytest.raises(ValueError, match="give the genes"):
-        port.file.newborn(rule, (50, 40, 30, 20), source)
-    born = port.file.newborn(rule, (50, 40, 30, 20), source, genes=genes)
-    for (w, _, _), std in zip(born["synapses"], genome.init_std, strict=True):
+        port.file.init(rule, (50, 40, 30, 20), source)
+    made = port.file.init(rule, (50, 40, 30, 20), source, genes=genes)
+    for (w, _, _), std in zip(made["synapses"], genome.init_std, strict=True):
         assert float(w.std()) == pytest.approx(abs(float(std)), rel=0.1)
 
 
@@ -129,7 +129,7 @@ ALONE = {
         "import numpy as np, numpy_blur as nb\n"
         "rule, genes = nb.load_genome('toys.safetensors')\n"
         "rng = np.random.default_rng(0)\n"
-        "network = nb.newborn(rule, (2, 20, 2), rng)\n"
+        "network = nb.init(rule, (2, 20, 2), rng)\n"
         "for _ in range(50):\n"
         "    x = rng.uniform(-1, 1, (128, 2))\n"
         "    y = np.where((x[:, :1] * x[:, 1:] > 0) == [True, False], 1.0, -1.0)\n"
@@ -141,7 +141,7 @@ ALONE = {
         "import torch, torch_blur as tb\n"
         "rule, genes = tb.load_genome('toys.safetensors')\n"
         "rng = torch.Generator().manual_seed(0)\n"
-        "network = tb.newborn(rule, (2, 20, 2), rng)\n"
+        "network = tb.init(rule, (2, 20, 2), rng)\n"
         "for _ in range(50):\n"
         "    x = 2 * torch.rand((128, 2), generator=rng) - 1\n"
         "    same = x[:, :1] * x[:, 1:] > 0\n"

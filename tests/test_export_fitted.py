@@ -16,7 +16,7 @@ from blurax.errors import BluraxError
 from blurax.export.fitted import write_fitted
 from blurax.inner import observe_moments, predict
 from closeness import assert_close
-from variants import TABLE, batches, lively, newborn
+from variants import TABLE, batches, initial, lively
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 5)) * [1, 1e-9, 1e6, 0, 1] + [0, 0, 1e6, 0.1, 0]
@@ -121,7 +121,7 @@ def test_every_option_is_carried_over(options, tmp_path):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_variant_of_the_rule_is_carried_over(name, tmp_path):
-    genome, state = lively(TABLE[name]), newborn(TABLE[name])
+    genome, state = lively(TABLE[name]), initial(TABLE[name])
     if state.steps is not None:
         state = dataclasses.replace(state, steps=state.steps + 1)
     x = batches()[0]

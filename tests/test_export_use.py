@@ -16,7 +16,7 @@ from blurax.io import sealed
 from blurax.spec import Rule
 from closeness import assert_close
 from ports import LIBRARIES, Port
-from variants import BATCH, SIZES, TABLE, batches, lively, newborn
+from variants import BATCH, SIZES, TABLE, batches, initial, lively
 
 X, Y = (np.asarray(array) for array in batches())
 
@@ -29,7 +29,7 @@ def port(request) -> Port:
 def taught(port: Port, name: str, dtype: str = "float64") -> tuple:
     """A rule, its genes, and a network that learned from each of `batches()`."""
     rule, genes = to_json(TABLE[name]), port.genes(lively(TABLE[name]))
-    network = port.network(newborn(TABLE[name]))
+    network = port.network(initial(TABLE[name]))
     cast = port.dtype(dtype)
     network["synapses"] = [
         tuple(None if w is None else in_dtype(w, cast) for w in layer)
@@ -62,7 +62,7 @@ def test_digits_are_told_apart_one_by_one(port: Port):
     x, right = (x[order] / 16).astype(np.float32), right[order]
     y = 2 * np.eye(10, dtype=np.float32)[right] - 1
     rule, genes = port.file.load_genome(zoo.genome_file("default"))
-    network = port.file.newborn(rule, (64, 64, 10), port.source(0))
+    network = port.file.init(rule, (64, 64, 10), port.source(0))
     for first in [128 * number for number in range(10)] * 15:
         rows = slice(first, first + 128)
         network = port.file.step(rule, genes, network, port.number(x[rows]), port.number(y[rows]))
@@ -78,7 +78,7 @@ def test_other_examples_can_be_observed(port: Port):
     for others in (X[0], X[-1]):
         seen = port.file.observe(rule, genes, network, port.number(others))
         fresh = {
-            **port.network(newborn(TABLE["normalise-forward"])),
+            **port.network(initial(TABLE["normalise-forward"])),
             "synapses": network["synapses"],
         }
         among = port.file.predict(rule, genes, fresh, port.number(others))
@@ -116,7 +116,7 @@ def test_what_was_learned_from_may_be_overwritten(port: Port):
 
 def test_a_row_without_a_mean_is_refused(port: Port):
     rule = TABLE["normalise-forward"]
-    genes, fresh = port.genes(lively(rule)), port.network(newborn(rule))
+    genes, fresh = port.genes(lively(rule)), port.network(initial(rule))
     predict = functools.partial(port.file.predict, to_json(rule), genes)
     assert np.asarray(predict(fresh, port.number(X[0]))).shape == (BATCH, SIZES[-1])
     with pytest.raises(ValueError, match="1 example has no mean and variance"):
@@ -138,12 +138,12 @@ def test_float32_stays_float32(name: str, port: Port):
     assert {a.dtype for pair in seen["moments"] if pair for a in pair} <= {single}
 
 
-def test_a_newborn_is_float32_unless_told_otherwise(port: Port):
+def test_a_initial_is_float32_unless_told_otherwise(port: Port):
     rule = to_json(TABLE["default"])
-    assert port.file.newborn(rule, (3, 2), port.source(0))["synapses"][0][0].dtype == port.dtype(
+    assert port.file.init(rule, (3, 2), port.source(0))["synapses"][0][0].dtype == port.dtype(
         "float32"
     )
-    double = port.file.newborn(rule, (3, 2), port.source(0), dtype=port.dtype("float64"))
+    double = port.file.init(rule, (3, 2), port.source(0), dtype=port.dtype("float64"))
     assert {w.dtype for w in double["synapses"][0][:2]} == {port.dtype("float64")}
 
 

@@ -11,8 +11,8 @@ from blurax import findings, io
 from blurax.analysis.findings_view import draw_findings
 from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget, figure, make
-from blurax.experiments.figures.common import PLAIN, lessons, round_stops
-from blurax.experiments.figures.long_lesson import watch
+from blurax.experiments.figures.common import PLAIN, episodes, round_stops
+from blurax.experiments.figures.long_run import watch
 from blurax.experiments.figures.make import forget
 from blurax.experiments.figures.work import Work
 from blurax.fit import network_for
@@ -165,9 +165,9 @@ def test_labels_are_random_only_after_the_change():
     assert np.all(whole["synapses"][:, 7:] != changed["synapses"][:, 7:])
 
 
-def test_a_watched_lesson_is_the_lesson_of_a_comparison():
+def test_a_watched_episode_is_the_episode_of_a_comparison():
     task, genome = get("digits"), random(jax.random.key(5), PLAIN)
     seen = watch(genome, task, "8", 10, 2, None)["accuracy"]
     stops = [stop - 1 for stop in round_stops(10)]
-    np.testing.assert_allclose(seen[:, stops], lessons(genome, "digits", "8", 10, 2), atol=1e-6)
+    np.testing.assert_allclose(seen[:, stops], episodes(genome, "digits", "8", 10, 2), atol=1e-6)
     assert Blur(genome, network_for(task, (8,))).network.sizes == (64, 8, 10)

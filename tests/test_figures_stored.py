@@ -23,7 +23,7 @@ NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {
     "10": ("A rule learned on the shallowest does not",),
     "12": ("All-linear rules",),
     "14": ("Accuracy rises from stage to stage",),
-    "15": ("The lesson ends better",),
+    "15": ("The episode ends better",),
     "16": ("With both it has learned best",),
 }
 """The beginnings of the claims that do not hold at budget cpu, by figure; all others have to."""

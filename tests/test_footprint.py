@@ -10,7 +10,7 @@ from blurax.fit import network_for, parse_hidden
 from blurax.inner import Remat
 from blurax.learner import Blur
 from blurax.outer.config import MetaTrain
-from blurax.outer.needs import _lesson
+from blurax.outer.needs import _episode
 from blurax.outer.objective import Objective
 from blurax.outer.variants import STABLE
 from blurax.spec import Rule
@@ -44,7 +44,7 @@ def test_episodes_take_what_is_estimated(rule, hidden, batch):
     lowered = curves._advance.lower(
         learner, states, keys, support, query, rates, span, due, task.target, None
     )
-    estimate = 2 * footprint.of(network, rule).lesson(4, batch, 2000)
+    estimate = 2 * footprint.of(network, rule).episode(4, batch, 2000)
     check(estimate, lowered)
 
 
@@ -65,4 +65,4 @@ def test_a_meta_step_takes_what_is_estimated(remat, hidden, batch):
     lowered = type(trainer)._whole.lower(trainer, state, jax.random.key(0), None)
     network = config.problem().networks[0][0]
     one = footprint.of(network, config.rule)
-    check(2 * _lesson(config, one, config.episode, config.episode.query), lowered)
+    check(2 * _episode(config, one, config.episode, config.episode.query), lowered)

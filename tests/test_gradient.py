@@ -118,15 +118,15 @@ def test_start_from_back_propagation():
 @pytest.mark.parametrize("start", Start)
 def test_examples_inhibit_each_other_by_the_share_of_the_start(start):
     rule = dataclasses.replace(Rule(), update=Update(decorrelate=True))
-    trainer = change(rule=rule, start=start, start_share=0.8).trainer()
+    trainer = change(rule=rule, start=start, start_coupling=0.8).trainer()
     gene = trainer.init(jax.random.key(0)).genomes.synapse.decorrelation
     np.testing.assert_allclose(jax.nn.sigmoid(gene), 0.8, atol=0.02)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(BluraxError, match=r"MetaTrain\.start_share is .*between 0 and 1"):
-        change(start_share=share)
+    with pytest.raises(BluraxError, match=r"MetaTrain\.start_coupling is .*between 0 and 1"):
+        change(start_coupling=share)
 
 
 def test_cosine_schedule_ends_a_hundredth_of_its_start():
@@ -166,11 +166,11 @@ def test_prediction_losses_by_hand():
     )
 
 
-def test_mean_objective_is_the_mean_of_shorter_lessons():
-    """A query after each step of one lesson: the last-step losses of its first 1, 2, 3 steps."""
+def test_mean_objective_is_the_mean_of_shorter_episodes():
+    """A query after each step of one episode: the last-step losses of its first 1, 2, 3 steps."""
     task, network = get("iris"), Network((4, 3, 3))
     genome, key = genomes.random(jax.random.key(3), CONFIG.rule), jax.random.key(4)
-    fixed = EpisodeSpec(3, 16, 16, fixed_batch=True)  # so that shorter lessons see the same batch
+    fixed = EpisodeSpec(3, 16, 16, fixed_batch=True)  # so that shorter episodes see the same batch
     one_loss = eqx.filter_jit(episode_loss)
     last = [
         one_loss(Blur(genome, network), task, dataclasses.replace(fixed, steps=n), Objective(), key)

@@ -15,7 +15,7 @@ from blurax.inner import Remat, predict, step, unroll
 from blurax.network import NetworkState
 from blurax.spec import Feedback
 from closeness import assert_close, differs
-from variants import BATCH, SIZES, STEPS, TABLE, batches, jit, lively, newborn, run
+from variants import BATCH, SIZES, STEPS, TABLE, batches, initial, jit, lively, run
 
 one_step, prediction = jit(step), jit(predict)
 
@@ -27,7 +27,7 @@ def synapses_of(state: NetworkState) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", TABLE)
 def test_whole_steps_are_the_naive_ones(name: str):
     rule = TABLE[name]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     _, (states, infos) = run(genome, state, x, y)
     net = naive_step.net_of(state, rule)
     for n in range(STEPS):
@@ -45,7 +45,7 @@ def test_whole_steps_are_the_naive_ones(name: str):
 
 def test_unroll_is_step_after_step():
     rule = TABLE["everything"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     last, (states, infos) = run(genome, state, x, y)
     for n in range(STEPS):
         state, info = one_step(genome, state, x[n], y[n], jnp.asarray(n))
@@ -55,14 +55,14 @@ def test_unroll_is_step_after_step():
 
 def test_an_index_left_out_is_a_step_with_feedback():
     rule = TABLE["keep-neurons-every-2"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     default = one_step(genome, state, x[0], y[0])
     assert_close(default, one_step(genome, state, x[0], y[0], 4))
 
 
 def test_labels_are_heard_on_every_nth_step_only():
     rule = TABLE["after-forward-every-3"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     other = y.at[1:].multiply(-1)
     assert_close(run(genome, state, x, other), run(genome, state, x, y), tolerance=0.0)
     other = y.at[0].multiply(-1)
@@ -71,7 +71,7 @@ def test_labels_are_heard_on_every_nth_step_only():
 
 def test_a_continued_unroll_is_one_unroll():
     rule = TABLE["after-forward-every-3"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     last, (states, _) = run(genome, state, x, y)
     after_one = jax.tree.map(lambda leaf: leaf[0], states)
     continued = jit(unroll)(genome, after_one, x[1:], y[1:], first=1)[0]
@@ -81,7 +81,7 @@ def test_a_continued_unroll_is_one_unroll():
 
 def test_unroll_observes_nothing_unless_asked():
     rule = TABLE["smooth"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     last, seen = jit(unroll)(genome, state, x, y)
     assert seen is None
     assert_close(last, run(genome, state, x, y)[0])
@@ -91,10 +91,10 @@ def test_unroll_observes_nothing_unless_asked():
 @pytest.mark.parametrize("steps", [1, 5, 12])
 def test_remat_changes_no_result(remat: Remat, steps: int):
     rule = TABLE["keep-neurons-every-2"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches(steps)
+    genome, state, (x, y) = lively(rule), initial(rule), batches(steps)
     see = functools.partial(unroll, observe=lambda _, info: info.prediction, remat=remat)
     state, seen = jit(see)(genome, state, x, y)
-    plain, (_, infos) = run(genome, newborn(rule), x, y)
+    plain, (_, infos) = run(genome, initial(rule), x, y)
     assert seen.shape == (steps, BATCH, SIZES[-1])
     assert_close((state, seen), (plain, infos.prediction))
 
@@ -116,7 +116,7 @@ def test_one_trace_serves_every_call(name: str):
     unrolled, traces = counted(unroll)
     genome, state, (x, y) = (
         jit(random, static_argnums=1)(jax.random.key(0), rule),
-        newborn(rule),
+        initial(rule),
         batches(),
     )
     for _ in range(3):
@@ -132,7 +132,7 @@ def test_one_trace_serves_every_call_in_float32():
     unrolled, traces = counted(unroll)
     genome, state, (x, y) = (
         jit(random, static_argnums=1)(jax.random.key(0), rule),
-        newborn(rule),
+        initial(rule),
         batches(),
     )
     for _ in range(2):
@@ -145,7 +145,7 @@ def test_one_trace_serves_every_call_in_float32():
 @pytest.mark.parametrize("remat", Remat)
 def test_the_program_does_not_grow_with_the_unroll(remat: Remat):
     rule = TABLE["smooth"]
-    genome, state = lively(rule), newborn(rule)
+    genome, state = lively(rule), initial(rule)
 
     def length(steps: int) -> int:
         short = functools.partial(unroll, remat=remat)
@@ -159,12 +159,12 @@ class TestPredict:
 
     def test_is_the_prediction_of_a_step_from_rest(self):
         rule = TABLE["five-states"]
-        genome, state, (x, y) = lively(rule), newborn(rule), batches()
+        genome, state, (x, y) = lively(rule), initial(rule), batches()
         _, info = one_step(genome, state, x[0], y[0])
         assert_close(prediction(genome, state, x[0]), info.prediction)
 
     def test_forgets_kept_neurons(self):
-        genome, state, x = lively(self.rule), newborn(self.rule), batches()[0][0]
+        genome, state, x = lively(self.rule), initial(self.rule), batches()[0][0]
         zeroed = NetworkState(state.synapses, jax.tree.map(jnp.zeros_like, state.neurons))
         assert differs(state, zeroed)
         want = prediction(genome, zeroed, x)
@@ -173,7 +173,7 @@ class TestPredict:
         assert prediction(genome, state, jnp.tile(x, (2, 1))).shape == (2 * BATCH, SIZES[-1])
 
     def test_learns_nothing(self):
-        genome, state, (x, y) = lively(self.rule), newborn(self.rule), batches()
+        genome, state, (x, y) = lively(self.rule), initial(self.rule), batches()
         before = jax.tree.map(np.array, state)
         first = prediction(genome, state, x[0])
         assert_close(prediction(genome, state, x[0]), first, tolerance=0.0)

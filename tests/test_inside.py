@@ -16,7 +16,7 @@ from blurax.genome import flatten, leaves, unflatten
 from blurax.spec import Activation, Normalise, Oja, Rule, Saturation, Stabilise, Update
 from blurax.tasks import get
 from closeness import assert_close, differs
-from variants import batches, lively, newborn, run
+from variants import batches, initial, lively, run
 
 DIGITS = get("digits")
 
@@ -108,7 +108,7 @@ def assert_rests(rule, plain):
     shared = leaves(rested)
     same = unflatten(jnp.concatenate([shared[n].ravel() for n in leaves(less)]), plain)
     x, y = batches()
-    before = newborn(rule)
+    before = initial(rule)
     ends = [run(genome, before, x, y)[0] for genome in (more, rested, same)]
     assert_close(ends[1], ends[2], tolerance=1e-6)
     assert differs(ends[0], ends[2])  # awake, the term does something

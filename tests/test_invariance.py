@@ -16,7 +16,7 @@ from blurax.inner import StepInfo
 from blurax.network import NetworkState, Synapses
 from blurax.spec import Oja
 from closeness import assert_close, differs, error
-from variants import BATCH, SIZES, TABLE, batches, lively, newborn, run
+from variants import BATCH, SIZES, TABLE, batches, initial, lively, run
 
 TOLERANCE = 1e-11
 """A permuted sum rounds otherwise, and some rules magnify that over the steps."""
@@ -64,7 +64,7 @@ def permute_layers(neurons: tuple) -> tuple:
 
 @every_rule
 def test_hidden_neurons_have_no_order(name: str):
-    genome, state = lively(TABLE[name]), newborn(TABLE[name])
+    genome, state = lively(TABLE[name]), initial(TABLE[name])
     last, (states, infos) = run(genome, state, *batches())
     renamed = permute_neurons(state)
     assert differs(renamed, state)
@@ -83,7 +83,7 @@ def reorder_batch(state: NetworkState) -> NetworkState:
 
 @every_rule
 def test_examples_have_no_order(name: str):
-    genome, state, (x, y) = lively(TABLE[name]), newborn(TABLE[name]), batches()
+    genome, state, (x, y) = lively(TABLE[name]), initial(TABLE[name]), batches()
     _, (states, infos) = run(genome, state, x, y)
     others = x[:, BATCH_ORDER], y[:, BATCH_ORDER]
     _, (other_states, other_infos) = run(genome, reorder_batch(state), *others)
@@ -111,7 +111,7 @@ def permute_info(info: StepInfo, order: np.ndarray) -> StepInfo:
 @pytest.mark.parametrize("name", MANY_STATES)
 def test_states_beyond_the_second_have_no_order(name: str):
     rule = TABLE[name]
-    genome, state, order = lively(rule), newborn(rule), other_order(rule.states, fixed=2)
+    genome, state, order = lively(rule), initial(rule), other_order(rule.states, fixed=2)
     last, (states, infos) = run(genome, state, *batches())
     renamed = permute_states(genome, jnp.asarray(order))
     assert renamed.rule == rule
@@ -126,7 +126,7 @@ def test_states_beyond_the_second_have_no_order(name: str):
 
 def test_the_first_two_states_are_no_others():
     rule = TABLE["five-states"]
-    genome, state = lively(rule), newborn(rule)
+    genome, state = lively(rule), initial(rule)
     order = np.array([1, 0, 2, 3, 4])
     swapped = permute_states(genome, jnp.asarray(order)), permute_channels(state, order)
     _, (_, infos) = run(genome, state, *batches())
@@ -148,7 +148,7 @@ def canonical_order(genome: Genome) -> np.ndarray:
 
 @every_rule
 def test_the_canonical_genome_acts_as_the_original(name: str):
-    genome, state = lively(TABLE[name]), newborn(TABLE[name])
+    genome, state = lively(TABLE[name]), initial(TABLE[name])
     order = canonical_order(genome)
     last, (_, infos) = run(genome, state, *batches())
     other_last, (_, other_infos) = run(
@@ -245,5 +245,5 @@ def test_a_column_of_zeros_is_left_alone():
     canonical = canonical_form(silent)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(canonical))
     assert error(canonical.synapse.nu_tilde[:, 0], jnp.zeros(2)) == 0
-    state = newborn(TABLE["smooth"])
+    state = initial(TABLE["smooth"])
     assert_close(run(canonical, state, *batches()), run(silent, state, *batches()), TOLERANCE)

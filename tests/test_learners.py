@@ -27,7 +27,7 @@ def iris():
     return get("iris")
 
 
-def lesson(learner, task, key):
+def begun(learner, task, key):
     """The initial state and the episode that `learning_curve` gives this key."""
     episode = task.sample(jax.random.fold_in(key, 1), SPEC, Split.VALIDATE)
     return learner.init(jax.random.fold_in(key, 0), SPEC.batch), episode
@@ -75,8 +75,8 @@ class Textbook:
 
 def by_hand(name, arrangement, learner, task, key, cosine):
     """The loss on the query after the first and the last step."""
-    (born, _), episode = lesson(learner, task, key)
-    layers = [(layer.w, layer.b, layer.scale) for layer in born]
+    (initial, _), episode = begun(learner, task, key)
+    layers = [(layer.w, layer.b, layer.scale) for layer in initial]
     books = [[Textbook(name) for _ in layer] for layer in layers]
     losses = []
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):

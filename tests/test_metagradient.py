@@ -13,7 +13,7 @@ from blurax import genome
 from blurax.inner import Remat, predict, unroll
 from blurax.spec import Rule
 from closeness import assert_close
-from variants import SIZES, TABLE, batches, jit, lively, newborn
+from variants import SIZES, TABLE, batches, initial, jit, lively
 
 STEPS, QUERY = 4, 6
 H = 3e-6
@@ -62,14 +62,14 @@ KINKED = ["default", "linear-relu", "backprop-relu", "derivative-asymmetric"]
 
 def query_loss(rule: Rule, remat: Remat = Remat.PRODUCTS) -> Callable[[jax.Array], jax.Array]:
     """Softmax cross-entropy on an unseen batch after some inner steps, as a function of genes."""
-    newborn_state, (x, y) = newborn(rule), batches(STEPS)
+    initial_state, (x, y) = initial(rule), batches(STEPS)
     rng = np.random.default_rng(9)
     query = jnp.asarray(rng.normal(size=(QUERY, SIZES[0])))
     labels = jnp.asarray(rng.integers(SIZES[-1], size=QUERY))
 
     def loss(vector: jax.Array) -> jax.Array:
         own = genome.unflatten(vector, rule)
-        state, _ = unroll(own, newborn_state, x, y, remat=remat)
+        state, _ = unroll(own, initial_state, x, y, remat=remat)
         logits = predict(own, state, query)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 

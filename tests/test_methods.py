@@ -127,7 +127,7 @@ def test_members_do_not_depend_on_their_number(own):
 
 @pytest.mark.parametrize("wide", small(pairs=3, sigma=1e150), ids=lambda method: method.name)
 def test_wild_members_and_candidates_never_reach_the_genome(wide):
-    """A lesson that overflows is counted, and what is kept stays finite."""
+    """An episode that overflows is counted, and what is kept stays finite."""
     trainer = config_of(wide).trainer()
     state = trainer.init(jax.random.key(0))
     if wide.needs_gradient:

@@ -16,7 +16,7 @@ from blurax.network import Network, NetworkState
 from blurax.spec import Channels, Init, InitScale, Rule, Symmetry
 from closeness import assert_close
 from unchecked import unchecked
-from variants import BATCH, LAYERS, SIZES, TABLE, jit, newborn
+from variants import BATCH, LAYERS, SIZES, TABLE, initial, jit
 
 WIDE = Network((80, 90, 70))
 
@@ -26,14 +26,14 @@ def born_of(network: Network, rule: Rule, key: jax.Array) -> NetworkState:
     return network.init(key, genome.random(key, rule), BATCH)
 
 
-def born(network: Network, rule: Rule, seed: int = 0) -> NetworkState:
+def made(network: Network, rule: Rule, seed: int = 0) -> NetworkState:
     return born_of(network, rule, jax.random.key(seed))
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_shapes_are_those_of_the_rule(name: str):
     rule = TABLE[name]
-    shapes = jax.tree.map(jnp.shape, newborn(rule))
+    shapes = jax.tree.map(jnp.shape, initial(rule))
     pairs = list(pairwise(SIZES))
     channels = 1 if rule.channels is Channels.SINGLE else rule.states
     assert [s.forward for s in shapes.synapses] == [(channels, i, j) for i, j in pairs]
@@ -47,7 +47,7 @@ def test_the_shapes_are_those_of_the_rule(name: str):
 
 @pytest.mark.parametrize("scale", InitScale)
 def test_synapses_start_normal_with_the_deviation_asked_for(scale: InitScale):
-    state = born(WIDE, Rule(init=Init(0.3, scale)))
+    state = made(WIDE, Rule(init=Init(0.3, scale)))
     for between in state.synapses:
         up = np.concatenate([between.forward, between.bias], axis=1)
         for w in (up, between.backward):
@@ -61,20 +61,20 @@ def test_synapses_start_normal_with_the_deviation_asked_for(scale: InitScale):
 
 
 def test_no_two_synapses_start_alike():
-    leaves = jax.tree.leaves(born(Network((6, 6, 6)), Rule(states=3)))
+    leaves = jax.tree.leaves(made(Network((6, 6, 6)), Rule(states=3)))
     numbers = np.concatenate([np.ravel(leaf) for leaf in leaves])
     assert len(np.unique(numbers)) == len(numbers)
 
 
 def test_a_birth_depends_on_the_key_alone():
     network, rule = Network(SIZES), Rule()
-    assert_close(born(network, rule), born(network, rule), tolerance=0.0)
-    other = born(network, rule, seed=1)
-    assert (other.synapses[0].forward != born(network, rule).synapses[0].forward).all()
+    assert_close(made(network, rule), made(network, rule), tolerance=0.0)
+    other = made(network, rule, seed=1)
+    assert (other.synapses[0].forward != made(network, rule).synapses[0].forward).all()
 
 
 def test_kept_neurons_start_at_zero():
-    kept = born(Network(SIZES), Rule(keep_neurons=True)).neurons
+    kept = made(Network(SIZES), Rule(keep_neurons=True)).neurons
     assert not any(a.any() for a in kept)
 
 
@@ -101,7 +101,7 @@ LEARNED = Rule(init=Init(0.5, InitScale.FAN_IN, learned=True))
 
 
 def test_a_learned_deviation_starts_where_the_rule_says():
-    assert_close(born(WIDE, LEARNED), born(WIDE, Rule(init=Init(0.5, InitScale.FAN_IN))))
+    assert_close(made(WIDE, LEARNED), made(WIDE, Rule(init=Init(0.5, InitScale.FAN_IN))))
 
 
 @pytest.mark.parametrize("layers", [None, 2])
@@ -134,5 +134,5 @@ def test_a_learned_deviation_needs_the_genome():
 
 
 def test_only_genomes_that_differ_from_step_to_step_count_them():
-    assert born(WIDE, Rule()).steps is None
-    assert born(WIDE, Rule(steps=3)).steps == 0
+    assert made(WIDE, Rule()).steps is None
+    assert made(WIDE, Rule(steps=3)).steps == 0

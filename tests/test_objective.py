@@ -27,11 +27,11 @@ GENOME = genomes.random(jax.random.key(3), RULE)
 
 @pytest.fixture(scope="module")
 def by_hand():
-    """Loss, score and size of the synapses after each step (0: newborn), one step at a time."""
+    """Loss, score and size of the synapses after each step (0: initial), one step at a time."""
     task = get("iris")
-    born, drawn = jax.random.split(KEY)
+    made, drawn = jax.random.split(KEY)
     episode = task.sample(drawn, SPEC, Split.TRAIN)
-    state, one = NETWORK.init(born, RULE, SPEC.batch), eqx.filter_jit(step)
+    state, one = NETWORK.init(made, RULE, SPEC.batch), eqx.filter_jit(step)
     rows = []
     for n in range(6):
         prediction = predict(GENOME, state, episode.query_x)
@@ -72,9 +72,9 @@ def test_the_query_is_asked_when_it_should_be(objective, weights, by_hand):
 
 def test_an_average_of_the_synapses_is_asked_and_the_logarithm_of_its_loss_taken():
     task, most = get("iris"), 0.4
-    born, drawn = jax.random.split(KEY)
+    made, drawn = jax.random.split(KEY)
     episode = task.sample(drawn, SPEC, Split.TRAIN)
-    state, losses = NETWORK.init(born, RULE, SPEC.batch), []
+    state, losses = NETWORK.init(made, RULE, SPEC.batch), []
     average = state.synapses
     for n in range(5):
         state, _ = eqx.filter_jit(step)(GENOME, state, episode.x[n], episode.y[n], n)
@@ -119,8 +119,8 @@ def test_objectives_that_make_no_sense_are_refused(fields, message):
         Objective(**fields)
 
 
-def test_a_horizon_beyond_the_lesson_is_refused():
-    with pytest.raises(BluraxError, match="but a lesson has 5 steps"):
+def test_a_horizon_beyond_the_episode_is_refused():
+    with pytest.raises(BluraxError, match="but an episode has 5 steps"):
         Objective(when=When.HORIZONS, horizons=(6,)).check(5)
 
 

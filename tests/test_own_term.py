@@ -29,7 +29,7 @@ from own_terms import Decay, Mixing
 from test_inside import assert_rests
 from test_io_genome_file import PROVENANCE
 from test_metagradient import H, query_loss
-from variants import LAYERS, SMOOTH, STEPS, batches, jit, lively, newborn, run
+from variants import LAYERS, SMOOTH, STEPS, batches, initial, jit, lively, run
 
 PLAIN = Rule(
     states=3,
@@ -83,7 +83,7 @@ def with_own_terms(updated):
 @pytest.mark.parametrize("rule", [RULE, SMALL], ids=["all", "mixing"])
 def test_steps_are_the_naive_ones(rule: Rule, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(naive, "updated", with_own_terms(naive.updated))
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     _, (states, infos) = run(genome, state, x, y)
     net = naive_step.net_of(state, rule)
     for n in range(STEPS):
@@ -107,7 +107,7 @@ def test_the_meta_gradient_is_the_slope():
 
 
 def test_genomes_that_act_alike_are_one():
-    genome, state = lively(RULE), newborn(RULE)
+    genome, state = lively(RULE), initial(RULE)
     same = canonical(genome)
     assert (same.synapse.decay > 0).all()
     ends = [run(own, state, *batches())[1][1].prediction for own in (genome, same)]

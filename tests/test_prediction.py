@@ -7,14 +7,14 @@ import pytest
 from blurax.inner import observe_moments, predict, predict_few
 from blurax.network import NetworkState
 from closeness import assert_close
-from variants import BATCH, TABLE, batches, lively, newborn
+from variants import BATCH, TABLE, batches, initial, lively
 
 NORMALISED = ["normalise-forward", "normalise-hidden", "normalise-derivative", "five-states"]
 
 
 def case(name: str):
     rule = TABLE[name]
-    state = NetworkState(newborn(rule).synapses, None)
+    state = NetworkState(initial(rule).synapses, None)
     return lively(rule), state, batches()[0][0]
 
 

@@ -22,7 +22,7 @@ from blurax.plasticity import updated
 from blurax.spec import Init, Oja, Reduction, Rule, Sigma, Stabilise, Update
 from blurax.tasks import EpisodeSpec, get
 from closeness import assert_close, differs
-from variants import LINEAR, TABLE, TANH, batches, jit, lively, newborn, run
+from variants import LINEAR, TABLE, TANH, batches, initial, jit, lively, run
 
 SMOOTH = Sigma(TANH, TANH, TANH)
 rng = np.random.default_rng(8)
@@ -80,7 +80,7 @@ def test_what_rescales_by_1_does_nothing(name: str):
     ones = eqx.tree_at(
         lambda g: (g.neuron.forward_rescale, g.neuron.backward_rescale), genome, replace_fn=one
     )
-    args = newborn(rule), *batches()
+    args = initial(rule), *batches()
     assert_close(run(ones, *args), run(without, *args))
     assert differs(run(genome, *args), run(without, *args))
 
@@ -91,7 +91,7 @@ def one(leaf: jax.Array) -> jax.Array:
 
 def test_stored_synapses_are_normalised_before_a_step():
     rule = TABLE["stored"]
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     longer = eqx.tree_at(lambda s: s.synapses, state, jax.tree.map(lambda w: 7 * w, state.synapses))
     # ε under the root is all that can tell them apart.
     assert_close(run(genome, longer, x, y), run(genome, state, x, y), tolerance=1e-7)
@@ -102,7 +102,7 @@ def test_stored_synapses_are_normalised_before_a_step():
 
 def test_stored_synapses_have_the_length_of_the_gene():
     rule = dataclasses.replace(TABLE["stored-rescale"], update=Update(), stabilise=STORED)
-    genome, state, (x, y) = lively(rule), newborn(rule), batches()
+    genome, state, (x, y) = lively(rule), initial(rule), batches()
     still = eqx.tree_at(lambda g: g.synapse.eta_tilde, genome, jnp.zeros(()))
     still = eqx.tree_at(lambda g: g.synapse.f_tilde, still, jnp.ones(()))
     after = jit(step)(still, state, x[0], y[0])[0]
@@ -133,7 +133,7 @@ class TestSteps:
     def test_steps_that_are_alike_are_one_genome(self):
         own, many = self.alike()
         x, y = batches(5)
-        one, same = run(own, newborn(self.single), x, y), run(many, newborn(self.rule), x, y)
+        one, same = run(own, initial(self.single), x, y), run(many, initial(self.rule), x, y)
         assert_close(same[0].synapses, one[0].synapses, tolerance=0.0)
         assert_close(same[1][1], one[1][1], tolerance=0.0)
         assert int(same[0].steps) == 5
@@ -142,7 +142,7 @@ class TestSteps:
     def test_a_step_reads_its_own_genes_and_the_last_ones_hold(self, changed: int):
         many, (x, y) = self.alike()[1], batches(5)
         other = jax.tree.map(lambda leaf: leaf.at[changed].mul(0.9), many)
-        one, two = (run(g, newborn(self.rule), x, y)[1][1].prediction for g in (many, other))
+        one, two = (run(g, initial(self.rule), x, y)[1][1].prediction for g in (many, other))
         first = [bool(differs(a, b)) for a, b in zip(one, two, strict=True)].index(True)
         assert first == changed
         # Where only the last ones are others, every step from there reads them.
@@ -152,7 +152,7 @@ class TestSteps:
 
     def test_the_answer_is_that_of_the_next_step(self):
         rule = TABLE["per-step"]
-        genome, state, (x, y) = lively(rule), newborn(rule), batches()
+        genome, state, (x, y) = lively(rule), initial(rule), batches()
         for index in range(3):
             moved, info = jit(step)(genome, state, x[index], y[index], index)
             assert_close(jit(predict)(genome, state, x[index]), info.prediction)
@@ -160,7 +160,7 @@ class TestSteps:
 
     def test_a_continued_unroll_is_one_unroll(self):
         rule = TABLE["per-step-and-layer"]
-        genome, state, (x, y) = lively(rule), newborn(rule), batches()
+        genome, state, (x, y) = lively(rule), initial(rule), batches()
         last, (states, _) = run(genome, state, x, y)
         after_one = jax.tree.map(lambda leaf: leaf[0], states)
         assert_close(jit(unroll)(genome, after_one, x[1:], y[1:], first=1)[0], last)
@@ -174,9 +174,9 @@ class TestSteps:
     def test_a_state_that_does_not_count_is_refused(self):
         x, y = batches()
         with pytest.raises(BluraxError, match=r"Rule\.steps is 3, but the state does not count"):
-            step(lively(self.rule), newborn(self.single), x[0], y[0])
+            step(lively(self.rule), initial(self.single), x[0], y[0])
         with pytest.raises(BluraxError, match=r"Rule\.steps is None, but the state counts"):
-            step(lively(self.single), newborn(self.rule), x[0], y[0])
+            step(lively(self.single), initial(self.rule), x[0], y[0])
 
 
 def repeated(leaf: jax.Array) -> jax.Array:

@@ -56,9 +56,9 @@ def refused(words, capsys, tmp_path):
         (*META_TRAIN, "--population", 10**5, "--method", "random-search"),
         (*META_TRAIN, "--meta-steps", 10**9, "--method", "cma-es"),
         (*META_TRAIN, "--meta-steps", 10**9, "--validate-every", 10**9),
-        (*META_TRAIN, "--lessons", 10**9),
-        (*META_TRAIN, "--lessons", 10**9, "--method", "cma-es"),
-        (*META_TRAIN, "--lessons", 10**9, "--share", 1),
+        (*META_TRAIN, "--episodes", 10**9),
+        (*META_TRAIN, "--episodes", 10**9, "--method", "cma-es"),
+        (*META_TRAIN, "--episodes", 10**9, "--job-size", 1),
         (*META_TRAIN, "--validation-episodes", 10**9),
         (*META_TRAIN, "--validation-steps", 10**7),
         (*META_TRAIN, "--episode.query", 10**9, "--tasks", "xor"),
@@ -98,7 +98,7 @@ def test_what_would_not_fit_is_told_with_an_estimate(words, capsys, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        *((*META_TRAIN, f"--{name}", HUGE) for name in ("population", "meta-steps", "lessons")),
+        *((*META_TRAIN, f"--{name}", HUGE) for name in ("population", "meta-steps", "episodes")),
         *((*META_TRAIN, f"--episode.{name}", HUGE) for name in ("steps", "batch", "query")),
         *((*META_TRAIN, f"--es.{name}", HUGE) for name in ("pairs",)),
         (*META_TRAIN, "--tasks", f"linear-noise:rows={HUGE}"),

@@ -56,7 +56,7 @@ def test_equal_accuracies_are_told_apart_by_the_loss():
 
 
 class Made:
-    """Lessons that never happen: the accuracy peaks at a learning rate that depends on the case.
+    """Episodes that never happen: the accuracy peaks at a learning rate that depends on the case.
 
     So does the height of the peak, if there is a function that gives it.
     """
@@ -125,7 +125,7 @@ def test_long_budgets_are_tuned_for_the_finalists_only(monkeypatch, iris):
 def test_reports_come_from_other_seeds_and_test_examples(monkeypatch, iris):
     made = Made(monkeypatch, lambda learner, schedule, stop: 1.0)
     found = record_baseline("sgd", NETWORK, iris, KEY, (5, 9), seeds=3, tuning=LITTLE)
-    (*tuned, reported) = made.calls  # one lesson serves both budgets: the same constant rate
+    (*tuned, reported) = made.calls  # one episode serves both budgets: the same constant rate
     assert {call[4] for call in tuned} == {Split.VALIDATE}
     assert reported[2:5] == (1.0, (5, 9), Split.TEST)
     assert len(reported[5]) == 3
@@ -136,7 +136,7 @@ def test_reports_come_from_other_seeds_and_test_examples(monkeypatch, iris):
 
 
 def test_the_same_falling_rate_chosen_for_two_budgets_is_reported_at_both(monkeypatch, iris):
-    """It fell to 0 over another number of steps, so each budget has a lesson of its own."""
+    """It fell to 0 over another number of steps, so each budget has an episode of its own."""
 
     def height(learner, schedule, stop):
         return 1.0 if schedule is Schedule.COSINE else 0.5

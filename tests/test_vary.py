@@ -90,13 +90,13 @@ def test_the_mean_over_all_settings_weighs_the_tasks():
     np.testing.assert_allclose(one(genome, key), expected, rtol=1e-10)
 
 
-def test_newborn_synapses_differ_in_size_by_one_factor():
+def test_initial_synapses_differ_in_size_by_one_factor():
     network, key = Network((2, 3, 2)), jax.random.key(0)
     learner, factors = Blur(genomes.random(key, RULE), network), []
     for seed in range(30):
-        born = jax.random.fold_in(key, seed)
-        plain = network.init(jax.random.split(born)[0], RULE, 4)
-        varied = Vary(init=3.0).initial(learner, 4, born)
+        made = jax.random.fold_in(key, seed)
+        plain = network.init(jax.random.split(made)[0], RULE, 4)
+        varied = Vary(init=3.0).initial(learner, 4, made)
         ratios = np.concatenate(
             [
                 np.ravel(v.forward / p.forward)

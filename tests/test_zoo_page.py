@@ -62,7 +62,7 @@ def test_a_section_names_the_baselines_that_were_met():
     assert "Best tuned: the best of sgd, adam in 2 of 3; of sgd, adam, rmsprop in 1 of 3." in text
 
 
-def test_long_lessons_have_a_table_that_says_how_far_they_fall():
+def test_long_episodes_have_a_table_that_says_how_far_they_fall():
     long = dataclasses.replace(BARE, budgets=(100, 1000), genome=(0.525, 0.5))
     text = section("mine", Card("small", "", 5, (ROW,), (long,)))
     assert "Over 1,000 steps" in text
@@ -96,7 +96,7 @@ def test_a_new_genome_is_known_at_once(empty_zoo):
     assert (empty_zoo / "page.md").read_text(encoding="utf-8") == page()
 
 
-def test_long_lessons_and_further_baselines_come_into_a_card(empty_zoo, finished):  # noqa: F811
+def test_long_episodes_and_further_baselines_come_into_a_card(empty_zoo, finished):  # noqa: F811
     through = finished[0]
     keep("mine", BACKPROP, (through,), "of a test", "none", "exact", lasting=(through,))
     whole = zoo.card("mine")

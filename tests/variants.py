@@ -231,7 +231,7 @@ def labels(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return 2.0 * np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])] - 1.0
 
 
-def newborn(rule: Rule) -> NetworkState:
+def initial(rule: Rule) -> NetworkState:
     """A network for `rule`; kept neurons start at random, as after a step before."""
     rng, key = np.random.default_rng(1), jax.random.key(0)
     of = genome.random(jax.random.key(0), rule)

@@ -41,8 +41,8 @@ def ray_config(method: Method, meta_steps: int = META_STEPS) -> MetaTrain:
     return dataclasses.replace(
         config_of(method, meta_steps),
         curriculum=Curriculum(),
-        lessons=2,
-        share=1,
+        episodes=2,
+        job_size=1,
         validate_every=20,
     )
 
@@ -169,13 +169,13 @@ def main() -> None:
     engine: Any = open_ray(RayOptions(workers=WORKERS))
     killer = Killer(engine, kills, META_STEPS, seed)
 
-    def watch(progress: run.Progress) -> None:
+    def callback(progress: run.Progress) -> None:
         killer(progress)
         if kills == 0:
             print("tick", flush=True)
 
     try:
-        run.advance(directory, watch, engine)
+        run.advance(directory, callback, engine)
         killer.join()
         if kills:
             again = engine.dispatcher.resubmitted

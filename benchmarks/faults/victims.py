@@ -49,7 +49,7 @@ class Victim:
 
 
 SMALL = [kind(window=2) if hasattr(kind, "window") else kind() for kind in METHODS.values()]
-"""Each method; lessons are short."""
+"""Each method; episodes are short."""
 
 
 def config_of(method: Method, meta_steps: int = STEPS) -> MetaTrain:
@@ -150,7 +150,7 @@ def _start_demo(directory: Path) -> None:
 def _demo(directory: Path, tick: Tick) -> None:
     shorten_demo()
     result = run.advance(directory, lambda progress: tick())
-    measured = demo.measure(result.genome, result.score, seeds=2, say=lambda text: tick())
+    measured = demo.measure(result.genome, result.score, seeds=2, log=lambda text: tick())
     demo.write(directory, measured)
 
 

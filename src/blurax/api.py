@@ -50,8 +50,8 @@ def learn(
 
     Nothing is differentiated.
 
-    The last layer is told what the genome's rule says (`Rule.feedback`): the labels, or their
-    difference from the prediction.
+    The last layer gets the error signal of the genome's rule (`Rule.feedback`): the labels, or
+    their difference from the prediction.
 
     Args:
         key: a seed, a key, or `[seeds]` keys for as many networks side by side.
@@ -147,7 +147,7 @@ def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner:
 def meta_train(
     config: MetaTrain,
     directory: str | os.PathLike[str],
-    watch: run.Watch = lambda progress: None,
+    callback: run.Callback = lambda progress: None,
     evaluator: Evaluator = LOCAL,
     learner: Learner | None = None,
 ) -> run.Result:
@@ -155,9 +155,9 @@ def meta_train(
 
     Args:
         config: of the run; a run that is continued must have been started with the same.
-        watch: called after each meta-step.
+        callback: called after each meta-step.
         evaluator: the engine that does the work, such as `blurax.engine.open_ray()`, which takes
-            a configuration whose `share` is 1 or more.
+            a configuration whose `job_size` is 1 or more.
         learner: a rule of one's own: its arrays of real numbers are learned, in the place of a
             genome, from where they are. It learns with the networks of the configuration.
 
@@ -168,7 +168,7 @@ def meta_train(
     directory = io.as_path(directory, "directory")
     with io.writing(directory, run.RUN):
         run.start_unless_under_way(config, directory, "name another directory", learner)
-        result = run.advance(directory, watch, evaluator, learner, type(config.method))
+        result = run.advance(directory, callback, evaluator, learner, type(config.method))
         from blurax.analysis.run_view import draw_run  # imported when used: it takes half a second
 
         draw_run(directory)

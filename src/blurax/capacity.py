@@ -37,9 +37,9 @@ def check_episodes(
     curve = 4 * spec.steps * footprint.number()  # accuracy and loss, in parts and joined
 
     def needed(query: int) -> int:
-        return seeds * (one.lesson(drawn, spec.batch, query) + curve)
+        return seeds * (one.episode(drawn, spec.batch, query) + curve)
 
-    check_with_query(needed, lessons(seeds, network, spec), LESS, task, spec, split)
+    check_with_query(needed, side_by_side(seeds, network, spec), LESS, task, spec, split)
 
 
 def check_with_query(
@@ -63,11 +63,11 @@ def check_with_query(
     require_memory(needed(sum(leading(query.y) for query in drawn.queries.values())), what, less)
 
 
-def lessons(count: int, network: Network, spec: EpisodeSpec) -> str:
-    """Lessons side by side, in words."""
+def side_by_side(count: int, network: Network, spec: EpisodeSpec) -> str:
+    """Episodes side by side, in words."""
     sizes = "-".join(map(str, network.sizes))
     return (
-        f"{counted(count, 'lesson')} of {counted(spec.steps, 'step')} side by side, with batches "
+        f"{counted(count, 'episode')} of {counted(spec.steps, 'step')} side by side, with batches "
         f"of {spec.batch}, in a network {sizes if len(sizes) < 60 else sizes[:60] + '...'}"
     )
 

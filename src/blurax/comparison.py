@@ -148,7 +148,7 @@ def compare(
     tuning: Tuning = USUAL,
     like: Learner | Mapping[str, Learner] | None = None,
     directory: str | os.PathLike[str] | None = None,
-    watch: Callable[[CellProgress], None] = lambda progress: None,
+    callback: Callable[[CellProgress], None] = lambda progress: None,
 ) -> Comparison:
     """Compare learners and genomes with baselines that are tuned for each number of steps.
 
@@ -170,7 +170,7 @@ def compare(
             several classes, by the name of the class, or by that of the learner in the comparison.
         directory: where cells are kept, so that the same call goes on where an earlier one stopped;
             in memory if None.
-        watch: told what is done in each cell, and that it is finished.
+        callback: called with what is done in each cell, and when it is finished.
 
     Raises:
         BluraxError: if something does not exist or does not fit, or the directory holds another
@@ -192,12 +192,12 @@ def compare(
     )
     if directory is None:
         experiment.check(plan, entrants)
-        return Comparison(experiment.measure(plan, entrants, watch))
+        return Comparison(experiment.measure(plan, entrants, callback))
     where = io.as_path(directory, "directory")
     mine = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
     with io.writing(where, experiment.COMPARISON):
         experiment.start(plan, entrants, where)
-        found = Comparison(experiment.advance(where, watch, mine))
+        found = Comparison(experiment.advance(where, callback, mine))
         found.draw(where / experiment.PICTURE)
     return found
 

@@ -203,7 +203,7 @@ def _named(items: Sequence[Item], field: str, name: str) -> Item:
 
 
 def rounded(value: float) -> float:
-    """A number to five digits; one that is not finite is refused by none and told as 1e99."""
+    """A number to five digits; one that is not finite is written as 1e99."""
     number = float(value)
     if math.isnan(number):
         return 1e99

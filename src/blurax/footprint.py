@@ -26,7 +26,7 @@ class Footprint:
     among: int = 0
     """Of how the examples of a batch act on each other, for each pair of them."""
 
-    def lesson(self, steps: int, batch: int, query: int) -> int:
+    def episode(self, steps: int, batch: int, query: int) -> int:
         """Bytes of some steps whose batches are all drawn before, with nothing differentiated."""
         return (
             2 * self.synapses
@@ -40,21 +40,21 @@ class Footprint:
         """Bytes of the same with a gradient through it.
 
         Args:
-            often: whether the query is asked after every step.
+            often: whether the query is evaluated after every step.
         """
-        kept, neurons, asked = steps, 0, 1
+        kept, neurons, evaluations = steps, 0, 1
         match remat:
             case Remat.NONE:
-                neurons, asked = 8 * steps, steps
+                neurons, evaluations = 8 * steps, steps
             case Remat.PRODUCTS:
-                neurons, asked = steps, steps
+                neurons, evaluations = steps, steps
             case Remat.SQRT:
                 kept = 2 * int(steps**0.5)
         return (
-            self.lesson(steps, batch, query)
+            self.episode(steps, batch, query)
             + kept * self.synapses
             + (neurons + 4) * batch * self.neurons
-            + (asked if often else 2) * query * self.neurons
+            + (evaluations if often else 2) * query * self.neurons
         )
 
 

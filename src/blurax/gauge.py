@@ -30,9 +30,9 @@ def canonical(genome: Genome) -> Genome:
         rule,
         None if std is None else jnp.abs(std),
     )
-    heard = neuron.nu.reshape(-1, rule.states, rule.states)[0]
+    read = neuron.nu.reshape(-1, rule.states, rule.states)[0]
     fixed = jnp.arange(min(2, genome.rule.states))
-    return permute_states(genome, jnp.concatenate([fixed, 2 + jnp.argsort(heard[2:, 0])]))
+    return permute_states(genome, jnp.concatenate([fixed, 2 + jnp.argsort(read[2:, 0])]))
 
 
 def _canonical_neuron(genes: NeuronGenes, rule: Rule) -> NeuronGenes:

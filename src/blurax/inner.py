@@ -31,7 +31,7 @@ from blurax.network import (
     resting,
     update_synapses,
 )
-from blurax.rules import HEARD
+from blurax.rules import INPUT
 from blurax.spec import Rule, Source, Symmetry
 from blurax.targets import Target
 
@@ -64,7 +64,7 @@ def step(
             `rule.feedback.every`, and genes of their own go by it.
         intercept: what is added to the prediction before it is compared with the labels, if
             anything (docs/explanation/decisions/0019-an-intercept.md).
-        target: says what the rule is told of the labels; as of classes if None.
+        target: says what error signal the labels make; as of classes if None.
         mask: which examples count; all if None. The others change no synapse.
 
     Raises:
@@ -85,8 +85,8 @@ def step(
     synapses = _unsupervised(genome, synapses, predicted, mask)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
-        told = feedback(rule, predicted, y, intercept, target)
-        neurons = backward_sweep(genome, synapses, told)
+        corrected = feedback(rule, predicted, y, intercept, target)
+        neurons = backward_sweep(genome, synapses, corrected)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         counted = plasticity.counted(rule, mask, lower, neurons)
         return update_synapses(genome.synapse, rule, synapses, *counted), neurons
@@ -94,8 +94,8 @@ def step(
     if rule.feedback.every == 1:
         synapses, neurons = supervised(synapses)
     else:
-        heard = index % rule.feedback.every == 0
-        synapses, neurons = jax.lax.cond(heard, supervised, lambda s: (s, predicted), synapses)
+        supervise = index % rule.feedback.every == 0
+        synapses, neurons = jax.lax.cond(supervise, supervised, lambda s: (s, predicted), synapses)
     kept = neurons if rule.keep_neurons else None
     return NetworkState(synapses, kept, steps), StepInfo(predicted[-1][0], neurons)
 
@@ -136,7 +136,7 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
     require(kept == batch, f"x has {batch} examples, but the state keeps neurons for {kept}.")
     require(
         (state.neurons is not None) == rule.keep_neurons,
-        f"Rule.keep_neurons is {rule.keep_neurons}, but the state was not born so.",
+        f"Rule.keep_neurons is {rule.keep_neurons}, but the state was made without them.",
     )
     require(
         (state.steps is not None) == (rule.steps is not None),
@@ -269,7 +269,7 @@ def scan(
     require(steps >= 1, "x holds no step; an unroll takes at least one.")
     if remat is Remat.NONE:
         return jax.lax.scan(body, state, batches)
-    policy = jax.checkpoint_policies.save_only_these_names(HEARD)
+    policy = jax.checkpoint_policies.save_only_these_names(INPUT)
     kept = policy if remat is Remat.PRODUCTS else None
     once = jax.checkpoint(body, prevent_cse=False, policy=kept)  # pyright: ignore[reportArgumentType]
     if remat in (Remat.STEP, Remat.PRODUCTS):

@@ -55,8 +55,8 @@ def available() -> float:
     """Bytes of memory that can be had where JAX computes; infinite where nobody tells."""
     device = jax.devices()[0]
     if device.platform != "cpu":
-        told = device.memory_stats() or {}
-        return float(told.get("bytes_limit", float("inf"))) - told.get("bytes_in_use", 0)
+        stats = device.memory_stats() or {}
+        return float(stats.get("bytes_limit", float("inf"))) - stats.get("bytes_in_use", 0)
     return on_host()
 
 

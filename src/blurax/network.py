@@ -254,9 +254,9 @@ def feedback(
     intercept: Float[Array, " classes"] | None = None,
     target: Target | None = None,
 ) -> Neurons:
-    """State 1 of the last layer keeps the prediction, state 2 is told; the others are cleared.
+    """State 1 of the last layer keeps the prediction, state 2 gets the error signal, others are 0.
 
-    Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below hears the
+    Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below gets the
     gradient with respect to the argument of σ.
 
     Args:
@@ -269,8 +269,8 @@ def feedback(
     output = last[0] if intercept is None else last[0] + intercept
     if rule.states == 1:
         return (*below, y[None])
-    told = (target or Classes(y.shape[1])).feedback(rule.feedback.signal, output, y)
+    signal = (target or Classes(y.shape[1])).feedback(rule.feedback.signal, output, y)
     if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
-        told = told * last[1]
+        signal = signal * last[1]
     rest = jnp.zeros_like(last[2:])
-    return (*below, jnp.concatenate([last[:1], told[None], rest]))
+    return (*below, jnp.concatenate([last[:1], signal[None], rest]))

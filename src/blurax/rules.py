@@ -19,7 +19,7 @@ from blurax.choices import Backward, Reduction
 
 Scalar = Float[Array, ""]
 
-HEARD = "heard"
+INPUT = "input"
 """The name under which a gradient may keep the products of a sweep, see `inner.Remat`."""
 
 
@@ -39,8 +39,8 @@ def forward(
         bias_j: the synapses of the bias unit.
         length: what the synapses into a neuron are divided by (App. B), if by anything.
     """
-    heard = transmit(w_ij, eta * nu, a_i) + bias(bias_j, eta * nu)
-    return f * a_j + (heard if length is None else heard / length)
+    z = transmit(w_ij, eta * nu, a_i) + bias(bias_j, eta * nu)
+    return f * a_j + (z if length is None else z / length)
 
 
 def backward(
@@ -54,15 +54,15 @@ def backward(
     length: Float[Array, "channels 1 i"] | None = None,
 ) -> Float[Array, "k b i"]:
     """(6): f a_i^c + η Σ_{j,d} w_ji^c μ^{cd} a_j^d, or its multiplicative variants (Fig. 9)."""
-    kept, heard = f * a_i, transmit(w_ji, eta * mu, a_j)
-    heard = heard if length is None else heard / length
+    kept, z = f * a_i, transmit(w_ji, eta * mu, a_j)
+    z = z if length is None else z / length
     match how:
         case Backward.ADDITIVE:
-            return kept + heard
+            return kept + z
         case Backward.MULTIPLICATIVE:
-            return kept * heard
+            return kept * z
         case Backward.MULTIPLICATIVE_STATE_2:
-            return jnp.concatenate([kept[:1], kept[1:] * heard[1:]])
+            return jnp.concatenate([kept[:1], kept[1:] * z[1:]])
 
 
 def synapse(
@@ -134,10 +134,10 @@ def transmit(
 ) -> Float[Array, "k b j"]:
     """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse with a single channel serves every state."""
     if a.shape[0] == 1:  # one state: transformed afterwards, the input needs no gradient then
-        return transform[:, :1, None] * checkpoint_name(jnp.matmul(a, w), HEARD)
+        return transform[:, :1, None] * checkpoint_name(jnp.matmul(a, w), INPUT)
     if w.shape[0] == 1:
-        return checkpoint_name(jnp.einsum("ij,cbi->cbj", w[0], mix(transform, a)), HEARD)
-    return checkpoint_name(jnp.matmul(mix(transform, a), w), HEARD)
+        return checkpoint_name(jnp.einsum("ij,cbi->cbj", w[0], mix(transform, a)), INPUT)
+    return checkpoint_name(jnp.matmul(mix(transform, a), w), INPUT)
 
 
 def bias(

@@ -113,7 +113,7 @@ class Update:
 
 @dataclasses.dataclass(frozen=True)
 class Feedback:
-    """What the last layer is told, and how often."""
+    """The error signal of the last layer, and how often it comes."""
 
     signal: Signal = Signal.LABEL
     """What is written into state 2."""

@@ -20,8 +20,8 @@ from blurax.spec import Rule
 from blurax.terms import Gene
 
 HEARING = 0.1
-"""The standard deviation of what new states hear from those there were. Nobody hears them; if they
-heard nothing either, no gradient would ever lead out of there."""
+"""The standard deviation of what new states read of those there were. Nobody reads them; if they
+read nothing either, no gradient would ever lead out of there."""
 
 _TINY = 1e-30
 """In the place of 0 for genes of which only the size counts: |x| has no slope at 0."""
@@ -145,7 +145,7 @@ def _widened(name: str, before: Array, like: Any, old: Rule, new: Rule) -> Array
 def _with_states(
     name: str, before: Array, kept: int, shape: tuple[int, ...], neutral: float
 ) -> Array:
-    """A leaf whose last axes are those of states; new ones hear, and are not heard."""
+    """A leaf whose last axes are those of states; new ones read, and are not read."""
     sizes = before.shape[kept:]
     if sizes == shape:
         return before

@@ -95,7 +95,7 @@ def _draw_panel(axes: Axes, name: str, records: Sequence[Record]) -> None:
 
 
 def _draw_record(axes: Axes, record: Record, colour: str, marker: str, line: str) -> None:
-    """A genome's lesson as a curve; a baseline's tuned lessons joined from budget to budget."""
+    """A genome's episode as a curve; a baseline's tuned episodes joined from budget to budget."""
     if record.curve:
         steps, values = record.curve_steps, 100 * np.asarray(record.curve)
     else:

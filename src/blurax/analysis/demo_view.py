@@ -18,7 +18,7 @@ __all__ = ["DemoResult", "demo_tables", "draw_demo", "verdict"]
 
 
 def demo_tables(result: DemoResult) -> list[RenderableType]:
-    """A table for each setting, and one of the long lesson.
+    """A table for each setting, and one of the long episode.
 
     Raises:
         BluraxError: if a setting has no learner, or learners with different budgets.

@@ -56,12 +56,12 @@ class DemoResult(Protocol):
 
     @property
     def long_setting(self) -> Setting:
-        """Where the long lesson was given."""
+        """Where the long episode was given."""
         ...
 
     @property
     def long_run(self) -> tuple[tuple[float, ...], ...]:
-        """`[seeds][steps]`, the accuracy after each step of the long lesson."""
+        """`[seeds][steps]`, the accuracy after each step of the long episode."""
         ...
 
 
@@ -110,7 +110,7 @@ def headline(result: DemoResult) -> str:
 
 
 def long_title(result: DemoResult) -> str:
-    """What became of the learned rule in the long lesson."""
+    """What became of the learned rule in the long episode."""
     mean = np.asarray(result.long_run, float).mean(axis=0)
     return (
         f"{len(mean):,} steps of {name(result.long_setting)}: "

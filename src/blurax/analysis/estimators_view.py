@@ -10,7 +10,7 @@ from blurax.outer.estimates import Measured, Result
 
 LOOKS = {
     "truncated": (style.EMPHASIS, "o", "truncated gradient"),
-    "es": (style.BLACK, "X", "ES, the whole lesson"),
+    "es": (style.BLACK, "X", "ES, the whole episode"),
     "pes": (style.BLUE, "s", "persistent ES"),
     "nres": (style.GREEN, "^", "noise-reuse ES"),
 }
@@ -23,7 +23,7 @@ def draw_estimators(result: Result, path: str | os.PathLike[str]) -> Path:
         BluraxError: if the file cannot be written.
     """
     title = (
-        f"Estimates of the meta-gradient of one lesson of {result.steps} steps, "
+        f"Estimates of the meta-gradient of one episode of {result.steps} steps, "
         f"in lengths of the exact gradient ({result.draws} draws of {result.pairs} pairs)"
     )
     figure = style.new_figure(1400, 640, title)

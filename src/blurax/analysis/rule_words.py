@@ -38,7 +38,7 @@ def _synapse_words(rule: Rule) -> str:
     )
     fan_in = " / √inputs" if rule.init.scale is InitScale.FAN_IN else ""
     std = f"a learned std from {rule.init.std:g}" if rule.init.learned else f"std {rule.init.std:g}"
-    return f"{back}, {held}, born normal with {std}{fan_in}"
+    return f"{back}, {held}, initially normal with {std}{fan_in}"
 
 
 def _sigma_words(rule: Rule) -> str:
@@ -63,10 +63,11 @@ def _update_words(rule: Rule) -> str:
     terms = f", {terms}" if terms else ""
     after = ", also after the forward sweep" if update.after_forward else ""
     every = "" if feedback.every == 1 else f" every {feedback.every} steps"
-    return f"{batch} over the batch{source}{terms}{after}; told the {_TOLD[feedback.signal]}{every}"
+    signal = f"error signal: the {_SIGNAL[feedback.signal]}{every}"
+    return f"{batch} over the batch{source}{terms}{after}; {signal}"
 
 
-_TOLD = {
+_SIGNAL = {
     Signal.LABEL: "label",
     Signal.SQUARED_ERROR: "gradient of the squared error",
     Signal.CROSS_ENTROPY: "gradient of the cross-entropy",

@@ -32,7 +32,7 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Card]]) -> Table:
 def card_view(card: Card) -> Group:
     """What a genome reached in each cell, and under it the best tuned baseline.
 
-    Wide enough for 80 columns: of long lessons only what comes after the first hundred steps.
+    Wide enough for 80 columns: of long episodes only what comes after the first hundred steps.
     """
     pieces: list[RenderableType] = []
     for row in card.rows:

@@ -47,7 +47,7 @@ class Aligned(Learner):
     The genome is that of back-propagation (sec. 3.1 of the paper) in a network of asymmetric
     synapses: forward sweep, feedback, backward sweep and the update of the forward synapses are
     those of equations (5) to (7). A genome would update both directions alike; after each step the
-    backward synapses are put back to what `feedback` says. Biases are born 0.
+    backward synapses are put back to what `feedback` says. Biases start at 0.
     """
 
     network: Network = eqx.field(static=True)
@@ -58,9 +58,9 @@ class Aligned(Learner):
     @property
     def rule(self) -> Rule:
         """Back-propagation's, with backward synapses of their own."""
-        born = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
+        init = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
         signal = signal_for(self.target)
-        exact = Rule.backprop(self.activation, signal=signal, init=born)
+        exact = Rule.backprop(self.activation, signal=signal, init=init)
         return dataclasses.replace(exact, symmetry=Symmetry.ASYMMETRIC)
 
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
@@ -151,7 +151,7 @@ class DirectFeedback(Learner):
         error = self.target.feedback(signal_for(self.target), arguments[-1], batch.y)
         if mask is not None:  # the mean over the batch below is over those that count
             error = jnp.where(mask[:, None], error * len(mask) / jnp.maximum(jnp.sum(mask), 1), 0.0)
-        heard = [
+        deltas = [
             (error @ b) * phi_prime(z, self.activation)
             for b, z in zip(feedback, arguments[:-1], strict=True)
         ]
@@ -161,7 +161,7 @@ class DirectFeedback(Learner):
                 layer.b - rate * jnp.mean(delta, axis=0),
                 None,
             )
-            for layer, a, delta in zip(layers, inputs, [*heard, error], strict=True)
+            for layer, a, delta in zip(layers, inputs, [*deltas, error], strict=True)
         ]
         return (new, feedback), None
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Key, PRNGKeyArray
 
 from blurax.baselines.catalogue import baseline
-from blurax.baselines.trials import Say
+from blurax.baselines.trials import Log
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import require
@@ -65,7 +65,7 @@ def record_baseline(
     seeds: int = 5,
     batch: int = 128,
     tuning: Tuning = USUAL,
-    say: Say = lambda text: None,
+    log: Log = lambda text: None,
 ) -> Record:
     """Tune a baseline on validation examples, then train anew and report it on test examples.
 
@@ -74,7 +74,7 @@ def record_baseline(
         key: the same key gives every learner the same test episodes; the validation seeds are
             others.
         budgets: numbers of steps, growing.
-        say: told what is being done.
+        log: called with what is being done.
 
     Raises:
         BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
@@ -88,12 +88,12 @@ def record_baseline(
         budgets,
         batch=batch,
         tuning=tuning,
-        say=say,
+        log=log,
     )
-    say("measuring on test examples")
+    log("measuring on test examples")
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
-    for choice, served in _lessons(choices, budgets):
+    for choice, served in _runs(choices, budgets):
         _, curve = learning_curve(
             baseline(name).make(choice.arrangement, network, task),
             task,
@@ -109,17 +109,17 @@ def record_baseline(
     return Record(name, budgets, tuple(accuracy[budget] for budget in budgets), choices)
 
 
-def _lessons(
+def _runs(
     choices: tuple[Choice, ...], budgets: tuple[int, ...]
 ) -> tuple[tuple[Choice, tuple[int, ...]], ...]:
-    """The lessons, and which budgets each serves: those of the same constant rate share one."""
-    lessons: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
+    """The runs, and which budgets each serves: those of the same constant rate share one."""
+    runs: dict[tuple, tuple[Choice, tuple[int, ...]]] = {}
     for choice, budget in zip(choices, budgets, strict=True):
         alone = budget if choice.schedule is Schedule.COSINE else 0
         same = (choice.rate, choice.arrangement, alone)
-        first, served = lessons.get(same, (choice, ()))
-        lessons[same] = (first, (*served, budget))
-    return tuple(lessons.values())  # equal falling rates are lessons of their own
+        first, served = runs.get(same, (choice, ()))
+        runs[same] = (first, (*served, budget))
+    return tuple(runs.values())  # equal falling rates are runs of their own
 
 
 def record_learner(

@@ -13,22 +13,22 @@ Score = tuple[float, float]
 
 
 def settle(
-    ask: Callable[[int], Score], start: Iterable[int], stride: int
+    score: Callable[[int], Score], start: Iterable[int], stride: int
 ) -> tuple[int, frozenset[int]]:
-    """The best place of a grid, once it has been asked `stride` to both sides of it.
+    """The best place of a grid, once it has been evaluated `stride` to both sides of it.
 
     Args:
-        ask: the score of a place; asked again and again, so it had better remember.
+        score: of a place; called again and again, so it had better remember.
         start: places to begin with, at least one.
         stride: the distance of the neighbours that have to be worse.
 
     Returns:
-        The best place, and all that were asked. Only at `LOWEST` or `HIGHEST`, beyond which
-        nothing is asked, may the best stand at the edge.
+        The best place, and all that were evaluated. Only at `LOWEST` or `HIGHEST`, beyond which
+        nothing is evaluated, may the best stand at the edge.
     """
     places = frozenset(start)
     while True:
-        best = max(sorted(places), key=ask)
+        best = max(sorted(places), key=score)
         neighbours = {p for p in (best - stride, best + stride) if LOWEST <= p <= HIGHEST}
         if neighbours <= places:
             return best, places
@@ -41,5 +41,5 @@ def rate_of(place: int) -> float:
 
 
 def at_edge(place: int) -> bool:
-    """Whether nothing beyond this place could be asked."""
+    """Whether nothing beyond this place could be evaluated."""
     return place in (LOWEST, HIGHEST)

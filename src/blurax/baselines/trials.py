@@ -13,12 +13,12 @@ from blurax.curves import Schedule, learning_curve
 from blurax.network import Network
 from blurax.tasks import Split, Task
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 """Told what is being tried."""
 
 
 class Trials:
-    """Remembers what was asked, so that budgets can share the runs of a constant rate."""
+    """Remembers scores, so that budgets can share the runs of a constant rate."""
 
     def __init__(
         self,
@@ -27,10 +27,10 @@ class Trials:
         task: Task,
         keys: Key[Array, " seeds"],
         batch: int,
-        say: Say,
+        log: Log,
     ) -> None:
         self._name, self._network, self._task = name, network, task
-        self._keys, self._batch, self._say = keys, batch, say
+        self._keys, self._batch, self._log = keys, batch, log
         self._known: dict[tuple, dict[int, Score]] = {}
 
     def scores(
@@ -41,16 +41,16 @@ class Trials:
         Args:
             place: of the learning rate on the grid.
         """
-        asked = (arrangement, schedule, place, stops)
-        if asked not in self._known:
-            self._known[asked] = self._run(arrangement, schedule, place, stops)
-        return self._known[asked]
+        known = (arrangement, schedule, place, stops)
+        if known not in self._known:
+            self._known[known] = self._run(arrangement, schedule, place, stops)
+        return self._known[known]
 
     def _run(
         self, arrangement: Arrangement, schedule: Schedule, place: int, stops: tuple[int, ...]
     ) -> dict[int, Score]:
         rate = rate_of(place)
-        self._say(f"tuning at {stops[-1]:,} steps: {arrangement}, {schedule.value} rate {rate:.2g}")
+        self._log(f"tuning at {stops[-1]:,} steps: {arrangement}, {schedule.value} rate {rate:.2g}")
         _, curve = learning_curve(
             baseline(self._name).make(arrangement, self._network, self._task),
             self._task,

@@ -23,7 +23,7 @@ from jaxtyping import PRNGKeyArray
 from blurax.baselines.catalogue import Baseline, baseline
 from blurax.baselines.descent import Arrangement
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
-from blurax.baselines.trials import Say, Trials
+from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
 from blurax.curves import Schedule
 from blurax.errors import require
@@ -89,7 +89,7 @@ class Tuning:
 
 
 USUAL = Tuning()
-"""How baselines are tuned unless something else is asked for."""
+"""How baselines are tuned by default."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def tune(
     *,
     batch: int = 128,
     tuning: Tuning = USUAL,
-    say: Say = lambda text: None,
+    log: Log = lambda text: None,
 ) -> tuple[Choice, ...]:
     """Choose a baseline's settings for each budget, on validation examples only.
 
@@ -140,7 +140,7 @@ def tune(
         name: of a baseline.
         key: gives the validation seeds.
         budgets: numbers of steps, growing.
-        say: told what is being tried.
+        log: called with what is being tried.
 
     Raises:
         BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
@@ -150,7 +150,7 @@ def tune(
     check_budgets(budgets)
 
     def trials(seeds: int) -> Trials:
-        return Trials(name, network, task, jax.random.split(key, seeds), batch, say)
+        return Trials(name, network, task, jax.random.split(key, seeds), batch, log)
 
     short = tuple(budget for budget in budgets if budget <= SHORT)
     long = budgets[len(short) :]
@@ -158,16 +158,16 @@ def tune(
     place = round(math.log10(found.scale) * PER_DECADE)
     around = (place - COARSE, place, place + COARSE)
     start = dict.fromkeys(tuning.arrangements(found, network), around)
-    asked = trials(tuning.seeds)
-    ranked = _constant(asked, scouted, start)
-    chosen = [_choose(asked, scouted, b, ranked[b], tuning) for b in short]
+    scorer = trials(tuning.seeds)
+    ranked = _constant(scorer, scouted, start)
+    chosen = [_choose(scorer, scouted, b, ranked[b], tuning) for b in short]
     if long:
         finalists = ranked[scouted[-1]][: tuning.finalists]
-        # The longer a lesson, the smaller its best rate: the search sets out downwards.
+        # The longer an episode, the smaller its best rate: the search sets out downwards.
         start = {each.arrangement: (each.place - COARSE, each.place) for each in finalists}
-        asked = trials(tuning.long_seeds)
-        ranked = _constant(asked, long, start)
-        chosen += [_choose(asked, long, b, ranked[b], tuning) for b in long]
+        scorer = trials(tuning.long_seeds)
+        ranked = _constant(scorer, long, start)
+        chosen += [_choose(scorer, long, b, ranked[b], tuning) for b in long]
     return tuple(chosen)
 
 
@@ -226,7 +226,7 @@ def _settled(
     start: Iterable[int],
     stride: int = COARSE,
 ) -> _Found:
-    """The best rate at a budget; a constant one is asked at all budgets in a single run."""
+    """The best rate at a budget; a constant one is scored at all budgets in a single run."""
     stops = budgets if schedule is Schedule.CONSTANT else (budget,)
 
     def ask(place: int) -> Score:

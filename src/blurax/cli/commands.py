@@ -1,4 +1,4 @@
-"""The commands by name, how one is found in the arguments, and how a mistake is told.
+"""The commands by name, how one is found in the arguments, and how a mistake is reported.
 
 Only the command that is asked for is imported: `blurax --help` needs neither JAX nor tyro.
 """
@@ -71,7 +71,7 @@ def main(args: list[str] | None = None) -> int:
         with streams.guarded():
             return _outcome(sys.argv[1:] if args is None else args)
     except streams.OutputClosedError as closed:
-        return streams.told(closed)
+        return streams.report_closed(closed)
 
 
 def _outcome(args: list[str]) -> int:

@@ -24,7 +24,7 @@ def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False
 
     Args:
         directory: Where the run and its results go.
-        seeds: Newborn networks to average over in each comparison.
+        seeds: Random seeds to average over in each comparison.
         redo: Start anew, and forget what the directory holds of an earlier demo.
     """
     words = ("demo", "--directory", directory, "--seeds", seeds)
@@ -63,12 +63,12 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     )
     with console.status("measuring") as status:
 
-        def say(text: str) -> None:
+        def log(text: str) -> None:
             status.update(Text(f"measuring: {text}"))
             if not console.is_terminal:  # a log shows no spinner
                 console.print(f"   measuring: {text}")
 
-        measured = experiment.measure(result.genome, result.score, seeds=seeds, say=say)
+        measured = experiment.measure(result.genome, result.score, seeds=seeds, log=log)
     experiment.write(directory, measured)
     for table in demo_tables(measured):
         console.print(table)

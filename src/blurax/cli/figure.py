@@ -58,12 +58,12 @@ def _make(console: Console, figure: Figure, budget: Budget, directory: Path) -> 
     console.print(Text.assemble((f"Figure {figure.name}", "bold"), f". {figure.title}"))
     with console.status("") as status:
 
-        def say(text: str) -> None:
+        def log(text: str) -> None:
             status.update(Text(text))
             if not console.is_terminal and ": " not in text:  # in a log a line for each part
                 console.print(f"  {text}", highlight=False)
 
-        found, folder = make(figure, budget, directory, say)
+        found, folder = make(figure, budget, directory, log)
         picture = draw_findings(found, folder / PICTURE)
     console.print(found.setting, style="dim")
     if budget is Budget.SMOKE:

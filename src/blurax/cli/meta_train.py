@@ -92,8 +92,8 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         require(usual or engine is Engine.RAY, "Options of a cluster take --engine ray.")
         if engine is Engine.RAY:
             check_installed()
-            if resume is None and config.share == 0:
-                config = dataclasses.replace(config, share=1)
+            if resume is None and config.job_size == 0:
+                config = dataclasses.replace(config, job_size=1)
         named, learner = config.learner, None
         config = dataclasses.replace(config, learner="")
         if named:
@@ -107,7 +107,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
                 f"--resume {resume} goes with no other option but the engine's and --learner: a "
                 "run keeps its own.",
             )
-            run.read_config(resume)[0].space(learner)  # another one is told now
+            run.read_config(resume)[0].space(learner)  # another one is refused now
         found, own = resume or directory, contextlib.nullcontext()
         if found is None:
             found = _new_directory(config)
@@ -150,12 +150,12 @@ def _advance(
         RunProgress(console, "meta-training", what) as progress,
     ):
 
-        def watch(step: run.Progress) -> None:
+        def callback(step: run.Progress) -> None:
             progress(step)
             if board is not None:
                 board(step)
 
-        result = run.advance(directory, watch, evaluator, learner)
+        result = run.advance(directory, callback, evaluator, learner)
     if board is not None:
         board.close()
     picture = draw_run(directory)

@@ -98,9 +98,9 @@ class CompareProgress:
 
     def __call__(self, progress: compare.CellProgress) -> None:
         """Show what is done in a cell, or that it is finished."""
-        told = message(f"{progress.where}: {progress.doing or 'done'}")
+        text = message(f"{progress.where}: {progress.doing or 'done'}")
         self._bar.update(
-            self._task, completed=progress.done, total=progress.cells, description=told
+            self._task, completed=progress.done, total=progress.cells, description=text
         )
         if not progress.doing and not self._console.is_terminal:
             line = f"{progress.done} of {progress.cells} cells: {progress.where}"

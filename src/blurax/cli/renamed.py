@@ -5,6 +5,9 @@ import sys
 RENAMED = {
     "compare": {"--nets": "--hidden", "--genome": ""},
     "meta-train": {
+        "--lessons": "--episodes",
+        "--share": "--job-size",
+        "--start-share": "--start-coupling",
         "--window": "--method.window",
         "--forward-chunk": "--method.chunk",
         "--es.pairs": "--method.pairs",

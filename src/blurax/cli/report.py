@@ -17,7 +17,7 @@ from blurax.outer.run import read_config
 from blurax.tasks import get
 
 LONGEST, SEEDS = 50, 3
-"""Steps at most, and newborn networks, of the lesson in which the genome is watched."""
+"""Steps at most, and seeds, of the episode in which the genome is watched."""
 
 
 def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bool = True) -> None:

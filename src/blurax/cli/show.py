@@ -51,7 +51,7 @@ def show(
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
         hidden: The hidden layers of the networks it teaches.
-        steps: Inner steps of these lessons.
+        steps: Inner steps of these episodes.
         seeds: Networks to average over.
     """
     check_count("--seeds", seeds)
@@ -73,7 +73,7 @@ def show(
         require(task is None, "--task watches one genome at work; name one alone.")
         show_both(console, (genome, other), png)
         return
-    if task is not None:  # a mistake is told before anything is printed
+    if task is not None:  # a mistake is reported before anything is printed
         check_look(zoo.genome(genome)[0], get(task), hidden, steps, seeds)
         io.check_file(_inside(png or genome))
     show_genome(console, genome, png, canonical)

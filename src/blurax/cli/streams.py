@@ -89,7 +89,7 @@ def replace_what_cannot_be_encoded() -> None:
 def make_printable() -> None:
     """Let warnings and tracebacks, which quote names and files, steer no terminal and be short.
 
-    Warnings are told as mistakes are: where in the code they come from helps no user.
+    Warnings are printed as mistakes are: where in the code they come from helps no user.
     """
     warnings.showwarning = _show_warning
     sys.excepthook = _show_traceback
@@ -127,7 +127,7 @@ def guarded() -> Iterator[None]:
         _discard()
 
 
-def told(closed: OutputClosedError) -> int:
+def report_closed(closed: OutputClosedError) -> int:
     """Say why the output cannot be written; returns the exit status."""
     if isinstance(closed.__cause__, BrokenPipeError):
         return CLOSED

@@ -70,7 +70,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
         console.print(Text.assemble((found.name, "bold"), f": {_about(found)}"))
         if dataclasses.fields(found.options):
             console.print(_options(found.options))
-    console.print(Text.assemble(("Every task", "bold"), " can be disguised, anew in each episode:"))
+    console.print(Text.assemble(("Every task", "bold"), " can be augmented, anew in each episode:"))
     console.print(_options(Augment))
     io.check_directory(directory, [f"{file_name(name)}.png" for name in names])
     failed: list[BluraxError] = []

@@ -1,4 +1,4 @@
-"""What an engine on Ray may be told; nothing of Ray is imported here."""
+"""The options of an engine on Ray; nothing of Ray is imported here."""
 
 import dataclasses
 import importlib.util

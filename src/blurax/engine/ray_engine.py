@@ -142,7 +142,7 @@ def _connect(options: RayOptions, folder: ClusterFolder | None) -> None:
         )
 
 
-def _start(host: str, folder: ClusterFolder, **told: Any) -> None:
+def _start(host: str, folder: ClusterFolder, **options: Any) -> None:
     """Start a cluster that listens on this host's address."""
     with folder.used() as inside, warnings.catch_warnings():
         # Ray's own daemons: what is forked becomes another program at once.
@@ -153,5 +153,5 @@ def _start(host: str, folder: ClusterFolder, **told: Any) -> None:
             object_store_memory=STORE,
             _node_ip_address=host,
             _temp_dir=inside,
-            **told,
+            **options,
         )

@@ -114,7 +114,7 @@ def check_memory(estimator: Any, rule: Rule, features: int, outputs: int) -> Non
     layers, batch = sizes(estimator.hidden), int(estimator.batch_size)
     one = footprint.of(Network((features, *layers, outputs)), rule)
     require_memory(
-        one.lesson(CHUNK, batch, 0) + 2 * one.synapses,  # and the averages of these
+        one.episode(CHUNK, batch, 0) + 2 * one.synapses,  # and the averages of these
         f"hidden {layers} and batch_size {batch}, with {features} inputs and {outputs} outputs,",
         "take smaller layers or batches",
     )

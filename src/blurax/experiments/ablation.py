@@ -80,9 +80,9 @@ def terms(
             yield name, (places[leaf].ravel(), value)
     for state in range(2, genome.rule.states):
         nu, mu = places["neuron.nu"], places["neuron.mu"]
-        heard = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]
-        told = places["synapse.nu_tilde"][state], places["synapse.mu_tilde"][:, state]
-        yield f"no state {state + 1}", (np.unique(np.concatenate([*heard, *told])), 0.0)
+        into = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]
+        out = places["synapse.nu_tilde"][state], places["synapse.mu_tilde"][:, state]
+        yield f"no state {state + 1}", (np.unique(np.concatenate([*into, *out])), 0.0)
 
 
 @eqx.filter_jit

@@ -94,7 +94,7 @@ def measured_again(card: Card, learner: str, compared: tuple[Compared, ...]) -> 
     """A card whose rows are replaced where the same was measured again, baselines and all.
 
     The same is the task, the network and the budgets, with this genome among the learners. Long
-    lessons stay those of the genome alone.
+    episodes stay those of the genome alone.
 
     Args:
         learner: the genome's name in the comparisons.

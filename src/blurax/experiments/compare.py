@@ -72,8 +72,8 @@ class CellProgress:
     """What is done in it; empty when it is finished."""
 
 
-Watch = Callable[[CellProgress], None]
-Say = Callable[[str], None]
+Callback = Callable[[CellProgress], None]
+Log = Callable[[str], None]
 
 
 def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
@@ -119,13 +119,13 @@ def read_plan(directory: Path) -> Plan:
 
 def advance(
     directory: Path,
-    watch: Watch = lambda progress: None,
+    callback: Callback = lambda progress: None,
     likes: Mapping[str, Learner] = MappingProxyType({}),
 ) -> Compared:
     """Take a comparison to its end, cell by cell; cells that are there already are kept.
 
     Args:
-        watch: told what is done in each cell, and that it is finished.
+        callback: called with what is done in each cell, and when it is finished.
         likes: learners of the classes of those in the comparison, by their name in it or by that of
             the class.
 
@@ -135,10 +135,10 @@ def advance(
     """
     read_plan(directory)  # before a lock makes the directory
     with io.writing(directory, COMPARISON):
-        return _advance(directory, watch, likes)
+        return _advance(directory, callback, likes)
 
 
-def _advance(directory: Path, watch: Watch, likes: Mapping[str, Learner]) -> Compared:
+def _advance(directory: Path, callback: Callback, likes: Mapping[str, Learner]) -> Compared:
     plan = read_plan(directory)
     require(
         plan.version == __version__,
@@ -146,7 +146,7 @@ def _advance(directory: Path, watch: Watch, likes: Mapping[str, Learner]) -> Com
         "name another directory.",
     )
     _check_places(directory)
-    result = measure(plan, _entrants(plan, directory, likes), watch, directory)
+    result = measure(plan, _entrants(plan, directory, likes), callback, directory)
     io.write_json(directory / RESULT, to_json(result))
     return result
 
@@ -154,7 +154,7 @@ def _advance(directory: Path, watch: Watch, likes: Mapping[str, Learner]) -> Com
 def measure(
     plan: Plan,
     entrants: Sequence[Entrant],
-    watch: Watch = lambda progress: None,
+    callback: Callback = lambda progress: None,
     directory: Path | None = None,
 ) -> Compared:
     """Measure the cells of a comparison.
@@ -163,7 +163,7 @@ def measure(
         entrants: those of `plan.genomes`.
         directory: where cells are kept and found; nowhere if None.
     """
-    work = _Work(plan, {each.name: each for each in entrants}, directory, watch)
+    work = _Work(plan, {each.name: each for each in entrants}, directory, callback)
     panels = []
     for (t, n), task, network in places(plan):
         records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
@@ -188,7 +188,7 @@ class _Work:
     plan: Plan
     entrants: dict[str, Entrant]
     directory: Path | None
-    watch: Watch
+    callback: Callback
 
     def cell(self, t: int, n: int, l: int, task: Task, network: Network) -> Record:
         """The record of a learner on a task with a network, measured unless it is there already."""
@@ -198,10 +198,10 @@ class _Work:
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
 
         def measured() -> Record:
-            def say(text: str) -> None:
-                self.watch(CellProgress(done, cells, where, text))
+            def log(text: str) -> None:
+                self.callback(CellProgress(done, cells, where, text))
 
-            return self._measured(learner, task, network, _key(plan, t, n), say)
+            return self._measured(learner, task, network, _key(plan, t, n), log)
 
         if self.directory is None:
             record = measured()
@@ -211,20 +211,20 @@ class _Work:
                 write_cell(path, measured())
             # Read back, so that a resumed comparison cannot differ from one that ran through.
             record = read_cell(path, plan, learner)
-        self.watch(CellProgress(done + 1, cells, where, ""))
+        self.callback(CellProgress(done + 1, cells, where, ""))
         return record
 
     def _measured(
-        self, learner: str, task: Task, network: Network, key: PRNGKeyArray, say: Say
+        self, learner: str, task: Task, network: Network, key: PRNGKeyArray, log: Log
     ) -> Record:
         plan = self.plan
         size = {"seeds": plan.seeds, "batch": plan.batch}
         if learner in self.entrants:
-            say("measuring on test examples")
+            log("measuring on test examples")
             found = self.entrants[learner].learner(network, task)
             return record_learner(learner, found, task, key, plan.budgets, **size)
         return record_baseline(
-            learner, network, task, key, plan.budgets, tuning=plan.tuning, say=say, **size
+            learner, network, task, key, plan.budgets, tuning=plan.tuning, log=log, **size
         )
 
 

@@ -80,13 +80,13 @@ class DemoResult:
     settings: tuple[SettingResult, ...]
     long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
-    """`[seeds][steps]`: the accuracy after each step of a lesson ten times as long as any other."""
+    """`[seeds][steps]`: the accuracy after each step of an episode ten times as long."""
 
     def __post_init__(self) -> None:
         check_types(self)
 
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def measure(
@@ -96,13 +96,13 @@ def measure(
     seeds: int = 5,
     long_steps: int = 1000,
     budgets: tuple[int, ...] = BUDGETS,
-    say: Say = lambda text: None,
+    log: Log = lambda text: None,
 ) -> DemoResult:
     """Compare a genome with tuned optimisers in every setting, and let it run long in one.
 
     Args:
         validation: the accuracy by which the genome was chosen.
-        say: told what is being measured.
+        log: called with what is being measured.
     """
     # Most of this is compilation, which keeps one core busy; two threads use two.
     pool = ThreadPoolExecutor(max_workers=2)
@@ -117,16 +117,16 @@ def measure(
         ]
         settings = []
         for setting, found in zip(SETTINGS, jobs, strict=True):
-            say(setting.title)
+            log(setting.title)
             settings.append(SettingResult(setting, tuple(job.result() for job in found)))
-        say(f"{long_steps} steps, to see whether it keeps what it learned")
+        log(f"{long_steps} steps, to see whether it keeps what it learned")
         return DemoResult(validation, tuple(settings), LONG_SETTING, long_run.result())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
 
 
 def check_memory(seeds: int) -> None:
-    """Raise `BluraxError` if the lessons of so many seeds would not fit in memory."""
+    """Raise `BluraxError` if the episodes of so many seeds would not fit in memory."""
     check_count("--seeds", seeds)
     for setting in (*SETTINGS, LONG_SETTING):
         task = get(setting.task)

@@ -1,6 +1,6 @@
 """Bias and variance of every estimator of the meta-gradient, against the exact one.
 
-One lesson is fixed (its networks, batches and query), so the meta-objective is a plain function of
+One episode is fixed (its networks, batches and query), so the meta-objective is a plain function of
 the genome, with one exact gradient. What an estimator says of it differs only by its own noise.
 """
 
@@ -32,7 +32,7 @@ CONFIG = MetaTrain(
     episode=EpisodeSpec(STEPS, 32, 128),
     objective=Objective(when=When.MEAN),
 )
-"""A lesson that is long for its size: 20 steps, two moons, 8 hidden neurons, 2 states."""
+"""An episode that is long for its size: 20 steps, two moons, 8 hidden neurons, 2 states."""
 
 PAIRS = 16
 WINDOWS = (1, 2, 5, 10, 20)
@@ -67,10 +67,10 @@ def _whole(problem: Problem, genome: Genome, key: PRNGKeyArray) -> Array:
     return advance(problem, genome, begin(problem, key), STEPS)[0]
 
 
-def _lesson(
+def _windows(
     estimator: Estimator, genome: Genome, carry: Any, window: int, key: PRNGKeyArray
 ) -> Float[Array, " size"]:
-    """The mean of an estimator's windows over the lesson, the genome held fixed."""
+    """The mean of an estimator's windows over the episode, the genome held fixed."""
 
     def one(carry: Any, number: Array) -> tuple[Any, Array]:
         drawn = jax.random.fold_in(key, number)
@@ -83,7 +83,7 @@ def _lesson(
 
 def _truncated(problem: Problem, genome: Genome, key: PRNGKeyArray, window: int) -> np.ndarray:
     estimator = TruncatedGradient(problem, window)
-    found = jax.jit(lambda: _lesson(estimator, genome, estimator.init(key), window, key))()
+    found = jax.jit(lambda: _windows(estimator, genome, estimator.init(key), window, key))()
     return np.asarray(found)[None]
 
 
@@ -96,13 +96,13 @@ def _drawn(
     draws: int,
 ) -> np.ndarray:
     """`[draws, size]`: estimates that differ by their noise alone."""
-    lessons = jax.tree.map(
+    begun = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (PAIRS, *leaf.shape)), begin(problem, key)
     )
-    carry = dataclasses.replace(estimator.init(key), up=lessons, down=lessons)
+    carry = dataclasses.replace(estimator.init(key), up=begun, down=begun)
 
     def one(key: PRNGKeyArray) -> Array:
-        return _lesson(estimator, genome, carry, window, key)
+        return _windows(estimator, genome, carry, window, key)
 
     keys = jax.random.split(jax.random.fold_in(key, 2), draws)
     return np.asarray(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))

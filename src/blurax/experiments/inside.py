@@ -34,7 +34,7 @@ class _Seen(eqx.Module):
 
 
 def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 5) -> Findings:
-    """Watch a genome teach newborn networks, then take its numbers away one at a time.
+    """Watch a genome teach initial networks, then take its numbers away one at a time.
 
     Everything is measured on validation examples: whoever changes a genome for what is seen here
     has not yet spent the test.

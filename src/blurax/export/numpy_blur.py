@@ -4,7 +4,7 @@ Copy this one file; it needs NumPy and nothing else. It does what blurax does, v
 in the dtype of the network; blurax's tests hold it to the same trajectories.
 
     rule, genes = load_genome("default.safetensors")
-    network = newborn(rule, (784, 256, 10), np.random.default_rng(0))
+    network = init(rule, (784, 256, 10), np.random.default_rng(0))
     for x, y in batches:  # [batch, 784], and [batch, 10] of +1 for the right class and -1
         network = step(rule, genes, network, x, y)
     scores = predict(rule, genes, network, x)  # of one row or many: a row's do not depend on others
@@ -77,7 +77,7 @@ def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def newborn(rule, sizes, rng, genes=None, dtype=np.float32):
+def init(rule, sizes, rng, genes=None, dtype=np.float32):
     """A network with normal synapses: a list of (forward, bias, backward) for each layer.
 
     Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
@@ -157,7 +157,7 @@ def _std(rule, inputs, genes, layer):
     scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
     if rule["init"].get("learned", False):
         if genes is None:
-            raise ValueError("newborn: the rule's init is learned; give the genes as well.")
+            raise ValueError("init: the rule's init is learned; give the genes as well.")
         return np.abs(np.asarray(_gene(rule, genes, "init_std", layer))) / scale
     return rule["init"]["std"] / scale
 
@@ -237,17 +237,17 @@ def _feedback(rule, neurons, y):
     signal = rule["feedback"]["signal"]
     if rule["states"] == 1:
         return [*below, y[None]]
-    told = y
+    error = y
     if signal == "squared-error":
-        told = last[0] - y
+        error = last[0] - y
     if signal == "cross-entropy":
         odds = np.exp(last[0] - last[0].max(axis=1, keepdims=True))
-        told = odds / odds.sum(axis=1, keepdims=True) - (y > 0)
+        error = odds / odds.sum(axis=1, keepdims=True) - (y > 0)
         if y.shape[1] == 1:  # the sign says the class: logistic
-            told = -y / (1 + np.exp(last[0] * y))
+            error = -y / (1 + np.exp(last[0] * y))
     if signal != "label" and rule["sigma"]["derivative"]:
-        told = told * last[1]
-    return [*below, np.concatenate([last[:1], told[None], np.zeros_like(last[2:])])]
+        error = error * last[1]
+    return [*below, np.concatenate([last[:1], error[None], np.zeros_like(last[2:])])]
 
 
 def _backward(rule, genes, synapses, neurons):

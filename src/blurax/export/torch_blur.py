@@ -5,7 +5,7 @@ on the device and in the dtype of the network; blurax's tests hold it to the sam
 Nothing is changed in place, so a gradient can be taken through many steps.
 
     rule, genes = load_genome("default.safetensors")
-    network = newborn(rule, (784, 256, 10), torch.Generator().manual_seed(0))
+    network = init(rule, (784, 256, 10), torch.Generator().manual_seed(0))
     with torch.no_grad():
         for x, y in batches:  # [batch, 784], and [batch, 10] of +1 for the right class and -1
             network = step(rule, genes, network, x, y)
@@ -80,7 +80,7 @@ def _canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def newborn(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
+def init(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
     """A network with normal synapses: a list of (forward, bias, backward) for each layer.
 
     Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
@@ -162,7 +162,7 @@ def _std(rule, inputs, genes, layer):
     scale = inputs**0.5 if rule["init"]["scale"] == "fan-in" else 1.0
     if rule["init"].get("learned", False):
         if genes is None:
-            raise ValueError("newborn: the rule's init is learned; give the genes as well.")
+            raise ValueError("init: the rule's init is learned; give the genes as well.")
         return torch.abs(_gene(rule, genes, "init_std", layer)) / scale
     return rule["init"]["std"] / scale
 
@@ -241,16 +241,16 @@ def _feedback(rule, neurons, y):
     signal = rule["feedback"]["signal"]
     if rule["states"] == 1:
         return [*below, y[None]]
-    told = y
+    error = y
     if signal == "squared-error":
-        told = last[0] - y
+        error = last[0] - y
     if signal == "cross-entropy":
-        told = torch.softmax(last[0], 1) - (y > 0).to(y.dtype)
+        error = torch.softmax(last[0], 1) - (y > 0).to(y.dtype)
         if y.shape[1] == 1:  # the sign says the class: logistic
-            told = -y * torch.sigmoid(-last[0] * y)
+            error = -y * torch.sigmoid(-last[0] * y)
     if signal != "label" and rule["sigma"]["derivative"]:
-        told = told * last[1]
-    return [*below, torch.cat([last[:1], told[None], torch.zeros_like(last[2:])])]
+        error = error * last[1]
+    return [*below, torch.cat([last[:1], error[None], torch.zeros_like(last[2:])])]
 
 
 def _backward(rule, genes, synapses, neurons):

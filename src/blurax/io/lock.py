@@ -130,7 +130,7 @@ def clear(directory: Path) -> None:
 
 def _acquired(directory: Path, what: str, wait: float) -> int | None:
     """The locked file, as its number; None where nothing can be locked."""
-    path, until, told = directory / LOCK, time.monotonic() + wait, False
+    path, until, noticed = directory / LOCK, time.monotonic() + wait, False
     while True:
         found = _tried(path)
         if not isinstance(found, str):
@@ -140,8 +140,8 @@ def _acquired(directory: Path, what: str, wait: float) -> int | None:
                 f"The {what} in {directory} is being written by {found}; wait until that ends, or "
                 "take another directory."
             )
-        if not told:
-            told = True
+        if not noticed:
+            noticed = True
             message = f"Waiting for {found} to write the {what} in {directory}."
             warnings.warn(message, UserWarning, stacklevel=5)
         time.sleep(_PAUSE)

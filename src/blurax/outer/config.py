@@ -23,6 +23,9 @@ from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
 from blurax.widen import widen
 
+_RENAMED = {"lessons": "episodes", "share": "job_size", "start_share": "start_coupling"}
+"""What fields were called in older files."""
+
 
 @dataclasses.dataclass(frozen=True)
 class MetaTrain:
@@ -51,13 +54,13 @@ class MetaTrain:
     of a file, a `Genome`; for a learner a file of its numbers, or the learner itself."""
     start_rate: float = 0.1
     """The learning rate of the back-propagation genome, where that is the start."""
-    start_share: float = added(0.5)
-    """s, the share by which examples of a batch inhibit each other at the start, where the rule
-    has it (`Update.decorrelate`)."""
+    start_coupling: float = added(0.5)
+    """s, from 0 to 1: how strongly examples of a batch inhibit each other at the start, where the
+    rule has it (`Update.decorrelate`)."""
     episode: EpisodeSpec = dataclasses.field(default_factory=EpisodeSpec)
     """The inner loop: steps, batch and query size."""
     curriculum: Curriculum = dataclasses.field(default_factory=Curriculum)
-    """How lessons grow longer during the run."""
+    """How episodes grow longer during the run."""
     objective: Objective = dataclasses.field(default_factory=Objective)
     """The meta-objective."""
     vary: Vary = dataclasses.field(default_factory=Vary)
@@ -67,11 +70,11 @@ class MetaTrain:
     population: int = 8
     """Independent runs side by side, the best of which is kept; for cma-es and random-search the
     candidates of a generation."""
-    lessons: int = added(1)
-    """Lessons of each genome in a meta-step, over which its gradient or its loss is averaged."""
-    share: int = added(0)
-    """Lessons in a job of the engine; 0: a meta-step is not cut into jobs, which the engine ray
-    needs (it takes 1 unless told otherwise). Results differ in rounding between shares, and never
+    episodes: int = added(1)
+    """Episodes of each genome in a meta-step, over which its gradient or its loss is averaged."""
+    job_size: int = added(0)
+    """Episodes in a job of the engine; 0: a meta-step is not cut into jobs, which the engine ray
+    needs (it takes 1 by default). Results differ in rounding between sizes, and never
     between engines or numbers of workers."""
     meta_steps: int = 2000
     """Meta-steps of each run, or generations."""
@@ -80,7 +83,7 @@ class MetaTrain:
     validate_every: int = 100
     """Meta-steps between validations; a checkpoint is written with each."""
     validation_episodes: int = 4
-    """Newborn networks to average over in a validation, for each task and network."""
+    """Seeds to average over in a validation, for each task and network."""
     validation_steps: int | None = None
     """Inner steps of a validation; those of the curriculum's last stage if None."""
     patience: int | None = None
@@ -92,13 +95,13 @@ class MetaTrain:
         self._read_names()
         check_types(self)
         _check_method(self.method)
-        check_counts(self, "population", "lessons", "meta_steps", "validate_every")
+        check_counts(self, "population", "episodes", "meta_steps", "validate_every")
         check_counts(self, "validation_episodes", "validation_steps", "patience")
-        check_counts(self, "share", least=0)
+        check_counts(self, "job_size", least=0)
         check_seed("MetaTrain.seed", self.seed)
         require(
-            0 < self.start_share < 1,
-            f"MetaTrain.start_share is {self.start_share}; it takes a share between 0 and 1.",
+            0 < self.start_coupling < 1,
+            f"MetaTrain.start_coupling is {self.start_coupling}; it takes one between 0 and 1.",
         )
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
@@ -116,11 +119,12 @@ class MetaTrain:
     @staticmethod
     def upgraded(values: dict[str, Any]) -> dict[str, Any]:
         """What `from_json` takes, of what a file holds, in an older version too."""
-        values, start = upgraded(values), values.get("start")
+        values = upgraded({_RENAMED.get(name, name): value for name, value in values.items()})
+        start = values.get("start")
         if isinstance(start, dict):
             return {**values, "start": from_json(Given, start, "MetaTrain.start")}
         if "start" not in values:
-            return values  # which is told
+            return values  # refused where it is built
         if start not in list(Start):  # no name in a file is ever followed
             raise BluraxError(
                 f"MetaTrain.start is {shown(start)}; it takes one of {', '.join(Start)}, or the "
@@ -150,7 +154,7 @@ class MetaTrain:
             "takes the one that it was started with.",
         )
         if not isinstance(self.start, Given):
-            origin = Origin(Start(self.start), self.start_rate, self.start_share)
+            origin = Origin(Start(self.start), self.start_rate, self.start_coupling)
             return GenomeSpace(self.rule, origin) if learner is None else LearnerSpace(learner)
         if learner is None:
             return GenomeSpace(self.rule, given=widen(self.start.genome(), self.rule))
@@ -197,15 +201,15 @@ class MetaTrain:
             learner: whose numbers are learned; genomes of the rule if None.
         """
         require(
-            self.share > 0 or isinstance(evaluator, Local),
-            "MetaTrain.share is 0, so there are no jobs to give to workers; it takes 1 or more; "
+            self.job_size > 0 or isinstance(evaluator, Local),
+            "MetaTrain.job_size is 0, so there are no jobs to give to workers; it takes 1 or more; "
             "a run that was started without goes on with the engine local.",
         )
         return self.method.trainer(self, self.problem(stage, learner), evaluator)
 
 
 def _check_method(method: Method) -> None:
-    """Raise `BluraxError` unless a method of the user's own is told from the library's by name."""
+    """Raise `BluraxError` if a method of the user's own has the name of one of the library's."""
     kind, name = type(method), getattr(method, "name", None)
     require(
         dataclasses.is_dataclass(method) and isinstance(name, str) and name != "",

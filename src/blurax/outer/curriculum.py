@@ -1,4 +1,4 @@
-"""A curriculum on the length of the lesson: short ones first (App. C.1)."""
+"""A curriculum on the length of the episode: short ones first (App. C.1)."""
 
 import dataclasses
 
@@ -9,18 +9,18 @@ from blurax.frozen import check_types
 
 @dataclasses.dataclass(frozen=True)
 class Curriculum:
-    """Lessons that grow in stages; at the start of each, all members go on from the best one.
+    """Episodes that grow in stages; at the start of each, all members go on from the best one.
 
     Raises:
         BluraxError: for a negative value, or a growth without a length of the stages.
     """
 
     add: int = 0
-    """Steps by which lessons grow from stage to stage."""
+    """Steps by which episodes grow from stage to stage."""
     every: int = 0
     """Meta-steps of a stage; 0: there is but one stage."""
     most: int | None = None
-    """Steps beyond which lessons do not grow."""
+    """Steps beyond which episodes do not grow."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -41,6 +41,6 @@ class Curriculum:
         return self.every > 0 and meta_step > 0 and meta_step % self.every == 0
 
     def steps(self, first: int, stage: int) -> int:
-        """The steps of a lesson in a stage, if the first stage's has `first`."""
+        """The steps of an episode in a stage, if the first stage's has `first`."""
         grown = first + self.add * stage
         return grown if self.most is None else max(first, min(grown, self.most))

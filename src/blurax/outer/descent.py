@@ -28,8 +28,8 @@ class DescentState(eqx.Module):
     optimiser: Any
     """What optax keeps for each member."""
     carry: Any
-    """What the estimator keeps for each lesson of each member; leaves lead with `lanes`, the
-    lessons of a member side by side."""
+    """What the estimator keeps for each episode of each member; leaves lead with a batch axis, the
+    episodes of a member side by side."""
 
 
 class Descent(eqx.Module):
@@ -40,10 +40,10 @@ class Descent(eqx.Module):
     population: int = eqx.field(static=True)
     meta_steps: int = eqx.field(static=True)
     optimiser: Optimiser = eqx.field(static=True)
-    lessons: int = eqx.field(static=True, default=1)
-    """Estimates of each member's gradient in a meta-step, on lessons of their own: their mean is
+    episodes: int = eqx.field(static=True, default=1)
+    """Estimates of each member's gradient in a meta-step, on episodes of their own: their mean is
     followed."""
-    share: int = eqx.field(static=True, default=0)
+    job_size: int = eqx.field(static=True, default=0)
     """Estimates in a job; 0: there are no jobs, a meta-step is one program in this process."""
     evaluate: Evaluate | None = eqx.field(static=True, default=None)
     """Who does the jobs, if there are any; this process if None."""
@@ -59,13 +59,13 @@ class Descent(eqx.Module):
         genome; what its estimator carries begins anew.
         """
         compiled = self._compiled()
-        if self.share == 0:
+        if self.job_size == 0:
             return compiled._whole(state, key, self._drawn(key))
         work = EstimateJobs(Estimates(self.estimator), self.problem.space)
         evaluate = self.evaluate or LOCAL.prepare(work)
-        genomes, seeds, which = compiled._lanes(state, key)
-        lanes = (jax.tree.leaves(genomes), jax.tree.leaves(state.carry), seeds)
-        jobs = cut("gradients", key, self.share, lanes, which)
+        genomes, seeds, which = compiled._batch(state, key)
+        batch = (jax.tree.leaves(genomes), jax.tree.leaves(state.carry), seeds)
+        jobs = cut("gradients", key, self.job_size, batch, which)
         losses, slopes, carried = joined(evaluate(jobs))
         gradients = jax.tree.unflatten(jax.tree.structure(state.genomes), slopes)
         carry = jax.tree.unflatten(jax.tree.structure(state.carry), carried)
@@ -90,7 +90,7 @@ class Descent(eqx.Module):
         def member(index: Array) -> tuple[Any, Any, Any]:
             own = jax.random.fold_in(key, index)
             genome: Any = self.problem.space.start(own, index)
-            carry = jax.vmap(self.estimator.init)(self._each_lesson(jax.random.fold_in(own, 1)))
+            carry = jax.vmap(self.estimator.init)(self._keys_of(jax.random.fold_in(own, 1)))
             return genome, self._optax().init(genome), carry
 
         genomes, optimiser, carry = jax.vmap(member)(jnp.arange(self.population))
@@ -110,18 +110,18 @@ class Descent(eqx.Module):
         self, state: DescentState, key: PRNGKeyArray, which: Which
     ) -> tuple[DescentState, MetaInfo]:
         """A meta-step as one program."""
-        genomes, seeds, _ = self._lanes(state, key)
+        genomes, seeds, _ = self._batch(state, key)
         estimates = Estimates(self.estimator)((genomes, state.carry, seeds), which)
         return self._follow(state, seeds, *estimates)
 
     @eqx.filter_jit
-    def _lanes(self, state: DescentState, key: PRNGKeyArray) -> tuple[Any, Array, Any]:
-        """The genome and the seed of every lesson of every member, and the setting of them all."""
+    def _batch(self, state: DescentState, key: PRNGKeyArray) -> tuple[Any, Array, Any]:
+        """The genome and the seed of every episode of every member, and the setting of them all."""
         # Not from a member's key: where all share the setting, only that one is computed.
         which = self.problem.draw(jax.random.fold_in(key, _SHARED))
         members = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
-        keys = self._side_by_side(jax.vmap(self._each_lesson)(members))
-        genomes = jax.tree.map(lambda leaf: jnp.repeat(leaf, self.lessons, axis=0), state.genomes)
+        keys = self._side_by_side(jax.vmap(self._keys_of)(members))
+        genomes = jax.tree.map(lambda leaf: jnp.repeat(leaf, self.episodes, axis=0), state.genomes)
         return genomes, jax.random.key_data(keys), which
 
     @eqx.filter_jit
@@ -129,13 +129,13 @@ class Descent(eqx.Module):
         self,
         state: DescentState,
         seeds: Array,
-        losses: Float[Array, " lanes"],
+        losses: Float[Array, " n"],
         gradients: Any,
         carried: Any,
     ) -> tuple[DescentState, MetaInfo]:
         """Every member's step along the mean of its finite estimates."""
 
-        def lesson(seed: Array, loss: Array, gradient: Any, carry: Any) -> tuple[Array, Any]:
+        def one(seed: Array, loss: Array, gradient: Any, carry: Any) -> tuple[Array, Any]:
             finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
             key = jax.random.fold_in(jax.random.wrap_key_data(seed), _SHARED)
             fresh = self.estimator.init(key)
@@ -152,9 +152,9 @@ class Descent(eqx.Module):
             kept = jax.tree.map(lambda new, old: jnp.where(some, new, old), new, old)
             return *kept, MetaInfo(mean, optax.tree.norm(slope), ~some)
 
-        finite, carry = jax.vmap(lesson)(seeds, losses, gradients, carried)
+        finite, carry = jax.vmap(one)(seeds, losses, gradients, carried)
         by_member = jax.tree.map(
-            lambda leaf: leaf.reshape(self.population, self.lessons, *leaf.shape[1:]),
+            lambda leaf: leaf.reshape(self.population, self.episodes, *leaf.shape[1:]),
             (finite, losses, gradients),
         )
         genomes, optimiser, info = jax.vmap(member)(state.genomes, state.optimiser, *by_member)
@@ -168,18 +168,18 @@ class Descent(eqx.Module):
             lambda leaf: jnp.broadcast_to(leaf[best], leaf.shape), (state.genomes, state.optimiser)
         )
         members = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(self.population))
-        keys = self._side_by_side(jax.vmap(self._each_lesson)(members))
+        keys = self._side_by_side(jax.vmap(self._keys_of)(members))
         genomes, optimiser = same
         return DescentState(genomes, optimiser, jax.vmap(self.estimator.init)(keys))
 
-    def _each_lesson(self, key: PRNGKeyArray) -> Key[Array, " lessons"]:
-        """`[lessons]` keys; of a single lesson the key itself."""
-        if self.lessons == 1:
+    def _keys_of(self, key: PRNGKeyArray) -> Key[Array, " episodes"]:
+        """`[episodes]` keys; of a single episode the key itself."""
+        if self.episodes == 1:
             return key[None]
-        return jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(self.lessons))
+        return jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(self.episodes))
 
     def _side_by_side(self, tree: Any) -> Any:
-        """From `[members, lessons]` to `[lanes]`."""
+        """From `[members, episodes]` to `[n]`."""
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
 
     def _optax(self) -> optax.GradientTransformation:
@@ -187,7 +187,7 @@ class Descent(eqx.Module):
 
 
 def _finite_mean(finite: Array, values: Array) -> Array:
-    """The mean over the lessons that were finite; over all, whatever that is, if none was."""
+    """The mean over the episodes that were finite; over all, whatever that is, if none was."""
     if len(finite) == 1:
         return values[0]
     use = finite | ~jnp.any(finite)

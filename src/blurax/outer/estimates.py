@@ -31,7 +31,7 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """All estimators on one lesson."""
+    """All estimators on one episode."""
 
     draws: int
     pairs: int

@@ -1,4 +1,4 @@
-"""What workers are asked in meta-training, and how a meta-step is cut into jobs.
+"""What workers compute in meta-training, and how a meta-step is cut into jobs.
 
 How it is cut depends on the configuration and never on the workers: so the results, to the bit, do
 not depend on who they are.
@@ -45,29 +45,29 @@ class Losses(eqx.Module):
 
 
 class Estimates(eqx.Module):
-    """Estimates of meta-gradients, side by side; leaves lead with an axis `lanes`."""
+    """Estimates of meta-gradients, side by side; leaves lead with a batch axis `n`."""
 
     estimator: Estimator
 
     @eqx.filter_jit
     def __call__(
-        self, lanes: tuple[Any, Any, UInt32[Array, "lanes ..."]], which: Which
-    ) -> tuple[Float[Array, " lanes"], Any, Any]:
+        self, batch: tuple[Any, Any, UInt32[Array, "n ..."]], which: Which
+    ) -> tuple[Float[Array, " n"], Any, Any]:
         """Losses, gradients, and what the estimator carries on.
 
         Args:
-            lanes: genomes, what was carried, and the data of a key for each.
+            batch: genomes, what was carried, and the data of a key for each.
         """
 
         def one(numbers: Any, carry: Any, seed: Array) -> tuple[Array, Any, Any]:
             key = jax.random.wrap_key_data(seed)
             return self.estimator.estimate(numbers, carry, key, which)
 
-        return jax.vmap(one)(*lanes)
+        return jax.vmap(one)(*batch)
 
 
 class EstimateJobs(eqx.Module):
-    """`Estimates` as workers are asked for them: what travels are lists of leaves.
+    """`Estimates` as workers compute them: what travels are lists of leaves.
 
     Not the modules themselves: equinox remembers for ever each one that is unpickled.
     """
@@ -78,14 +78,14 @@ class EstimateJobs(eqx.Module):
 
     @eqx.filter_jit
     def __call__(
-        self, lanes: tuple[list[Array], list[Array], UInt32[Array, "lanes ..."]], which: Which
-    ) -> tuple[Float[Array, " lanes"], list[Array], list[Array]]:
+        self, batch: tuple[list[Array], list[Array], UInt32[Array, "n ..."]], which: Which
+    ) -> tuple[Float[Array, " n"], list[Array], list[Array]]:
         """Losses, and the leaves of gradients and of what is carried on.
 
         Args:
-            lanes: the leaves of genomes and of what was carried, and the data of a key for each.
+            batch: the leaves of genomes and of what was carried, and the data of a key for each.
         """
-        numbers, carried, seeds = lanes
+        numbers, carried, seeds = batch
         blank = jax.eval_shape(self.estimates.estimator.init, jax.random.key(0))
         carry = jax.tree.unflatten(jax.tree.structure(blank), carried)
         known = (self.space.from_leaves(numbers), carry, seeds)
@@ -113,30 +113,30 @@ class Scores(eqx.Module):
         return jax.vmap(lambda one: self.problem.validate(one, key, self.episodes))(many)
 
 
-def cut(name: str, key: PRNGKeyArray, share: int, lanes: Any, *rest: Any) -> list[Job]:
-    """Jobs of `share` lanes each, of all if 0.
+def cut(name: str, key: PRNGKeyArray, job_size: int, batch: Any, *rest: Any) -> list[Job]:
+    """Jobs of `job_size` items each, of all if 0.
 
     Args:
-        name: what is asked.
+        name: what is computed.
         key: whose data goes into the jobs' ids.
-        lanes: a pytree whose leaves lead with the lanes.
-        rest: what all jobs are told.
+        batch: a pytree whose leaves lead with a batch axis.
+        rest: further arguments, the same in all jobs.
     """
-    count = jax.tree.leaves(lanes)[0].shape[0]
+    count = jax.tree.leaves(batch)[0].shape[0]
     tag = f"{name}-{np.asarray(jax.random.key_data(key)).tobytes().hex()}"
-    if share in (0, count):
-        return [Job(tag, (lanes, *rest))]
-    lanes = jax.device_get(lanes)  # slices of NumPy arrays cost nothing
-    parts = [slice(start, start + share) for start in range(0, count, share)]
-    return [Job(f"{tag}-{part.start}", (_part(lanes, part), *rest)) for part in parts]
+    if job_size in (0, count):
+        return [Job(tag, (batch, *rest))]
+    batch = jax.device_get(batch)  # slices of NumPy arrays cost nothing
+    parts = [slice(start, start + job_size) for start in range(0, count, job_size)]
+    return [Job(f"{tag}-{part.start}", (_part(batch, part), *rest)) for part in parts]
 
 
-def _part(lanes: Any, part: slice) -> Any:
-    return jax.tree.map(lambda leaf: leaf[part], lanes)
+def _part(batch: Any, part: slice) -> Any:
+    return jax.tree.map(lambda leaf: leaf[part], batch)
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """The results of jobs as those of one; leaves lead with the lanes of all."""
+    """The results of jobs as those of one; leaves lead with the batch axis of all."""
     if len(parts) == 1:
         return jax.tree.map(jnp.asarray, parts[0])
     return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *parts)
@@ -147,33 +147,33 @@ def candidate_losses(
     evaluate: Evaluate | None,
     vectors: Float[Array, "candidates size"],
     key: PRNGKeyArray,
-    share: int,
-    lessons: int,
+    job_size: int,
+    episodes: int,
 ) -> Float[Array, " candidates"]:
-    """The loss of each genome, the mean over lessons; all candidates meet the same episodes.
+    """The loss of each genome, the mean over episodes; all candidates meet the same episodes.
 
     Args:
         evaluate: who does the jobs; this process if None.
-        share: candidates in a job; 0: there are no jobs.
+        job_size: candidates in a job; 0: there are no jobs.
     """
     which = work.problem.draw(jax.random.fold_in(key, 1))
     first = jax.random.fold_in(key, 0)
-    keys = [first] if lessons == 1 else [jax.random.fold_in(first, n) for n in range(lessons)]
-    if share == 0:
+    keys = [first] if episodes == 1 else [jax.random.fold_in(first, n) for n in range(episodes)]
+    if job_size == 0:
         losses = [work(vectors, jax.random.key_data(k), which) for k in keys]
     else:
-        lots = [cut("losses", k, share, vectors, jax.random.key_data(k), which) for k in keys]
+        lots = [cut("losses", k, job_size, vectors, jax.random.key_data(k), which) for k in keys]
         results = (evaluate or LOCAL.prepare(work))([job for lot in lots for job in lot])
         each = len(lots[0])
         losses = [joined(results[n : n + each]) for n in range(0, len(results), each)]
-    return losses[0] if lessons == 1 else jnp.mean(jnp.stack(losses), axis=0)
+    return losses[0] if episodes == 1 else jnp.mean(jnp.stack(losses), axis=0)
 
 
 def numbers_of_job(job: Job, space: Space) -> list[Any]:
     """The meta-parameters that a job is about."""
-    lanes = job.arguments[0]
-    if not isinstance(lanes, tuple | list):
-        return [space.from_vector(jnp.asarray(vector)) for vector in lanes]
-    leaves = lanes[0] if isinstance(lanes, tuple) else lanes
+    batch = job.arguments[0]
+    if not isinstance(batch, tuple | list):
+        return [space.from_vector(jnp.asarray(vector)) for vector in batch]
+    leaves = batch[0] if isinstance(batch, tuple) else batch
     count = len(leaves[0])
     return [space.from_leaves([jnp.asarray(leaf[n]) for leaf in leaves]) for n in range(count)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 
 from blurax import footprint
-from blurax.capacity import check_with_query, counted, lessons
+from blurax.capacity import check_with_query, counted, side_by_side
 from blurax.fit import network_for, parse_hidden
 from blurax.footprint import number
 from blurax.genome import template
@@ -27,7 +27,7 @@ def check_memory(config: MetaTrain) -> None:
 
     Raises:
         BluraxError: with an estimate, and the memory there is; for an unknown task, or more
-            examples in a lesson than can be numbered.
+            examples in an episode than can be numbered.
     """
     if config.learner:
         return  # its state is of any shape: nothing is known of it beforehand
@@ -50,15 +50,17 @@ def _pairs(config: MetaTrain, names: tuple[str, ...]) -> Iterator[tuple[Task, Ne
 
 
 def _check_lists(config: MetaTrain) -> None:
-    """What is there once for each meta-step, member or lesson."""
+    """What is there once for each meta-step, member or episode."""
     genome = number() * genome_size(config)
-    lanes = config.population * config.lessons
-    several = f"{counted(config.population, 'genome')} of {counted(config.lessons, 'lesson')} each"
-    one_by_one = config.share > 0 or not isinstance(config.method, Following)
+    count = config.population * config.episodes
+    several = (
+        f"{counted(config.population, 'genome')} of {counted(config.episodes, 'episode')} each"
+    )
+    one_by_one = config.job_size > 0 or not isinstance(config.method, Following)
     require_memory(
-        3 * config.population * genome + lanes * (_KEY if one_by_one else genome),
+        3 * config.population * genome + count * (_KEY if one_by_one else genome),
         f"Meta-training of {several}",
-        "take a smaller population or fewer lessons",
+        "take a smaller population or fewer episodes",
         host=True,
     )
     require_memory(
@@ -83,25 +85,26 @@ def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: Epis
     at_once, carried = method.at_once(config), method.carried(config, one)
 
     def needed(query: int) -> int:
-        return at_once * method.lesson(config, one, spec, query, numbers) + carried
+        return at_once * method.episode(config, one, spec, query, numbers) + carried
 
-    what = f"A meta-step of {lessons(at_once, network, spec)}"
+    what = f"A meta-step of {side_by_side(at_once, network, spec)}"
     less = (
-        "take a smaller population, fewer lessons or steps, smaller batches or layers, or a share"
+        "take a smaller population, fewer episodes or steps, smaller batches or layers, or a "
+        "smaller job size"
     )
     check_with_query(needed, what, less, task, spec, Split.TRAIN)
 
 
 def _check_validation(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
     genomes = config.method.validated(config)
-    side = min(config.share or genomes, genomes) * config.validation_episodes
+    side = min(config.job_size or genomes, genomes) * config.validation_episodes
     one = footprint.of(network, config.rule)
 
     def needed(query: int) -> int:
-        return side * one.lesson(spec.steps, spec.batch, query)
+        return side * one.episode(spec.steps, spec.batch, query)
 
-    what = f"A validation of {lessons(side, network, spec)}"
-    less = "take fewer validation episodes or steps, a smaller population, or a share"
+    what = f"A validation of {side_by_side(side, network, spec)}"
+    less = "take fewer validation episodes or steps, a smaller population, or smaller jobs"
     check_with_query(needed, what, less, task, spec, Split.VALIDATE)
 
 

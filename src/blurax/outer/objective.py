@@ -43,7 +43,7 @@ class Loss(enum.StrEnum):
 
 
 class When(enum.StrEnum):
-    """After which inner steps the query is asked."""
+    """After which inner steps the query is evaluated."""
 
     LAST = "last"
     MEAN = "mean"
@@ -64,18 +64,18 @@ class Objective:
     loss: Loss = Loss.CROSS_ENTROPY
     """What a prediction costs."""
     when: When = When.LAST
-    """When it is asked for."""
+    """When it is evaluated."""
     horizons: tuple[int, ...] = ()
-    """The numbers of the steps, from 1, after which it is asked for, where `when` says so."""
+    """The numbers of the steps, from 1, after which it is evaluated, where `when` says so."""
     weights: tuple[float, ...] = ()
     """How much each horizon weighs; all the same if empty."""
     early: float = added(0.0)
-    """Where it is asked after every step, step n weighs n^-early: with 1 each doubling of the steps
-    counts the same, with 0 each step does."""
+    """Where it is evaluated after every step, step n weighs n^-early: with 1 each doubling of the
+    steps counts the same, with 0 each step does."""
     average: float = added(0.0)
-    """The query is asked of an average of the synapses over recent steps, as estimators predict:
-    the average so far counts this much at most (`average.averaging`). 0: of the newest alone. Not
-    where the query is asked after every step."""
+    """The query is evaluated with an average of the synapses over recent steps, as estimators
+    predict: the average so far counts this much at most (`average.averaging`). 0: of the newest
+    alone. Not where the query is evaluated after every step."""
     logarithm: bool = added(False)
     """The logarithm of each loss: what an error falls by then counts in shares of itself, so that
     tasks of much noise do not drown those of little."""
@@ -124,14 +124,14 @@ class Objective:
         )
 
     def check(self, steps: int) -> None:
-        """Raise `BluraxError` if a horizon lies beyond a lesson of so many steps."""
+        """Raise `BluraxError` if a horizon lies beyond an episode of so many steps."""
         require(
             max(self.horizons, default=1) <= steps,
-            f"Objective.horizons is {self.horizons}, but a lesson has {steps} steps.",
+            f"Objective.horizons is {self.horizons}, but an episode has {steps} steps.",
         )
 
-    def asked_after(self, steps: int) -> list[tuple[int, float]]:
-        """The steps after which the query is asked, in order, and how much each weighs.
+    def evaluated_after(self, steps: int) -> list[tuple[int, float]]:
+        """The steps after which the query is evaluated, in order, and how much each weighs.
 
         Not for `When.MEAN`, which asks after each.
         """
@@ -145,7 +145,7 @@ class Objective:
 
 
 def _weights(steps: int, early: float) -> np.ndarray:
-    """How much each step of a lesson weighs that is asked after every step; 1 in the mean."""
+    """How much each step of an episode weighs that is evaluated after every step; 1 in the mean."""
     weights = np.arange(1, steps + 1) ** -early
     return (weights / weights.mean()).astype(jnp.zeros((), float).dtype)
 
@@ -220,14 +220,14 @@ def window_loss(
     else:
         loss, start, most = jnp.zeros((), float), 0, objective.average
         average = plastic(state)
-        for end, share in objective.asked_after(steps):
+        for end, weight in objective.evaluated_after(steps):
             seen = (lambda s: (grown(s), plastic(s))) if most else (lambda s: (grown(s), ()))
             state, (size, passed) = learn(state, start, end, seen)
             sizes += _last_two(size, end - start)
             if most:
                 average = followed(average, passed, start, end, most)
-            asked = with_plastic(state, average) if most else state
-            loss, start = (loss + share * evaluated(asked) if share else loss), end
+            evaluating = with_plastic(state, average) if most else state
+            loss, start = (loss + weight * evaluated(evaluating) if weight else loss), end
     if not objective.growth:
         return loss, state
     return loss + objective.growth * jax.nn.relu(sizes[-1] - sizes[-2]) * steps, state

@@ -1,4 +1,4 @@
-"""Lessons that go on from one meta-step to the next: what windowed estimators look at."""
+"""Episodes that go on from one meta-step to the next: what windowed estimators look at."""
 
 import dataclasses
 from typing import Any
@@ -16,7 +16,7 @@ from blurax.tasks import Split
 
 
 class Ongoing(eqx.Module):
-    """A lesson in each setting of a problem, all at the same step."""
+    """An episode in each setting of a problem, all at the same step."""
 
     states: tuple[Any, ...]
     step: Int[Array, ""]
@@ -26,25 +26,25 @@ class Ongoing(eqx.Module):
 
 
 def check_windows(problem: Problem, window: int) -> None:
-    """Raise `BluraxError` if a problem's lessons cannot be cut into windows of so many steps."""
+    """Raise `BluraxError` if a problem's episodes cannot be cut into windows of so many steps."""
     steps = problem.episode.steps
     require(
         1 <= window <= steps and steps % window == 0,
-        f"The window is {window} steps; it takes a divisor of the lesson's {steps}.",
+        f"The window is {window} steps; it takes a divisor of the episode's {steps}.",
     )
     require(
         problem.objective.when is When.MEAN,
-        f"Objective.when is {problem.objective.when.value}; lessons cut into windows are asked "
-        "after every step: it takes mean (--objective.when mean).",
+        f"Objective.when is {problem.objective.when.value}; windows are evaluated after "
+        "every step: it takes mean (--objective.when mean).",
     )
     require(
         problem.vary.draw is Draw.ALL,
-        "Vary.draw is one; lessons cut into windows go on in all settings: it takes all.",
+        "Vary.draw is one; episodes cut into windows go on in all settings: it takes all.",
     )
     require(
         not problem.space.learns_init,
-        "Init.learned is on; a window of a lesson does not see how it began: learn from whole "
-        "lessons, or switch it off.",
+        "Init.learned is on; a window of an episode does not see how it began: learn from whole "
+        "episodes, or switch it off.",
     )
 
 
@@ -60,32 +60,32 @@ def begin(problem: Problem, key: PRNGKeyArray) -> Ongoing:
 
 
 def advance(
-    problem: Problem, numbers: Any, lesson: Ongoing, window: int
+    problem: Problem, numbers: Any, ongoing: Ongoing, window: int
 ) -> tuple[Float[Array, ""], Ongoing]:
-    """The mean loss over the next window of steps, and the lesson after it.
+    """The mean loss over the next window of steps, and the episode after it.
 
-    At its end a lesson begins anew, with initial states and another episode.
+    At its end an episode begins anew, with initial states and another episode.
     """
-    key = jax.random.wrap_key_data(lesson.seed)
+    key = jax.random.wrap_key_data(ongoing.seed)
     loss, states = jnp.zeros((), float), []
     for s, (task, network, spec) in enumerate(problem.settings()):
         learner = problem.space.learner(numbers, network).for_target(task.target)
         own = jax.random.fold_in(key, s)
         drawn, steps = jax.random.fold_in(own, 1), jax.random.fold_in(own, 2)
         part = dataclasses.replace(spec, steps=window)
-        episode = task.sample(drawn, part, Split.TRAIN, lesson.step)
-        before, objective = lesson.states[s], problem.objective
+        episode = task.sample(drawn, part, Split.TRAIN, ongoing.step)
+        before, objective = ongoing.states[s], problem.objective
         one, state = window_loss(
-            learner, before, episode, objective, task.target, steps, lesson.step
+            learner, before, episode, objective, task.target, steps, ongoing.step
         )
-        loss += problem.shares()[s] * one
+        loss += problem.setting_weights()[s] * one
         states.append(state)
-    moved = Ongoing(tuple(states), lesson.step + window, lesson.seed)
+    moved = Ongoing(tuple(states), ongoing.step + window, ongoing.seed)
     over = moved.step >= problem.episode.steps
     fresh = begin(problem, jax.random.fold_in(key, 2**31 - 1))
     return loss, jax.tree.map(lambda new, old: jnp.where(over, new, old), fresh, moved)
 
 
-def is_new(lesson: Ongoing) -> Array:
-    """Whether a lesson is at its start."""
-    return lesson.step == 0
+def is_new(ongoing: Ongoing) -> Array:
+    """Whether an episode is at its start."""
+    return ongoing.step == 0

@@ -43,7 +43,7 @@ class Problem(eqx.Module):
     vary: Vary = eqx.field(static=True, default=STEADY)
     """What differs between meta-steps."""
     weights: tuple[float, ...] = eqx.field(static=True, default=())
-    """The share of each task in the loss, relative to the others; all the same if empty."""
+    """The weight of each task in the loss, relative to the others; all the same if empty."""
 
     def __check_init__(self) -> None:
         require(len(self.tasks) > 0, "Problem.tasks is empty; a genome needs a task to learn from.")
@@ -81,14 +81,14 @@ class Problem(eqx.Module):
             self._one(setting)(numbers, jax.random.fold_in(key, s))
             for s, setting in enumerate(self.settings())
         ]
-        shares = self.shares()
-        return sum((s * loss for s, loss in zip(shares, losses, strict=True)), jnp.zeros((), float))
+        pairs = zip(self.setting_weights(), losses, strict=True)
+        return sum((weight * loss for weight, loss in pairs), jnp.zeros((), float))
 
     def draw(self, key: PRNGKeyArray) -> Int[Array, ""] | None:
         """The setting of a meta-step, where each has but one."""
         if self.vary.draw is Draw.ALL:
             return None
-        return choice(key, self.shares())
+        return choice(key, self.setting_weights())
 
     def validate(self, numbers: Any, key: PRNGKeyArray, episodes: int) -> Float[Array, " pairs"]:
         """The validation score after the last step for each task and network, in that order.
@@ -126,8 +126,8 @@ class Problem(eqx.Module):
             for batch in self._batches()
         ]
 
-    def shares(self) -> list[float]:
-        """The share of each setting in the loss; tasks share by weight, their settings alike."""
+    def setting_weights(self) -> list[float]:
+        """The weight of each setting in the loss; that of a task, divided among its settings."""
         weights = self.weights or (1.0,) * len(self.tasks)
         each = [
             weight / len(networks)
@@ -135,7 +135,7 @@ class Problem(eqx.Module):
             for _ in networks
             for _ in self._batches()
         ]
-        return [share / sum(each) for share in each]
+        return [weight / sum(each) for weight in each]
 
     def _batches(self) -> list[int]:
         return [*dict.fromkeys((self.episode.batch, *self.vary.batches))]

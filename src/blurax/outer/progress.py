@@ -25,11 +25,11 @@ class Progress:
     """Whether this step ended with a validation and a checkpoint."""
 
 
-Watch = Callable[[Progress], None]
+Callback = Callable[[Progress], None]
 
 
 def progress(step: int, meta_steps: int, score: float, info: MetaInfo, validated: bool) -> Progress:
-    """What is told after a meta-step."""
+    """What is known after a meta-step."""
     norms = np.ones(1) if info.gradient_norm is None else np.asarray(info.gradient_norm)
     return Progress(
         step,

@@ -40,7 +40,7 @@ _FAST = Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE)
 
 RECIPES: dict[str, Recipe] = {
     "demo": Recipe(
-        "the demo's rule: digits, two depths, lessons of 10 steps",
+        "the demo's rule: digits, two depths, episodes of 10 steps",
         "2 minutes on two CPU cores",
         MetaTrain(
             tasks=("digits",),
@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "fig14-curriculum": Recipe(
-        "App. C.1: MNIST 10x10, 256-128, 4 states, lessons that grow from 10 to 50 steps",
+        "App. C.1: MNIST 10x10, 256-128, 4 states, episodes that grow from 10 to 50 steps",
         "2 hours on two shared CPU cores: 90.5 % in validation after 50 steps",
         MetaTrain(
             tasks=("mnist:crop=20,size=10",),
@@ -128,7 +128,7 @@ RECIPES: dict[str, Recipe] = {
             vary=Vary(draw=Draw.ONE),
             start=Start.BACKPROP,
             start_rate=0.5,
-            start_share=1 / (1 + math.exp(-1)),
+            start_coupling=1 / (1 + math.exp(-1)),
             optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE, clip=1.0),
             population=1,
             meta_steps=1050,
@@ -153,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
             vary=Vary(draw=Draw.ONE),
             start=Start.BACKPROP,
             start_rate=0.1,
-            # Lessons that diverge have gradients 100 times the usual; longer ones drown the rest.
+            # Episodes that diverge have gradients 100 times the usual; longer ones drown the rest.
             optimiser=Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE, clip=1.0),
             population=1,
             meta_steps=2000,
@@ -163,7 +163,7 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "smooth": Recipe(
-        "the zoo's smooth: as steady, with tanh and lessons of 50 steps from the start",
+        "the zoo's smooth: as steady, with tanh and episodes of 50 steps from the start",
         "8 minutes on one CPU core: 92.3 % in validation after 50 steps",
         MetaTrain(
             tasks=("mnist:size=14@2", "mnist:size=14,pattern=0.5"),
@@ -213,7 +213,7 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "mlp-fast": Recipe(
-        "the zoo's mlp-fast: MNIST 14x14, three networks, lessons of 20 steps",
+        "the zoo's mlp-fast: MNIST 14x14, three networks, episodes of 20 steps",
         "17 minutes on half a CPU core, much of it compiling: 91.2 % in validation after 20 steps",
         MetaTrain(
             tasks=("mnist:size=14",),

@@ -40,7 +40,7 @@ from blurax.outer.lost import LOST, is_lost, lost_words
 from blurax.outer.methods import Method
 from blurax.outer.needs import check_memory
 from blurax.outer.numbers import name_of
-from blurax.outer.progress import Progress, Watch, progress
+from blurax.outer.progress import Callback, Progress, progress
 from blurax.outer.protocol import MetaInfo, MetaTrainer
 from blurax.outer.repair import (
     CONFIG,
@@ -60,10 +60,10 @@ from blurax.version import __version__
 
 __all__ = [
     "RUN",
+    "Callback",
     "Progress",
     "Result",
     "RunState",
-    "Watch",
     "advance",
     "is_under_way",
     "load_best",
@@ -144,7 +144,7 @@ def start_unless_under_way(
 
 def advance(
     directory: Path,
-    watch: Watch = lambda progress: None,
+    callback: Callback = lambda progress: None,
     evaluator: Evaluator = LOCAL,
     learner: Learner | None = None,
     method: type[Method] | None = None,
@@ -152,7 +152,7 @@ def advance(
     """Take a run from its newest checkpoint (or its start) to its end.
 
     Args:
-        watch: called after each meta-step. An exception it raises, KeyboardInterrupt say, stops
+        callback: called after each meta-step. An exception it raises, KeyboardInterrupt say, stops
             the run, which can be resumed.
         evaluator: the engine that does the work; another one changes no result.
         learner: that the run was started with, if it was one.
@@ -166,12 +166,12 @@ def advance(
     """
     read_config(directory, method)  # before a lock makes the directory
     with io.writing(directory, RUN):
-        return _advance(directory, watch, evaluator, learner, method)
+        return _advance(directory, callback, evaluator, learner, method)
 
 
 def _advance(
     directory: Path,
-    watch: Watch,
+    callback: Callback,
     evaluator: Evaluator,
     learner: Learner | None,
     method: type[Method] | None,
@@ -203,11 +203,11 @@ def _advance(
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
             with journal.poison_kept(directory, config, header, step + 1, space):
-                state, scores = validated(trainer, validate, state, key, config.share)
+                state, scores = validated(trainer, validate, state, key, config.job_size)
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             journal.save(directory, step + 1, state, lines, config, header, space)
             lines = []
-        watch(progress(step + 1, config.meta_steps, float(state.best_score), info, due))
+        callback(progress(step + 1, config.meta_steps, float(state.best_score), info, due))
         if int(state.lost) >= LOST:
             diverged = bool(np.all(info.diverged))
             raise BluraxError(lost_words(directory, config, step, int(state.lost), diverged))

@@ -138,7 +138,7 @@ class Origin:
     start: Start = Start.RANDOM
     rate: float = 0.1
     """The learning rate of back-propagation, where that is the start."""
-    share: float = 0.5
+    coupling: float = 0.5
     """s of `terms.decorrelation`, where the rule has it."""
 
     def genome(self, key: PRNGKeyArray, rule: Rule) -> Genome:
@@ -149,9 +149,9 @@ class Origin:
 
     def _shared(self, genome: Genome) -> Genome:
         """The genome with s in the place of 1/2."""
-        if not genome.rule.update.decorrelate or self.share == 0.5:
+        if not genome.rule.update.decorrelate or self.coupling == 0.5:
             return genome
-        logit = math.log(self.share / (1 - self.share))
+        logit = math.log(self.coupling / (1 - self.coupling))
 
         def genes(g: Genome) -> list[Any]:
             both = (g.synapse, g.forward_synapse)

@@ -38,12 +38,12 @@ def first_state(trainer: MetaTrainer, space: Space, key: PRNGKeyArray) -> RunSta
 
 
 def validated(
-    trainer: MetaTrainer, evaluate: Evaluate, state: RunState, key: PRNGKeyArray, share: int
+    trainer: MetaTrainer, evaluate: Evaluate, state: RunState, key: PRNGKeyArray, job_size: int
 ) -> tuple[RunState, Float[Array, "members pairs"]]:
     """Score all genomes, always on the same episodes, and keep the best one ever seen."""
     genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
     leaves = jax.tree.leaves(genomes)
-    jobs = cut("scores", episodes, share, leaves, jax.random.key_data(episodes))
+    jobs = cut("scores", episodes, job_size, leaves, jax.random.key_data(episodes))
     scores = joined(evaluate(jobs))
     means = jnp.mean(scores, axis=1)
     leader = jnp.argmax(means).astype(jnp.int32)

@@ -41,7 +41,7 @@ class Vary:
     batches: tuple[int, ...] = ()
     """Batch sizes beside that of the episode."""
     init: float = 1.0
-    """Multiply the synapses of each newborn network by a factor from 1/init to init,
+    """Multiply the synapses of each initial network by a factor from 1/init to init,
     log-uniform."""
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ class ArrayTask(Task):
     ) -> tuple[Int[Array, "steps b"], Int[Array, " q"]]:
         """Which examples `sample` draws, as rows of `x`: the support and the query."""
         check_split(split)
-        pick, lesson = jax.random.split(key)
+        pick, own = jax.random.split(key)
         validate, test = self.bounds
         if split is Split.TRAIN:
             require(
@@ -69,14 +69,14 @@ class ArrayTask(Task):
                 f"Task {self.name} has {validate} training examples; a query batch of "
                 f"{spec.query} leaves none to learn from; take a smaller one (episode.query).",
             )
-            rest = spec.query + batches(lesson, validate - spec.query, spec, first)
+            rest = spec.query + batches(own, validate - spec.query, spec, first)
             places = jnp.concatenate([jnp.arange(spec.query, dtype=jnp.int32), rest.reshape(-1)])
             query, support = jnp.split(order(pick, validate, places), [spec.query])
             support = support.reshape(rest.shape)
         else:
             low, high = (validate, test) if split is Split.VALIDATE else (test, len(self.x))
             query = low + _at_most(pick, high - low, spec.held_out)
-            support = batches(lesson, low, spec, first)
+            support = batches(own, low, spec, first)
         return support, query
 
     def without(self, other: "ArrayTask") -> "ArrayTask":
@@ -120,7 +120,7 @@ class ArrayTask(Task):
 def batches(
     key: PRNGKeyArray, pool: int, spec: EpisodeSpec, first: int | Int[Array, ""]
 ) -> Int[Array, "steps b"]:
-    """Batches `first` to `first + steps` of an endless lesson over the indices below `pool`."""
+    """Batches `first` to `first + steps` of an endless episode over the indices below `pool`."""
     if spec.fixed_batch:
         return jnp.broadcast_to(stream(key, pool, 0, spec.batch), (spec.steps, spec.batch))
     flat = stream(key, pool, first * spec.batch, spec.steps * spec.batch)

@@ -1,4 +1,4 @@
-"""One task made into many: every episode sees its inputs and labels through another disguise."""
+"""One task made into many: every episode augments its inputs and labels in another way."""
 
 import dataclasses
 import math
@@ -65,7 +65,7 @@ class Augment:
 
 
 class Augmented(Task):
-    """A task whose every episode is disguised in another way; which way, the key says."""
+    """A task whose every episode is augmented in another way, which the key decides."""
 
     task: Task
     augment: Augment = eqx.field(static=True)
@@ -91,7 +91,7 @@ class Augmented(Task):
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
     ) -> Episode:
-        """Draw an episode of the task, and disguise it."""
+        """Draw an episode of the task, and augment it."""
         plain, looks, shuffle, noise = jax.random.split(key, 4)
         episode = self.task.sample(plain, spec, split, first)
         require(
@@ -144,7 +144,7 @@ class Augmented(Task):
     ) -> Array:
         """Normal numbers of the shape of `x`, for each batch from the number of its step.
 
-        So a lesson may be drawn in parts.
+        So an episode may be drawn in parts.
         """
         numbers = jnp.zeros(spec.steps, int) if spec.fixed_batch else first + jnp.arange(spec.steps)
 

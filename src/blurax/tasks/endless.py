@@ -31,10 +31,10 @@ def endless(
     """An episode of examples that are drawn anew for each batch."""
     check_split(split)
     numbers = jnp.zeros(1, jnp.int32) if spec.fixed_batch else first + jnp.arange(spec.steps)
-    lesson = jax.random.fold_in(key, 1)
-    drawn = jax.vmap(
-        lambda number: examples(jax.random.fold_in(lesson, number), spec.batch, SUPPORT)
-    )(numbers)
+    own = jax.random.fold_in(key, 1)
+    drawn = jax.vmap(lambda number: examples(jax.random.fold_in(own, number), spec.batch, SUPPORT))(
+        numbers
+    )
     x, y = (jnp.broadcast_to(part, (spec.steps, *part.shape[1:])) for part in drawn)
     size = spec.query if split is Split.TRAIN else spec.held_out
     return Episode(x, y, *examples(jax.random.fold_in(key, 2), size, MARKS[split]))

@@ -105,7 +105,7 @@ class Omniglot(Task):
     ) -> tuple[Int[Array, "steps b 3"], Int[Array, "q 3"]]:
         """What `sample` draws, support and query: class, character and drawing of each example."""
         check_split(split)
-        who, which, lesson, ask = jax.random.split(key, 4)
+        who, which, own, query_key = jax.random.split(key, 4)
         ways, shots = self.options.ways, self.options.shots
         low, high = self._pool(split)
         require(
@@ -125,9 +125,9 @@ class Omniglot(Task):
             return jnp.stack([label, characters[label], drawing], axis=-1)
 
         rest = ways * (DRAWERS - shots)
-        asked = min(rest, spec.query if split is Split.TRAIN else spec.held_out)
-        support = batches(lesson, ways * shots, spec, first)
-        query = order(ask, rest, jnp.arange(asked))
+        size = min(rest, spec.query if split is Split.TRAIN else spec.held_out)
+        support = batches(own, ways * shots, spec, first)
+        query = order(query_key, rest, jnp.arange(size))
         return cards(support, drawings[:, :shots]), cards(query, drawings[:, shots:])
 
     def _pool(self, split: Split) -> tuple[int, int]:

@@ -219,7 +219,7 @@ TASKS: dict[str, Entry] = {
 
 @dataclasses.dataclass(frozen=True)
 class OwnOptions:
-    """A task of one's own has no options but the disguises that go with every task."""
+    """A task of one's own has no options but the augmentations that go with every task."""
 
 
 def add_task(task: Task) -> None:

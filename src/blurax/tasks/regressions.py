@@ -77,10 +77,10 @@ class TableFamily(Task):
         """Draw an episode; the query is of fresh rows, other ones for each split."""
         check_split(split)
         size = spec.query if split is Split.TRAIN else spec.held_out
-        world, table, asked, order = jax.random.split(key, 4)
+        world, table, fresh, order = jax.random.split(key, 4)
         draw = self._world(world)
         x, y = draw(table, self.options.rows)
-        query = draw(jax.random.fold_in(asked, MARKS[split]), size)
+        query = draw(jax.random.fold_in(fresh, MARKS[split]), size)
         where = x.mean(0), x.std(0), y.mean(0), y.std(0)
         x, y = _standardised(x, y, *where, SUPPORT)
         query_x, query_y = _standardised(*query, *where, MARKS[split])

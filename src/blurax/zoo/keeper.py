@@ -59,10 +59,10 @@ class Card:
     recipe: str
     """What to type to make it anew."""
     seeds: int
-    """Newborn networks behind each number."""
+    """Random seeds behind each number."""
     rows: tuple[Row, ...]
     lasting: tuple[Row, ...] = ()
-    """Lessons of 1,000 steps, say, of the genome alone: does it keep what it learned?"""
+    """Episodes of 1,000 steps, say, of the genome alone: does it keep what it learned?"""
 
     def __post_init__(self) -> None:
         check_types(self)

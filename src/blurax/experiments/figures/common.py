@@ -61,7 +61,7 @@ class Outer:
     """The paper asks after the last step; the mean over all steps learns in fewer meta-steps."""
     query: int = 256
     clip: float = 10.0
-    """The norm to which a gradient is clipped. Lessons that diverge have gradients a hundred times
+    """The norm to which a gradient is clipped. Episodes that diverge have gradients a hundred times
     the usual, which drown the others in Adam's means; where there are such, 1 is better."""
 
     def config(
@@ -96,7 +96,7 @@ PAPER = Outer(8, 10_000, 5e-4, Schedule.CONSTANT, When.LAST, 128)
 
 
 def round_stops(steps: int) -> tuple[int, ...]:
-    """Steps at which a lesson is looked at: dense at first, then by halves and doublings."""
+    """Steps at which an episode is looked at: dense at first, then by halves and doublings."""
     wanted = [round(10 ** (n / 8)) for n in range(33)]
     return tuple(sorted({*(n for n in wanted if n < steps), steps}))
 
@@ -122,12 +122,12 @@ def taught(
     """What networks that a trained genome teaches reach, at `round_stops`; kept."""
 
     def compute() -> Arrays:
-        return {"score": lessons(work.genome(training), task, hidden, steps, seeds, batch)}
+        return {"score": accuracies(work.genome(training), task, hidden, steps, seeds, batch)}
 
     return work.cell(cell_name(training, task, hidden, steps), compute)["score"]
 
 
-def lessons(
+def accuracies(
     genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a genome teaches reach, at `round_stops`."""

@@ -16,7 +16,7 @@ from blurax.experiments.figures.common import (
     SMOKE,
     START_WORDS,
     Outer,
-    lessons,
+    accuracies,
     measured,
     round_stops,
     taught,
@@ -46,7 +46,7 @@ class School:
     tasks: tuple[str, ...]
     hidden: str
     steps: int
-    """Of the first lessons."""
+    """Of the first episodes."""
     curriculum: Curriculum
     start: Start = Start.RANDOM
 
@@ -216,7 +216,7 @@ class Rates(_Shared):
             "BLUR": taught(work, TRAINING, *where),
             "BLUR, zoo default": work.cell(
                 cell_name("zoo-default", task, hidden),
-                lambda: {"score": lessons(zoo.genome("default")[0], *where)},
+                lambda: {"score": accuracies(zoo.genome("default")[0], *where)},
             )["score"],
         }
         charts = []
@@ -258,7 +258,7 @@ class Stages(_Shared):
     """How validation accuracy moves through the curriculum."""
 
     name = "14"
-    title = "Meta-training through a curriculum of longer and longer lessons"
+    title = "Meta-training through a curriculum of longer and longer episodes"
     paper = "Accuracy rises at each stage."
     settings: ClassVar[dict[Budget, Any]] = {
         budget: Setting(SCHOOLS[budget]) for budget in (Budget.SMOKE, Budget.CPU, Budget.PAPER)

@@ -38,9 +38,9 @@ class Setting:
     """Hidden layers of the networks that genomes are learned on."""
     evaluated: tuple[int, ...]
     steps: int
-    """Of a lesson in meta-training."""
+    """Of an episode in meta-training."""
     long: int = 100
-    """Of a lesson in evaluation."""
+    """Of an episode in evaluation."""
     seeds: int = 5
     starts: tuple[Start, ...] = (Start.RANDOM,)
     """Where genomes start; the claims are judged by the last."""
@@ -91,7 +91,7 @@ class Depth(Figure):
             charts = tuple(_chart(setting, d, found) for d, found in scores.items())
             tables.append(
                 table(
-                    f"Best within the lesson, {WORDS[start]}",
+                    f"Best within the episode, {WORDS[start]}",
                     ("learned with", "hidden layers of the network that learns"),
                     [_layers(depth) for depth in setting.trained],
                     [str(depth) for depth in setting.evaluated],
@@ -100,7 +100,7 @@ class Depth(Figure):
             )
         return self.found(
             work,
-            f"{setting.task}, layers of {setting.width}; learned in lessons of {setting.steps} "
+            f"{setting.task}, layers of {setting.width}; learned in episodes of {setting.steps} "
             f"steps, the best of {setting.outer.members} genomes after {setting.outer.meta_steps} "
             f"meta-steps, {setting.seeds} seeds. The curves are of genomes that were learned "
             f"{WORDS[setting.starts[-1]]}, and the claims are judged by them.",

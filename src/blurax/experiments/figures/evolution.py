@@ -70,9 +70,9 @@ class Evolution(Figure):
         }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """Validation in the course of both runs, and lessons far beyond 15 steps."""
+        """Validation in the course of both runs, and episodes far beyond 15 steps."""
         names = {EVOLVED: EVOLVED.lower(), DESCENDED: "descended"}
-        learning, lessons = [], []
+        learning, tested = [], []
         for label, name in names.items():
             metrics = read_metrics(work.trained(name))
             scores = 100 * np.maximum.accumulate(metrics.scores.max(axis=1))
@@ -80,7 +80,7 @@ class Evolution(Figure):
             learning.append(Curve(label, x, numbers(scores)))
             where = (setting.task, setting.hidden, setting.long, setting.seeds)
             found = taught(work, name, *where)
-            lessons.append(curve(label, round_stops(setting.long), 100 * found))
+            tested.append(curve(label, round_stops(setting.long), 100 * found))
         charts = (
             Chart(
                 "Meta-training",
@@ -90,10 +90,10 @@ class Evolution(Figure):
                 (EVOLVED,),
             ),
             Chart(
-                "A lesson",
+                "An episode",
                 "steps",
                 "test accuracy (%)",
-                tuple(lessons),
+                tuple(tested),
                 (EVOLVED,),
                 log_x=True,
                 marks=(float(setting.steps),),
@@ -101,7 +101,7 @@ class Evolution(Figure):
         )
         return self.found(
             work,
-            f"{setting.task}, one hidden layer of {setting.hidden}, 2 states, lessons of "
+            f"{setting.task}, one hidden layer of {setting.hidden}, 2 states, episodes of "
             f"{setting.steps} steps. CMA-ES: {setting.generations} generations of "
             f"{setting.population}. Gradient: {setting.outer.meta_steps} meta-steps of "
             f"{setting.outer.members} members. {setting.seeds} seeds.",
@@ -111,8 +111,8 @@ class Evolution(Figure):
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """0.84, comparable, no decay."""
         ends = {c.label: c.mean[-1] for c in found.chart("Meta-training").curves}
-        late = found.chart("A lesson").curve(EVOLVED)
-        at = min(late.x, key=lambda step: abs(step - found.chart("A lesson").marks[0]))
+        late = found.chart("An episode").curve(EVOLVED)
+        at = min(late.x, key=lambda step: abs(step - found.chart("An episode").marks[0]))
         return (
             Claim(
                 "CMA-ES on the accuracy reaches 84 %.",

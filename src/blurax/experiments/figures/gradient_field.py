@@ -53,7 +53,7 @@ class Jacobian:
 
 
 def jacobian(genome: Genome, network: Network, key: jax.Array, x: Array, y: Array) -> Jacobian:
-    """The Jacobian of one inner step at a newborn network.
+    """The Jacobian of one inner step at an initial network.
 
     Args:
         x: a batch, `[batch, features]`.

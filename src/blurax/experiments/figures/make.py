@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blurax import findings, io
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import CELLS, GENOMES, SETTING, Say, Work
+from blurax.experiments.figures.work import CELLS, GENOMES, SETTING, Log, Work
 from blurax.findings import Findings
 from blurax.outer import run
 
@@ -16,13 +16,13 @@ FIGURE = "figure"
 
 
 def make(
-    figure: Figure, budget: Budget, directory: Path, say: Say = lambda text: None
+    figure: Figure, budget: Budget, directory: Path, log: Log = lambda text: None
 ) -> tuple[Findings, Path]:
     """Measure what is not measured yet.
 
     Args:
         directory: of all figures; each budget has a folder in it.
-        say: told what is being done.
+        log: called with what is being done.
 
     Returns:
         The findings, and the folder they were written to.
@@ -31,7 +31,7 @@ def make(
         BluraxError: if the folder holds the figure of another version or other settings, another
             process makes it, or data are missing.
     """
-    work = _work(figure, budget, directory, say)
+    work = _work(figure, budget, directory, log)
     with io.writing(work.directory, FIGURE):
         io.check_directory(work.directory, (RESULT, PICTURE, SETTING), (CELLS,))
         if work.trainings:
@@ -68,8 +68,8 @@ def forget(figure: Figure, budget: Budget, directory: Path, spare: frozenset[str
     return set(work.trainings)
 
 
-def _work(figure: Figure, budget: Budget, directory: Path, say: Say) -> Work:
+def _work(figure: Figure, budget: Budget, directory: Path, log: Log) -> Work:
     setting = figure.settings[budget]
     assert dataclasses.is_dataclass(setting)
     home = directory / budget.value
-    return Work(figure.name, budget.value, home, setting, figure.trainings(setting), say)
+    return Work(figure.name, budget.value, home, setting, figure.trainings(setting), log)

@@ -184,11 +184,11 @@ def _metric(genome: Genome, setting: Setting) -> Callable[[], Arrays]:
 def _jacobian(genome: Genome, setting: Setting, hidden: int, number: int) -> Jacobian:
     """At a network and a batch of their own for each number."""
     task = get(setting.task)
-    born, drawn = jax.random.split(jax.random.fold_in(keyed(setting.task), number))
+    initial, drawn = jax.random.split(jax.random.fold_in(keyed(setting.task), number))
     episode = task.sample(drawn, EpisodeSpec(1, setting.batch, 1), Split.TEST)
     network = Network((task.features, hidden, task.outputs))
     x = episode.x[0].reshape(setting.batch, -1)
-    return jacobian(genome, network, born, x, episode.y[0])
+    return jacobian(genome, network, initial, x, episode.y[0])
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ class Nonlinearity(Figure):
         }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """The last step of a lesson."""
+        """The last step of an episode."""
         scores = [
             [
                 taught(
@@ -145,7 +145,7 @@ class States(Figure):
         }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """The last step of a lesson."""
+        """The last step of an episode."""
         scores = [
             taught(work, f"states-{k}", setting.task, setting.hidden, setting.steps, setting.seeds)[
                 :, -1

@@ -62,7 +62,7 @@ class Normalisation(Figure):
         }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """The last step of a lesson, for every size and depth."""
+        """The last step of an episode, for every size and depth."""
         tables = []
         for task in setting.sizes:
             scores = [

@@ -1,4 +1,4 @@
-"""Figures 15 and 16: long lessons with and without the Oja-like term and normalised synapses."""
+"""Figures 15 and 16: long episodes with and without the Oja-like term and normalised synapses."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from blurax.experiments.figures.common import (
     Outer,
 )
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.long_lesson import bounded, watch
+from blurax.experiments.figures.long_run import bounded, watch
 from blurax.experiments.figures.variants import rule
 from blurax.experiments.figures.work import Arrays, Work, cell_name
 from blurax.findings import OFF_SCALE, Chart, Claim, Findings, curve
@@ -32,15 +32,15 @@ class Setting:
     task: str
     hidden: str
     steps: int
-    """Of a lesson in meta-training."""
+    """Of an episode in meta-training."""
     long: int
-    """Of the lesson that is looked at."""
+    """Of the episode that is looked at."""
     random_after: int | None = None
     """The step from which on labels are random."""
     seeds: int = 5
     start: Start = Start.RANDOM
     chosen_after: int | None = None
-    """The step of a lesson whose validation accuracy chooses the genome; the last of
+    """The step of an episode whose validation accuracy chooses the genome; the last of
     meta-training if None."""
 
 
@@ -63,7 +63,7 @@ STARTED = (
     "From random numbers these genomes had learned nothing in 200 meta-steps (at most 47 %), and "
     "the Oja-like term overflowed: w - m w |w|² overshoots where m |w|² is above 2, and one step "
     "with random matrices makes the synapses several times as long. Hence the start from "
-    "back-propagation, whose steps are short, lessons of 20 steps in the place of 10, a rate of "
+    "back-propagation, whose steps are short, episodes of 20 steps in the place of 10, a rate of "
     "0.005 and a clip of 1. It is the first such setting that was tried, and was kept for its "
     "validation accuracy."
 )
@@ -111,7 +111,7 @@ class Oja15(Figure):
                 f"over {last:.0f} steps {without:.3g} times without, {with_it:.3g} times with it",
             ),
             Claim(
-                "The lesson ends better with the Oja-like term.",
+                "The episode ends better with the Oja-like term.",
                 accuracy[1] > accuracy[0],
                 f"{accuracy[1]:.1f} % with, {accuracy[0]:.1f} % without, after {last:.0f} steps",
             ),
@@ -122,7 +122,7 @@ class Long16(Figure):
     """Four genomes: the Oja-like term, normalised synapses, both, neither."""
 
     name = "16"
-    title = "Long lessons whose labels become random"
+    title = "Long episodes whose labels become random"
     paper = (
         "With the Oja-like term and normalised synapses a network keeps learning, and un-learns "
         "when labels become random; without them it freezes and later overflows."
@@ -212,7 +212,7 @@ def _name(oja: bool, normalised: bool) -> str:
 def _about(setting: Setting) -> str:
     return (
         f"{setting.task}, hidden layers {setting.hidden}; learned from "
-        f"{START_WORDS[setting.start]} in lessons of {setting.steps} steps, the best of "
+        f"{START_WORDS[setting.start]} in episodes of {setting.steps} steps, the best of "
         f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, judged by "
         f"the validation accuracy after {setting.chosen_after or setting.steps} steps; "
         f"{setting.seeds} seeds."

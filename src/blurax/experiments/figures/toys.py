@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from blurax.experiments.figures.common import PAPER, PLAIN, SMOKE, Outer, lessons, round_stops
+from blurax.experiments.figures.common import (
+    PAPER,
+    PLAIN,
+    SMOKE,
+    Outer,
+    accuracies,
+    round_stops,
+)
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name
 from blurax.findings import Chart, Claim, Findings, Group, Scatter, curve, numbers
@@ -66,7 +73,7 @@ class Toys(Figure):
         everywhere = (*setting.learned, *setting.unseen, setting.images)
 
         def of_best(task: str) -> Arrays:
-            return {"score": lessons(best, task, setting.hidden, setting.steps, setting.seeds)}
+            return {"score": accuracies(best, task, setting.hidden, setting.steps, setting.seeds)}
 
         curves = {
             task: work.cell(cell_name("best", task), lambda task=task: of_best(task))["score"]
@@ -92,7 +99,7 @@ class Toys(Figure):
             count = jax.tree.leaves(members)[0].shape[0]
             each = [jax.tree.map(lambda leaf, n=n: leaf[n], members) for n in range(count)]
             found = [
-                lessons(one, task, setting.hidden, setting.steps, setting.seeds)[:, -1].mean()
+                accuracies(one, task, setting.hidden, setting.steps, setting.seeds)[:, -1].mean()
                 for one in each
             ]
             return {"score": np.asarray(found)}

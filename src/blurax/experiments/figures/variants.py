@@ -42,7 +42,7 @@ class Setting:
 
 
 def rule(backward: Backward, symmetry: Symmetry, channels: Channels, start: Start) -> Rule:
-    """A variant. From back-propagation it is told the error and has φ' in state 2."""
+    """A variant. From back-propagation it gets the error and has φ' in state 2."""
     chosen = dataclasses.replace(
         PLAIN, states=2, backward=backward, symmetry=symmetry, channels=channels
     )

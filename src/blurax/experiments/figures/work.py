@@ -19,7 +19,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.version import __version__
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 Arrays = dict[str, np.ndarray]
 
 SETTING, GENOMES, CELLS = "setting.json", "genomes", "cells"
@@ -36,7 +36,7 @@ class Work:
     setting: Any
     """All that decides the figure's numbers."""
     trainings: Mapping[str, MetaTrain]
-    say: Say = lambda text: None
+    log: Log = lambda text: None
     finished: set[str] = dataclasses.field(default_factory=set)
     """The runs that are known to be at their end."""
 
@@ -80,13 +80,13 @@ class Work:
         new = not run.is_under_way(directory)
         run.start_unless_under_way(config, directory, "--redo begins it anew")
         if new:
-            self.say(f"meta-training {name}")
+            self.log(f"meta-training {name}")
 
-        def watch(step: run.Progress) -> None:
+        def callback(step: run.Progress) -> None:
             best = f", best {100 * step.score:.1f} %" if step.score >= 0 else ""
-            self.say(f"meta-training {name}: {step.step} of {step.meta_steps}{best}")
+            self.log(f"meta-training {name}: {step.step} of {step.meta_steps}{best}")
 
-        run.advance(directory, watch)
+        run.advance(directory, callback)
         self.finished.add(name)
         return directory
 
@@ -102,7 +102,7 @@ class Work:
         """
         path = self.directory / CELLS / f"{name}.npz"
         if not io.exists(path):
-            self.say(name)
+            self.log(name)
             buffer = memory.BytesIO()
             np.savez_compressed(buffer, allow_pickle=False, **compute())
             io.write_bytes(path, buffer.getvalue())

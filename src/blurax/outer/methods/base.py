@@ -26,12 +26,12 @@ class Config(Protocol):
         ...
 
     @property
-    def lessons(self) -> int:
+    def episodes(self) -> int:
         """Episodes over which a gradient or a loss is averaged."""
         ...
 
     @property
-    def share(self) -> int:
+    def job_size(self) -> int:
         """Episodes in a job of the engine; 0: there are no jobs."""
         ...
 
@@ -91,14 +91,14 @@ class Method(Tagged, abc.ABC):
         )
         require(
             objective.early == 0 or not self.has_windows,
-            f"Objective.early is {objective.early}, which counts from the first step of a lesson; "
+            f"Objective.early is {objective.early}, which counts from the first step; "
             f"{here} sees windows of it.",
         )
 
     def at_once(self, config: Config) -> int:
         """Episodes that are computed side by side."""
-        lanes = config.population * config.lessons
-        return min(config.share or lanes, lanes)
+        count = config.population * config.episodes
+        return min(config.job_size or count, count)
 
     def validated(self, config: Config) -> int:
         """Members that are validated."""
@@ -116,11 +116,11 @@ class Method(Tagged, abc.ABC):
         """Bytes kept from one meta-step to the next in each setting."""
         return 0
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """Bytes of one estimate of a gradient, or of one loss."""
-        return one.lesson(spec.steps, spec.batch, query)
+        return one.episode(spec.steps, spec.batch, query)
 
 
 class Following(Method):
@@ -135,4 +135,4 @@ class Following(Method):
         estimator = self.estimator(problem)
         evaluate = evaluator.prepare(EstimateJobs(Estimates(estimator), problem.space))
         shape = (config.population, config.meta_steps, config.optimiser)
-        return Descent(problem, estimator, *shape, config.lessons, config.share, evaluate)
+        return Descent(problem, estimator, *shape, config.episodes, config.job_size, evaluate)

@@ -72,7 +72,7 @@ class Cma(Method):
         check_scales(problem.space, self.scale)
         evaluate = evaluator.prepare(Losses(problem, self.chunk))
         shape = (config.population, config.meta_steps, self)
-        return CmaEs(problem, *shape, config.lessons, config.share, evaluate)
+        return CmaEs(problem, *shape, config.episodes, config.job_size, evaluate)
 
     def at_once(self, config: Config) -> int:
         """Candidates, or a part of them."""
@@ -90,7 +90,7 @@ class Cma(Method):
 def chunk_of(chunk: int, config: Config) -> int:
     """The candidates that are computed side by side."""
     most = config.population
-    return min(chunk or most, config.share or most * config.lessons, most)
+    return min(chunk or most, config.job_size or most * config.episodes, most)
 
 
 class CmaState(eqx.Module):
@@ -117,9 +117,9 @@ class CmaEs(eqx.Module):
     candidates: int = eqx.field(static=True)
     generations: int = eqx.field(static=True)
     options: Cma = eqx.field(static=True)
-    lessons: int = eqx.field(static=True, default=1)
-    """Lessons over which a candidate's loss is averaged."""
-    share: int = eqx.field(static=True, default=0)
+    episodes: int = eqx.field(static=True, default=1)
+    """Episodes over which a candidate's loss is averaged."""
+    job_size: int = eqx.field(static=True, default=0)
     """Candidates in a job; 0: there are no jobs."""
     evaluate: Evaluate | None = eqx.field(static=True, default=None)
     """Who does the jobs, if there are any; this process if None."""
@@ -141,7 +141,7 @@ class CmaEs(eqx.Module):
         search = self._led_to(state)
         vectors = jnp.asarray(search.ask(), float)
         work = Losses(self.problem, self.options.chunk)
-        losses = candidate_losses(work, self.evaluate, vectors, key, self.share, self.lessons)
+        losses = candidate_losses(work, self.evaluate, vectors, key, self.job_size, self.episodes)
         search.tell(np.asarray(losses))
         count = int(state.count)
         moved = CmaState(
@@ -185,7 +185,7 @@ def _fingerprint(state: CmaState) -> bytes:
 
 
 class Search:
-    """pycma asked and told, in a genome's own units, with restarts and randomness of its own."""
+    """pycma by ask and tell, in a genome's own units, with restarts and randomness of its own."""
 
     def __init__(self, trainer: CmaEs, seed: np.ndarray) -> None:
         self._trainer, self._seed = trainer, seed

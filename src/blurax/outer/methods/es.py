@@ -55,12 +55,12 @@ class Es(Following):
         check_scales(problem.space, self.scale)
         return super().trainer(config, problem, evaluator)
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """The examples once, a network for each pair."""
         shared = spec.steps * spec.batch * one.example + query * one.example
-        return shared + self.pairs * one.lesson(0, spec.batch, query)
+        return shared + self.pairs * one.episode(0, spec.batch, query)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,14 +83,14 @@ class Pes(Es):
 
     def carried(self, config: Config, one: Footprint) -> int:
         """The networks of each pair, before and after."""
-        return 4 * self.pairs * config.population * config.lessons * one.synapses
+        return 4 * self.pairs * config.population * config.episodes * one.synapses
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """The examples of a window once, a network for each pair."""
         part = dataclasses.replace(spec, steps=self.window)
-        return super().lesson(config, one, part, query, numbers)
+        return super().episode(config, one, part, query, numbers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,18 +141,18 @@ class AntitheticES(eqx.Module):
 
 
 class PairState(eqx.Module):
-    """Ongoing lessons of pairs ±, every leaf with a leading axis `pairs`."""
+    """Ongoing episodes of pairs ±, every leaf with a leading axis `pairs`."""
 
     up: Ongoing
     down: Ongoing
     noise: Float[Array, "pairs size"]
-    """Of each pair since its lesson began: the sum of all (persistent), or the one (reused)."""
+    """Of each pair since its episode began: the sum of all (persistent), or the one (reused)."""
 
 
 class PersistentES(eqx.Module):
     """Persistent evolution strategies (Vicol, Metz and Sohl-Dickstein, ICML 2021).
 
-    Lessons go on between meta-steps, a window each, with new noise in each; what a window's loss
+    Episodes go on between meta-steps, a window each, with new noise in each; what a window's loss
     owes to the noise of earlier ones is kept in the sum of the noises. Unbiased, where a window
     alone is not.
     """
@@ -162,23 +162,23 @@ class PersistentES(eqx.Module):
     sigma: float = eqx.field(static=True)
     window: int = eqx.field(static=True)
     reuse: bool = eqx.field(static=True, default=False)
-    """Noise-reuse ES (Li et al., NeurIPS 2023): the same noise all through a lesson; less
-    variance, for a lesson's loss then depends on one draw."""
+    """Noise-reuse ES (Li et al., NeurIPS 2023): the same noise all through an episode; less
+    variance, for an episode's loss then depends on one draw."""
     scale: tuple[str, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self) -> None:
         check_windows(self.problem, self.window)
 
     def init(self, key: PRNGKeyArray) -> PairState:
-        """Lessons at their start; both of a pair are the same lesson."""
-        lessons = jax.vmap(lambda key: begin(self.problem, key))(jax.random.split(key, self.pairs))
+        """Episodes at their start; both of a pair are the same episode."""
+        pairs = jax.vmap(lambda key: begin(self.problem, key))(jax.random.split(key, self.pairs))
         size = flatten(self.problem.space.zeros()).size
-        return PairState(lessons, lessons, jnp.zeros((self.pairs, size), float))
+        return PairState(pairs, pairs, jnp.zeros((self.pairs, size), float))
 
     def estimate(
         self, numbers: Any, carry: PairState, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, PairState]:
-        """The next window of every lesson."""
+        """The next window of every episode."""
         space = self.problem.space
         size, vector = self.sigma * space.scales(self.scale), flatten(numbers)
         fresh = jax.random.normal(key, carry.noise.shape, float)
@@ -188,13 +188,13 @@ class PersistentES(eqx.Module):
         else:
             now, owed = fresh, jnp.where(starts, 0.0, carry.noise) + fresh
 
-        def window(vector: Array, lesson: Ongoing) -> tuple[Array, Ongoing]:
-            return advance(self.problem, space.from_vector(vector), lesson, self.window)
+        def window(vector: Array, ongoing: Ongoing) -> tuple[Array, Ongoing]:
+            return advance(self.problem, space.from_vector(vector), ongoing, self.window)
 
-        up, up_lessons = jax.vmap(window)(vector + size * now, carry.up)
-        down, down_lessons = jax.vmap(window)(vector - size * now, carry.down)
+        up, went_up = jax.vmap(window)(vector + size * now, carry.up)
+        down, went_down = jax.vmap(window)(vector - size * now, carry.down)
         loss, gradient = _from_pairs(up, down, owed / size, space)
-        return loss, gradient, PairState(up_lessons, down_lessons, owed)
+        return loss, gradient, PairState(went_up, went_down, owed)
 
 
 def _from_pairs(

@@ -31,7 +31,7 @@ class Gradient(Following):
         """Of the whole episode."""
         return FullGradient(problem)
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """All steps are kept for the backward pass."""
@@ -60,13 +60,13 @@ class Forward(Following):
         """A tangent for each number."""
         return ForwardGradient(problem, self.chunk)
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """A state for each tangent."""
         side = min(self.chunk, numbers)
-        plain = one.lesson(spec.steps, spec.batch, query)
-        return plain + side * one.lesson(0, spec.batch, query)
+        plain = one.episode(spec.steps, spec.batch, query)
+        return plain + side * one.episode(0, spec.batch, query)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +93,9 @@ class Truncated(Following):
 
     def carried(self, config: Config, one: Footprint) -> int:
         """The networks, before and after."""
-        return 2 * config.population * config.lessons * one.synapses
+        return 2 * config.population * config.episodes * one.synapses
 
-    def lesson(
+    def episode(
         self, config: Config, one: Footprint, spec: EpisodeSpec, query: int, numbers: int
     ) -> int:
         """The steps of a window are kept for the backward pass."""
@@ -111,7 +111,7 @@ def _backward(config: Config, one: Footprint, spec: EpisodeSpec, query: int, ste
 
 
 class FullGradient(eqx.Module):
-    """Reverse mode through the whole unrolled lesson (paper, sec. 3.3): exact for its episode."""
+    """Reverse mode through the whole unrolled episode (paper, sec. 3.3): exact for its episode."""
 
     problem: Problem
 
@@ -142,7 +142,7 @@ class ForwardGradient(eqx.Module):
     def estimate(
         self, numbers: Any, carry: None, key: PRNGKeyArray, which: Which
     ) -> tuple[Float[Array, ""], Any, None]:
-        """As many forward passes as there are meta-parameters, the lesson itself computed once."""
+        """As many forward passes as there are meta-parameters, the episode itself computed once."""
         vector, restore = ravel_pytree(numbers)
 
         def loss(vector: Array) -> Array:
@@ -157,7 +157,7 @@ class ForwardGradient(eqx.Module):
 
 
 class TruncatedGradient(eqx.Module):
-    """Reverse mode through a window of an ongoing lesson: cheap, blind to what came before it."""
+    """Reverse mode through a window of an ongoing episode: cheap, blind to what came before it."""
 
     problem: Problem
     window: int = eqx.field(static=True)
@@ -166,7 +166,7 @@ class TruncatedGradient(eqx.Module):
         check_windows(self.problem, self.window)
 
     def init(self, key: PRNGKeyArray) -> Ongoing:
-        """A lesson at its start."""
+        """An episode at its start."""
         return begin(self.problem, key)
 
     def estimate(

@@ -40,7 +40,7 @@ class RandomSearch(Method):
     def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> "Sampler":
         """One search."""
         evaluate = evaluator.prepare(Losses(problem, self.chunk))
-        shape = (config.population, self.chunk, config.lessons, config.share)
+        shape = (config.population, self.chunk, config.episodes, config.job_size)
         return Sampler(problem, *shape, evaluate)
 
     def at_once(self, config: Config) -> int:
@@ -65,20 +65,20 @@ class Sampler(eqx.Module):
     problem: Problem
     candidates: int = eqx.field(static=True)
     chunk: int = eqx.field(static=True)
-    lessons: int = eqx.field(static=True, default=1)
-    """Lessons over which a candidate's loss is averaged."""
-    share: int = eqx.field(static=True, default=0)
+    episodes: int = eqx.field(static=True, default=1)
+    """Episodes over which a candidate's loss is averaged."""
+    job_size: int = eqx.field(static=True, default=0)
     """Candidates in a job; 0: there are no jobs."""
     evaluate: Evaluate | None = eqx.field(static=True, default=None)
     """Who does the jobs, if there are any; this process if None."""
 
     def init(self, key: PRNGKeyArray) -> BestState:
-        """A newborn genome that anything beats."""
-        return BestState(self._newborn(key[None])[0], jnp.full((), jnp.inf, float))
+        """An initial genome that anything beats."""
+        return BestState(self._initial(key[None])[0], jnp.full((), jnp.inf, float))
 
     def step(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
         """One generation."""
-        if self.share == 0:
+        if self.job_size == 0:
             return dataclasses.replace(self, evaluate=None)._whole(state, key)
         return self._generation(state, key)
 
@@ -88,9 +88,9 @@ class Sampler(eqx.Module):
         return self._generation(state, key)
 
     def _generation(self, state: BestState, key: PRNGKeyArray) -> tuple[BestState, MetaInfo]:
-        vectors = self._newborn(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
+        vectors = self._initial(jax.random.split(jax.random.fold_in(key, 2), self.candidates))
         work = Losses(self.problem, self.chunk)
-        losses = candidate_losses(work, self.evaluate, vectors, key, self.share, self.lessons)
+        losses = candidate_losses(work, self.evaluate, vectors, key, self.job_size, self.episodes)
         ranked = jnp.where(jnp.isfinite(losses), losses, jnp.inf)
         winner = jnp.argmin(ranked)
         better = ranked[winner] < state.loss
@@ -108,7 +108,7 @@ class Sampler(eqx.Module):
         """The losses of the stage before say nothing of this one: any candidate may be better."""
         return BestState(state.vector, jnp.full((), jnp.inf, float))
 
-    def _newborn(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
+    def _initial(self, keys: Key[Array, " candidates"]) -> Float[Array, "candidates size"]:
         return _start_vectors(keys, self.problem.space)
 
 
