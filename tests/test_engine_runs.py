@@ -110,14 +110,14 @@ def test_a_poisoned_job_leaves_its_genome_and_a_run_that_can_be_resumed(
 
 
 @pytest.mark.parametrize("job_size", [1, 2, 3, 8, 20])
-def test_a_cut_keeps_the_order_whatever_the_share(share):
-    lanes = {"a": np.arange(8.0), "b": np.arange(16.0).reshape(8, 2)}
-    jobs = cut("sums", jax.random.key(0), share, lanes, 100.0)
-    assert len(jobs) == -(-8 // share)
+def test_a_cut_keeps_the_order_whatever_the_job_size(job_size):
+    rows = {"a": np.arange(8.0), "b": np.arange(16.0).reshape(8, 2)}
+    jobs = cut("sums", jax.random.key(0), job_size, rows, 100.0)
+    assert len(jobs) == -(-8 // job_size)
     assert len({job.id for job in jobs}) == len(jobs)
     results = [job.arguments[0]["a"] + job.arguments[0]["b"].sum(1) + 100 for job in jobs]
-    np.testing.assert_array_equal(joined(results), lanes["a"] + lanes["b"].sum(1) + 100)
-    again = cut("sums", jax.random.key(0), share, lanes, 100.0)
+    np.testing.assert_array_equal(joined(results), rows["a"] + rows["b"].sum(1) + 100)
+    again = cut("sums", jax.random.key(0), job_size, rows, 100.0)
     assert [job.id for job in jobs] == [job.id for job in again]
 
 

@@ -95,7 +95,7 @@ def by_hand(name, arrangement, learner, task, key, cosine):
             for layer, gradient, own in zip(layers, gradients, books, strict=True)
         ]
         said = perceptron(layers, episode.query_x, arrangement)
-        losses.append(float(iris.target.loss(said, episode.query_y)))
+        losses.append(float(task.target.loss(said, episode.query_y)))
     return [losses[0], losses[-1]]
 
 
@@ -182,7 +182,7 @@ def test_an_episode_that_is_continued_is_the_same_episode(iris):
 
 
 def _size(before, after, info, batch):
-    return jnp.linalg.norm(after[0][0].w - before[0][0].w), batch[0].sum()
+    return jnp.linalg.norm(after[0][0].w - before[0][0].w), batch.x.sum()
 
 
 def test_an_observer_sees_each_step_that_is_evaluated(iris):

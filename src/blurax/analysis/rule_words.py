@@ -38,7 +38,7 @@ def _synapse_words(rule: Rule) -> str:
     )
     fan_in = " / √inputs" if rule.init.scale is InitScale.FAN_IN else ""
     std = f"a learned std from {rule.init.std:g}" if rule.init.learned else f"std {rule.init.std:g}"
-    return f"{back}, {held}, initially normal with {std}{fan_in}"
+    return f"{back}, {held}, normal init with {std}{fan_in}"
 
 
 def _sigma_words(rule: Rule) -> str:
