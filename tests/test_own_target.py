@@ -116,14 +116,14 @@ def test_a_genome_learns_it(task, signal):
     curve = blurax.learn(genome, NETWORK, task, steps=20, batch=32).curve
     assert np.isfinite(curve.loss).all()
     if signal is Signal.CROSS_ENTROPY:
-        assert curve.accuracy[-1] > 0.8 > curve.accuracy[0]
+        assert curve.accuracy[-1] > 0.7 > curve.accuracy[0]
 
 
 def test_learners_and_baselines_learn_it(task):
     sgd = BASELINES["sgd"].make(Arrangement(), NETWORK, task)
     for learner, rate, good in ((sgd, 1.0, True), (sgd, 0.0, False), (Columns(NETWORK), 0.0, True)):
         _, curve = learning_curve(learner, task, KEYS, (30,), Split.TEST, rate=rate, batch=32)
-        assert (curve.accuracy.min() > 0.8) == good
+        assert (curve.accuracy.min() > 0.7) == good
 
 
 CONFIG = MetaTrain(
@@ -132,7 +132,7 @@ CONFIG = MetaTrain(
     episode=EpisodeSpec(3, 8, 8, held_out=40),
     objective=Objective(when=When.MEAN),
     optimiser=Optimiser(learning_rate=0.1),
-    population=2,
+    population=4,
     meta_steps=4,
     validate_every=2,
     validation_episodes=1,
@@ -179,7 +179,7 @@ def test_it_is_tuned_and_compared(task, tmp_path):
     )
     assert {row["learner"] for row in found.rows} == {*learners, *baselines}
     assert all(0 < row["mean"] <= 1 for row in found.rows)
-    assert "test labels right (%)" in str(found)
+    assert "test labels right" in str(found)
     found.draw(tmp_path / "labels.png")
 
 
