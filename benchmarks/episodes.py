@@ -78,21 +78,21 @@ def measure(name: str, sizes: tuple[int, ...], rounds: int) -> tuple[str, float,
     key = jax.random.key(1)
 
     @eqx.filter_jit
-    def draw(task: Task, key: jax.Array) -> object:
-        return task.sample(key, SPEC, Split.TRAIN)
+    def draw(task: Task, key: jax.Array) -> tuple[jax.Array, jax.Array, object]:
+        episode = task.sample(key, SPEC, Split.TRAIN)
+        return episode.x.reshape(SPEC.steps, SPEC.batch, -1), episode.y, episode.query  # as rows
 
     @eqx.filter_jit
     def learn(genome: genomes.Genome, state: object, x: jax.Array, y: jax.Array) -> object:
         return unroll(genome, state, x, y, remat=Remat.NONE)[0]
 
-    episode = draw(task, key)
+    x, y, _ = draw(task, key)
     state = network.init(key, RULE, SPEC.batch)
-    x = episode.x.reshape(SPEC.steps, SPEC.batch, -1)
-    learn(genome, state, x, episode.y)
+    learn(genome, state, x, y)
     drawn, learned = [], []
     for _ in range(rounds):
         drawn.append(seconds(lambda: draw(task, key)))
-        learned.append(seconds(lambda: learn(genome, state, x, episode.y)))
+        learned.append(seconds(lambda: learn(genome, state, x, y)))
     ratio = statistics.median(d / u for d, u in zip(drawn, learned, strict=True))
     return task.name, 1e3 * statistics.median(drawn), 1e3 * statistics.median(learned), ratio
 

@@ -12,7 +12,7 @@ class Decay(Term):
     """In each step synapses lose a learned share of what they were."""
 
     name = "decay"
-    synapse_genes = (Gene("decay", start=1e-3, neutral=0.0, even=True),)  # its sign means nothing
+    synapse_genes = (Gene("decay", start=1e-3, neutral=0.0, scale=1e-3, even=True),)  # no sign
     spare_bias: bool = True
 
     def after(self, new, pair):
@@ -27,7 +27,6 @@ class Mixing(Term):
     """The channels of what (7) adds mix by a learned matrix, c from d."""
 
     name = "mixing"
-    fades = False
     synapse_genes = (Gene("mixing", start=1.0, axes=("channel", "channel")),)
 
     def change(self, changes, pair):

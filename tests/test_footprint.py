@@ -38,7 +38,7 @@ def test_episodes_take_what_is_estimated(rule, hidden, batch):
     keys, spec = jax.random.split(jax.random.key(0), 2), EpisodeSpec(steps=4, batch=batch)
     learner, first = Blur(genome, network), jnp.zeros((), jnp.int32)
     states = curves._init(learner, keys, batch)
-    support = curves._support(task, keys, spec, Split.TEST, first)
+    support = curves._support(task, keys, spec, Split.TEST, first, rows=True)
     query = curves._queries(task, keys, spec, Split.TEST)
     rates, span, due = jnp.zeros(2), jnp.array([0, 4], jnp.int32), jnp.ones(4, bool)
     lowered = curves._advance.lower(

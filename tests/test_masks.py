@@ -16,7 +16,6 @@ from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.problem import Problem
 from blurax.outer.space import GenomeSpace
 from blurax.spec import Normalise, Reduction, Rule, Stabilise, Update
-from blurax.targets import mean
 from blurax.tasks import Batch, Classes, Episode, EpisodeSpec, Split, Target, Task, signed_one_hot
 
 NETWORK = blurax.Network((3, 5, 2))
@@ -145,43 +144,3 @@ def test_inputs_may_be_a_pytree_for_a_learner_that_takes_it():
     learner = blur_for(blurax.backprop(Rule.backprop(), 0.5), NETWORK, Pair())
     with pytest.raises(BluraxError, match="Blur learns from rows, but the task's inputs are a d"):
         learning_curve(learner, Pair(), KEYS, (1,), Split.TEST)
-
-
-class Labels(Target):
-    """Any number of labels for an example, each +1 or -1."""
-
-    score_name = "labels right"
-
-    def losses(self, outputs, y):
-        return jax.nn.softplus(-outputs * y)
-
-    def score(self, outputs, y, mask=None):
-        return mean((outputs * y > 0).astype(float), mask)
-
-
-def signs(key, n):
-    x = jax.random.normal(key, (n, 3))
-    return x, jnp.sign(x @ jnp.array([[1.0, 0, 1], [0, 1.0, 1], [1, -1, 0]]))
-
-
-def test_a_target_of_ones_own_is_learned_meta_learned_and_named(monkeypatch, tmp_path):
-    task = blurax.from_function(signs, 3, 3, "signs", kind=Labels)
-    network = blurax.Network((3, 16, 3))
-    assert task.target == Labels(3)
-    genome = blurax.backprop(Rule.backprop(), 0.5)
-    learned = blurax.learn(genome, network, task, steps=60)
-    assert learned.curve.accuracy[-1] > 0.9 > learned.curve.accuracy[0]
-    sgd = BASELINES["sgd"].make(Arrangement(), network, task)
-    for rate, good in ((1.0, True), (0.0, False)):
-        _, curve = learning_curve(sgd, task, KEYS, (60,), Split.TEST, rate=rate)
-        assert (curve.accuracy.min() > 0.85) == good
-    problem = Problem(
-        (task,), ((network,),), GenomeSpace(genome.rule), EVERY, Objective(when=When.MEAN)
-    )
-    slope = jax.grad(problem.loss)(genome, jax.random.key(0))
-    assert jnp.abs(slope.synapse.eta_tilde).sum() > 0
-    monkeypatch.setattr(blurax.tasks.registry, "TASKS", dict(blurax.tasks.registry.TASKS))
-    blurax.add_task(task)
-    assert blurax.tasks.score_name(("signs",)) == "labels right"
-    x, y = (np.asarray(part) for part in signs(jax.random.key(1), 200))
-    assert blurax.from_arrays(x, y, kind=Labels).target == Labels(3)

@@ -27,6 +27,7 @@ from blurax.spec import (
     Update,
 )
 from blurax.widen import widen
+from own_terms import Decay, Mixing
 
 NETWORK = Network((3, 4, 3, 2))
 SINGLE = Rule(
@@ -65,6 +66,8 @@ WIDER = {
     "decorrelate": {"update": {"decorrelate": True}},
     "after forward": {"update": {"after_forward": True}},
     "learned init": {"init": {"learned": True}},
+    "own term": {"extra": (Decay(),)},
+    "own term, twice an update": {"extra": (Decay(),), "update": {"after_forward": True}},
     "all": {
         "states": 3,
         "layers": 3,
@@ -72,6 +75,7 @@ WIDER = {
         "stabilise": {"oja": Oja.MULTIPLIER, "saturation": Saturation.SLOWING},
         "update": {"after_forward": True, "decorrelate": True},
         "init": {"learned": True},
+        "extra": (Decay(),),
     },
 }
 
@@ -129,6 +133,14 @@ def test_a_gradient_leads_to_the_new_states_and_terms(base):
     assert float(slope.synapse.oja) != 0
 
 
+def test_what_a_term_has_for_each_state_grows_with_them():
+    plain = changed(SINGLE, extra=(Mixing(),), channels=Channels.MULTI)
+    wide = widen(genomes.random(jax.random.key(3), plain), changed(plain, states=3))
+    np.testing.assert_array_equal(wide.synapse.mixing, [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(wide.neuron.forward_scale[2], 1)
+    np.testing.assert_array_equal(wide.neuron.forward_shift[2], 0)
+
+
 def test_more_steps_begin_as_the_last_one():
     narrow = genomes.random(jax.random.key(3), changed(SINGLE, steps=2))
     narrow = jax.tree.map(lambda leaf: leaf + jnp.arange(leaf.size).reshape(leaf.shape), narrow)
@@ -151,6 +163,13 @@ def test_more_steps_begin_as_the_last_one():
             {},
             {"stabilise": {"saturation": Saturation.TANH}},
             r"rule\.stabilise\.saturation none, but the rule of the run has tanh",
+        ),
+        ({}, {"extra": (Mixing(),)}, r"rule\.extra none, but the rule of the run has mixing"),
+        ({"extra": (Decay(),)}, {"extra": ()}, r"rule\.extra decay, but the rule .* has none"),
+        (
+            {"extra": (Mixing(),)},
+            {"extra": (Mixing(),), "update": {"after_forward": True}},
+            r"after_forward False, but .* True: with rule\.extra mixing no further update leaves",
         ),
         (
             {"update": {"decorrelate": True}},

@@ -227,20 +227,10 @@ _HOME["task"] = _HOME.pop("get")
 _HOME["MetaSchedule"] = ("outer.optimiser", "Schedule")
 
 _ROOMS = (
-    *(
-        "activations",
-        "analysis",
-        "api",
-        "average",
-        "baselines",
-        "choices",
-        "comparison",
-        "curves",
-        "engine",
-    ),
-    *("errors", "estimator", "experiments", "export", "findings", "fit", "frozen", "gauge"),
-    *("genes", "genome", "initial", "inner", "io", "learner", "network", "outer", "plasticity"),
-    *("rules", "spec", "tasks", "terms", "widen", "zoo"),
+    *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),
+    *("curves", "engine", "errors", "estimator", "experiments", "export", "findings", "fit"),
+    *("frozen", "gauge", "genes", "genome", "initial", "inner", "io", "learner", "network"),
+    *("outer", "plasticity", "rules", "spec", "targets", "tasks", "terms", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

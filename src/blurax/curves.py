@@ -112,13 +112,14 @@ def learning_curve(
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
     rates = jnp.asarray([rate, horizon], float)
     queries = _queries(task, keys, spec, split)
+    rows = type(learner).inputs is Learner.inputs
     if state is None:
         state = _init(learner, keys, batch)
     due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []
     for start in range(first, stops[-1], AT_ONCE):
         now = due[start - first : start - first + AT_ONCE]
         span = jnp.asarray([start, start + len(now)], jnp.int32)
-        support = _support(task, keys, spec, split, span[0])
+        support = _support(task, keys, spec, split, span[0], rows)
         wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
         state, seen = _advance(
             learner, state, keys, support, queries, rates, span, wanted, task.target, observe
@@ -166,12 +167,24 @@ def _init(learner: Learner, keys: Key[Array, " seeds"], batch: int) -> Any:
 
 @eqx.filter_jit
 def _support(
-    task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, split: Split, first: Int[Array, ""]
+    task: Task,
+    keys: Key[Array, " seeds"],
+    spec: EpisodeSpec,
+    split: Split,
+    first: Int[Array, ""],
+    rows: bool,
 ) -> Batch:
-    """The batches from step `first` on, `[seeds, steps, b, ...]`."""
+    """The batches from step `first` on, `[seeds, steps, b, ...]`.
+
+    Args:
+        rows: whether the learner is given rows: XLA need not form the images that they are of.
+    """
 
     def one(key: PRNGKeyArray) -> Batch:
-        return task.sample(jax.random.fold_in(key, 1), spec, split, first).support
+        found = task.sample(jax.random.fold_in(key, 1), spec, split, first).support
+        if not (rows and isinstance(found.x, Array)):
+            return found
+        return Batch(found.x.reshape(*found.x.shape[:2], -1), found.y, found.mask)
 
     return jax.vmap(one)(keys)
 

@@ -70,7 +70,7 @@ def of(network: Network, rule: Rule) -> Footprint:
         each * channels * count,
         each * (below + rule.states * sum(above)),
         each * (below + above[-1]),
-        each * channels if rule.update.decorrelate else 0,
+        each * channels * any(term.couples for term in rule.terms),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from blurax import plasticity
 from blurax.errors import require
@@ -32,7 +32,7 @@ from blurax.network import (
     update_synapses,
 )
 from blurax.rules import INPUT
-from blurax.spec import Rule, Source, Symmetry
+from blurax.spec import Rule, Signal, Source, Symmetry
 from blurax.targets import Target
 
 
@@ -49,7 +49,7 @@ def step(
     genome: Genome,
     state: NetworkState,
     x: Float[Array, "b features"],
-    y: Float[Array, "b classes"],
+    y: Shaped[Array, "b ..."],
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
     target: Target | None = None,
@@ -59,7 +59,7 @@ def step(
 
     Args:
         x: the inputs of a batch.
-        y: its labels, +1 for the right class and -1 for the others.
+        y: its labels, +1 for the right class and -1 for the others, or what the target takes.
         index: the number of this step, from 0; feedback comes where it divides by
             `rule.feedback.every`, and genes of their own go by it.
         intercept: what is added to the prediction before it is compared with the labels, if
@@ -76,7 +76,7 @@ def step(
         "The batch has a mask, but under the genome's rule examples act on each other: it "
         "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
     )
-    _check(genome.rule, state, x, y)
+    _check(genome.rule, state, x, y, target)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
     genome = at_step(genome, index)
     rule = genome.rule
@@ -113,7 +113,7 @@ def _unsupervised(
     return update_synapses(genome.forward_synapse, genome.rule, synapses, *counted)
 
 
-def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
+def _check(rule: Rule, state: NetworkState, x: Array, y: Array, target: Target | None) -> None:
     """Refuse what would otherwise broadcast into a wrong result; costs nothing once compiled."""
     sizes, between = state.sizes, state.synapses[-1]
     Network(sizes).check(rule)
@@ -127,10 +127,14 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array) -> None:
         len(sizes) == 2 or (between.backward is None) == (rule.symmetry is Symmetry.SYMMETRIC),
         f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
     )
+    one: tuple[int, ...] | None = sizes[-1:]
+    if target is not None and rule.states > 1 and rule.feedback.signal is not Signal.LABEL:
+        one = target.y_shape
+    one = y.shape[1:] if one is None else one
     require(
-        x.shape[1:] == sizes[:1] and y.shape == (batch, sizes[-1]),
-        f"x has shape {x.shape} and y {y.shape}; the network {sizes} takes "
-        f"[batch, {sizes[0]}] and [batch, {sizes[-1]}].",
+        x.shape[1:] == sizes[:1] and y.shape == (batch, *one),
+        f"x has shape {x.shape} and y {y.shape}; the network {sizes} takes {(batch, sizes[0])} "
+        f"and {(batch, *one)}.",
     )
     kept = batch if state.neurons is None else state.neurons[0].shape[1]
     require(kept == batch, f"x has {batch} examples, but the state keeps neurons for {kept}.")

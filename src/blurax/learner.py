@@ -195,11 +195,12 @@ def unroll(
         The state after the last step, and what `observe` returned, stacked over steps.
     """
     rate = jnp.zeros((), float)
+    batches = jax.vmap(learner.takes)(batches)  # here XLA need not form the images that rows are of
 
     def body(state: Any, numbered: tuple[Array, Batch]) -> tuple[Any, Any]:
         index, batch = numbered
         drawn = jax.random.fold_in(key, index)
-        state, _ = learner.step(state, learner.takes(batch), rate=rate, key=drawn, index=index)
+        state, _ = learner.step(state, batch, rate=rate, key=drawn, index=index)
         return state, observe(state)
 
     return inner.scan(body, state, (first + jnp.arange(leading(batches.y)), batches), remat)

@@ -10,7 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from blurax import plasticity, rules
 from blurax.activations import activate
@@ -250,7 +250,7 @@ def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
 def feedback(
     rule: Rule,
     neurons: Neurons,
-    y: Float[Array, "b classes"],
+    y: Shaped[Array, "b ..."],
     intercept: Float[Array, " classes"] | None = None,
     target: Target | None = None,
 ) -> Neurons:

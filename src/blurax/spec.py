@@ -190,6 +190,11 @@ class Rule:
         """The genes that the terms add to those of synapses, by name."""
         return {gene.name: gene for term in self.terms for gene in term.synapse_genes}
 
+    def gene(self, leaf: str) -> Gene | None:
+        """The gene of a term by its path in a genome, such as `synapse.oja`; None for others."""
+        group, _, name = leaf.rpartition(".")
+        return (self.neuron_genes if group == "neuron" else self.synapse_genes).get(name)
+
     @property
     def synapse_channels(self) -> int:
         """The number of channels of a synapse: k, or 1 where they are shared."""

@@ -6,6 +6,7 @@ as with the narrow one, from the same initial synapses. Where synapses hold a nu
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,43 +16,24 @@ from jaxtyping import Array
 from blurax import genome as genomes
 from blurax.errors import require
 from blurax.genome import Genome
-from blurax.spec import Oja, Rule, Saturation
+from blurax.spec import Rule
+from blurax.terms import Gene
 
 HEARING = 0.1
-"""The standard deviation of what new states hear from those there were. Nobody hears them; if they
+"""The standard deviation of what new states read of those there were. Nobody reads them; if they
 read nothing either, no gradient would ever lead out of there."""
 
-_FADED = -37.0
-"""Where exp(x) and the logistic function are 1e-16."""
 _TINY = 1e-30
 """In the place of 0 for genes of which only the size counts: |x| has no slope at 0."""
 
-_NEUTRAL = {
-    "oja": _TINY,
-    "decorrelation": _FADED,
-    "forward_rescale": 1.0,
-    "backward_rescale": 1.0,
-}
-"""Where genes that a genome lacked change nothing, by the last part of their names."""
-
-_LOOSE = {Saturation.EXPONENTIAL: _TINY, Saturation.LENGTH: 20.0, Saturation.SLOWING: _FADED}
-"""Where α or s change nothing; that of tanh does so nowhere."""
-
-_IDLE = {"f_tilde": 1.0, "eta_tilde": 0.0, "oja": _TINY}
-"""Genes with which an update after the forward sweep changes nothing, whatever its others are."""
-
-_ADDED = {
-    "stabilise.oja": lambda old, new: old is Oja.NONE and new is not Oja.FULL,
-    "stabilise.saturation": lambda old, new: old is Saturation.NONE and new in _LOOSE,
-    "stabilise.rescale": lambda old, new: new,
-    "update.decorrelate": lambda old, new: new,
+_ADDED: dict[str, Callable[[Any, Any], bool]] = {
     "update.after_forward": lambda old, new: new,
     "init.learned": lambda old, new: new,
     "states": lambda old, new: new > old > 1,  # a single state loses its prediction to the label
     "layers": lambda old, new: old is None,
     "steps": lambda old, new: new is not None and (old is None or new > old),
 }
-"""By the field of a rule that differs, whether the new value only adds to the old one."""
+"""By the field of a rule that differs and is about no term, whether the new value only adds."""
 
 
 def widen(genome: Genome, rule: Rule) -> Genome:
@@ -68,15 +50,13 @@ def widen(genome: Genome, rule: Rule) -> Genome:
     _check(genome.rule, rule)
     have, found = genomes.leaves(genome), {}
     for name, like in genomes.leaves(genomes.template(rule)).items():
-        group, _, gene = name.rpartition(".")
-        before = have.get(name)
-        if before is None and group == "forward_synapse":
-            found[name] = _idle(gene, found[f"synapse.{gene}"])
-        elif before is None:
-            found[name] = jnp.full(like.shape, _neutral(gene, genome.rule, rule), like.dtype)
+        if name in have:
+            found[name] = _widened(name, have[name], like, genome.rule, rule)
+        elif name.startswith("forward_synapse."):
+            found[name] = _idle(name, found[name.removeprefix("forward_")], rule)
         else:
-            axes = ("steps",) * (name != "init_std") + ("layers",)
-            found[name] = _widened(gene, before, like, genome.rule, rule, axes)
+            value = genome.rule.init.std if name == "init_std" else _neutral(rule.gene(name))
+            found[name] = jnp.full(like.shape, value, like.dtype)
     structure = jax.tree.structure(genomes.template(rule))
     return jax.tree.unflatten(structure, list(found.values()))
 
@@ -88,17 +68,28 @@ def _check(old: Rule, new: Rule) -> None:
         was = before[name]
         if was == value or (name == "init.std" and old.init.learned):
             continue
+        added = _ADDED[name](was, value) if name in _ADDED else _adds_terms(name, old, new)
         require(
-            name in _ADDED and bool(_ADDED[name](was, value)),
+            added,
             f"The genome to start from has rule.{name} {_word(was)}, but the rule of the run has "
             f"{_word(value)}: a genome cannot be widened so.",
         )
-    require(
-        not (new.update.after_forward and new.stabilise.saturation is Saturation.TANH)
-        or old.update.after_forward,
-        "The genome to start from has rule.update.after_forward False, but the rule of the run has "
-        "True: with rule.stabilise.saturation tanh no further update leaves synapses alone.",
-    )
+    if old.update.after_forward or not new.update.after_forward:
+        return
+    for term in new.terms:
+        require(
+            term.only_follows or term.can_idle,
+            "The genome to start from has rule.update.after_forward False, but the rule of the run "
+            f"has True: with rule.{term.choice} {_word(after[term.choice])} no further update "
+            "leaves synapses alone.",
+        )
+
+
+def _adds_terms(name: str, old: Rule, new: Rule) -> bool:
+    """Whether a field that differs adds terms that can do nothing, and takes none away."""
+    before, after = ([t for t in rule.terms if t.choice == name] for rule in (old, new))
+    more = [term for term in after if term not in before]
+    return bool(more) and all(t in after for t in before) and all(t.can_idle for t in more)
 
 
 def _fields(rule: Any, prefix: str = "") -> dict[str, Any]:
@@ -111,28 +102,34 @@ def _fields(rule: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(term.name for term in value) or "none"
     return str(getattr(value, "value", value))
 
 
-def _neutral(gene: str, old: Rule, new: Rule) -> float:
-    if gene == "init_std":
-        return old.init.std
-    return _LOOSE[new.stabilise.saturation] if gene == "saturation" else _NEUTRAL[gene]
+def _neutral(gene: Gene | None) -> float:
+    """The neutral value, or one beside it from which a gradient leads away; 0 if there is none."""
+    if gene is None or gene.neutral is None:
+        return 0.0
+    return gene.neutral or (_TINY if gene.even else 0.0)
 
 
-def _idle(gene: str, of_synapse: Array) -> Array:
+def _idle(name: str, of_synapse: Array, rule: Rule) -> Array:
     """A gene of an update that changes nothing, made of the one of the update that there is."""
-    value = _IDLE.get(gene)
-    return jnp.array(of_synapse) if value is None else jnp.full_like(of_synapse, value)
+    alone = {"forward_synapse.f_tilde": 1.0, "forward_synapse.eta_tilde": 0.0}
+    gene = rule.gene(name)
+    if any(gene in term.synapse_genes for term in rule.terms if not term.only_follows):
+        alone[name] = _neutral(gene)
+    return jnp.full_like(of_synapse, alone[name]) if name in alone else jnp.array(of_synapse)
 
 
-def _widened(
-    gene: str, before: Array, like: Any, old: Rule, new: Rule, axes: tuple[str, ...]
-) -> Array:
+def _widened(name: str, before: Array, like: Any, old: Rule, new: Rule) -> Array:
     """One leaf with more states, and repeated for each layer and each step."""
+    axes = ("steps",) * (name != "init_std") + ("layers",)
     lead = [(getattr(old, axis), getattr(new, axis)) for axis in axes]
     kept = sum(was is not None for was, _ in lead)
-    value = _with_states(gene, before, kept, like.shape[len(like.shape) - before.ndim + kept :])
+    shape = like.shape[len(like.shape) - before.ndim + kept :]
+    value = _with_states(name, before, kept, shape, _neutral(new.gene(name)))
     place = 0
     for was, now in lead:
         if now is None:
@@ -145,14 +142,16 @@ def _widened(
     return value
 
 
-def _with_states(gene: str, before: Array, kept: int, shape: tuple[int, ...]) -> Array:
+def _with_states(
+    name: str, before: Array, kept: int, shape: tuple[int, ...], neutral: float
+) -> Array:
     """A leaf whose last axes are those of states; new ones read, and are not read."""
     sizes = before.shape[kept:]
     if sizes == shape:
         return before
     grown = [(0, 0)] * kept + [(0, n - size) for n, size in zip(shape, sizes, strict=True)]
-    padded = jnp.pad(before, grown, constant_values=1.0 if gene.endswith("_scale") else 0.0)
-    if gene not in ("nu", "mu", "mu_tilde") or shape[0] == sizes[0]:
+    padded = jnp.pad(before, grown, constant_values=neutral)
+    if name.rpartition(".")[2] not in ("nu", "mu", "mu_tilde") or shape[0] == sizes[0]:
         return padded
     hears = HEARING * jax.random.normal(jax.random.key(0), (shape[0], sizes[1]), before.dtype)
     rows = slice(sizes[0], None), slice(None, sizes[1])

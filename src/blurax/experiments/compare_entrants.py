@@ -76,7 +76,7 @@ class Entrant:
         if isinstance(self.learned, Genome):
             network.check(self.learned.rule)
         else:
-            check_step(with_network(self.learned, network))
+            check_step(with_network(self.learned, network), task)
 
 
 def read_entrant(name: str, path: Path, likes: Mapping[str, Learner]) -> Entrant:

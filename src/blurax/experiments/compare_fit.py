@@ -38,7 +38,7 @@ def check(plan: Plan, entrants: Sequence[Entrant]) -> None:
         for name in set(plan.baselines) - set(BUILT_IN):
             found = baseline(name)
             arrangement = plan.tuning.arrangements(found, network)[0]
-            check_step(found.make(arrangement, network, task))
+            check_step(found.make(arrangement, network, task), task)
         _check_memory(plan, task, network, entrants)
 
 

@@ -36,7 +36,7 @@ def check_memory(config: MetaTrain) -> None:
     for task, network in _pairs(config, config.tasks):
         for batch in {config.episode.batch, *config.vary.batches}:
             spec = dataclasses.replace(config.episode, steps=longest, batch=batch)
-            _check_step(config, task, network, spec)
+            _check_meta_step(config, task, network, spec)
     steps = config.validation_steps or longest
     for task, network in _pairs(config, config.validate_on or config.tasks):
         _check_validation(config, task, network, dataclasses.replace(config.episode, steps=steps))
@@ -79,7 +79,7 @@ def _check_lists(config: MetaTrain) -> None:
     )
 
 
-def _check_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
+def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
     """One meta-step in one setting."""
     one, method, numbers = footprint.of(network, config.rule), config.method, genome_size(config)
     at_once, carried = method.at_once(config), method.carried(config, one)

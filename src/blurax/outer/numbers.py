@@ -10,9 +10,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax import io
+from blurax.batch import at
 from blurax.errors import BluraxError, require
-from blurax.learner import Batch, Learner
+from blurax.learner import Learner
 from blurax.network import Network
+from blurax.tasks import EpisodeSpec, Split, Task
 
 
 def name_of(learner: Learner) -> str:
@@ -70,30 +72,31 @@ def fitted(like: Learner, name: str, tensors: dict[str, Any], path: str) -> Lear
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(blank), leaves), rest)
 
 
-def check_step(learner: Learner) -> None:
-    """Take one step without computing it, so that what does not fit says so now.
+def check_step(learner: Learner, task: Task) -> None:
+    """Take one step of a task without computing it, so that what does not fit says so now.
 
     Raises:
-        BluraxError: if the learner cannot learn with its network.
+        BluraxError: if the learner cannot learn the task with its network.
     """
-    network = learner.network
-    i, *_, o = network.sizes
+    sizes = learner.network.sizes
+    spec = EpisodeSpec(steps=1, batch=2, query=2)
 
     def once(key: PRNGKeyArray) -> Any:
-        batch = Batch(jnp.zeros((2, i), float), jnp.zeros((2, o), float))
-        state, rate, index = learner.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
-        state, _ = learner.step(state, batch, rate=rate, key=key, index=index)
-        return state, learner.predict(state, batch.x)
+        chosen = learner.for_target(task.target)
+        batch = chosen.takes(at(task.sample(key, spec, Split.TRAIN).support, 0))
+        state, rate, index = chosen.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
+        state, _ = chosen.step(state, batch, rate=rate, key=key, index=index)
+        return state, chosen.predict(state, batch.x)
 
     try:
         _, outputs = jax.eval_shape(once, jax.random.key(0))
     except (TypeError, ValueError, AttributeError, IndexError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise BluraxError(
-            f"{type(learner).__name__} cannot learn with the network {network.sizes}: {reason}"
+            f"{type(learner).__name__} cannot learn with the network {sizes}: {reason}"
         ) from error
     require(
-        getattr(outputs, "shape", None) == (2, o),
+        getattr(outputs, "shape", None) == (2, sizes[-1]),
         f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
-        f"{network.sizes}; it takes an array of shape (2, {o}).",
+        f"{sizes}; it takes an array of shape (2, {sizes[-1]}).",
     )

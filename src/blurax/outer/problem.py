@@ -60,7 +60,7 @@ class Problem(eqx.Module):
         )
         for task, network in self._pairs():
             check_fit(network, task)
-            self.space.check(network)
+            self.space.check(network, task)
         for task, _, episode in self.settings():
             _check_episode(task, episode)
 

@@ -29,7 +29,8 @@ from blurax.outer.numbers import (
     with_network,
 )
 from blurax.outer.start import Origin
-from blurax.spec import Oja, Reduction, Rule
+from blurax.spec import Reduction, Rule
+from blurax.tasks import Task
 
 PERTURBATION = 0.01
 """How far the members of a population but the first start from a genome that is given: the standard
@@ -57,8 +58,8 @@ class Space(eqx.Module):
         """A learner whose initial states are those of all, where none of them is learned."""
 
     @abc.abstractmethod
-    def check(self, network: Network) -> None:
-        """Raise `BluraxError` if a network cannot learn so."""
+    def check(self, network: Network, task: Task) -> None:
+        """Raise `BluraxError` if a network cannot learn a task so."""
 
     @abc.abstractmethod
     def usual_scale(self, name: str) -> float | Float[Array, ""]:
@@ -150,18 +151,18 @@ class GenomeSpace(Space):
         """Initial synapses as the rule says."""
         return Blur(self.zeros(), network)
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network, task: Task) -> None:
         """Raise `BluraxError` if the rule does not fit."""
         network.check(self.rule)
 
     def usual_scale(self, name: str) -> float:
-        """What starts small, and all else at about 1: η~, the first term of (8), init_std."""
+        """What starts small, and all else at about 1: η~, init_std, and what a term says."""
         if name.endswith("eta_tilde"):
             return 1e-3 if self.rule.update.batch is Reduction.SUM else 1e-1
         if name == "init_std":
             return self.rule.init.std
-        small = name.endswith("oja") and self.rule.stabilise.oja is Oja.MULTIPLIER
-        return 1e-3 if small else 1.0
+        gene = self.rule.gene(name)
+        return 1.0 if gene is None else gene.scale
 
     @property
     def learns_init(self) -> bool:
@@ -205,9 +206,9 @@ class LearnerSpace(Space):
         """The learner as it was."""
         return with_network(self.like, network)
 
-    def check(self, network: Network) -> None:
-        """Raise `BluraxError` if the learner cannot take a step with it."""
-        check_step(with_network(self.like, network))
+    def check(self, network: Network, task: Task) -> None:
+        """Raise `BluraxError` if the learner cannot take a step."""
+        check_step(with_network(self.like, network), task)
 
     def usual_scale(self, name: str) -> Float[Array, ""]:
         """The root mean square of the leaf at the start; 1 for zeros."""

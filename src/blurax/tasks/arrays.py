@@ -142,11 +142,12 @@ def from_arrays(
 ) -> ArrayTask:
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
 
-    Each feature is brought to mean 0 and variance 1 over the training examples; a feature that is
+    Each input is brought to mean 0 and variance 1 over the training examples; one that is
     constant there, but for roundings, becomes 0 in every example. So is each number to predict.
 
     Args:
-        x: `[n, features]`, finite numbers of any type, truth values among them.
+        x: `[n, features]`, or images `[n, height, width, colours]`, whose shape the task keeps:
+            finite numbers of any type, truth values among them.
         labels: `[n]`, whole numbers 0, 1, ... classes - 1; for regression finite numbers, `[n]` or
             `[n, outputs]`; for a target of one's own such numbers, which are left as they are.
         name: what to call the task.
@@ -162,6 +163,7 @@ def from_arrays(
     check_seed("seed", seed)
     x, labels = _real(np.asarray(x)), np.asarray(labels)
     _check_examples(x, labels, name)
+    x, input_shape = x.reshape(len(x), -1), x.shape[1:]
     if make is Classes:
         _check_classes(labels, name)
     else:
@@ -183,6 +185,7 @@ def from_arrays(
         name=name,
         target=make(int(labels.max()) + 1 if make is Classes else labels.shape[1]),
         bounds=bounds,
+        input_shape=input_shape,
     )
 
 
@@ -249,7 +252,11 @@ def _real(x: np.ndarray) -> np.ndarray:
 
 def _check_examples(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     where = f"Task {name}:"
-    require(x.ndim == 2, f"{where} x has shape {x.shape}; it takes [examples, features].")
+    require(
+        x.ndim in (2, 4),
+        f"{where} x has shape {x.shape}; it takes [examples, features], or images as [examples, "
+        "height, width, colours].",
+    )
     require(x.size > 0, f"{where} x has shape {x.shape}; it holds no data.")
     require(
         labels.shape[:1] == x.shape[:1],

@@ -18,13 +18,14 @@ class Decorrelation(Term):
     """Examples inhibit each other in (7) by a learned share."""
 
     name = "decorrelation"
+    choice = "update.decorrelate"
     about = "update"
     words = "alike examples inhibiting each other"
     synapse_genes = (
         Gene(
             "decorrelation",
             start=0.0,  # of the share s, before the logistic function
-            neutral=-80.0,
+            neutral=-37.0,  # where the logistic function is 1e-16
             label="logit s (decorrelation)",
             latex=r"\mathrm{logit}\,s",
             without="decorrelation: s = 0",

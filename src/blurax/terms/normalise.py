@@ -23,6 +23,7 @@ class BatchNormalisation(Term):
     """Mean 0 and variance 1 over the batch, then a scale and a shift for each state."""
 
     name = "normalisation"
+    choice = "stabilise.normalise"
     fades = False
     sweeps: tuple[Sweep, ...]
     last: bool

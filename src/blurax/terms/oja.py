@@ -17,16 +17,18 @@ from blurax.terms.vectors import sum_into
 class _OjaTerm(Term):
     """What the three have in common."""
 
+    choice = "stabilise.oja"
+
     @classmethod
     def chosen(cls, rule: Any) -> Term | None:
         """By `Stabilise.oja`."""
         return cls() if f"oja-{rule.stabilise.oja.value}" == cls.name else None
 
 
-def _multiplier(start: float) -> tuple[Gene, ...]:
+def _multiplier(start: float, scale: float = 1.0) -> tuple[Gene, ...]:
     """The multiplier m; of a negative one, with which synapses would explode, the size counts."""
     without = "Oja: m = 0"
-    return (Gene("oja", start, 0.0, even=True, label="m (Oja)", latex="m", without=without),)
+    return (Gene("oja", start, 0.0, (), True, "m (Oja)", "m", without, scale),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class OjaMultiplier(_OjaTerm):
     name = f"oja-{Oja.MULTIPLIER}"
     takes_masks = True
     words = "Oja's term (multiplier)"
-    synapse_genes = _multiplier(1e-3)
+    synapse_genes = _multiplier(1e-3, 1e-3)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
@@ -50,6 +52,7 @@ class OjaActivation(_OjaTerm):
 
     name = f"oja-{Oja.ACTIVATION}"
     words = "Oja's term (activation)"
+    follows = True
     synapse_genes = _multiplier(1.0)  # gated by η~, as in the release
     shares_length = True  # one m for all channels
 
@@ -75,6 +78,7 @@ class OjaFull(_OjaTerm):
     takes_masks = True
     words = "Oja's term (full)"
     fades = False
+    follows = True
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""

@@ -41,6 +41,8 @@ class Gene:
     """The same as mathematical text."""
     without: str = ""
     """What an ablation calls its neutral value; "label = value" if empty."""
+    scale: float = 1.0
+    """How far a search such as CMA-ES moves it at first."""
 
     def shape(self, states: int, channels: int) -> tuple[int, ...]:
         """The lengths of its axes."""
@@ -113,10 +115,15 @@ class Term:
 
     name: ClassVar[str] = ""
     """The name in files."""
+    choice: ClassVar[str] = "extra"
+    """The field of a rule that switches it on."""
     about: ClassVar[str] = "stabilised by"
     """Under which heading `words` stand."""
     fades: ClassVar[bool] = True
     """Whether the term does nothing where each of its genes is neutral."""
+    follows: ClassVar[bool] = False
+    """Whether `change` and `after` leave synapses alone that (7) does not move, whatever its genes;
+    so they do where the term has neither."""
     takes_masks: ClassVar[bool] = False
     """Whether it looks at no example but through `Pair.changes`, so that some can be left out."""
     shares_length: ClassVar[bool] = False
@@ -141,6 +148,23 @@ class Term:
 
     def check(self, rule: Any) -> None:
         """Raise `BluraxError` if the term does not go with the rest of a `spec.Rule`."""
+
+    @property
+    def couples(self) -> bool:
+        """Whether it makes the examples of a batch act on each other, see `coupling`."""
+        return type(self).coupling is not Term.coupling
+
+    @property
+    def can_idle(self) -> bool:
+        """Whether there are genes with which it does nothing."""
+        genes = (*self.neuron_genes, *self.synapse_genes)
+        return self.fades and bool(genes) and all(gene.neutral is not None for gene in genes)
+
+    @property
+    def only_follows(self) -> bool:
+        """Whether synapses that (7) does not move stay where they are, see `follows`."""
+        own = type(self)
+        return self.follows or (own.change is Term.change and own.after is Term.after)
 
     # Before learning, and before each step.
 

@@ -18,6 +18,7 @@ class Rescaling(Term):
     """A factor of normalised synapses for each direction; stored ones have its size as length."""
 
     name = "rescale"
+    choice = "stabilise.rescale"
     takes_masks = True
     words = "rescaled"  # said of the synapses just mentioned
     used: bool

@@ -17,7 +17,9 @@ from blurax.terms.vectors import SYNAPSE_EPSILON, squared_length
 class _SaturationTerm(Term):
     """What the four have in common: one gene, α or s."""
 
+    choice = "stabilise.saturation"
     takes_masks = True
+    follows = True
 
     by_length: ClassVar[bool] = False
     """Whether it goes by the length of the synapses into a neuron."""
@@ -49,6 +51,8 @@ class Tanh(_SaturationTerm):
 
     name = f"saturation-{Saturation.TANH}"
     words = "saturation (tanh)"
+    fades = False  # every α shortens synapses a little
+    follows = False
     synapse_genes = _alpha(1.0, 1e6, even=True)
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
@@ -77,7 +81,7 @@ class Length(_SaturationTerm):
     name = f"saturation-{Saturation.LENGTH}"
     words = "saturation (length)"
     by_length = True
-    synapse_genes = _alpha(6.0, 80.0)  # exp(6): 400 times the length at the start, scaled by inputs
+    synapse_genes = _alpha(6.0, 40.0)  # exp(6): 400 times the length at the start, scaled by inputs
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Shortened."""
@@ -93,7 +97,7 @@ class Slowing(_SaturationTerm):
     words = "saturation (slowing)"
     by_length = True
     # Length grows as t^exp(-1), and the rate falls as t^-0.37.
-    synapse_genes = _alpha(1.0, -80.0, "no slowing")
+    synapse_genes = _alpha(1.0, -37.0, "no slowing")
 
     def forget(self, f_tilde: Array, pair: Pair) -> Array:
         """Closer to 1."""

@@ -31,6 +31,7 @@ class NormalisedSynapses(Term):
     """
 
     name = "normalise-synapses"
+    choice = "stabilise.normalise_synapses"
     takes_masks = True
     words = "normalised synapses"
     fades = False
@@ -53,6 +54,7 @@ class NormalisedStored(Term):
     """
 
     name = "normalise-stored"
+    choice = "stabilise.normalise_stored"
     takes_masks = True
     words = "normalised stored synapses"
     fades = False
