@@ -188,8 +188,9 @@ class LearnerSpace(Space):
     def __check_init__(self) -> None:
         require(
             bool(jax.tree.leaves(numbers_of(self.like))),
-            f"{type(self.like).__name__} holds no arrays of real numbers; there is nothing to "
-            "learn.",
+            f"{type(self.like).__name__} holds no arrays of real numbers, so there is nothing to "
+            "learn; a number becomes one by jnp.asarray, in the class by "
+            "eqx.field(converter=jnp.asarray, default=0.1).",
         )
 
     def start(self, key: PRNGKeyArray, member: int | Int[Array, ""] = 0) -> Any:
