@@ -18,7 +18,8 @@ from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.methods import Cma, RandomSearch
+from blurax.outer.methods import Cma, Pes, RandomSearch
+from blurax.outer.objective import Objective, When
 from blurax.outer.space import PERTURBATION
 from blurax.outer.start import Given, Start
 from blurax.spec import Channels, Reduction, Rule, Update
@@ -160,3 +161,11 @@ def test_one_method_after_another_on_the_command_line(tmp_path, monkeypatch, cap
     assert config.start.sha256 == hashlib.sha256(before).hexdigest()
     assert cli.main([*words, "--start", "nowhere"]) == 2
     assert "no genome 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", [Cma(), Pes(pairs=1, window=1)])
+def test_methods_with_scales_and_jobs_start_from_a_wider_genome(method, tmp_path):
+    wide = dataclasses.replace(RULE, states=4)
+    parts = {"objective": Objective(when=When.MEAN), "job_size": 2}
+    config = dataclasses.replace(CONFIG, rule=wide, method=method, **parts)
+    assert blurax.meta_train(config, tmp_path / "run").genome.rule == wide

@@ -12,7 +12,7 @@ from blurax import io, zoo
 from blurax.bounds import check_seed
 from blurax.curves import Curve, learning_curve
 from blurax.engine import LOCAL, Evaluator
-from blurax.errors import require
+from blurax.errors import described, require
 from blurax.fit import blur_for
 from blurax.genome import Genome
 from blurax.learner import Learner
@@ -65,12 +65,11 @@ def learn(
     for name, value, kind, maker in (
         ("genome", genome, Genome, ", such as blurax.load(...) gives"),
         ("network", network, Network, ""),
-        ("task", task, Task, ", such as blurax.task(...) gives"),
         ("split", split, Split, ""),
     ):
         require(
             isinstance(value, kind),
-            f"{name} is of type {type(value).__name__}; it takes a {kind.__name__}{maker}.",
+            f"{name} is {described(value)}; it takes a {kind.__name__}{maker}.",
         )
     spec = EpisodeSpec(steps=steps, batch=batch)  # which checks them
     if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
@@ -79,7 +78,8 @@ def learn(
         keys = jax.random.key(check_seed("key", key, ", or keys such as jax.random.key(0)"))
     check_task(task, spec, split)
     many = keys.ndim > 0
-    first, state = (0, None) if start is None else (start.steps, _checked(start, network, keys))
+    state = None if start is None else _checked(start, network, keys)
+    first = 0 if start is None else start.steps
     state, curve = learning_curve(
         blur_for(genome, network, task),
         task,
@@ -99,7 +99,7 @@ def _checked(start: Learned, network: Network, keys: Key[Array, "*seeds"]) -> Ne
     """The state to go on from, with an axis for the seeds."""
     require(
         isinstance(start, Learned),
-        f"start is of type {type(start).__name__}; it takes what blurax.learn returned.",
+        f"start is {described(start)}; it takes what blurax.learn returned.",
     )
     seeds = start.curve.accuracy.shape[:-1]
     require(

@@ -34,6 +34,10 @@ class Batch(eqx.Module):
         )
         return iter((self.x, self.y))
 
+    def __getitem__(self, place: int | slice) -> Any:
+        """As of the tuple x, y."""
+        return (*self,)[place]
+
 
 def at(batches: Batch, place: Any) -> Batch:
     """Batches by their place on the first axis: one for a number, some for a slice."""

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from blurax import io
 from blurax.baselines import BUILT_IN, USUAL, Tuning
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, described, require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import CellProgress, Compared, Panel
 from blurax.experiments.compare_entrants import Entrant, entrant, found_file, read_entrant, sources
@@ -179,7 +179,7 @@ def compare(
     likes = {name_of(like): like} if isinstance(like, Learner) else dict(like or {})
     entrants = _entrants(learners, likes)
     plan = Plan(
-        tasks=tuple(map(_task_name, tasks)),
+        tasks=tuple(map(_task_name, (tasks,) if isinstance(tasks, str | Task) else tasks)),
         nets=tuple(hidden),
         genomes=tuple(each.stamp for each in entrants),
         baselines=tuple(baselines),
@@ -224,8 +224,8 @@ def _entrant(name: str, learned: Comparable, likes: Mapping[str, Learner]) -> En
     if not isinstance(learned, _THINGS):
         require(
             isinstance(learned, str | os.PathLike),
-            f"{name} is of type {type(learned).__name__}; it takes a blurax.Genome, a "
-            "blurax.Learner, or the name of a file.",
+            f"{name} is {described(learned)}; it takes a blurax.Genome, a blurax.Learner, or the name "
+            "of a file.",
         )
         return read_entrant(name, found_file(io.as_path(learned, "learners")), likes)
     return entrant(name, learned)

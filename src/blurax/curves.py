@@ -21,13 +21,13 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from blurax.batch import at
 from blurax.capacity import check_episodes
-from blurax.errors import require
+from blurax.errors import described, require
 from blurax.fit import check_fit
 from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, Target, Task
-from blurax.tasks.base import DEFAULT
+from blurax.tasks.base import DEFAULT, check_kind
 
 AT_ONCE = 10
 """Steps whose batches are drawn together; a divisor of the usual budgets."""
@@ -97,6 +97,12 @@ def learning_curve(
         BluraxError: if the learner's network does not fit the task, the stops do not grow, or there
             is too little memory.
     """
+    require(
+        isinstance(learner, Learner),
+        f"learner is {described(learner)}; it takes a Learner, such as MyRule(network) or "
+        "blurax.Blur(genome, network).",
+    )
+    check_kind(task)
     check_fit(learner.network, task)
     learner = learner.for_target(task.target)
     stops = tuple(stops)

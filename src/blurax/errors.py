@@ -1,6 +1,8 @@
 """The one exception that means "the caller got something wrong", and words for its sentence."""
 
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 _LONGEST = 200
 """Characters of a value in a sentence."""
@@ -33,6 +35,24 @@ def shown(value: object) -> str:
         return cut(repr(value))
     except ValueError:  # Python writes out no whole number of several thousand digits
         return f"a {type(value).__name__} too long to be shown"
+
+
+def reason(error: BaseException, file: str | None = None) -> str:
+    """What an exception in code of the user's own says, in a line; and where, if in that file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if file and frame.filename == file]
+    if isinstance(error, SyntaxError):  # of a file that could not be read
+        error, lines = SyntaxError(error.msg), [error.lineno]
+    first = str(error).strip().partition("\n")[0].rstrip(".")
+    where = f" ({Path(file).name}, line {lines[-1]})" if file and lines else ""
+    kind = "" if isinstance(error, BluraxError) else f"{type(error).__name__}: "
+    return f"{kind}{cut(first)}{where}"
+
+
+def described(value: object) -> str:
+    """What a value is, for a sentence: a class is perhaps one that was to be called."""
+    made = isinstance(value, type)
+    return f"the class {value.__name__}" if made else f"of type {type(value).__name__}"
 
 
 def cut(text: str) -> str:

@@ -95,7 +95,7 @@ class Learner(eqx.Module):
         require(
             batch.mask is None or self.takes_masks,
             f"The task has a mask, but {type(self).__name__} as it is lets examples of a batch act "
-            "on each other (by normalisation over the batch, log); take one that does not.",
+            "on each other (as normalisation over the batch does); take one that does not.",
         )
         return Batch(self.inputs(batch.x), batch.y, batch.mask)
 

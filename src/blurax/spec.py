@@ -249,7 +249,7 @@ def _check_combinations(rule: Rule) -> None:
     require(
         not (one_state and rule.backward is Backward.MULTIPLICATIVE_STATE_2),
         "Rule.backward is multiplicative on state 2 and up, but Rule.states is 1: "
-        "no state would ever hear from the layer above.",
+        "no state would ever get anything from the layer above.",
     )
     require(
         not (one_state and rule.sigma.derivative),

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -57,11 +57,15 @@ def add_baseline(
         f"There is a baseline {name!r} already; give yours another name.",
     )
     require(0 < scale < float("inf"), f"scale is {scale}; it takes a learning rate above 0.")
-    settings = tuple(
-        tuple(Setting(setting, value) for value in values)
-        for setting, values in (space or {}).items()
+    given = (space or {}).items()
+    require(
+        all(isinstance(values, Iterable) and not isinstance(values, str) for _, values in given)
+        and all(tuple(values) for _, values in given),
+        f"space is {space}; it takes one or more choices for each setting.",
     )
-    require(all(settings), f"space is {space}; it takes one or more choices for each setting.")
+    settings = tuple(
+        tuple(Setting(setting, value) for value in values) for setting, values in given
+    )
     of_learner = "network" in _parameters(name, factory)
     found = _own_learner(name, factory, about, scale) if of_learner else None
     if found is None:

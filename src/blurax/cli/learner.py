@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, reason, require
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.outer.space import name_of
@@ -45,12 +45,18 @@ def load_learner_class(text: str, network: Network) -> Learner:
     learner: Any = found
     if not isinstance(found, Learner):
         require(callable(found), f"{name} in {file} is no learner, and nothing that makes one.")
+        lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+        require(
+            not lacking,
+            f"{name} in {file} lacks {lacking}; a learner defines init, step and predict.",
+        )
         try:
             learner = found(network)
-        except TypeError as error:
+        except Exception as error:  # code of the user's own may raise anything
             raise BluraxError(
-                f"{name} in {file} cannot be made of a network alone: {error}; give its other "
-                "fields a default, or name a function that makes it."
+                f"{name} in {file} cannot be made of the network {network.sizes} alone: "
+                f"{reason(error, str(Path(file).resolve()))}; give its other fields a default, or "
+                "name a function that makes it."
             ) from error
     require(
         isinstance(learner, Learner),
@@ -111,7 +117,7 @@ def run_file(file: str) -> ModuleType:
     """The module that a Python file is; it is run once in a process.
 
     Raises:
-        BluraxError: if there is no such file.
+        BluraxError: if there is no such file, or it cannot be run.
     """
     path = Path(file)
     require(path.is_file(), f"There is no file {file} with code of your own; check the path.")
@@ -128,7 +134,9 @@ def run_file(file: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look for their module there
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
-        raise
+        if not isinstance(error, Exception) or isinstance(error, BluraxError):
+            raise
+        raise BluraxError(f"{file} cannot be run: {reason(error, str(path.resolve()))}.") from error
     return module

@@ -17,6 +17,9 @@ from blurax.analysis.plain import lines
 from blurax.cli.renamed import renamed
 from blurax.errors import BluraxError
 
+_MANY = 20
+"""Options, of which a message does not name all."""
+
 STYLE = (tyro.conf.EnumChoicesFromValues,)
 """How arguments are written: choices by their values, such as `random`."""
 
@@ -104,9 +107,16 @@ def _binder(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
 
 def _unknown(name: str, word: str, known: list[str]) -> str:
     has = f"its options are {', '.join(known)}." if known else "it has no options."
+    if len(known) > _MANY:
+        has = f"its options stand in blurax {name} --help."
     if not word.startswith("-"):
         return f"blurax {name} has no place for the word {word!r}; {has}"
     option = word.partition("=")[0]
     near = difflib.get_close_matches(option, known, n=1)
-    hint = f"did you mean {near[0]}? I" if near else "i"
+    group = [one for one in known if one.startswith(f"{option.rpartition('.')[0]}.")]
+    if group:
+        has = f"there are {', '.join(group)}."
+    elif option.startswith("--method."):
+        near, has = [], "its method has no options."
+    hint = f"did you mean {near[0]}? {has[0].upper()}" if near else has[0]
     return f"blurax {name} has no option {option}; {hint}{has[1:]}"

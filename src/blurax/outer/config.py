@@ -89,7 +89,7 @@ class MetaTrain:
     patience: int | None = None
     """Stop after so many validations without a better score."""
     seed: int = 0
-    """Of everything random."""
+    """Random seed."""
 
     def __post_init__(self) -> None:
         self._read_names()
@@ -148,10 +148,11 @@ class MetaTrain:
             BluraxError: if it is not the learner that the configuration names.
         """
         given = "" if learner is None else name_of(learner)
+        other = f"given is {given!r}; a run takes the one that it was started with."
+        missing = f"is missing: --learner FILE.py:{self.learner}, or in Python learner=."
         require(
             self.learner == given,
-            f"MetaTrain.learner is {self.learner!r}, but the learner given is {given!r}; a run "
-            "takes the one that it was started with.",
+            f"MetaTrain.learner is {self.learner!r}, but the learner {other if given else missing}",
         )
         if not isinstance(self.start, Given):
             origin = Origin(Start(self.start), self.start_rate, self.start_coupling)

@@ -86,7 +86,8 @@ class EstimateJobs(eqx.Module):
             batch: the leaves of genomes and of what was carried, and the data of a key for each.
         """
         numbers, carried, seeds = batch
-        blank = jax.eval_shape(self.estimates.estimator.init, jax.random.key(0))
+        init = self.estimates.estimator.init
+        blank = jax.eval_shape(lambda key: init(key), jax.random.key(0))  # see Space.template
         carry = jax.tree.unflatten(jax.tree.structure(blank), carried)
         known = (self.space.from_leaves(numbers), carry, seeds)
         losses, gradients, carry = self.estimates(known, which)

@@ -11,10 +11,11 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax import io
 from blurax.batch import at
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, reason, require, shown
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.tasks.base import check_kind
 
 
 def name_of(learner: Learner) -> str:
@@ -78,25 +79,40 @@ def check_step(learner: Learner, task: Task) -> None:
     Raises:
         BluraxError: if the learner cannot learn the task with its network.
     """
+    check_kind(task)
     sizes = learner.network.sizes
     spec = EpisodeSpec(steps=1, batch=2, query=2)
 
     def once(key: PRNGKeyArray) -> Any:
+        _check_fields(learner)
         chosen = learner.for_target(task.target)
         batch = chosen.takes(at(task.sample(key, spec, Split.TRAIN).support, 0))
-        state, rate, index = chosen.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
-        state, _ = chosen.step(state, batch, rate=rate, key=key, index=index)
-        return state, chosen.predict(state, batch.x)
+        before, rate, index = chosen.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
+        after, _ = chosen.step(before, batch, rate=rate, key=key, index=index)
+        return before, after, chosen.predict(after, batch.x)
 
+    name = type(learner).__name__
     try:
-        _, outputs = jax.eval_shape(once, jax.random.key(0))
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        before, after, outputs = jax.tree.map(jnp.shape, jax.eval_shape(once, jax.random.key(0)))
+    except Exception as error:  # code of the user's own may raise anything
+        code = type(learner).step.__code__.co_filename
         raise BluraxError(
-            f"{type(learner).__name__} cannot learn with the network {sizes}: {reason}"
+            f"{name} cannot learn with the network {sizes}: {reason(error, code)}."
         ) from error
     require(
-        getattr(outputs, "shape", None) == (2, sizes[-1]),
-        f"{type(learner).__name__}.predict gives {outputs} for 2 inputs to the network "
-        f"{sizes}; it takes an array of shape (2, {sizes[-1]}).",
+        before == after,
+        f"{name}.step gives a state of shapes {shown(after)} with the network {sizes}; it takes "
+        f"one like that of init, {shown(before)}.",
     )
+    require(
+        outputs == (2, sizes[-1]),
+        f"{name}.predict gives shape {shown(outputs)} for 2 inputs to the network {sizes}; it "
+        f"takes an array of shape (2, {sizes[-1]}).",
+    )
+
+
+def _check_fields(learner: Learner) -> None:
+    """What classes check of a learner that is made, for one whose network has been replaced."""
+    for kind in type(learner).__mro__:
+        if "__check_init__" in vars(kind):
+            vars(kind)["__check_init__"](learner)

@@ -84,7 +84,8 @@ class Space(eqx.Module):
 
     def template(self) -> Any:
         """Shapes and dtypes, without numbers (`jax.ShapeDtypeStruct`)."""
-        return jax.eval_shape(self.start, jax.random.key(0))
+        # JAX compares functions, and two bound methods by their arrays: a lambda is only itself.
+        return jax.eval_shape(lambda key: self.start(key), jax.random.key(0))
 
     def zeros(self) -> Any:
         """Meta-parameters that are all 0."""
@@ -187,8 +188,9 @@ class LearnerSpace(Space):
     def __check_init__(self) -> None:
         require(
             bool(jax.tree.leaves(numbers_of(self.like))),
-            f"{type(self.like).__name__} holds no arrays of real numbers; there is nothing to "
-            "learn.",
+            f"{type(self.like).__name__} holds no arrays of real numbers, so there is nothing to "
+            "learn; a number becomes one by jnp.asarray, in the class by "
+            "eqx.field(converter=jnp.asarray, default=0.1).",
         )
 
     def start(self, key: PRNGKeyArray, member: int | Int[Array, ""] = 0) -> Any:

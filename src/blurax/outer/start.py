@@ -52,10 +52,10 @@ class Given:
             BluraxError: if there is no such file.
         """
         if isinstance(what, Genome):
-            return cls._holding(pack_genome(what, _NOWHERE), "a genome")
+            return cls._holding(pack_genome(what, _NOWHERE), "the genome given")
         if isinstance(what, Learner):
             name, tensors = name_of(what), named(numbers_of(what))
-            return cls._holding(pack_learner(name, tensors, _NOWHERE), f"a {name}")
+            return cls._holding(pack_learner(name, tensors, _NOWHERE), f"the {name} given")
         path = zoo.find(what)
         return cls._holding(read_raw(path, "genome", LIMIT), os.fspath(what))
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from blurax.batch import Batch, leading
 from blurax.bounds import MOST, check_counts
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, described, require
 from blurax.frozen import check_types
 from blurax.targets import Target
 
@@ -134,8 +134,18 @@ class Task(eqx.Module):
         """
 
 
+def check_kind(task: Any) -> None:
+    """Raise `BluraxError` if something is no task."""
+    require(
+        isinstance(task, Task),
+        f"task is {described(task)}; it takes a Task: what blurax.task(...) gives, or "
+        "a subclass of blurax.Task with name, input_shape, target and sample.",
+    )
+
+
 def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
     """Raise `BluraxError` if a task, a user's own say, does not draw what the protocol says."""
+    check_kind(task)
 
     def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> Episode:
         return task.sample(key, spec, split, first)
@@ -153,10 +163,12 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
     steps, shape = (spec.steps, spec.batch), task.target.y_shape
     _check_leaves(task, "x", found.x, steps, task.input_shape)
     _check_leaves(task, "y", found.y, steps, shape)
+    _check_leaves(task, "mask", found.mask, steps, ())
     for name, query in found.queries.items():
         prefix, many = ("query" if name == DEFAULT else f"query {name}"), (leading(query.x),)
         _check_leaves(task, f"{prefix}_x", query.x, many, task.input_shape)
         _check_leaves(task, f"{prefix}_y", query.y, many, shape)
+        _check_leaves(task, f"{prefix}_mask", query.mask, many, ())
 
 
 def _check_leaves(

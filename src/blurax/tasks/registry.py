@@ -11,7 +11,7 @@ from blurax.errors import BluraxError, require
 from blurax.targets import TARGETS, Classes, Regression, Target
 from blurax.tasks import grammar, images, omniglot, regressions, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
-from blurax.tasks.base import EpisodeSpec, Split, Task, check_task
+from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
 
@@ -232,7 +232,7 @@ def add_task(task: Task) -> None:
         BluraxError: if the name is taken or cannot stand in a list of tasks, or the task does not
             draw what the protocol says.
     """
-    require(isinstance(task, Task), f"task is of type {type(task).__name__}; it takes a Task.")
+    check_kind(task)
     name = task.name
     require(
         re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) is not None,

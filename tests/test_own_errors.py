@@ -1,0 +1,228 @@
+"""Mistakes in code of the user's own: each is one sentence that says what and where."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import blurax
+import blurax.cli.commands as cli
+from blurax.batch import Batch
+from blurax.errors import BluraxError
+from blurax.tasks import Episode, Task, signed_one_hot
+
+RULES = """
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import blurax
+
+
+class Line(blurax.Learner):
+    network: blurax.Network = eqx.field(static=True)
+    rate: jax.Array = eqx.field(converter=jnp.asarray, default=0.1)
+
+    def init(self, key, batch):
+        return [jnp.zeros((self.network.sizes[0], self.network.sizes[-1]))]
+
+    def step(self, state, batch, *, rate, key, index):
+        return [state[0] + self.rate * batch[0].T @ batch[1]], None
+
+    def predict(self, state, x):
+        return x @ state[0]
+
+
+class Lookup(Line):
+    def step(self, state, batch, *, rate, key, index):
+        return {}["w"]  # here
+
+
+class Grows(Line):
+    def step(self, state, batch, *, rate, key, index):
+        return [*state, *state], None
+
+
+class Narrow(Line):
+    def predict(self, state, x):
+        return (x @ state[0])[:, 0]
+
+
+class Shallow(Line):
+    def __check_init__(self):
+        if len(self.network.sizes) > 3:
+            raise ValueError("one hidden layer at most")
+
+
+class Fixed(Line):
+    rate: float = 0.1
+
+
+class Half(blurax.Learner):
+    network: blurax.Network
+
+    def init(self, key, batch):
+        return 0.0
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs meta-train with a learner; returns what stands on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
+    (tmp_path / "mine.py").write_text(RULES)
+
+    def run(learner, *words, code=2):
+        size = ("--episode.steps", "2", "--episode.query", "16", "--meta-steps", "1")
+        size += ("--validate-every", "1", "--population", "1", "--directory", "run")
+        rest = ("--tasks", "iris", "--hidden", *(words or ("3",)), *size)
+        assert cli.main(["meta-train", "--learner", learner, *rest]) == code
+        error = capsys.readouterr().err
+        assert error.count("\n") == (code != 0)
+        return error
+
+    return run
+
+
+def line_of(text):
+    return next(n for n, line in enumerate(RULES.splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = (", "SyntaxError: '(' was never closed (bad.py, line 1)."),
+        ("\nimport nowhere_to_be_found", "(bad.py, line 2)."),
+        ("def f():\n    raise KeyError('a')\nf()", "KeyError: 'a' (bad.py, line 2)."),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_told_with_its_line(command, tmp_path, text, message):
+    (tmp_path / "bad.py").write_text(text)
+    error = command("bad.py:Line")
+    assert error.startswith("blurax: bad.py cannot be run: ")
+    assert message in error
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Lookup", f"Lookup cannot learn with the network (4, 3, 3): KeyError: 'w' (mine.py, line "
+            f"{line_of('# here')})."),
+        ("Grows", "Grows.step gives a state of shapes [(4, 3), (4, 3)] with the network (4, 3, 3)"),
+        ("Narrow", "Narrow.predict gives shape (2,) for 2 inputs to the network (4, 3, 3); it"),
+        ("Fixed", "there is nothing to learn; a number becomes one by jnp.asarray"),
+        ("Half", "Half in mine.py lacks predict, step; a learner defines init, step and predict."),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_learn_is_told(command, tmp_path, name, message):
+    assert message in command(f"mine.py:{name}")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_network_that_a_rule_refuses_is_told(command):
+    reason = "ValueError: one hidden layer at most (mine.py, line "
+    assert reason in command("mine.py:Shallow", "3-3")  # as the class is called
+    assert reason in command("mine.py:Shallow", "3", "3-3")  # as its network is replaced
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_run_without_its_learner_says_how_to_give_it(command, tmp_path, capsys):
+    command("mine.py:Line", code=0)
+    assert cli.main(["meta-train", "--resume", str(tmp_path / "run")]) == 2
+    assert "--learner FILE.py:Line, or in Python learner=." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--meta-step", "3"], "did you mean --meta-steps? Its options stand in blurax meta-train"),
+        (["--method.pairs", "3"], "no option --method.pairs; its method has no options."),
+        (["--method", "pes", "--method.pears", "3"], "There are --method.pairs, --method.sigma"),
+    ],
+)
+def test_an_option_among_many_is_told_in_a_short_sentence(words, message, capsys):
+    assert cli.main(["meta-train", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error) < 300
+
+
+def test_a_batch_is_taken_apart_by_place():
+    batch = Batch(jnp.zeros(2), jnp.ones(2))
+    assert batch[0] is batch.x
+    assert batch[-1] is batch.y
+    with pytest.raises(BluraxError, match="The batch has a mask"):
+        _ = Batch(jnp.zeros(2), jnp.ones(2), jnp.ones(2, bool))[0]
+
+
+class Older(eqx.Module):
+    """A task as it was written before tasks were classes to inherit from."""
+
+    name: str = "older"
+    features: int = 2
+    outputs: int = 2
+    kind: str = "classes"
+
+    def sample(self, key, spec, split, first=0):
+        x = jax.random.normal(key, (spec.steps, spec.batch, 2))
+        y = signed_one_hot((x[..., 1] > 0).astype(int), 2)
+        return Episode(x, y, x[0], y[0])
+
+
+class Masked(Task):
+    """Its mask has a wrong shape."""
+
+    name: str = "masked"
+    input_shape: tuple[int, ...] = (2,)
+    target: blurax.Target = blurax.Classes(2)
+
+    def sample(self, key, spec, split, first=0):
+        found = Older().sample(key, spec, split, first)
+        return eqx.tree_at(lambda e: e.mask, found, jnp.ones(3, bool), is_leaf=lambda e: e is None)
+
+
+NETWORK = blurax.Network((2, 3, 2))
+GENOME = blurax.backprop(blurax.Rule.backprop(), learning_rate=0.1)
+LEARNER = blurax.Blur(GENOME, NETWORK)
+SIZE = {"tasks": ("xor",), "hidden": ("3",), "budgets": (1,), "seeds": 2}
+
+
+def curve(learner, task):
+    keys = jax.random.split(jax.random.key(0), 1)
+    return blurax.learning_curve(learner, task, keys, (1,), blurax.Split.TEST)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: curve(LEARNER, Older()), "task is of type Older; .* a subclass of blurax.Task"),
+        (lambda: blurax.learn(GENOME, NETWORK, Older()), "a subclass of blurax.Task with name"),
+        (lambda: blurax.add_task(Older()), "a subclass of blurax.Task with name, input_shape"),
+        (lambda: blurax.improve(LEARNER, Older()), "a subclass of blurax.Task with name"),
+        (lambda: curve(GENOME, blurax.task("xor")), "learner is of type Genome; it takes a Lear"),
+        (lambda: curve(blurax.Blur, blurax.task("xor")), "learner is the class Blur; it takes a"),
+        (lambda: blurax.learn(GENOME, NETWORK, Masked()), r"mask has shape \(3,\), not \(100, 128"),
+        (
+            lambda: blurax.learn(GENOME, NETWORK, blurax.task("xor"), start="there"),
+            "start is of type str; it takes what blurax.learn returned",
+        ),
+        (lambda: blurax.compare({"mine": blurax.Blur}, **SIZE), "mine is the class Blur; it takes"),
+        (
+            lambda: blurax.add_baseline("own", optax.sgd, scale=1, space={"momentum": 0.9}),
+            "it takes one or more choices for each setting",
+        ),
+    ],
+)
+def test_what_is_of_another_kind_is_told(call, message):
+    with pytest.raises(BluraxError, match=message):
+        call()
+
+
+def test_a_comparison_takes_one_task_by_its_name_alone():
+    found = blurax.compare({"mine": GENOME}, **{**SIZE, "tasks": "xor"}, baselines=())
+    assert found.result.plan.tasks == ("xor",)
