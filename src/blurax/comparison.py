@@ -224,8 +224,8 @@ def _entrant(name: str, learned: Comparable, likes: Mapping[str, Learner]) -> En
     if not isinstance(learned, _THINGS):
         require(
             isinstance(learned, str | os.PathLike),
-            f"{name} is {described(learned)}; it takes a blurax.Genome, a blurax.Learner, or the name "
-            "of a file.",
+            f"{name} is {described(learned)}; it takes a blurax.Genome, a blurax.Learner, or the "
+            "name of a file.",
         )
         return read_entrant(name, found_file(io.as_path(learned, "learners")), likes)
     return entrant(name, learned)
