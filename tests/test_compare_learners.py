@@ -19,7 +19,7 @@ from blurax.experiments import compare as experiment
 from blurax.experiments.compare_reuse import reuse
 from blurax.spec import Activation
 
-pytestmark = pytest.mark.usefixtures("own_baselines_forgotten")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("own_baselines_forgotten")]
 
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
 SIZE = {"tasks": ("iris",), "hidden": ("3",), "budgets": (2, 4), "seeds": 2, "batch": 8}

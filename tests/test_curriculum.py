@@ -20,6 +20,8 @@ from blurax.outer.protocol import MetaInfo
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
 
+pytestmark = pytest.mark.long
+
 CONFIG = MetaTrain(
     tasks=("xor",),
     hidden=("3",),

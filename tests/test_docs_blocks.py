@@ -10,6 +10,8 @@ from blurax.tasks import TASKS, Augment
 from blurax.tasks.registry import Family
 from blurax.tasks.tabular import CsvOptions
 
+pytestmark = pytest.mark.long
+
 PAGES = sorted(str(path.relative_to(pages.DOCS))[:-3] for path in pages.DOCS.rglob("*.md"))
 PYTHON = {
     "start/quickstart": lambda names, out: (

@@ -19,9 +19,12 @@ from test_engine_runs import CONFIG, files
 from test_learner_runs import RULE, cli_learner
 
 # Not importorskip: Ray listens on loopback only if the engine was asked before it is imported.
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="the extra ray is not installed"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="the extra ray is not installed"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "faults.py"
 FAULTS = "traceback", "abort", "silent loss", "hang", "raw", "unbounded", "left behind"
 

@@ -11,7 +11,7 @@ from blurax import findings, io
 from blurax.analysis.findings_view import draw_findings
 from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget, figure, make
-from blurax.experiments.figures.common import PLAIN, episodes, round_stops
+from blurax.experiments.figures.common import PLAIN, accuracies, round_stops
 from blurax.experiments.figures.long_run import watch
 from blurax.experiments.figures.make import forget
 from blurax.experiments.figures.work import Work
@@ -20,6 +20,8 @@ from blurax.frozen import to_json
 from blurax.genome import random
 from blurax.learner import Blur
 from blurax.tasks import get
+
+pytestmark = pytest.mark.long
 
 SMOKE = Budget.SMOKE
 
@@ -169,5 +171,5 @@ def test_a_watched_episode_is_the_episode_of_a_comparison():
     task, genome = get("digits"), random(jax.random.key(5), PLAIN)
     seen = watch(genome, task, "8", 10, 2, None)["accuracy"]
     stops = [stop - 1 for stop in round_stops(10)]
-    np.testing.assert_allclose(seen[:, stops], episodes(genome, "digits", "8", 10, 2), atol=1e-6)
+    np.testing.assert_allclose(seen[:, stops], accuracies(genome, "digits", "8", 10, 2), atol=1e-6)
     assert Blur(genome, network_for(task, (8,))).network.sizes == (64, 8, 10)

@@ -15,7 +15,7 @@ from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Scores
 from blurax.outer.objective import Loss, Objective, When, episode_loss, prediction_loss
-from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.problem import Problem, final_score
 from blurax.outer.protocol import MetaTrainer
 from blurax.outer.space import GenomeSpace
@@ -140,7 +140,7 @@ def test_cosine_schedule_ends_a_hundredth_of_its_start():
         return float(-transform.update(gradient, state)[0][0])
 
     cosine, constant = (
-        Optimiser(learning_rate=0.1, schedule=Schedule.COSINE),
+        Optimiser(learning_rate=0.1, schedule=MetaSchedule.COSINE),
         Optimiser(learning_rate=0.1),
     )
     assert size_of_step(cosine, 0) == pytest.approx(0.1, rel=1e-4)

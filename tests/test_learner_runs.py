@@ -26,6 +26,8 @@ from blurax.outer.space import LearnerSpace
 from blurax.tasks import EpisodeSpec
 from small_methods import small
 
+pytestmark = pytest.mark.long
+
 RULE = """
 import equinox as eqx
 import jax

@@ -103,6 +103,7 @@ def test_the_meta_gradient_is_the_slope(name: str):
 
 
 @pytest.mark.parametrize("name", ["smooth", "after-forward-every-3"])
+@pytest.mark.long
 def test_remat_changes_no_gradient(name: str):
     assert jnp.linalg.norm(gradient(name)) > 0
     for remat in Remat:

@@ -22,6 +22,8 @@ from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
 from small_methods import small
 
+pytestmark = pytest.mark.long
+
 CONFIG = MetaTrain(
     tasks=("xor",),
     hidden=("3",),

@@ -8,6 +8,8 @@ import pytest
 
 import pages
 
+pytestmark = pytest.mark.long
+
 NOTEBOOKS = sorted((pages.ROOT / "docs" / "start" / "notebooks").glob("*.ipynb"))
 
 

@@ -24,7 +24,10 @@ from blurax.spec import Activation, Rule, Signal
 from blurax.targets import mean
 from blurax.tasks import EpisodeSpec, Split, Target
 
-pytestmark = pytest.mark.usefixtures("own_tasks_forgotten", "own_baselines_forgotten")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.usefixtures("own_tasks_forgotten", "own_baselines_forgotten"),
+]
 
 NETWORK = blurax.Network((12, 4, 3))
 KEYS = jax.random.split(jax.random.key(0), 2)

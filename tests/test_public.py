@@ -65,7 +65,7 @@ def test_the_walk_sees_types():
     hints = asked(blurax.meta_train)
     assert blurax.MetaTrain in types_in(hints["config"])
     assert blurax.Learner in types_in(hints["learner"])
-    assert blurax.Progress in types_in(hints["watch"])
+    assert blurax.Progress in types_in(hints["callback"])
     assert blurax.Objective in types_in(asked(blurax.MetaTrain)["objective"])
     assert blurax.Comparison in RESULTS
     assert blurax.Genome not in RESULTS

@@ -64,7 +64,7 @@ def refused(words, capsys, tmp_path):
         (*META_TRAIN, "--episode.query", 10**9, "--tasks", "xor"),
         (*META_TRAIN, "--episode.held-out", 10**9, "--tasks", "xor"),
         (*META_TRAIN, "--vary.batches", 10**8),
-        (*META_TRAIN, "--es.pairs", 10**9, "--method", "es"),
+        (*META_TRAIN, "--method", "es", "--method.pairs", 10**9),
         (*META_TRAIN, "--es.pairs", 10**7, "--method", "pes", "--objective.when", "mean"),
         (*META_TRAIN, "--forward-chunk", 10**6, "--rule.states", 300, "--method", "forward"),
         (*META_TRAIN, "--curriculum.add", 10**5, "--curriculum.every", 100),
@@ -100,7 +100,7 @@ def test_what_would_not_fit_is_told_with_an_estimate(words, capsys, tmp_path):
     [
         *((*META_TRAIN, f"--{name}", HUGE) for name in ("population", "meta-steps", "episodes")),
         *((*META_TRAIN, f"--episode.{name}", HUGE) for name in ("steps", "batch", "query")),
-        *((*META_TRAIN, f"--es.{name}", HUGE) for name in ("pairs",)),
+        (*META_TRAIN, "--method", "es", "--method.pairs", HUGE),
         (*META_TRAIN, "--tasks", f"linear-noise:rows={HUGE}"),
         (*META_TRAIN, "--tasks", f"blobs:classes={HUGE}"),
         *((*TRAIN, f"--{name}", HUGE) for name in ("seeds", "batch", "steps", "hidden")),

@@ -295,7 +295,7 @@ def test_bad_numbers_to_predict_are_refused_in_one_sentence(labels, message):
 
 
 def test_an_unknown_kind_names_those_there_are():
-    with pytest.raises(BluraxError, match="kind is 'words'; it takes 'classes' or 'regression'"):
+    with pytest.raises(BluraxError, match="kind is 'words'; it takes 'classes', 'regression' or"):
         from_arrays(GOOD_X, GOOD_LABELS, kind="words")
 
 

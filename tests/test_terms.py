@@ -6,8 +6,11 @@ import pytest
 
 import naive
 from blurax import rules
+from blurax.genes import SynapseGenes
 from blurax.spec import Reduction
-from blurax.terms import decorrelation, normalise, oja, saturation, vectors
+from blurax.terms import Pair, decorrelation, normalise, vectors
+from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
+from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
 from closeness import assert_close
 
 rng = np.random.default_rng(5)
@@ -42,6 +45,21 @@ def test_a_batch_without_variance_is_normalised_to_the_shift():
     assert_close(got, jnp.asarray([0.5, -1.0])[:, None, None] * jnp.ones((2, 4, 3)))
 
 
+ONE = np.ones((1, 1)), np.ones((1, 1)), 1.0
+
+
+def pair(old, genes=ONE, a_j=None, batch=Reduction.SUM, **terms) -> Pair:
+    """What a term is given of synapses; genes are ν~, μ~ and η~."""
+    named = {name: jnp.asarray(value) for name, value in terms.items()}
+    nu, mu, eta = numbers(*genes)
+    upper = jnp.asarray(np.zeros((1, 1, 1)) if a_j is None else a_j)
+    return Pair(SynapseGenes(nu, mu, jnp.ones(()), eta, named), batch, upper, upper, old)
+
+
+def whole(parts: list) -> jnp.ndarray:
+    return jnp.concatenate(parts, axis=1)
+
+
 def parts_of(w: np.ndarray) -> list:
     """The neurons' synapses and the bias unit's, the last row."""
     return numbers(w[:, :-1], w[:, -1:])
@@ -57,21 +75,18 @@ def test_synapses_are_normalised_over_all_that_leads_into_a_neuron(length: float
 
 def test_oja_multiplier_is_the_first_term_of_equation_8():
     parts = parts_of(W)
-    square = vectors.squared_length(*parts)
     for m in (0.3, -0.3):
-        terms = [oja.oja_multiplier(part, square, jnp.asarray(m)) for part in parts]
-        assert_close(jnp.concatenate(terms, axis=1), naive.oja_multiplier(W, m))
+        got = OjaMultiplier().after(parts, pair(parts, oja=m))
+        assert_close(whole(got) - W, naive.oja_multiplier(W, m))
 
 
 @pytest.mark.parametrize("batch", Reduction)
 @pytest.mark.parametrize("states", [1, 3])
 def test_oja_of_activations_is_that_of_the_release(states: int, batch: Reduction):
-    a_j, mu_tilde = rng.normal(size=(states, 6, 5)), rng.normal(size=(3, 3))
-    parts = parts_of(W)
-    activity = rules.activity(*numbers(a_j, mu_tilde, -0.2), batch)
-    terms = [oja.oja_activation(part, activity, jnp.asarray(-0.3)) for part in parts]
-    want = naive.oja_activation(a_j, W, mu_tilde, -0.2, -0.3, batch)
-    assert_close(jnp.concatenate(terms, axis=1), want)
+    a_j, mu_tilde = rng.normal(size=(states, 6, 5)), rng.normal(size=(3, states))
+    parts, genes = parts_of(W), (np.ones((states, 3)), mu_tilde, -0.2)
+    got = OjaActivation().after(parts, pair(parts, genes, a_j, batch, oja=-0.3))
+    assert_close(whole(got) - W, naive.oja_activation(a_j, W, mu_tilde, -0.2, -0.3, batch))
 
 
 @pytest.mark.parametrize("scale", [None, 2.5, -2.5])
@@ -85,17 +100,18 @@ def test_synapses_are_brought_to_a_length(scale: float | None):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_oja_full_is_equation_8(channels: int, batch: Reduction):
     a_i, a_j = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 2, 5))
-    pair = rng.normal(size=(3, channels)), rng.normal(size=(channels, 3))
+    both = rng.normal(size=(3, channels)), rng.normal(size=(channels, 3))
     w, f_tilde, eta_tilde = numbers(W[:channels], 0.6, -0.2)
-    change = rules.hebbian(*numbers(a_i, a_j, *pair), eta_tilde, batch)
-    along = vectors.sum_into(w * change)
-    got = oja.oja_full(w, vectors.squared_length(w), along, f_tilde)
-    assert_close(got, naive.oja_full(a_i, a_j, W[:channels], *pair, 0.6, -0.2, batch))
+    given = pair([w])
+    given.f_tilde = f_tilde
+    given.changes = [rules.hebbian(*numbers(a_i, a_j, *both), eta_tilde, batch)]
+    (got,) = OjaFull().after([w], given)
+    assert_close(got - w, naive.oja_full(a_i, a_j, W[:channels], *both, 0.6, -0.2, batch))
 
 
 @pytest.mark.parametrize("alpha", [0.5, -2.0])
 def test_saturation_is_a_bounded_tanh(alpha: float):
-    got = saturation.saturate(*numbers(100 * W, alpha))
+    (got,) = Tanh().after(numbers(100 * W), pair(numbers(W), saturation=alpha))
     assert_close(got, naive.saturate(100 * W, alpha))
     assert jnp.abs(got).max() <= abs(alpha)
 
@@ -103,9 +119,7 @@ def test_saturation_is_a_bounded_tanh(alpha: float):
 @pytest.mark.parametrize("alpha", [-3.0, 0.0, 3.0])
 def test_long_synapse_vectors_are_shortened_and_short_ones_kept(alpha: float):
     parts = parts_of(W)
-    square = vectors.squared_length(*parts)
-    shorter = [saturation.shorten(p, square, jnp.asarray(alpha)) for p in parts]
-    got = jnp.concatenate(shorter, axis=1)
+    got = whole(Length().after(parts, pair(parts, saturation=alpha)))
     assert_close(got, naive.shorten(W, alpha))
     lengths = jnp.sqrt(jnp.sum(got**2, axis=1))
     assert (lengths <= np.exp(alpha) + 1e-12).all()
@@ -113,7 +127,7 @@ def test_long_synapse_vectors_are_shortened_and_short_ones_kept(alpha: float):
 
 @pytest.mark.parametrize("s", [0.8, -0.8])
 def test_exponential_saturation_damps_the_change(s: float):
-    got = saturation.saturate_exponentially(*numbers(W, UPDATED, s))
+    (got,) = Exponential().after(numbers(UPDATED), pair(numbers(W), saturation=s))
     assert_close(got, naive.saturate_exponentially(W, UPDATED, s))
     assert (jnp.abs(got - W) < jnp.abs(UPDATED - W)).all()
 
@@ -121,7 +135,7 @@ def test_exponential_saturation_damps_the_change(s: float):
 @pytest.mark.parametrize("alpha", [-1.0, 1.0])
 def test_a_forget_gate_weakens_with_length_and_is_whole_up_to_length_1(alpha: float):
     w = W * np.linspace(0.1, 2.0, 5)
-    got = saturation.slowed_gate(vectors.squared_length(jnp.asarray(w)), *numbers(1.3, alpha))
+    got = Slowing().forget(jnp.asarray(1.3), pair(numbers(w), saturation=alpha))
     want = naive.slowed_gates(w, 1.3, alpha)
     assert_close(jnp.broadcast_to(got, w.shape), want)
     assert want.max() == 1.3
@@ -132,7 +146,7 @@ def test_a_length_that_slows_grows_as_a_power_of_the_step_number():
     # d|w|/dt = 0.2 |w|^(1 - q) with q = 2: |w|² grows by 0.4 a step.
     w, alpha = jnp.ones((1, 1, 1)), jnp.log(2.0)
     for _ in range(1000):
-        w = w * saturation.slowed_gate(w**2, jnp.asarray(1.2), alpha)
+        w = w * Slowing().forget(jnp.asarray(1.2), pair([w], saturation=alpha))
     assert float(w[0, 0, 0]) ** 2 == pytest.approx(1 + 0.4 * 1000, rel=0.02)
 
 

@@ -29,6 +29,8 @@ from blurax.spec import (
 from blurax.widen import widen
 from own_terms import Decay, Mixing
 
+pytestmark = pytest.mark.long
+
 NETWORK = Network((3, 4, 3, 2))
 SINGLE = Rule(
     states=2,

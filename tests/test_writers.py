@@ -16,6 +16,8 @@ from blurax.experiments.figures.make import forget, make
 from test_compare import entrants_of, finished, genome_file, plan_for  # noqa: F401  the fixtures
 from test_run import files
 
+pytestmark = pytest.mark.long
+
 BUSY = "is being written by process"
 
 

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
         Truncated,
     )
     from blurax.outer.objective import Loss, Objective, When
-    from blurax.outer.optimiser import Optax, Optimiser
-    from blurax.outer.optimiser import Schedule as MetaSchedule
+    from blurax.outer.optimiser import MetaSchedule, Optax, Optimiser
     from blurax.outer.run import Progress, Result
     from blurax.outer.start import Given, Start
     from blurax.outer.vary import Draw, Vary
@@ -201,7 +200,7 @@ _HOMES = {
         "Truncated",
     ),
     "outer.objective": ("Loss", "Objective", "When"),
-    "outer.optimiser": ("Optax", "Optimiser"),
+    "outer.optimiser": ("MetaSchedule", "Optax", "Optimiser"),
     "outer.run": ("Progress", "Result"),
     "outer.start": ("Given", "Start"),
     "outer.vary": ("Draw", "Vary"),
@@ -219,12 +218,10 @@ _HOMES = {
     "targets": ("Classes", "Regression", "Target"),
     "terms": ("Term", "add_term"),
 }
-"""The names by the module they come from; `task` is `tasks.get`, and `MetaSchedule` is
-that of the meta-gradient's optimiser."""
+"""The names by the module they come from; `task` is `tasks.get`."""
 
 _HOME = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME["task"] = _HOME.pop("get")
-_HOME["MetaSchedule"] = ("outer.optimiser", "Schedule")
 
 _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),

@@ -32,7 +32,7 @@ _MAKE = {
 }
 
 
-class Schedule(enum.StrEnum):
+class MetaSchedule(enum.StrEnum):
     """How the learning rate changes over the run."""
 
     CONSTANT = "constant"
@@ -54,7 +54,7 @@ class Optimiser:
     """Its step size."""
     clip: float = 10.0
     """The global norm to which a gradient is clipped."""
-    schedule: Schedule = Schedule.CONSTANT
+    schedule: MetaSchedule = MetaSchedule.CONSTANT
     """How the learning rate changes over the run."""
 
     def __post_init__(self) -> None:
@@ -68,6 +68,6 @@ class Optimiser:
     def transformation(self, meta_steps: int) -> optax.GradientTransformation:
         """The optax transformation for a run of so many meta-steps."""
         rate: Any = self.learning_rate
-        if self.schedule is Schedule.COSINE:
+        if self.schedule is MetaSchedule.COSINE:
             rate = optax.cosine_decay_schedule(self.learning_rate, meta_steps, alpha=0.01)
         return optax.chain(optax.clip_by_global_norm(self.clip), _MAKE[self.name](rate))

@@ -9,7 +9,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Cma
 from blurax.outer.objective import Loss, Objective, When
-from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.start import Start
 from blurax.outer.variants import APART, CALIBRATED, STABLE, SWIFT, slowing, with_tanh
 from blurax.outer.vary import Draw, Vary
@@ -32,11 +32,11 @@ class Recipe:
 _FROM_BACKPROP = {
     "start": Start.BACKPROP,
     "start_rate": 0.1,
-    "optimiser": Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE),
+    "optimiser": Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE),
 }
 _NETS = ("128-64", "200", "80-80-80-80")
 
-_FAST = Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE)
+_FAST = Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE)
 
 RECIPES: dict[str, Recipe] = {
     "demo": Recipe(
@@ -129,7 +129,7 @@ RECIPES: dict[str, Recipe] = {
             start=Start.BACKPROP,
             start_rate=0.5,
             start_coupling=1 / (1 + math.exp(-1)),
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE, clip=1.0),
+            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
             population=1,
             meta_steps=1050,
             validate_every=70,
@@ -154,7 +154,7 @@ RECIPES: dict[str, Recipe] = {
             start=Start.BACKPROP,
             start_rate=0.1,
             # Episodes that diverge have gradients 100 times the usual; longer ones drown the rest.
-            optimiser=Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE, clip=1.0),
+            optimiser=Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE, clip=1.0),
             population=1,
             meta_steps=2000,
             validate_every=100,
@@ -174,7 +174,7 @@ RECIPES: dict[str, Recipe] = {
             vary=Vary(draw=Draw.ONE),
             start=Start.BACKPROP,
             start_rate=0.1,
-            optimiser=Optimiser(learning_rate=1e-2, schedule=Schedule.COSINE, clip=1.0),
+            optimiser=Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE, clip=1.0),
             population=1,
             meta_steps=320,
             validate_every=80,
@@ -199,7 +199,7 @@ RECIPES: dict[str, Recipe] = {
             vary=Vary(draw=Draw.ONE),
             start=Start.BACKPROP,
             start_rate=0.15,
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE, clip=1.0),
+            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
             population=1,
             meta_steps=240,
             validate_on=(
@@ -224,7 +224,7 @@ RECIPES: dict[str, Recipe] = {
             vary=Vary(draw=Draw.ONE),
             start=Start.BACKPROP,
             start_rate=0.3,
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=Schedule.COSINE, clip=1.0),
+            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
             population=1,
             meta_steps=300,
             validate_every=50,

@@ -4,11 +4,10 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from blurax import rules
 from blurax.choices import Oja
-from blurax.rules import Scalar
 from blurax.terms.protocol import Gene, Pair, Term
 from blurax.terms.vectors import sum_into
 
@@ -33,7 +32,7 @@ def _multiplier(start: float, scale: float = 1.0) -> tuple[Gene, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class OjaMultiplier(_OjaTerm):
-    """The first term of (8) with a learned multiplier m."""
+    """-|m| w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learned multiplier m (App. B)."""
 
     name = f"oja-{Oja.MULTIPLIER}"
     takes_masks = True
@@ -43,12 +42,16 @@ class OjaMultiplier(_OjaTerm):
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
         m, pairs = pair.g.terms["oja"], zip(new, pair.old, strict=True)
-        return [n + oja_multiplier(w, pair.square, m) for n, w in pairs]
+        return [n + -jnp.abs(m) * w * pair.square for n, w in pairs]
 
 
 @dataclasses.dataclass(frozen=True)
 class OjaActivation(_OjaTerm):
-    """Oja's own term with a learned multiplier m (release, its default)."""
+    """-|m| w_ij^c Σ_b |η~| (Σ_d μ~^{cd} a_j^d)²: Oja's own term (release, its default).
+
+    In place of the length of the synapses, as in (8), the activity of the neuron that they lead to,
+    as (7) reads it, with a learned multiplier m.
+    """
 
     name = f"oja-{Oja.ACTIVATION}"
     words = "Oja's term (activation)"
@@ -60,7 +63,7 @@ class OjaActivation(_OjaTerm):
         """Added to (7)."""
         g, pairs = pair.g, zip(new, pair.old, strict=True)
         activity = rules.activity(pair.a_j, g.mu_tilde, g.eta_tilde, pair.batch)
-        return [n + oja_activation(w, activity, g.terms["oja"]) for n, w in pairs]
+        return [n + -jnp.abs(g.terms["oja"]) * w * activity for n, w in pairs]
 
     def canonical_synapse(
         self, genes: dict[str, Array], eta_tilde: Array, moved: Array
@@ -72,7 +75,10 @@ class OjaActivation(_OjaTerm):
 
 @dataclasses.dataclass(frozen=True)
 class OjaFull(_OjaTerm):
-    """Both terms of (8), with the gates of (7)."""
+    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - w_ij^c Σ_r w_rj^c η~ h_rj^c, with the gates of (7).
+
+    h_rj^c = Σ_{e,d} a_r^e ν~^{ec} μ~^{cd} a_j^d is `rules.hebbian` of this update.
+    """
 
     name = f"oja-{Oja.FULL}"
     takes_masks = True
@@ -83,46 +89,5 @@ class OjaFull(_OjaTerm):
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
         along = sum_into(*(w * c for w, c in zip(pair.old, pair.changes, strict=True)))
-        terms = [oja_full(w, pair.square, along, pair.f_tilde) for w in pair.old]
-        return [n + term for n, term in zip(new, terms, strict=True)]
-
-
-def oja_multiplier(
-    w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], m: Scalar
-) -> Float[Array, "channels _ j"]:
-    """-|m| w_ij^c Σ_r (w_rj^c)²: the first term of (8) with a learnable multiplier (App. B).
-
-    Args:
-        square: `vectors.squared_length` of the synapses into the neuron.
-    """
-    return -jnp.abs(m) * w * square
-
-
-def oja_activation(
-    w: Float[Array, "channels _ j"], activity: Float[Array, "channels 1 j"], m: Scalar
-) -> Float[Array, "channels _ j"]:
-    """-|m| w_ij^c Σ_b |η~| (Σ_d μ~^{cd} a_j^d)²: Oja's own term, with a learnable multiplier.
-
-    In place of the length of the synapses, as in (8), the activity of the neuron that they lead to,
-    as (7) reads it.
-
-    Args:
-        activity: `rules.activity` of the upper neurons.
-    """
-    return -jnp.abs(m) * w * activity
-
-
-def oja_full(
-    w: Float[Array, "channels _ j"],
-    square: Float[Array, "channels 1 j"],
-    along: Float[Array, "channels 1 j"],
-    f_tilde: Scalar | Float[Array, "channels 1 j"],
-) -> Float[Array, "channels _ j"]:
-    """(8): -(f~ - 1) w_ij^c Σ_r (w_rj^c)² - w_ij^c Σ_r w_rj^c η~ h_rj^c.
-
-    Args:
-        square: `vectors.squared_length` of the synapses into the neuron.
-        along: Σ_r w_rj^c η~ h_rj^c, where h_rj^c = Σ_{e,d} a_r^e ν~^{ec} μ~^{cd} a_j^d is
-            `rules.hebbian` of this update.
-    """
-    return -w * ((f_tilde - 1) * square + along)
+        both = (pair.f_tilde - 1) * pair.square + along
+        return [n + -w * both for n, w in zip(new, pair.old, strict=True)]

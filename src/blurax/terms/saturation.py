@@ -4,13 +4,12 @@ import dataclasses
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from blurax.choices import Saturation
 from blurax.errors import require
-from blurax.rules import Scalar
 from blurax.terms.protocol import Gene, Pair, Term
-from blurax.terms.vectors import SYNAPSE_EPSILON, squared_length
+from blurax.terms.vectors import length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +46,7 @@ def _alpha(
 
 @dataclasses.dataclass(frozen=True)
 class Tanh(_SaturationTerm):
-    """A synapse w becomes α tanh(w / α) after each update."""
+    """A synapse w becomes α tanh(w / α) after each update, and never leaves (-|α|, |α|)."""
 
     name = f"saturation-{Saturation.TANH}"
     words = "saturation (tanh)"
@@ -57,12 +56,13 @@ class Tanh(_SaturationTerm):
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Bounded."""
-        return [saturate(n, pair.g.terms["saturation"]) for n in new]
+        alpha = pair.g.terms["saturation"]
+        return [alpha * jnp.tanh(n / alpha) for n in new]
 
 
 @dataclasses.dataclass(frozen=True)
 class Exponential(_SaturationTerm):
-    """The change of w is multiplied by exp(-|s| |w|) (release)."""
+    """The change of w is multiplied by exp(-|s| |w|): a large synapse moves less (release)."""
 
     name = f"saturation-{Saturation.EXPONENTIAL}"
     words = "saturation (exponential)"
@@ -71,12 +71,12 @@ class Exponential(_SaturationTerm):
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Moved less."""
         s, pairs = pair.g.terms["saturation"], zip(pair.old, new, strict=True)
-        return [saturate_exponentially(w, n, s) for w, n in pairs]
+        return [w + (n - w) * jnp.exp(-jnp.abs(s) * jnp.abs(w)) for w, n in pairs]
 
 
 @dataclasses.dataclass(frozen=True)
 class Length(_SaturationTerm):
-    """The synapses into a neuron, a vector, are shortened to exp(α) where they are longer."""
+    """w min(1, exp(α) / |w_j|): no vector of synapses into a neuron is longer than exp(α)."""
 
     name = f"saturation-{Saturation.LENGTH}"
     words = "saturation (length)"
@@ -85,13 +85,13 @@ class Length(_SaturationTerm):
 
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Shortened."""
-        square, alpha = squared_length(*new), pair.g.terms["saturation"]
-        return [shorten(n, square, alpha) for n in new]
+        longest, found = jnp.exp(pair.g.terms["saturation"]), length(*new)
+        return [n * jnp.minimum(1.0, longest / found) for n in new]
 
 
 @dataclasses.dataclass(frozen=True)
 class Slowing(_SaturationTerm):
-    """The forget gate acts the less the longer the vector of the synapses into a neuron."""
+    """1 + (f~ - 1) |w_j|^-exp(α): f~, but the closer to 1 the longer |w_j| is, above length 1."""
 
     name = f"saturation-{Saturation.SLOWING}"
     words = "saturation (slowing)"
@@ -101,40 +101,5 @@ class Slowing(_SaturationTerm):
 
     def forget(self, f_tilde: Array, pair: Pair) -> Array:
         """Closer to 1."""
-        return slowed_gate(pair.square, f_tilde, pair.g.terms["saturation"])
-
-
-def saturate(w: Float[Array, "channels i j"], alpha: Scalar) -> Float[Array, "channels i j"]:
-    """α tanh(w / α): a synapse never leaves (-|α|, |α|)."""
-    return alpha * jnp.tanh(w / alpha)
-
-
-def saturate_exponentially(
-    w: Float[Array, "channels i j"], updated: Float[Array, "channels i j"], s: Scalar
-) -> Float[Array, "channels i j"]:
-    """Damp to w + (updated - w) exp(-|s| |w|): the larger a synapse, the less it moves."""
-    return w + (updated - w) * jnp.exp(-jnp.abs(s) * jnp.abs(w))
-
-
-def shorten(
-    w: Float[Array, "channels _ j"], square: Float[Array, "channels 1 j"], alpha: Scalar
-) -> Float[Array, "channels _ j"]:
-    """Shorten to w min(1, exp(α) / |w_j|): no vector into a neuron longer than exp(α).
-
-    Args:
-        square: `vectors.squared_length` of the synapses into the neuron.
-    """
-    return w * jnp.minimum(1.0, jnp.exp(alpha) / jnp.sqrt(square + SYNAPSE_EPSILON))
-
-
-def slowed_gate(
-    square: Float[Array, "channels 1 j"],
-    f_tilde: Scalar | Float[Array, "channels 1 j"],
-    alpha: Scalar,
-) -> Float[Array, "channels 1 j"]:
-    """1 + (f~ - 1) |w_j|^-exp(α): f~, but the closer to 1 the longer the vector is, above length 1.
-
-    Args:
-        square: `vectors.squared_length` of the synapses into the neuron.
-    """
-    return 1 + (f_tilde - 1) * jnp.maximum(square, 1.0) ** (-0.5 * jnp.exp(alpha))
+        power = -0.5 * jnp.exp(pair.g.terms["saturation"])
+        return 1 + (f_tilde - 1) * jnp.maximum(pair.square, 1.0) ** power

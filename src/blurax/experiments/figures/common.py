@@ -8,15 +8,14 @@ from jaxtyping import Float
 
 from blurax.baselines import baseline
 from blurax.baselines.tuner import Tuning, tune
-from blurax.curves import Schedule as RateSchedule
-from blurax.curves import learning_curve
+from blurax.curves import Schedule, learning_curve
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
 from blurax.fit import network_for, parse_hidden
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, When
-from blurax.outer.optimiser import Optimiser, Schedule
+from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.start import Start
 from blurax.spec import (
     Activation,
@@ -56,7 +55,7 @@ class Outer:
     """Random genomes side by side, the best of which is kept."""
     meta_steps: int
     learning_rate: float = 1.5e-2
-    schedule: Schedule = Schedule.COSINE
+    schedule: MetaSchedule = MetaSchedule.COSINE
     when: When = When.MEAN
     """The paper asks after the last step; the mean over all steps learns in fewer meta-steps."""
     query: int = 256
@@ -91,7 +90,7 @@ class Outer:
 
 
 SMOKE = Outer(2, 2, query=64)
-PAPER = Outer(8, 10_000, 5e-4, Schedule.CONSTANT, When.LAST, 128)
+PAPER = Outer(8, 10_000, 5e-4, MetaSchedule.CONSTANT, When.LAST, 128)
 """Section 3.3: Adam at 0.0005, a gradient clipped at 10, 8 random genomes."""
 
 
@@ -146,7 +145,7 @@ def tuned(
     def compute() -> Arrays:
         data = get(task)
         network = network_for(data, parse_hidden(hidden))
-        tuning = Tuning((Activation.RELU,), (False,), (RateSchedule.CONSTANT,), seeds=3)
+        tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=3)
         key = jax.random.fold_in(keyed(task, hidden), 1)
         found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]
         learner = baseline(name).make(found.arrangement, network, data)
