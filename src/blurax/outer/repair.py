@@ -47,7 +47,7 @@ def meta(config: MetaTrain, log: Path) -> dict[str, Any]:
     return {"config": to_json(config), "log": digest}
 
 
-def config_of(values: dict[str, Any], method: type[Method] | None = None) -> MetaTrain:
+def config_of(values: Any, method: type[Method] | None = None) -> MetaTrain:
     """The configuration that a run wrote, in an older version perhaps.
 
     Args:
