@@ -1,6 +1,7 @@
 """Figure 11: the data sets, at the two sizes."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -79,7 +80,7 @@ def _strip(name: str, across: int) -> np.ndarray:
     task = get(name)
     episode = task.sample(keyed(name.split(":")[0]), EpisodeSpec(1, across, across), Split.TEST)
     x = np.asarray(jax.device_get(episode.x[0]))
-    side = task.input_shape[0]
+    side = math.isqrt(task.features)  # digits are rows
     low, high = x.min(), x.max()
     grey = np.round((x.reshape(across, side, side) - low) / (high - low), 2)
     return np.concatenate(list(grey), axis=1)
