@@ -212,7 +212,10 @@ def test_a_problem_averages_over_its_tasks_and_networks():
         ({"hidden": ("x",)}, "The hidden layers 'x'"),
         ({"seed": -1}, "MetaTrain.seed is -1"),
         ({"seed": 1.5}, "MetaTrain.seed is 1.5; it takes a whole number"),
-        ({"start": "random"}, "MetaTrain.start is 'random'; it takes one of Start.RANDOM"),
+        (
+            {"start": 3.5},
+            "MetaTrain.start is 3.5; it takes random, backprop, a genome's name or file",
+        ),
     ],
 )
 def test_bad_configurations_are_refused(fields, message):

@@ -21,7 +21,7 @@ from blurax.spec import Activation
 from blurax.tasks import Split, get
 
 LEARNER = "blur"
-RIVALS = ("sgd", "momentum", "adam")
+OPTIMISERS = ("sgd", "momentum", "adam")
 """The tuned optimisers it is compared with."""
 RESULT, PICTURE = "demo.json", "demo.png"
 BUDGETS = (2, 5, 10, 20, 50, 100)
@@ -111,7 +111,7 @@ def measure(
         jobs = [
             [
                 pool.submit(_compare, learner, genome, number, setting, seeds, budgets)
-                for learner in (LEARNER, *RIVALS)
+                for learner in (LEARNER, *OPTIMISERS)
             ]
             for number, setting in enumerate(SETTINGS)
         ]

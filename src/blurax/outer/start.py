@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from blurax import io, zoo
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, shown
 from blurax.genome import Genome, backprop, perturb, random
 from blurax.io.genome_file import pack_genome, unpack_genome
 from blurax.io.learner_file import LIMIT, pack_learner, unpack_learner
@@ -124,11 +124,16 @@ def started(what: Any) -> Any:
     """A start as a configuration holds it, of what the user named.
 
     Raises:
-        BluraxError: for a file that is missing.
+        BluraxError: for a file that is missing, or what names no start.
     """
-    if isinstance(what, str) and not isinstance(what, Start):
-        return Start(what) if what in list(Start) else Given.of(what)
-    return Given.of(what) if isinstance(what, os.PathLike | Genome | Learner) else what
+    if isinstance(what, Start | Given):
+        return what
+    require(
+        isinstance(what, str | os.PathLike | Genome | Learner),
+        f"MetaTrain.start is {shown(what)}; it takes random, backprop, a genome's name or file, a "
+        "Genome or a Learner.",
+    )
+    return Start(what) if what in list(Start) else Given.of(what)
 
 
 @dataclasses.dataclass(frozen=True)
