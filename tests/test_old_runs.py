@@ -88,7 +88,8 @@ def test_begun_anew_an_older_configuration_gives_the_same_bits_as_a_present_one(
     shutil.copy(OLD / "config.json", tmp_path / "old")
     config = run.read_config(tmp_path / "old")[0]
     run.start(config, tmp_path / "new")
-    assert "window" not in json.loads((tmp_path / "new" / "config.json").read_text())["config"]
+    text = (tmp_path / "new" / "config.json").read_text(encoding="utf-8")
+    assert "window" not in json.loads(text)["config"]
     for name in ("old", "new"):
         run.advance(tmp_path / name)
     old, new = (tmp_path / name / "metrics.jsonl" for name in ("old", "new"))

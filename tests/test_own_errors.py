@@ -72,7 +72,7 @@ def command(tmp_path, monkeypatch, capsys):
     """Runs meta-train with a learner; returns what stands on stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
-    (tmp_path / "mine.py").write_text(RULES)
+    (tmp_path / "mine.py").write_text(RULES, encoding="utf-8")
 
     def run(learner, *words, code=2):
         size = ("--episode.steps", "2", "--episode.query", "16", "--meta-steps", "1")
@@ -99,7 +99,7 @@ def line_of(text):
     ],
 )
 def test_a_file_that_cannot_be_run_is_told_with_its_line(command, tmp_path, text, message):
-    (tmp_path / "bad.py").write_text(text)
+    (tmp_path / "bad.py").write_text(text, encoding="utf-8")
     error = command("bad.py:Line")
     assert error.startswith("blurax: bad.py cannot be run: ")
     assert message in error
