@@ -71,7 +71,7 @@ def main() -> None:
     lines: list[dict[str, Any]] = []
     last = begun
 
-    def watch(progress: run.Progress) -> None:
+    def callback(progress: run.Progress) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last < arguments.every:
@@ -95,7 +95,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run.start(config_of(METHODS[arguments.method]()), Path(folder) / "run")
         with contextlib.closing(engine), contextlib.suppress(EnoughError):  # which ends the soak
-            run.advance(Path(folder) / "run", watch, engine)
+            run.advance(Path(folder) / "run", callback, engine)
     minutes = [line["minutes"] for line in lines]
     for name in ("driver", "workers"):
         held = [line[name] if name == "driver" else sum(line[name]) for line in lines]

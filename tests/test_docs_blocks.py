@@ -25,7 +25,7 @@ PYTHON = {
         and min(names[name].curve.accuracy[-1] for name in ("heights", "result")) > 0.9
     ),
     "how-to/extending": lambda names, out: (
-        float(out[-1].strip("[]")) > float(out[-2].strip("[]")) + 0.05
+        float(out[-2].strip("[]")) > float(out[-3].strip("[]")) + 0.05
     ),
     "how-to/estimator": lambda names, out: (
         names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
