@@ -39,34 +39,30 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", before)
 
 
+def _as_before(table: dict) -> Iterator[None]:
+    """Names that a test adds to a table are gone after it."""
+    before = dict(table)
+    yield
+    table.clear()
+    table.update(before)
+
+
 @pytest.fixture
 def own_tasks_forgotten():
-    """Tasks that a test adds have no names after it."""
     from blurax.tasks import TASKS
 
-    before = dict(TASKS)
-    yield
-    TASKS.clear()
-    TASKS.update(before)
+    yield from _as_before(TASKS)
 
 
 @pytest.fixture
 def own_terms_forgotten():
-    """Terms that a test adds have no names after it."""
     from blurax.terms import TERMS
 
-    before = dict(TERMS)
-    yield
-    TERMS.clear()
-    TERMS.update(before)
+    yield from _as_before(TERMS)
 
 
 @pytest.fixture
 def own_baselines_forgotten():
-    """Nor have baselines."""
     from blurax.baselines import BASELINES
 
-    before = dict(BASELINES)
-    yield
-    BASELINES.clear()
-    BASELINES.update(before)
+    yield from _as_before(BASELINES)
