@@ -23,7 +23,8 @@ from blurax.engine.ray_code import packed
 from blurax.outer.jobs import Losses
 from blurax.outer.objective import Objective
 from blurax.outer.problem import Problem
-from blurax.outer.space import LearnerSpace, flatten, numbers_of
+from blurax.outer.numbers import flatten, numbers_of
+from blurax.outer.space import LearnerSpace
 from my_rules import Fading
 
 class Slower(Fading):
