@@ -87,7 +87,7 @@ NO_SIZES = [(), (3,), (3, 0), (3, -1, 2), (3, 2.0), (3, True), (3, "2"), [3, 2]]
 
 @pytest.mark.parametrize("sizes", NO_SIZES)
 def test_sizes_that_are_no_network_are_refused(sizes: object):
-    with pytest.raises(BluraxError, match=r"Network\.sizes"):
+    with pytest.raises(BluraxError, match=r"Network\.groups"):
         unchecked("blurax.network").Network(sizes)
 
 

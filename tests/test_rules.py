@@ -8,6 +8,7 @@ import pytest
 import naive
 from blurax import rules
 from blurax.activations import activate, phi, phi_prime
+from blurax.links import Dense
 from blurax.spec import Activation, Backward, Reduction
 from blurax.terms.vectors import length
 from closeness import assert_close, error
@@ -46,7 +47,7 @@ def gates(*numbers: float) -> list:
 def test_forward_is_equation_5(k: int, channels: int):
     arrays = Arrays(k, channels)
     want = naive.forward(arrays.a_i, arrays.a_j, arrays.up, arrays.square, F, ETA)
-    got = rules.forward(*arrays("a_i", "a_j"), *up_of(arrays), *arrays("square"), *gates(F, ETA))
+    got = forward(*arrays("a_i", "a_j"), *up_of(arrays), *arrays("square"), *gates(F, ETA))
     assert_close(got, want)
 
 
@@ -56,7 +57,7 @@ def test_a_lower_layer_of_state_1_alone_is_one_whose_other_states_are_0(k: int, 
     alone, padded = arrays.a_i[:1], arrays.a_i * (np.arange(k) == 0)[:, None, None]
     want = naive.forward(padded, arrays.a_j, arrays.up, arrays.square, F, ETA)
     a_j, square = arrays("a_j", "square")
-    got = rules.forward(jnp.asarray(alone), a_j, *up_of(arrays), square, *gates(F, ETA))
+    got = forward(jnp.asarray(alone), a_j, *up_of(arrays), square, *gates(F, ETA))
     assert_close(got, want)
     pair = arrays.nu_tilde, arrays.mu_tilde
     want = naive.synapse(padded, arrays.a_j, arrays.up, *pair, F, ETA, Reduction.SUM)
@@ -69,10 +70,10 @@ def test_normalised_synapses_are_those_of_appendix_b(k: int, channels: int):
     up, down = naive.normalise_synapses(arrays.up), naive.normalise_synapses(arrays.down)
     a_i, a_j, square, down_ = arrays("a_i", "a_j", "square", "down")
     w_ij, bias_j = up_of(arrays)
-    got = rules.forward(a_i, a_j, w_ij, bias_j, square, *gates(F, ETA), length(w_ij, bias_j))
+    got = forward(a_i, a_j, w_ij, bias_j, square, *gates(F, ETA), length(w_ij, bias_j))
     assert_close(got, naive.forward(arrays.a_i, arrays.a_j, up, arrays.square, F, ETA))
     how = Backward.MULTIPLICATIVE
-    got = rules.backward(a_i, a_j, down_, square, *gates(F, ETA), how, length(down_))
+    got = backward(a_i, a_j, down_, square, *gates(F, ETA), how, length=length(down_))
     assert_close(got, naive.backward(arrays.a_i, arrays.a_j, down, arrays.square, F, ETA, how))
 
 
@@ -81,7 +82,7 @@ def test_normalised_synapses_are_those_of_appendix_b(k: int, channels: int):
 def test_backward_is_equation_6(k: int, channels: int, how: Backward):
     arrays = Arrays(k, channels)
     want = naive.backward(arrays.a_i, arrays.a_j, arrays.down, arrays.square, F, ETA, how)
-    got = rules.backward(*arrays("a_i", "a_j", "down", "square"), *gates(F, ETA), how)
+    got = backward(*arrays("a_i", "a_j", "down", "square"), *gates(F, ETA), how)
     assert_close(got, want)
 
 
@@ -109,14 +110,26 @@ def test_synapse_is_equation_7_downwards(k: int, channels: int, batch: Reduction
 def test_the_defaults_are_the_equations_as_printed():
     arrays = Arrays(3, 3)
     down, both = arrays("a_i", "a_j", "down", "square"), gates(F, ETA)
-    added = rules.backward(*down, *both, Backward.ADDITIVE)
-    assert_close(rules.backward(*down, *both), added, tolerance=0.0)
+    added = backward(*down, *both, Backward.ADDITIVE)
+    assert_close(backward(*down, *both), added, tolerance=0.0)
     roles, eta_tilde = arrays("a_j", "a_i", "nu_tilde", "mu_tilde"), gates(ETA)
     summed = rules.hebbian(*roles, *eta_tilde, Reduction.SUM)
     assert_close(rules.hebbian(*roles, *eta_tilde), summed, tolerance=0.0)
     bias = arrays("a_j", "nu_tilde", "mu_tilde")
     summed = rules.hebbian_bias(*bias, *eta_tilde, Reduction.SUM)
     assert_close(rules.hebbian_bias(*bias, *eta_tilde), summed, tolerance=0.0)
+
+
+def forward(a_i, a_j, w_ij, bias_j, nu, f, eta, length=None) -> jax.Array:
+    """(5) between two layers."""
+    arriving = rules.arrive(Dense(), w_ij, eta * nu, a_i, a_j.shape[2:], bias_j, length)
+    return rules.forward(a_j, f, [arriving])
+
+
+def backward(a_i, a_j, w_ji, mu, f, eta, *how, length=None) -> jax.Array:
+    """(6) between two layers."""
+    arriving = rules.arrive(Dense(), w_ji, eta * mu, a_j, a_i.shape[2:], None, length)
+    return rules.backward(a_i, f, [arriving], *how)
 
 
 def up_of(arrays: Arrays) -> tuple[jax.Array, jax.Array]:

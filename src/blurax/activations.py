@@ -39,8 +39,8 @@ def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, ".
 
 
 def activate(
-    z: Float[Array, "k b n"], activation: Activation, derivative: bool = False
-) -> Float[Array, "k b n"]:
+    z: Float[Array, "k b *n"], activation: Activation, derivative: bool = False
+) -> Float[Array, "k b *n"]:
     """σ: φ on every state, but φ' on state 2 where `derivative` is set (sec. 3.1)."""
     a = phi(z, activation)
     if not derivative:

@@ -13,7 +13,7 @@ from blurax.spec import InitScale, Rule
 
 
 def stds_of(of: Rule | Genome, layers: int) -> list[Array | float]:
-    """The standard deviation of the initial synapses of each layer, before they are scaled."""
+    """The standard deviation of the initial synapses of each link, before they are scaled."""
     if isinstance(of, Genome) and of.init_std is not None:
         return list(jnp.broadcast_to(jnp.abs(of.init_std), (layers,)))
     rule = of.rule if isinstance(of, Genome) else of
@@ -29,16 +29,21 @@ def normal(
     rule: Rule,
     stds: list[Array | float],
     shapes: list[tuple[int, int, int]],
+    fan_in: list[float],
 ) -> list[Array]:
-    """Normal synapses of these shapes, from one draw: each draw takes XLA a second to compile."""
+    """Normal synapses of these shapes, from one draw: each draw takes XLA a second to compile.
+
+    Args:
+        fan_in: for each shape how many synapses lead into one neuron.
+    """
     sizes = [math.prod(shape) for shape in shapes]
     numbers = jax.random.normal(key, (sum(sizes),), float)
     pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
     found = [
         std
-        / (shape[1] ** 0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
+        / (fan**0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
         * piece.reshape(shape)
-        for std, shape, piece in zip(stds, shapes, pieces, strict=True)
+        for std, fan, shape, piece in zip(stds, fan_in, shapes, pieces, strict=True)
     ]
     for term in rule.terms:
         found = [term.initial(w) for w in found]

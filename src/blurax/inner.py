@@ -17,22 +17,19 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from blurax import plasticity
 from blurax.errors import require
 from blurax.genome import Genome, at_step
-from blurax.network import (
+from blurax.network import Network, NetworkState, Neurons, Synapses
+from blurax.rules import INPUT
+from blurax.spec import Rule, Signal, Source
+from blurax.sweeps import (
     LayerMoments,
-    Network,
-    NetworkState,
-    Neurons,
-    Synapses,
     backward_sweep,
+    before,
     feedback,
-    forward_moments,
     forward_sweep,
     normalise_stored,
     resting,
     update_synapses,
 )
-from blurax.rules import INPUT
-from blurax.spec import Rule, Signal, Source, Symmetry
 from blurax.targets import Target
 
 
@@ -48,8 +45,8 @@ class StepInfo(eqx.Module):
 def step(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "b features"],
-    y: Shaped[Array, "b ..."],
+    x: Float[Array, "b *features"],
+    y: Shaped[Array, "b ..."] | tuple[Shaped[Array, "b ..."], ...],
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
     target: Target | None = None,
@@ -59,7 +56,8 @@ def step(
 
     Args:
         x: the inputs of a batch.
-        y: its labels, +1 for the right class and -1 for the others, or what the target takes.
+        y: its labels, +1 for the right class and -1 for the others, or what the target takes; a
+            tuple has those of each output of the network.
         index: the number of this step, from 0; feedback comes where it divides by
             `rule.feedback.every`, and genes of their own go by it.
         intercept: what is added to the prediction before it is compared with the labels, if
@@ -78,68 +76,68 @@ def step(
     )
     _check(genome.rule, state, x, y, target)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
-    genome = at_step(genome, index)
-    rule = genome.rule
-    synapses = normalise_stored(genome, state.synapses)
-    predicted = forward_sweep(genome, synapses, resting(state, rule, x))
-    synapses = _unsupervised(genome, synapses, predicted, mask)
+    genome, network = at_step(genome, index), state.network
+    rule, earlier = genome.rule, before(state, genome.rule, len(x))
+    synapses = normalise_stored(genome, network, state.synapses)
+    rested = resting(state, rule, x)
+    predicted, _ = forward_sweep(genome, network, synapses, rested, earlier)
+    synapses = _unsupervised(genome, network, synapses, predicted, earlier, mask)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
-        corrected = feedback(rule, predicted, y, intercept, target)
-        neurons = backward_sweep(genome, synapses, corrected)
+        corrected = feedback(rule, network, predicted, y, intercept, target)
+        neurons = backward_sweep(genome, network, synapses, corrected, earlier)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         counted = plasticity.counted(rule, mask, lower, neurons)
-        return update_synapses(genome.synapse, rule, synapses, *counted), neurons
+        new = update_synapses(genome.synapse, rule, network, synapses, *counted, earlier)
+        return new, neurons
 
     if rule.feedback.every == 1:
         synapses, neurons = supervised(synapses)
     else:
         supervise = index % rule.feedback.every == 0
         synapses, neurons = jax.lax.cond(supervise, supervised, lambda s: (s, predicted), synapses)
-    kept = neurons if rule.keep_neurons else None
-    return NetworkState(synapses, kept, steps), StepInfo(predicted[-1][0], neurons)
+    kept = neurons if rule.keep_neurons or network.is_delayed else None
+    prediction = predicted[network.outputs[0]][0]
+    return NetworkState(synapses, kept, steps, state.graph), StepInfo(prediction, neurons)
 
 
 def _unsupervised(
     genome: Genome,
+    network: Network,
     synapses: tuple[Synapses, ...],
     neurons: Neurons,
+    earlier: Neurons | None,
     mask: Bool[Array, " b"] | None,
 ) -> tuple[Synapses, ...]:
     """The synapse update after the forward sweep, where the rule has one (release)."""
     if genome.forward_synapse is None:
         return synapses
-    counted = plasticity.counted(genome.rule, mask, neurons, neurons)
-    return update_synapses(genome.forward_synapse, genome.rule, synapses, *counted)
+    genes, rule = genome.forward_synapse, genome.rule
+    counted = plasticity.counted(rule, mask, neurons, neurons)
+    return update_synapses(genes, rule, network, synapses, *counted, earlier)
 
 
-def _check(rule: Rule, state: NetworkState, x: Array, y: Array, target: Target | None) -> None:
+def _check(rule: Rule, state: NetworkState, x: Array, y: Any, target: Target | None) -> None:
     """Refuse what would otherwise broadcast into a wrong result; costs nothing once compiled."""
-    sizes, between = state.sizes, state.synapses[-1]
-    Network(sizes).check(rule)
-    channels, batch = between.forward.shape[0], x.shape[0]
-    require(
-        channels == rule.synapse_channels,
-        f"The state has synapses of {channels} channels, but the genome takes "
-        f"{rule.synapse_channels}.",
-    )
-    require(
-        len(sizes) == 2 or (between.backward is None) == (rule.symmetry is Symmetry.SYMMETRIC),
-        f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
-    )
-    one: tuple[int, ...] | None = sizes[-1:]
-    if target is not None and rule.states > 1 and rule.feedback.signal is not Signal.LABEL:
-        one = target.y_shape
-    one = y.shape[1:] if one is None else one
-    require(
-        x.shape[1:] == sizes[:1] and y.shape == (batch, *one),
-        f"x has shape {x.shape} and y {y.shape}; the network {sizes} takes {(batch, sizes[0])} "
-        f"and {(batch, *one)}.",
-    )
+    network, batch = state.network, x.shape[0]
+    network.check(rule)
+    for edge, between in zip(network.edges, state.synapses, strict=True):
+        own = between.forward if edge.up else between.backward
+        channels = rule.synapse_channels if own is None else own.shape[0]
+        require(
+            channels == rule.synapse_channels,
+            f"The state has synapses of {channels} channels, but the genome takes "
+            f"{rule.synapse_channels}.",
+        )
+        require(
+            (between.backward is not None) == network.has_own(edge, rule),
+            f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
+        )
+    _check_batch(rule, network, x, y, target)
     kept = batch if state.neurons is None else state.neurons[0].shape[1]
     require(kept == batch, f"x has {batch} examples, but the state keeps neurons for {kept}.")
     require(
-        (state.neurons is not None) == rule.keep_neurons,
+        (state.neurons is not None) == (rule.keep_neurons or network.is_delayed),
         f"Rule.keep_neurons is {rule.keep_neurons}, but the state was made without them.",
     )
     require(
@@ -148,13 +146,35 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Array, target: Target |
     )
 
 
+def _check_batch(
+    rule: Rule, network: Network, x: Array, y: Any, target: Target | None
+) -> None:
+    """Raise `BluraxError` for inputs or labels of a shape that the network does not take."""
+    takes = (len(x), *network.groups[0])
+    labels = y if isinstance(y, tuple) else (y,) * len(network.outputs)
+    require(
+        len(labels) == len(network.outputs),
+        f"y holds {len(labels)} arrays; the network {network} has {len(network.outputs)} outputs.",
+    )
+    for group, own in zip(network.outputs, labels, strict=True):
+        one: tuple[int, ...] | None = network.groups[group]
+        if target is not None and rule.states > 1 and rule.feedback.signal is not Signal.LABEL:
+            one = target.y_shape
+        one = own.shape[1:] if one is None else one
+        require(
+            x.shape == takes and own.shape == (len(x), *one),
+            f"x has shape {x.shape} and y {own.shape}; the network {network} takes {takes} "
+            f"and {(len(x), *one)}.",
+        )
+
+
 _COUNTS = {True: "does not count", False: "counts"}
 
 
 def predict(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q features"],
+    x: Float[Array, "q *features"],
     known: LayerMoments | None = None,
 ) -> Float[Array, "q classes"]:
     """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned.
@@ -163,14 +183,15 @@ def predict(
         known: means and variances from `observe_moments`, so that the prediction of an example does
             not depend on the others; those of `x` itself if None.
     """
-    return forward_sweep(*_rested(genome, state, x), known)[-1][0]
+    neurons, _ = forward_sweep(*_rested(genome, state, x), known)
+    return neurons[state.network.outputs[0]][0]
 
 
 def predict_few(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q features"],
-    batch: Float[Array, "b features"],
+    x: Float[Array, "q *features"],
+    batch: Float[Array, "b *features"],
 ) -> Float[Array, "q classes"]:
     """`predict`, normalised by the batch just learned from where that is larger than `x`.
 
@@ -181,7 +202,7 @@ def predict_few(
     return predict(genome, state, x, known)
 
 
-def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> bool:
+def is_few(x: Float[Array, "q *features"], batch: Float[Array, "b *features"]) -> bool:
     """Whether a query is too small to be normalised by itself: smaller than a batch."""
     return len(x) < len(batch)
 
@@ -189,7 +210,7 @@ def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> 
 def observe_moments(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q features"],
+    x: Float[Array, "q *features"],
     weights: Float[Array, " q"] | None = None,
 ) -> LayerMoments:
     """The means and variances by which the forward sweep normalises these examples.
@@ -197,16 +218,18 @@ def observe_moments(
     Args:
         weights: how much each example counts, with sum 1; the same each if None.
     """
-    return forward_moments(*_rested(genome, state, x), weights)
+    return forward_sweep(*_rested(genome, state, x), None, weights)[1]
 
 
 def _rested(
-    genome: Genome, state: NetworkState, x: Float[Array, "q features"]
-) -> tuple[Genome, tuple[Synapses, ...], Neurons]:
+    genome: Genome, state: NetworkState, x: Float[Array, "q *features"]
+) -> tuple[Genome, Network, tuple[Synapses, ...], Neurons, Neurons | None]:
     """What the next step would begin with if no neurons were kept."""
-    genome = at_step(genome, state.steps)
-    synapses = normalise_stored(genome, state.synapses)
-    return genome, synapses, resting(NetworkState(synapses, neurons=None), genome.rule, x)
+    genome, network = at_step(genome, state.steps), state.network
+    synapses = normalise_stored(genome, network, state.synapses)
+    fresh = NetworkState(synapses, None, None, state.graph)
+    rule = genome.rule
+    return genome, network, synapses, resting(fresh, rule, x), before(fresh, rule, len(x))
 
 
 class Remat(enum.StrEnum):
@@ -234,7 +257,7 @@ def nothing(state: NetworkState, info: StepInfo) -> None:
 def unroll(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "steps b features"],
+    x: Float[Array, "steps b *features"],
     y: Float[Array, "steps b classes"],
     observe: Observer = nothing,
     remat: Remat = Remat.PRODUCTS,

@@ -1,42 +1,264 @@
-"""A network of layers: its synapses, and the sweeps of (5), (6) and (7) over the layers.
+"""A network: groups of neurons, joined by edges of links.
 
 A `Network` is only a shape. What its neurons and synapses do is the genome's business, so the same
-genome runs in any network, and the same network runs any genome.
+genome runs in any network, and the same network runs any genome. What happens in it is in
+`sweeps.py`.
 """
 
 import dataclasses
+import itertools
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import plasticity, rules
-from blurax.activations import activate
 from blurax.bounds import check_count
-from blurax.errors import require
-from blurax.genome import Genome, SynapseGenes, at_layer
+from blurax.errors import require, shown
+from blurax.frozen import check_types
+from blurax.genome import Genome
 from blurax.initial import normal, stds_of
-from blurax.spec import Rule, Signal, Symmetry
-from blurax.targets import Classes, Target
-from blurax.terms import Sweep, Where, folds
+from blurax.links import Dense, Link, Shape
+from blurax.spec import Rule, Symmetry
 
-Neurons = tuple[Float[Array, "_ b _"], ...]
-"""The states of all layers, `[k, batch, n]` each, after the input layer, `[1, batch, n]`: its other
+Neurons = tuple[Float[Array, "_ b *_"], ...]
+"""The states of all groups, `[k, b, *shape]` each, after the input, `[1, b, *shape]`: its other
 states would be 0 for ever."""
 
 
 class Synapses(eqx.Module):
-    """The synapses between two layers."""
+    """The synapses of an edge; all are None where its link has none."""
 
     forward: Float[Array, "channels i j"]
-    """w_ij, from the lower layer to the upper."""
+    """w_ij, from the lower group to the upper; None where the edge leads only back."""
     bias: Float[Array, "channels 1 j"]
-    """w_ij from the bias unit of the lower layer."""
+    """w_ij from the bias unit of the lower group; None without one."""
     backward: Float[Array, "channels j i"] | None
-    """w_ji, from the upper layer to the lower; None where it is w_ij transposed, and towards the
-    input layer, which hears nothing."""
+    """w_ji, from the upper group to the lower; None where it is w_ij transposed, and towards the
+    input, which is never updated."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Edge:
+    """One group drives another.
+
+    Raises:
+        BluraxError: for a field of another type, or an edge that does nothing.
+    """
+
+    pre: int
+    """The number of the lower group."""
+    post: int
+    """The number of the upper group."""
+    link: Link = Dense()
+    """How."""
+    up: bool = True
+    """Whether `post` gets the states of `pre` in the forward sweep, (5)."""
+    down: bool = True
+    """Whether `pre` gets those of `post` in the backward sweep, (6). Without `up`, by synapses of
+    its own: feedback alignment is an edge up and another one down."""
+    plastic: bool = True
+    """Whether (7) changes its synapses."""
+    delay: int = 0
+    """1: it transmits what the inner step before has left, so that it may lead anywhere."""
+    bias: bool = True
+    """Whether the bias unit of `pre` leads to `post` too."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(self.up or self.down, f"Edge({self.pre}, {self.post}) leads neither up nor down.")
+        require(self.delay in (0, 1), f"Edge.delay is {self.delay}; it takes 0 or 1.")
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Network:
+    """Groups of neurons and the edges between them; by default a fully connected chain.
+
+    Raises:
+        BluraxError: for fewer than two groups, a size that is not a whole number >= 1, or edges
+            that do not meet, form a circle without delay, or leave a group without input.
+    """
+
+    groups: tuple[Shape, ...]
+    """The shape of each group, input first: `(64,)`, or `(28, 28, 1)` for `[height, width,
+    features]`."""
+    edges: tuple[Edge, ...]
+    """In the order of their synapses."""
+    outputs: tuple[int, ...]
+    """The groups that get an error signal, by number; the first one's states are the prediction."""
+
+    def __init__(
+        self,
+        groups: tuple[int | Shape, ...],
+        edges: tuple[Edge, ...] = (),
+        outputs: tuple[int, ...] = (-1,),
+    ) -> None:
+        """Take groups and edges that go together.
+
+        Args:
+            groups: a number stands for a group in a row, so `Network((64, 32, 10))` is a chain.
+            edges: by default each group leads to the next, fully connected.
+            outputs: negative numbers count from the last group.
+        """
+        given = groups if isinstance(groups, tuple) else ()
+        shapes = tuple(g if isinstance(g, tuple) else (g,) for g in given)
+        whole = all(shape and all(map(_is_count, shape)) for shape in shapes)
+        require(
+            len(shapes) >= 2 and whole,
+            f"Network.groups is {shown(groups)}; it takes a tuple of two or more whole numbers "
+            ">= 1, such as (64, 32, 10), or of shapes, such as ((28, 28, 1), (10,)).",
+        )
+        for size in itertools.chain(*shapes):
+            check_count("A size of Network.groups", size)
+        numbers = tuple(n + len(shapes) if n < 0 else n for n in outputs)
+        for name, value in (
+            ("groups", shapes),
+            ("edges", edges or _chain(len(shapes))),
+            ("outputs", numbers),
+        ):
+            object.__setattr__(self, name, value)
+        check_types(self)
+        _check_edges(self)
+
+    @classmethod
+    def dense(cls, sizes: tuple[int, ...]) -> "Network":
+        """A fully connected chain: the sizes of its layers, input and output among them."""
+        return cls(tuple(sizes))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many neurons each group has."""
+        return tuple(math.prod(group) for group in self.groups)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is a fully connected chain, whose sizes say everything."""
+        rows = all(len(group) == 1 for group in self.groups)
+        last = len(self.groups) - 1
+        return rows and self.edges == _chain(len(self.groups)) and self.outputs == (last,)
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether an edge transmits what the step before has left."""
+        return any(edge.delay for edge in self.edges)
+
+    @property
+    def synapse_count(self) -> int:
+        """The number of forward synapses, biases included."""
+        found = 0
+        for edge in self.edges:
+            if edge.up and edge.link.has_synapses:
+                rows, features = self._shape_of(edge)
+                found += (rows + edge.bias) * features
+        return found
+
+    def __str__(self) -> str:
+        if self.is_dense:
+            return str(self.sizes)
+        groups = " > ".join("x".join(map(str, group)) for group in self.groups)
+        return f"({groups}; {len(self.edges)} edges)"
+
+    def into(self, group: int) -> list[int]:
+        """The edges by which a group gets others' states in the forward sweep, by number."""
+        return [l for l, edge in enumerate(self.edges) if edge.up and edge.post == group]
+
+    def back_into(self, group: int) -> list[int]:
+        """The edges by which a group gets others' states in the backward sweep; none for input."""
+        edges = enumerate(self.edges) if group else ()
+        return [l for l, edge in edges if edge.down and edge.pre == group]
+
+    def has_own(self, edge: Edge, rule: Rule) -> bool:
+        """Whether an edge has backward synapses of its own."""
+        own = rule.symmetry is Symmetry.ASYMMETRIC or not edge.up
+        return own and edge.down and edge.pre > 0 and edge.link.has_synapses
+
+    def init(self, key: PRNGKeyArray, of: Rule | Genome, batch: int) -> "NetworkState":
+        """An initial network: normal synapses, and neurons at 0 where they are kept.
+
+        Args:
+            of: the genome, or its rule, which is enough unless `Init.learned` is on.
+            batch: the number of examples in each inner step; only kept neurons depend on it.
+
+        Raises:
+            BluraxError: if the rule is for another number of layers, or its initial standard
+                deviation a gene and no genome given.
+        """
+        rule = of.rule if isinstance(of, Genome) else of
+        self.check(rule)
+        stds = stds_of(of, len(self.edges))
+        up, bias = self._init_up(key, rule, stds)
+        down = self._init_down(jax.random.fold_in(key, 1), rule, stds)
+        synapses: list[Any] = [
+            Synapses(up.get(l), bias.get(l), down.get(l))  # pyright: ignore[reportArgumentType]
+            for l in range(len(self.edges))
+        ]
+        kept = rule.keep_neurons or self.is_delayed
+        neurons = resting_neurons(self, rule, batch) if kept else None
+        steps = None if rule.steps is None else jnp.zeros((), jnp.int32)
+        return NetworkState(tuple(synapses), neurons, steps, None if self.is_dense else self)
+
+    def _init_up(
+        self, key: PRNGKeyArray, rule: Rule, stds: list[Array | float]
+    ) -> tuple[dict[int, Array], dict[int, Array]]:
+        """The forward synapses, and those of bias units, by the number of their edge."""
+        numbers = [l for l, e in enumerate(self.edges) if e.up and e.link.has_synapses]
+        shapes, fan_in = [], []
+        for edge in (self.edges[l] for l in numbers):
+            rows, features = self._shape_of(edge)
+            shapes.append((rule.synapse_channels, rows + edge.bias, features))
+            pre, post = self.groups[edge.pre], self.groups[edge.post]
+            fan_in.append(edge.link.fan_in(pre, post) + edge.bias)
+        drawn = normal(key, rule, [stds[l] for l in numbers], shapes, fan_in)
+        up, bias = {}, {}
+        for l, w in zip(numbers, drawn, strict=True):
+            edge = self.edges[l]
+            rows, _ = self._shape_of(edge)
+            pre, post = self.groups[edge.pre], self.groups[edge.post]
+            up[l] = edge.link.held(w[:, :rows], pre, post)
+            if edge.bias:
+                bias[l] = w[:, rows:]
+        return up, bias
+
+    def _init_down(
+        self, key: PRNGKeyArray, rule: Rule, stds: list[Array | float]
+    ) -> dict[int, Array]:
+        """Backward synapses of their own, by the number of their edge."""
+        numbers = [l for l, edge in enumerate(self.edges) if self.has_own(edge, rule)]
+        if not numbers:
+            return {}
+        shapes, fan_in = [], []
+        for edge in (self.edges[l] for l in numbers):
+            link, pre, post = edge.link.back, self.groups[edge.pre], self.groups[edge.post]
+            shapes.append((rule.synapse_channels, link.count(post, pre), link.features(pre)))
+            fan_in.append(link.fan_in(post, pre))
+        drawn = normal(key, rule, [stds[l] for l in numbers], shapes, fan_in)
+        return {
+            l: self.edges[l].link.back.held(
+                w, self.groups[self.edges[l].post], self.groups[self.edges[l].pre]
+            )
+            for l, w in zip(numbers, drawn, strict=True)
+        }
+
+    def _shape_of(self, edge: Edge) -> tuple[int, int]:
+        """The rows and columns of an edge's synapses."""
+        pre, post = self.groups[edge.pre], self.groups[edge.post]
+        return edge.link.count(pre, post), edge.link.features(post)
+
+    def check(self, rule: Rule) -> None:
+        """Raise `BluraxError` if a genome for `rule` cannot run in this network."""
+        layers, chain = len(self.groups) - 1, [(l, l + 1) for l in range(len(self.groups) - 1)]
+        require(
+            rule.layers is None or [(e.pre, e.post) for e in self.edges] == chain,
+            f"The genome has genes for {rule.layers} synapse layers of their own, but the network "
+            f"{self} is no chain of layers.",
+        )
+        require(
+            rule.layers in (None, layers),
+            f"The genome has genes for {rule.layers} synapse layers of their own, "
+            f"but the network {self} has {layers}.",
+        )
 
 
 class NetworkState(eqx.Module):
@@ -47,230 +269,66 @@ class NetworkState(eqx.Module):
     """The neurons' states after the last inner step; None where each step zeroes them."""
     steps: Int[Array, ""] | None = None
     """How many inner steps are behind it; None where the genome is the same in all of them."""
+    graph: Network | None = eqx.field(static=True, default=None)
+    """The network; None for a fully connected chain, of which the synapses tell."""
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        if self.graph is not None:
+            return self.graph
+        first, *_ = between = self.synapses
+        return Network((first.forward.shape[1], *(s.forward.shape[2] for s in between)))
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes of the layers, input and output among them."""
-        return (
-            self.synapses[0].forward.shape[1],
-            *(between.forward.shape[2] for between in self.synapses),
-        )
+        """The sizes of the groups, input and output among them."""
+        return self.network.sizes
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A fully connected network: the sizes of its layers, input and output among them.
+def resting_neurons(network: Network, rule: Rule, batch: int, dtype: Any = float) -> Neurons:
+    """All neurons at 0."""
+    first, *others = network.groups
+    return (
+        jnp.zeros((1, batch, *first), dtype),
+        *(jnp.zeros((rule.states, batch, *shape), dtype) for shape in others),
+    )
 
-    Raises:
-        BluraxError: for fewer than two layers or a size that is not a whole number >= 1.
-    """
 
-    sizes: tuple[int, ...]
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
-    def __post_init__(self) -> None:
-        sizes = self.sizes if isinstance(self.sizes, tuple) else ()
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in sizes)
+
+def _chain(groups: int) -> tuple[Edge, ...]:
+    return tuple(Edge(l, l + 1) for l in range(groups - 1))
+
+
+def _check_edges(network: Network) -> None:
+    """Raise `BluraxError` for edges or outputs that make no network."""
+    count = len(network.groups)
+    for name, groups in (
+        *((f"Edge({e.pre}, {e.post})", (e.pre, e.post)) for e in network.edges),
+        ("Network.outputs", network.outputs),
+    ):
+        wrong = [n for n in groups if not 0 <= n < count]
+        require(not wrong, f"{name} names group {wrong[:1]}; the network has 0 to {count - 1}.")
+    require(len(network.outputs) > 0, "Network.outputs is empty; a network has at least one.")
+    for edge in network.edges:
+        name = f"Edge({edge.pre}, {edge.post})"
         require(
-            len(sizes) >= 2 and whole,
-            f"Network.sizes is {self.sizes!r}; "
-            "it takes a tuple of two or more whole numbers >= 1, such as (64, 32, 10).",
+            edge.delay > 0 or edge.pre < edge.post,
+            f"{name} does not lead to a later group: it closes a circle; give it delay=1.",
         )
-        for size in sizes:
-            check_count("A size of Network.sizes", size)
-
-    @property
-    def synapse_count(self) -> int:
-        """The number of forward synapses, biases included."""
-        return sum((i + 1) * j for i, j in zip(self.sizes, self.sizes[1:], strict=False))
-
-    def init(self, key: PRNGKeyArray, of: Rule | Genome, batch: int) -> NetworkState:
-        """An initial network: normal synapses, and neurons at 0 where the rule keeps them.
-
-        Args:
-            of: the genome, or its rule, which is enough unless `Init.learned` is on.
-            batch: the number of examples in each inner step; only kept neurons depend on it.
-
-        Raises:
-            BluraxError: if the rule is for another number of layers, its feedback for more than
-                one output, or its initial standard deviation a gene and no genome given.
-        """
-        rule = of.rule if isinstance(of, Genome) else of
-        self.check(rule)
-        stds = stds_of(of, len(self.sizes) - 1)
-        channels = rule.synapse_channels
-        layers = list(zip(self.sizes, self.sizes[1:], strict=False))
-        up = normal(key, rule, stds, [(channels, i + 1, j) for i, j in layers])
-        down: list[Array | None] = [None] * len(layers)
-        if rule.symmetry is Symmetry.ASYMMETRIC and len(layers) > 1:
-            shapes = [(channels, j, i) for i, j in layers[1:]]
-            down[1:] = normal(jax.random.fold_in(key, 1), rule, stds[1:], shapes)
-        synapses = tuple(
-            Synapses(w_ij[:, :-1], w_ij[:, -1:], w_ji) for w_ij, w_ji in zip(up, down, strict=True)
-        )
-        below, *above = self.sizes
-        neurons = [jnp.zeros((1, batch, below), float)]
-        neurons += [jnp.zeros((rule.states, batch, n), float) for n in above]
-        steps = None if rule.steps is None else jnp.zeros((), jnp.int32)
-        return NetworkState(synapses, tuple(neurons) if rule.keep_neurons else None, steps)
-
-    def check(self, rule: Rule) -> None:
-        """Raise `BluraxError` if a genome for `rule` cannot run in this network."""
-        synapse_layers = len(self.sizes) - 1
+        require(edge.post > 0, f"{name} leads to the input, which only the task sets.")
+        edge.link.check(network.groups[edge.pre], network.groups[edge.post])
         require(
-            rule.layers in (None, synapse_layers),
-            f"The genome has genes for {rule.layers} synapse layers of their own, "
-            f"but the network {self.sizes} has {synapse_layers}.",
+            edge.delay > 0 or edge.pre not in network.outputs or not edge.down,
+            f"{name} leads back into the output group {edge.pre}, whose states the error signal "
+            "sets; give it down=False.",
         )
-
-
-def resting(state: NetworkState, rule: Rule, x: Float[Array, "b features"]) -> Neurons:
-    """The neurons at the start of an inner step: zeroed or kept, the input in state 1 below."""
-    x = x.astype(state.synapses[0].forward.dtype)
-    k, batch, below = rule.states, x.shape[0], x[None]
-    if state.neurons is not None:
-        return (below, *state.neurons[1:])
-    upper = (s.forward.shape[2] for s in state.synapses)
-    return (below, *(jnp.zeros((k, batch, n), x.dtype) for n in upper))
-
-
-def normalise_stored(genome: Genome, synapses: tuple[Synapses, ...]) -> tuple[Synapses, ...]:
-    """The synapses with which an inner step begins: as they are, unless a term changes them."""
-    rule, found = genome.rule, []
-    for l, between in enumerate(synapses):
-        genes, down = at_layer(genome.neuron, rule, l), between.backward
-        up, bias_j = folds.stored(rule.terms, genes, Sweep.FORWARD, between.forward, between.bias)
-        if down is not None:
-            (down,) = folds.stored(rule.terms, genes, Sweep.BACKWARD, down)
-        found.append(Synapses(up, bias_j, down))
-    return tuple(found)
-
-
-LayerMoments = tuple[dict[str, Any], ...]
-"""For each layer but the first what the rule's terms measured in the forward sweep, by their names:
-`{"normalisation": (mean, variance)}` where one normalises over the batch."""
-
-
-def forward_sweep(
-    genome: Genome,
-    synapses: tuple[Synapses, ...],
-    neurons: Neurons,
-    known: LayerMoments | None = None,
-) -> Neurons:
-    """(5), layer by layer upwards.
-
-    Args:
-        known: means and variances to normalise with, in place of the batch's own.
-    """
-    return _measured_sweep(genome, synapses, neurons, known, None)[0]
-
-
-def forward_moments(
-    genome: Genome,
-    synapses: tuple[Synapses, ...],
-    neurons: Neurons,
-    weights: Float[Array, " b"] | None = None,
-) -> LayerMoments:
-    """The means and variances by which a forward sweep normalises this batch.
-
-    Args:
-        weights: how much each example counts, with sum 1; the same each if None.
-    """
-    return _measured_sweep(genome, synapses, neurons, None, weights)[1]
-
-
-def _measured_sweep(
-    genome: Genome,
-    synapses: tuple[Synapses, ...],
-    neurons: Neurons,
-    known: LayerMoments | None,
-    weights: Float[Array, " b"] | None,
-) -> tuple[Neurons, LayerMoments]:
-    rule, layers, used = genome.rule, list(neurons), []
-    for l, between in enumerate(synapses):
-        genes, last = at_layer(genome.neuron, rule, l), l == len(synapses) - 1
-        where, w_ij, bias_j = Where(Sweep.FORWARD, last), between.forward, between.bias
-        eta, length = folds.gain(rule.terms, genes, where, w_ij, bias_j)
-        z = rules.forward(layers[l], layers[l + 1], w_ij, bias_j, genes.nu, genes.f, eta, length)
-        z, measured = folds.argument(
-            rule.terms, genes, where, z, known[l] if known else None, weights
+    for group in range(1, count):
+        now = [l for l in network.into(group) if not network.edges[l].delay]
+        require(
+            len(now) > 0,
+            f"Group {group} of the network gets nothing from the groups before it.",
         )
-        phi = rule.sigma.last if last else rule.sigma.forward
-        layers[l + 1] = activate(z, phi, rule.sigma.derivative)
-        used.append(measured)
-    return tuple(layers), tuple(used)
-
-
-def backward_sweep(genome: Genome, synapses: tuple[Synapses, ...], neurons: Neurons) -> Neurons:
-    """(6), layer by layer downwards; the first layer is never updated."""
-    rule, layers = genome.rule, list(neurons)
-    for l in reversed(range(1, len(synapses))):
-        genes = at_layer(genome.neuron, rule, l)
-        where, w_ji = Where(Sweep.BACKWARD, last=False), backward_synapses(synapses[l])
-        eta, length = folds.gain(rule.terms, genes, where, w_ji)
-        z = rules.backward(
-            layers[l], layers[l + 1], w_ji, genes.mu, genes.f, eta, rule.backward, length
-        )
-        z, _ = folds.argument(rule.terms, genes, where, z)
-        layers[l] = activate(z, rule.sigma.backward)
-    return tuple(layers)
-
-
-def update_synapses(
-    genes: SynapseGenes,
-    rule: Rule,
-    synapses: tuple[Synapses, ...],
-    lower: Neurons,
-    upper: Neurons,
-) -> tuple[Synapses, ...]:
-    """(7), all synapses at once.
-
-    Args:
-        genes: `genome.synapse`, or `genome.forward_synapse` after the forward sweep.
-        lower: the neurons that act as the lower layer of each pair.
-        upper: the neurons that act as the upper layer of each pair.
-    """
-    updated = []
-    for l, between in enumerate(synapses):
-        own, a_i, a_j = at_layer(genes, rule, l), lower[l], upper[l + 1]
-        up, bias_j = plasticity.updated(own, rule, a_i, a_j, between.forward, between.bias)
-        down = between.backward
-        if down is not None:
-            (down,) = plasticity.updated(own, rule, a_j, a_i, down)
-        updated.append(Synapses(up, bias_j, down))
-    return tuple(updated)
-
-
-def backward_synapses(between: Synapses) -> Float[Array, "channels j i"]:
-    """w_ji: numbers of their own, or the forward ones transposed."""
-    if between.backward is not None:
-        return between.backward
-    return jnp.swapaxes(between.forward, 1, 2)
-
-
-def feedback(
-    rule: Rule,
-    neurons: Neurons,
-    y: Shaped[Array, "b ..."],
-    intercept: Float[Array, " classes"] | None = None,
-    target: Target | None = None,
-) -> Neurons:
-    """State 1 of the last layer keeps the prediction, state 2 gets the error signal, others are 0.
-
-    Where σ put φ' into state 2, a gradient is multiplied by it, so that the layer below gets the
-    gradient with respect to the argument of σ.
-
-    Args:
-        y: the labels, +1 for the right class and -1 for the others.
-        intercept: what is added to the prediction before it is compared with the labels.
-        target: what the task asks for; classes if None.
-    """
-    *below, last = neurons
-    y = y.astype(last.dtype)
-    output = last[0] if intercept is None else last[0] + intercept
-    if rule.states == 1:
-        return (*below, y[None])
-    signal = (target or Classes(y.shape[1])).feedback(rule.feedback.signal, output, y)
-    if rule.feedback.signal is not Signal.LABEL and rule.sigma.derivative:
-        signal = signal * last[1]
-    rest = jnp.zeros_like(last[2:])
-    return (*below, jnp.concatenate([last[:1], signal[None], rest]))

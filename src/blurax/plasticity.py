@@ -1,6 +1,6 @@
-"""How one matrix of synapses changes: (7), with what the rule's terms add.
+"""How the synapses of one link change: (7), with what the rule's terms add.
 
-Shapes as in `rules.py`. The layers are `network.py`'s business.
+Shapes as in `rules.py`. The groups are `sweeps.py`'s business.
 """
 
 import jax.numpy as jnp
@@ -8,18 +8,19 @@ from jaxtyping import Array, Bool, Float
 
 from blurax import rules
 from blurax.genome import SynapseGenes
+from blurax.links import Link
 from blurax.spec import Reduction, Rule
 from blurax.terms import Pair
 
-States = tuple[Float[Array, "_ b _"], ...]
-"""The states of the neurons of each layer."""
+States = tuple[Float[Array, "_ b *_"], ...]
+"""The states of the neurons of each group."""
 
 
 def updated(
-    g: SynapseGenes, rule: Rule, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
+    g: SynapseGenes, rule: Rule, link: Link, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
 ) -> list[Array]:
     """The synapses w_ij, and those of the bias unit if given, after (7) and the terms."""
-    pair = Pair(g, rule.update.batch, a_i, a_j, [w_ij, *bias_j])
+    pair = Pair(g, rule.update.batch, a_i, a_j, [w_ij, *bias_j], link)
     pair.changes = _changes(pair, rule)
     pair.f_tilde = g.f_tilde
     for term in rule.terms:
@@ -27,7 +28,7 @@ def updated(
     new = [rules.synapse(w, c, pair.f_tilde) for w, c in zip(pair.old, pair.changes, strict=True)]
     for term in rule.terms:
         new = term.after(new, pair)
-    return new
+    return [link.held(new[0], a_i.shape[2:], a_j.shape[2:]), *new[1:]]
 
 
 def _changes(pair: Pair, rule: Rule) -> list[Array]:
@@ -35,7 +36,7 @@ def _changes(pair: Pair, rule: Rule) -> list[Array]:
     g, among = pair.g, None
     for term in rule.terms:
         among = term.coupling(among, pair)
-    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, pair.batch, among
+    genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, pair.batch, among, pair.link
     changes = [rules.hebbian(pair.a_i, pair.a_j, *genes)]
     if len(pair.old) > 1:
         changes.append(rules.hebbian_bias(pair.a_j, *genes))
@@ -59,9 +60,11 @@ def counted(
     """
     if mask is None:
         return lower, upper
-    rows, mean = mask[:, None], rule.update.batch is Reduction.MEAN
-    factor = len(mask) / jnp.maximum(jnp.sum(mask), 1) if mean else 1.0
-    return (
-        tuple(jnp.where(rows, a, 0.0) for a in lower),
-        tuple(jnp.where(rows, factor * a, 0.0) for a in upper),
-    )
+    factor = 1.0
+    if rule.update.batch is Reduction.MEAN:
+        factor = len(mask) / jnp.maximum(jnp.sum(mask), 1)
+
+    def left(a: Array, factor: Array | float) -> Array:
+        return jnp.where(mask.reshape(-1, *[1] * (a.ndim - 2)), factor * a, 0.0)
+
+    return tuple(left(a, 1.0) for a in lower), tuple(left(a, factor) for a in upper)

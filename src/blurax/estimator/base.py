@@ -32,7 +32,8 @@ from blurax.estimator.stops import STOPS
 from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
-from blurax.network import LayerMoments, Network, NetworkState
+from blurax.network import Network, NetworkState
+from blurax.sweeps import LayerMoments
 from blurax.tasks.scaling import ColumnMoments
 
 MEASURE_EVERY = 50

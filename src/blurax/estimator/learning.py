@@ -20,7 +20,8 @@ from blurax.average import kept
 from blurax.errors import BluraxError
 from blurax.genome import Genome
 from blurax.learner import Batch, Blur, Learner
-from blurax.network import LayerMoments, Network, NetworkState, Synapses
+from blurax.network import Network, NetworkState, Synapses
+from blurax.sweeps import LayerMoments
 from blurax.spec import Signal
 
 CHUNK = 10

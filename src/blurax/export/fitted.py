@@ -22,7 +22,8 @@ from blurax.export import Library, check
 from blurax.export.template import CLASSIFIER, FILE, REGRESSOR
 from blurax.frozen import to_json
 from blurax.genome import Genome, at_step
-from blurax.network import LayerMoments, NetworkState, normalise_stored
+from blurax.network import NetworkState
+from blurax.sweeps import LayerMoments, normalise_stored
 from blurax.version import __version__
 
 WIDTH = 96
@@ -95,7 +96,7 @@ def write_fitted(
 def _network(genome: Genome, state: NetworkState, moments: LayerMoments) -> dict[str, str]:
     """The rule, the genes and the synapses in force, and the moments, as Python text."""
     genome = at_step(genome, state.steps)
-    synapses = normalise_stored(genome, state.synapses)
+    synapses = normalise_stored(genome, state.network, state.synapses)
     genes = {n: leaf for n, leaf in genomes.leaves(genome).items() if n.startswith("neuron.")}
     layers = [f"({_array(s.forward)}, {_array(s.bias)}, None)" for s in synapses]
     pairs = [measured.get("normalisation") for measured in moments]

@@ -1,6 +1,7 @@
 """Examples of a batch that excite the lower layer alike inhibit each other. Not in the paper."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -44,14 +45,46 @@ class Decorrelation(Term):
         return cls() if update.decorrelate and cls.width_free is update.width_free else None
 
     def coupling(
-        self, among: Float[Array, "channels b b"] | None, pair: Pair
-    ) -> Float[Array, "channels b b"]:
-        """The inverse of how alike they are, `decorrelation`."""
-        bias = jnp.sum(pair.g.nu_tilde, axis=0) if len(pair.old) > 1 else None
-        share = jax.nn.sigmoid(pair.g.terms["decorrelation"])
-        pre = rules.mix(pair.g.nu_tilde.T, pair.a_i)
-        found = decorrelation(pre, bias, share, self.width_free)
+        self, among: Float[Array, "channels events events"] | None, pair: Pair
+    ) -> Float[Array, "channels events events"] | None:
+        """The inverse of how alike they are, `decorrelation`, unless `change` does it."""
+        if _many_events(pair):
+            return among
+        bias, share = self._genes(pair)
+        found = decorrelation(_seen(pair), bias, share, self.width_free)
         return found if among is None else jnp.matmul(among, found)
+
+    def change(self, changes: list[Array], pair: Pair) -> list[Array]:
+        """The same from the other side: with P what the events see, C what they cause,
+        P' ((1 - s) I + s P P' / m)^-1 C = ((1 - s) I + s P' P / m)^-1 P' C."""
+        if not _many_events(pair):
+            return changes
+        bias, share = self._genes(pair)
+        seen = _seen(pair)
+        if bias is not None:
+            ones = jnp.broadcast_to(bias[:, None, None], (*seen.shape[:2], 1))
+            seen = jnp.concatenate([seen, ones], axis=2)
+        alike = jnp.matmul(jnp.swapaxes(seen, 1, 2), seen)
+        found = _uncorrelated(alike, share, seen.shape[1], self.width_free)
+        whole = jnp.matmul(found, jnp.concatenate(changes, axis=1))
+        return jnp.split(whole, [changes[0].shape[1]], axis=1)[: len(changes)]
+
+    def _genes(self, pair: Pair) -> tuple[Array | None, Array]:
+        """What the bias unit offers, if there is one, and the share."""
+        bias = jnp.sum(pair.g.nu_tilde, axis=0) if len(pair.old) > 1 else None
+        return bias, jax.nn.sigmoid(pair.g.terms["decorrelation"])
+
+
+def _seen(pair: Pair) -> Float[Array, "channels events i"]:
+    """What each event sees, as each channel reads it."""
+    return pair.link.unfold(rules.mix(pair.g.nu_tilde.T, pair.a_i), pair.a_j.shape[2:])
+
+
+def _many_events(pair: Pair) -> bool:
+    """Whether there are more events than synapses into a neuron, because these act in many places:
+    the matrix between the latter is smaller then."""
+    batch, shape = pair.a_j.shape[1], pair.a_j.shape[2:]
+    return batch * math.prod(shape) > batch * pair.link.features(shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +126,16 @@ def decorrelation(
     alike = jnp.matmul(pre, jnp.swapaxes(pre, 1, 2))
     if bias is not None:
         alike = alike + bias[:, None, None] ** 2
-    mean = jnp.mean(jnp.diagonal(alike, axis1=1, axis2=2), axis=1)[:, None, None]
+    return _uncorrelated(alike, share, pre.shape[1], width_free)
+
+
+def _uncorrelated(
+    alike: Float[Array, "c n n"], share: Scalar, events: int, width_free: bool
+) -> Float[Array, "c n n"]:
+    """((1 - s) I + s A / m)^-1, where m is the mean square of what an event sees."""
+    mean = (jnp.sum(jnp.diagonal(alike, axis1=1, axis2=2), axis=1) / events)[:, None, None]
     mean = jnp.where(mean > 0, mean, 1.0)
-    unit = jnp.eye(pre.shape[1], dtype=pre.dtype)
+    unit = jnp.eye(alike.shape[1], dtype=alike.dtype)
     found = inverse((1 - share) * unit + share * alike / mean)
     return found / mean if width_free else found
 

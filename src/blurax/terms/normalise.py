@@ -14,8 +14,9 @@ from blurax.terms.protocol import SHORT, Gene, Sweep, Term, Where
 ACTIVATION_EPSILON = 1e-5
 """Added to the variance over the batch."""
 
-Moments = tuple[Float[Array, "_ 1 _"], Float[Array, "_ 1 _"]]
-"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`."""
+Moments = tuple[Float[Array, "_ 1 *_"], Float[Array, "_ 1 *_"]]
+"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`; of feature maps
+`[k, b, height, width, n]` those of each feature, over positions too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,14 +66,14 @@ class BatchNormalisation(Term):
         )
 
     def measure(
-        self, z: Float[Array, "k b n"], where: Where, weights: Float[Array, " b"] | None
+        self, z: Float[Array, "k b *n"], where: Where, weights: Float[Array, " b"] | None
     ) -> Moments | None:
         """Mean and variance."""
         return moments(z, weights) if self._acts(where) else None
 
     def argument(
-        self, z: Float[Array, "k b n"], g: NeuronGenes, where: Where, measured: Moments | None
-    ) -> Float[Array, "k b n"]:
+        self, z: Float[Array, "k b *n"], g: NeuronGenes, where: Where, measured: Moments | None
+    ) -> Float[Array, "k b *n"]:
         """Normalised, by the moments measured."""
         if not self._acts(where):
             return z
@@ -83,30 +84,36 @@ class BatchNormalisation(Term):
         return where.sweep in self.sweeps and (self.last or not where.last)
 
 
-def moments(z: Float[Array, "k b n"], weights: Float[Array, " b"] | None = None) -> Moments:
+def moments(z: Float[Array, "k b *n"], weights: Float[Array, " b"] | None = None) -> Moments:
     """The mean and variance over the batch.
 
     Args:
         weights: how much each example counts, with sum 1; the same each if None.
     """
+    axes = tuple(range(1, max(z.ndim - 1, 2)))  # positions too: a feature is the same everywhere
     if weights is None:
-        mean = jnp.mean(z, axis=1, keepdims=True)
-        return mean, jnp.mean((z - mean) ** 2, axis=1, keepdims=True)
-    mean = jnp.einsum("b,kbn->kn", weights, z)[:, None]
-    return mean, jnp.einsum("b,kbn->kn", weights, (z - mean) ** 2)[:, None]
+        mean = jnp.mean(z, axis=axes, keepdims=True)
+        return mean, jnp.mean((z - mean) ** 2, axis=axes, keepdims=True)
+
+    def average(v: Array) -> Array:
+        return jnp.mean(jnp.einsum("b,kb...->k...", weights, v)[:, None], axis=axes, keepdims=True)
+
+    mean = average(z)
+    return mean, average((z - mean) ** 2)
 
 
 def normalise_activations(
-    z: Float[Array, "k b n"],
+    z: Float[Array, "k b *n"],
     scale: Float[Array, " k"],
     shift: Float[Array, " k"],
     known: Moments | None = None,
-) -> Float[Array, "k b n"]:
-    """Each state of each neuron to mean 0, variance 1 over the batch, then scale and shift.
+) -> Float[Array, "k b *n"]:
+    """Each state of each neuron (of each feature of maps) to mean 0, variance 1 over the batch, then scale and shift.
 
     Args:
         known: mean and variance to use in place of the batch's own.
     """
     mean, variance = moments(z) if known is None else known
     unit = (z - mean) / jnp.sqrt(variance + ACTIVATION_EPSILON)
-    return scale[:, None, None] * unit + shift[:, None, None]
+    states = (-1, *[1] * (z.ndim - 1))
+    return scale.reshape(states) * unit + shift.reshape(states)

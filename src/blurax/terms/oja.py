@@ -62,7 +62,7 @@ class OjaActivation(_OjaTerm):
     def after(self, new: list[Array], pair: Pair) -> list[Array]:
         """Added to (7)."""
         g, pairs = pair.g, zip(new, pair.old, strict=True)
-        activity = rules.activity(pair.a_j, g.mu_tilde, g.eta_tilde, pair.batch)
+        activity = rules.activity(pair.a_j, g.mu_tilde, g.eta_tilde, pair.batch, pair.link)
         return [n + -jnp.abs(g.terms["oja"]) * w * activity for n, w in pairs]
 
     def canonical_synapse(

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from blurax import frozen
 from blurax.choices import Reduction
 from blurax.genes import NeuronGenes, SynapseGenes
+from blurax.links import Dense, Link
 from blurax.terms.vectors import squared_length
 
 Axis = Literal["state", "channel"]
@@ -83,20 +84,23 @@ class Gain(NamedTuple):
 
 @dataclasses.dataclass
 class Pair:
-    """Two layers and the synapses between them, while (7) changes these.
+    """Two groups and the synapses between them, while (7) changes these.
 
-    For the synapses from the upper layer to the lower the roles are exchanged.
+    For the synapses from the upper group to the lower the roles are exchanged.
     """
 
     g: SynapseGenes
     batch: Reduction
-    a_i: Float[Array, "d b i"]
+    a_i: Float[Array, "d b *i"]
     """The pre-synaptic neurons."""
-    a_j: Float[Array, "e b j"]
+    a_j: Float[Array, "e b *j"]
     """The post-synaptic neurons."""
     old: list[Array]
     """The synapses before: w_ij `[channels, i, j]`, and the bias unit's `[channels, 1, j]` if there
     are any. Whatever hooks return for synapses is such a list."""
+    link: Link = Dense()
+    """How the former lead to the latter; its `unfold` and `events` are the neurons by the places
+    where synapses act, the examples of the batch where it is fully connected."""
     changes: list[Array] = dataclasses.field(default_factory=list)
     """The second term of (7) for each of them; empty before `Term.change`."""
     f_tilde: Any = None
@@ -183,7 +187,7 @@ class Term:
         return gain
 
     def measure(
-        self, z: Float[Array, "k b n"], where: Where, weights: Float[Array, " b"] | None
+        self, z: Float[Array, "k b *n"], where: Where, weights: Float[Array, " b"] | None
     ) -> Any:
         """What `argument` goes by of this batch, where predictions are to go by another's.
 
@@ -193,17 +197,20 @@ class Term:
         return None
 
     def argument(
-        self, z: Float[Array, "k b n"], g: NeuronGenes, where: Where, measured: Any
-    ) -> Float[Array, "k b n"]:
+        self, z: Float[Array, "k b *n"], g: NeuronGenes, where: Where, measured: Any
+    ) -> Float[Array, "k b *n"]:
         """The argument of σ."""
         return z
 
     # (7), in this order.
 
     def coupling(
-        self, among: Float[Array, "channels b b"] | None, pair: Pair
-    ) -> Float[Array, "channels b b"] | None:
-        """How the examples of a batch act on each other between a_i and a_j; None: not at all."""
+        self, among: Float[Array, "channels events events"] | None, pair: Pair
+    ) -> Float[Array, "channels events events"] | None:
+        """How the examples of a batch act on each other between a_i and a_j; None: not at all.
+
+        Where synapses act in several places, each place in each example is an event of its own.
+        """
         return among
 
     def change(self, changes: list[Array], pair: Pair) -> list[Array]:

@@ -1,0 +1,23 @@
+"""How groups of neurons drive one another: the links of a network's edges, a class each."""
+
+from blurax.links.after import After
+from blurax.links.conv import Conv
+from blurax.links.dense import Dense
+from blurax.links.fixed import Fixed, Identity, Pool
+from blurax.links.masked import Masked
+from blurax.links.placed import Index, Placed
+from blurax.links.protocol import Link, Shape
+
+__all__ = [
+    "After",
+    "Conv",
+    "Dense",
+    "Fixed",
+    "Identity",
+    "Index",
+    "Link",
+    "Masked",
+    "Placed",
+    "Pool",
+    "Shape",
+]
