@@ -159,7 +159,7 @@ def compare(
         learners: by the name that each is to have; in a list, a file is called after itself or its
             run, and a learner after its class.
         tasks: names, such as mnist:size=10, or tasks that `blurax.task` or `blurax.add_task` knows.
-        hidden: the hidden layers of the networks, such as 256-128; 0 for none.
+        hidden: the networks by their hidden layers, such as 256-128, 0 for none, or c8k5s2-16.
         baselines: names, those of `blurax.add_baseline` among them.
         budgets: the numbers of steps after which all are compared, growing.
         seeds: initial networks for each number, at least 2.

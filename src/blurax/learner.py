@@ -71,10 +71,10 @@ class Learner(eqx.Module):
         return True
 
     def inputs(self, x: Any) -> Any:
-        """What `step` and `predict` are given of a task's inputs: one row for each example.
+        """What `step` and `predict` are given of a task's inputs: of the shape of the first group.
 
-        So networks of fully connected layers learn images; a learner that has a use for their
-        shape `[b, height, width, colours]`, or that learns from pytrees, returns x as it is.
+        So networks of fully connected layers learn images from rows, and those of convolutions
+        from `[b, height, width, colours]`; a learner of pytrees returns x as it is.
 
         Raises:
             BluraxError: if x is a pytree of several arrays.
@@ -84,7 +84,8 @@ class Learner(eqx.Module):
             f"{type(self).__name__} learns from rows, but the task's inputs are a "
             f"{type(x).__name__}; a learner of these overrides Learner.inputs.",
         )
-        return x.reshape(len(x), -1)
+        first = self.network.groups[0]
+        return x.reshape(len(x), *(first if len(first) > 1 else (-1,)))
 
     def takes(self, batch: Batch) -> Batch:
         """A task's batch as `step` is given it.

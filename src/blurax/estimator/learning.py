@@ -55,7 +55,7 @@ class Learning(eqx.Module):
     @property
     def predicting(self) -> NetworkState:
         """The network that predictions are made with."""
-        return NetworkState(self.average.synapses, None, self.network.steps)
+        return dataclasses.replace(self.network, synapses=self.average.synapses, neurons=None)
 
 
 def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Genome:

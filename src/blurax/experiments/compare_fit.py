@@ -7,7 +7,7 @@ from blurax.curves import check_memory
 from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
 from blurax.experiments.compare_plan import Plan
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.numbers import check_step
@@ -19,7 +19,7 @@ def places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
     for t, name in enumerate(plan.tasks):
         task = get(name)
         for n, net in enumerate(plan.nets):
-            yield (t, n), task, network_for(task, parse_hidden(net))
+            yield (t, n), task, network_for(task, net)
 
 
 def check(plan: Plan, entrants: Sequence[Entrant]) -> None:

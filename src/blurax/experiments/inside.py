@@ -1,19 +1,21 @@
 """Looking inside a genome at work: where it goes, how synapses grow, what each number does."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from blurax import findings
+from blurax import findings, graphs
 from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve
 from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.findings import Chart, Fact, Findings, curve
-from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
@@ -54,7 +56,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
-        f"Inside a genome: {task.name}, network {'-'.join(map(str, network.sizes))}",
+        f"Inside a genome: {task.name}, network {graphs.title(network, hidden)}",
         "",
         __version__,
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
@@ -71,7 +73,7 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     Raises:
         BluraxError: as `look` does, or if there is too little memory.
     """
-    network = network_for(task, parse_hidden(hidden))
+    network = network_for(task, hidden)
     network.check(genome.rule)
     require(
         genome.rule.layers is None and genome.rule.steps is None,
@@ -112,7 +114,7 @@ def _observe(genome: Genome, target: Target) -> Observe:
             return target.loss(predict(genome, with_forward_synapses(before, parts), x), y)
 
         was, now = ([(s.forward, s.bias) for s in state.synapses] for state in (before, after))
-        uphill = jax.grad(loss)(was)
+        was, now, uphill = map(_there, (was, now, jax.grad(loss)(was)))
         angles = [
             _angle(_joined(new) - _joined(old), -_joined(slope))
             for new, old, slope in zip(now, was, uphill, strict=True)
@@ -125,6 +127,12 @@ def _observe(genome: Genome, target: Target) -> Observe:
         return _Seen(*(jnp.stack(values) for values in (angles, turned, sizes)))
 
     return seen
+
+
+def _there(pairs: list[tuple[Any, Any]]) -> list[tuple[Array, ...]]:
+    """The synapses of each edge that has some, those of its bias unit last."""
+    found = (tuple(part for part in pair if part is not None) for pair in pairs)
+    return [parts for parts in found if parts]
 
 
 def _joined(parts: tuple[Array, ...]) -> Array:
@@ -147,5 +155,5 @@ def _angle(a: Array, b: Array) -> Array:
     return jnp.degrees(jnp.arccos(jnp.clip(cosine, -1.0, 1.0)))
 
 
-def _size(parts: tuple[Array, Array]) -> Array:
+def _size(parts: tuple[Array, ...]) -> Array:
     return jnp.sqrt(jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts))

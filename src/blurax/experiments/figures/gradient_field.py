@@ -92,7 +92,7 @@ def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, Array]])
         Synapses(w_ij, bias_j, between.backward)
         for (w_ij, bias_j), between in zip(parts, state.synapses, strict=True)
     )
-    return NetworkState(synapses, state.neurons, state.steps)
+    return dataclasses.replace(state, synapses=synapses)
 
 
 class Metrics:
