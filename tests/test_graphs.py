@@ -1,138 +1,323 @@
-"""Networks by name: what each piece makes, and what is refused, by its piece."""
+"""Networks as graphs: back-propagation as a genome is gradient descent on any of them."""
 
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from jax import lax
 
-from blurax import graphs
+from blurax import genome, inner, rules
+from blurax.activations import phi
 from blurax.errors import BluraxError
-from blurax.links import After, Conv, Dense, Identity, Pool
-from blurax.network import Edge, Network
+from blurax.inner import unroll
+from blurax.links import After, Conv, Dense, Identity, Index, Masked, Placed, Pool
+from blurax.network import Edge, Network, NetworkState
+from blurax.spec import Activation, Channels, Rule, Symmetry
+from closeness import assert_close
+from variants import TABLE, jit, labels
 
-IMAGE = (8, 8, 2)
-
-
-def chain(*links) -> tuple[Edge, ...]:
-    return tuple(Edge(l, l + 1, link) for l, link in enumerate(links))
-
-
-@pytest.mark.parametrize(("name", "sizes"), [("32", (32,)), ("256-0128", (256, 128)), ("0", ())])
-@pytest.mark.parametrize("inputs", [(128,), IMAGE])
-def test_fully_connected_chains_read_rows(name, sizes, inputs):
-    found = graphs.network(name, inputs, 10)
-    assert found == Network((128, *sizes, 10))
-    assert found.is_dense
+BATCH, STEPS, CLASSES, RATE = 4, 50, 3, 1e-2
+RULE = Rule.backprop()
 
 
-@pytest.mark.parametrize(
-    ("name", "groups", "links"),
-    [
-        ("c4", [(8, 8, 4)], [Conv(3), Dense()]),
-        ("c4k5s2-c6s3v-7", [(4, 4, 4), (1, 1, 6), (7,)], None),
+def chain(*groups, links):
+    """A network of these groups and links, one after the other."""
+    edges = tuple(Edge(n, n + 1, link) for n, link in enumerate(links))
+    return Network(groups, edges)
+
+
+def conv(link, pre=(6, 5, 2), features=3):
+    return chain(pre, link.post_shape(pre, features), (CLASSES,), links=[link, Dense()])
+
+
+NETWORKS = {
+    "dense": Network((4, 5, CLASSES)),
+    "conv": conv(Conv(3)),
+    "conv, stride": conv(Conv(3, 2)),
+    "conv, even kernel": conv(Conv(2, 2)),
+    "conv, valid": conv(Conv(3, 1, "valid")),
+    "conv, valid, stride": conv(Conv(2, 2, "valid")),
+    "conv of one": conv(Conv(1)),
+    "two convs": chain(
+        (6, 6, 1), (3, 3, 2), (3, 3, 3), (CLASSES,), links=[Conv(3, 2), Conv(3), Dense()]
+    ),
+    "pool": chain((6, 6, 1), (6, 6, 2), (CLASSES,), links=[Conv(3), After(Pool(2), Dense())]),
+    "a group that pools": Network(
+        ((6, 6, 1), (6, 6, 2), (3, 3, 2), (CLASSES,)),
+        (Edge(0, 1, Conv(3)), Edge(1, 2, Pool(2)), Edge(2, 3)),
+    ),
+    "residual": Network(
+        (4, 5, 5, 5, CLASSES),
         (
-            "c4k5s2-c6k2v-7",
-            [(4, 4, 4), (3, 3, 6), (7,)],
-            [Conv(5, 2), Conv(2, 1, "valid"), Dense(), Dense()],
+            Edge(0, 1),
+            Edge(1, 2),
+            Edge(2, 3),
+            Edge(1, 3, Identity()),
+            Edge(3, 4),
         ),
-        ("p2", [], [After(Pool(2), Dense())]),
+    ),
+    "residual conv": Network(
+        ((5, 5, 1), (5, 5, 2), (5, 5, 2), (5, 5, 2), (CLASSES,)),
         (
-            "c4-p3-c5-g",
-            [(8, 8, 4), (2, 2, 5)],
-            [Conv(), After(Pool(3), Conv()), After(Pool(None), Dense())],
+            Edge(0, 1, Conv(3)),
+            Edge(1, 2, Conv(3)),
+            Edge(2, 3, Conv(3)),
+            Edge(1, 3, Identity()),
+            Edge(3, 4, After(Pool(None), Dense())),
         ),
-        ("c4-p2-g", [(8, 8, 4)], [Conv(), After(Pool(2), After(Pool(None), Dense()))]),
-    ],
+    ),
+    "a skip from the input": Network((4, 5, CLASSES), (Edge(0, 1), Edge(1, 2), Edge(0, 2))),
+    "a side branch": Network(
+        (4, 5, CLASSES, 6, CLASSES),
+        (
+            Edge(0, 1),
+            Edge(1, 2),
+            Edge(1, 3),
+            Edge(3, 4),
+        ),
+        outputs=(4, 2),
+    ),
+    "placed": chain(
+        (4,),
+        (5,),
+        (CLASSES,),
+        links=[
+            Placed(
+                Index.of([[0, 1, 2, -1, 0], [1, 0, 3, 3, 2], [2, -1, 0, 1, 1], [3, 2, 1, 0, -1]])
+            ),
+            Dense(),
+        ],
+    ),
+    "masked": chain((4,), (9,), (CLASSES,), links=[Masked(0.5), Masked(0.8, 1)]),
+}
+
+
+def outputs_of(network: Network, weights: list, x: jax.Array) -> list[jax.Array]:
+    """What an ordinary network with these links computes."""
+    groups = [x]
+    for j in range(1, len(network.groups)):
+        z = 0.0
+        for l in network.into(j):
+            edge, (w, bias) = network.edges[l], weights[l]
+            sent = edge.link.transmit(w, groups[edge.pre][None], network.groups[j])[0]
+            z = z + sent
+            if bias is not None:
+                z = z + edge.link.bias(bias, network.groups[j])[0]
+        groups.append(z if j in network.outputs else phi(z, RULE.sigma.forward))
+    return [groups[n] for n in network.outputs]
+
+
+def loss(network: Network, weights: list, x: jax.Array, y: jax.Array) -> jax.Array:
+    """The sum over outputs of the mean cross-entropy."""
+    found = 0.0
+    for out in outputs_of(network, weights, x):
+        chosen = jnp.sum(jnp.where(y > 0, out, 0.0), axis=1)
+        found += jnp.mean(jax.nn.logsumexp(out, axis=1) - chosen)
+    return found
+
+
+def weights_of(network: Network, state: NetworkState) -> list:
+    return [(s.forward, s.bias) for s in state.synapses]
+
+
+def drawn(network: Network, steps: int = STEPS):
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(steps, BATCH, *network.groups[0])))
+    y = jnp.asarray(labels(rng, steps, BATCH, CLASSES))
+    return x, y
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_backprop_genome_is_gradient_descent_on_any_graph(name: str):
+    network = NETWORKS[name]
+    x, y = drawn(network)
+    state = network.init(jax.random.key(0), RULE, BATCH)
+    backprop = genome.backprop(RULE, RATE)
+
+    def both(state: NetworkState):
+        learned = unroll(backprop, state, x, y, lambda s, _: weights_of(network, s))[1]
+
+        def descend(weights, batch):
+            gradient = jax.grad(lambda w: loss(network, w, *batch))(weights)
+            held = []
+            for edge, (w, _), (dw, db) in zip(network.edges, weights, gradient, strict=True):
+                if w is not None:
+                    pre, post = network.groups[edge.pre], network.groups[edge.post]
+                    dw = edge.link.held(dw, pre, post)
+                held.append((dw, db))
+            new = jax.tree.map(lambda w, g: w - RATE * g, weights, held)
+            return new, new
+
+        return learned, lax.scan(descend, weights_of(network, state), (x, y))[1]
+
+    learned, descended = jit(both)(state)
+    first = [jax.tree.map(lambda leaf: leaf[0], tree) for tree in (learned, descended)]
+    assert_close(*first, tolerance=1e-10)
+    assert_close(learned, descended, tolerance=1e-8)
+
+
+def test_a_convolutional_network_is_the_one_written_by_hand():
+    network = NETWORKS["two convs"]
+    x, _ = drawn(network, 1)
+    state = network.init(jax.random.key(0), RULE, BATCH)
+    (w1, b1), (w2, b2), (w3, b3) = weights_of(network, state)
+
+    def convolved(a, w, stride, shape, zeros):
+        return lax.conv_general_dilated(
+            a, w.reshape(shape), (stride, stride), zeros, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    a = jnp.tanh(convolved(x[0], w1, 2, (3, 3, 1, 2), [(0, 1), (0, 1)]) + b1[0, 0])
+    a = jnp.tanh(convolved(a, w2, 1, (3, 3, 2, 3), [(1, 1), (1, 1)]) + b2[0, 0])
+    want = a.reshape(BATCH, -1) @ w3[0] + b3[0, 0]
+    got = inner.predict(genome.backprop(RULE, RATE), state, x[0])
+    assert_close(got, want)
+
+
+SHAPED = Network(
+    ((5, 5, 1), (5, 5, 2), (5, 5, 2), (CLASSES,)),
+    (
+        Edge(0, 1, Conv(3)),
+        Edge(1, 2, Conv(3)),
+        Edge(2, 3, After(Pool(2), Dense())),
+        Edge(1, 2, Identity()),
+    ),
 )
-def test_pieces_in_a_row(name, groups, links):
-    found = graphs.network(name, IMAGE, 3)
-    assert found.groups == (IMAGE, *groups, (3,))
-    assert links is None or found.edges == chain(*links)
+
+
+@pytest.mark.parametrize("name", [n for n, rule in TABLE.items() if rule.layers is None])
+def test_every_variant_runs_on_every_kind_of_edge(name: str):
+    rule = TABLE[name]
+    x, y = drawn(SHAPED, 3)
+    rng = jax.random.key(1)
+    found = genome.random(rng, rule)
+    state = SHAPED.init(jax.random.key(0), found, BATCH)
+    after, info = jit(lambda s: unroll(found, s, x, y, lambda _, i: i.prediction))(state)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert info.shape == (3, BATCH, CLASSES)
+    assert bool(jnp.isfinite(info).all())
+    moved = [
+        not jnp.array_equal(a, b)
+        for a, b in zip(
+            jax.tree.leaves(after.synapses), jax.tree.leaves(state.synapses), strict=True
+        )
+    ]
+    assert all(moved)
+
+
+def test_a_genome_of_layers_takes_a_chain():
+    rule = dataclasses.replace(RULE, layers=4)
+    with pytest.raises(BluraxError, match="no chain of layers"):
+        SHAPED.init(jax.random.key(0), rule, BATCH)
 
 
 @pytest.mark.parametrize(
-    ("name", "around"),
+    ("make", "names"),
     [
-        ("c4-res(c4-c4)", Edge(1, 3, Identity(), bias=False)),
-        ("c4-res(c4-c4s2)", Edge(1, 3, Conv(1, 2), bias=False)),
-        ("c4-res(c4-c6)", Edge(1, 3, Conv(1), bias=False)),
-        ("c4-res(c4-6)", Edge(1, 3, Dense(), bias=False)),
-        ("6-res(6-6)", Edge(1, 3, Identity(), bias=False)),
-        ("6-res(6-7)", Edge(1, 3, Dense(), bias=False)),
-        ("c4-p2-res(c4-c4)", Edge(1, 3, Pool(2), bias=False)),
-        ("c4-p2-res(c4-c5)", Edge(1, 3, After(Pool(2), Conv(1)), bias=False)),
-        ("c4-res(c4-p4-c4)", Edge(1, 3, Conv(1, 4), bias=False)),
+        (lambda: Network((2, 3), (Edge(1, 1),)), "closes a circle"),
+        (lambda: Network((2, 3), (Edge(0, 2),)), "names group"),
+        (lambda: Network((2, 3, 4), (Edge(0, 2),)), "Group 1 of the network gets nothing"),
+        (lambda: Network((2, 3, 4), outputs=()), "outputs is empty"),
+        (lambda: Network((2, 3, 4), outputs=(5,)), "Network.outputs names group"),
+        (lambda: Network((2, 3, 4), outputs=(1, 2)), "leads back into the output group 1"),
+        (lambda: Network((2, 3), (Edge(0, 1), Edge(1, 0, delay=1))), "leads to the input"),
+        (lambda: Network(((4, 4, 1), (2, 2, 1)), (Edge(0, 1, Conv(3)),)), "not to"),
+        (lambda: Edge(0, 1, up=False, down=False), "neither up nor down"),
+        (lambda: Edge(0, 1, delay=2), "Edge.delay is 2"),
     ],
 )
-def test_a_block_has_an_edge_around_it(name, around):
-    found = graphs.network(name, IMAGE, 3)
-    assert len(found.groups) == 5
-    assert [edge for edge in found.edges if edge.post == 3][1:] == [around]
+def test_what_makes_no_network_is_refused(make, names: str):
+    with pytest.raises(BluraxError, match=names):
+        make()
 
 
-def test_a_block_may_stand_several_times():
-    thrice = graphs.network("6-res(6-6)x3", (4,), 3)
-    assert thrice == graphs.network("6-res(6-6)-res(6-6)-res(6-6)", (4,), 3)
-    assert sum(edge.link == Identity() for edge in thrice.edges) == 3
+def test_feedback_alignment_is_a_network():
+    """An edge up and a fixed one down: the formula of Lillicrap et al."""
+    network = Network(
+        (4, 5, CLASSES),
+        (
+            Edge(0, 1),
+            Edge(1, 2, down=False),
+            Edge(1, 2, up=False, plastic=False),
+        ),
+    )
+    x, y = drawn(network, 1)
+    state = network.init(jax.random.key(0), RULE, BATCH)
+    after, _ = inner.step(genome.backprop(RULE, RATE), state, x[0], y[0])
+    (w1, b1), (w2, b2), _ = weights_of(network, state)
+    feedback = state.synapses[2].backward[0]
+    hidden = jnp.tanh(x[0] @ w1[0] + b1[0, 0])
+    error = jax.nn.softmax(hidden @ w2[0] + b2[0, 0]) - (y[0] > 0)
+    delta = error @ feedback * (1 - hidden**2)
+    assert_close(after.synapses[0].forward[0], w1[0] - RATE * x[0].T @ delta / BATCH)
+    assert_close(after.synapses[1].forward[0], w2[0] - RATE * hidden.T @ error / BATCH)
+    assert_close(after.synapses[2].backward[0], feedback, tolerance=0.0)
 
 
-def test_networks_with_a_name_of_their_own():
-    lenet = graphs.network("lenet", (28, 28, 1), 10)
-    assert lenet.groups == ((28, 28, 1), (28, 28, 6), (14, 14, 16), (120,), (84,), (10,))
-    resnet = graphs.network("resnet8", (32, 32, 3), 10)
-    assert resnet.groups[-2] == (8, 8, 64)
-    convs = [edge for edge in resnet.edges if isinstance(edge.link, Conv) and edge.bias]
-    assert len(convs) == 7
-    around = [edge.link for edge in resnet.edges if not edge.bias]
-    assert around == [Identity(), Conv(1, 2), Conv(1, 2)]
+def test_a_recurrent_network_is_gradient_descent_truncated_at_one_step():
+    network = Network((4, 5, CLASSES), (Edge(0, 1), Edge(1, 1, delay=1, down=False), Edge(1, 2)))
+    x, y = drawn(network, 5)
+    state = network.init(jax.random.key(0), RULE, BATCH)
+    backprop = genome.backprop(RULE, RATE)
+    after, _ = unroll(backprop, state, x, y)
+    weights, before = weights_of(network, state), jnp.zeros((BATCH, 5))
+
+    def forward(weights, x, before):
+        (w1, b1), (wr, br), (w2, b2) = weights
+        hidden = jnp.tanh(x @ w1[0] + b1[0, 0] + before @ wr[0] + br[0, 0])
+        return hidden @ w2[0] + b2[0, 0], hidden
+
+    def error(weights, x, y, before):
+        out, hidden = forward(weights, x, before)
+        chosen = jnp.sum(jnp.where(y > 0, out, 0.0), axis=1)
+        return jnp.mean(jax.nn.logsumexp(out, axis=1) - chosen), hidden
+
+    for n in range(5):
+        gradient, hidden = jax.grad(error, has_aux=True)(weights, x[n], y[n], before)
+        weights = jax.tree.map(lambda w, g: w - RATE * g, weights, gradient)
+        before = hidden
+    assert_close(weights_of(network, after), weights, tolerance=1e-10)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        *((name, r": '' is no layer") for name in ("", "32-", "-5", "res()")),
-        *((name, r"is no layer; it takes 128, c8") for name in ("a", "3.5", "32,16", "c0", "p")),
-        ("0-0", "'0' is no layer; .* alone 0 for no hidden layer"),
-        ("lenett", "or lenet, resnet8"),
-        ("c8k5s2-c16q3", r"^The network 'c8k5s2-c16q3': 'c16q3' is no layer"),
-        ("4-res(4-4", r"'res\(4-4' is no layer"),
-        ("res(4))", r"'4\)' is no layer"),
-        ("res(res(4))", r"'res\(4\)' is no layer"),
-        ("c4-c5k9v-3", r"'c5k9v' does not fit: .* larger than its neurons \(8, 8, 4\)\.$"),
-        ("c4s2-p5", r"'p5' does not fit: .* larger than its neurons \(4, 4, 4\)\.$"),
-        ("c4-9-c5", r"'c5' takes images .* but neurons \(9,\) are before it"),
-        ("c4-res(c4-p2)", r"ends in the pooling p2; it may follow the block"),
-        ("c4-res(c4v)", r"from neurons \(8, 8, 4\) to \(6, 6, 4\), where no edge around it leads"),
-        ("c4-p2-p2-res(c4)", "follows two poolings"),
-        ("4-res(4)x101", "stands 101 times, and may 100 times"),
-        ("9" * 5000, "holds a number of more than 10 digits"),
-        ("99999999999", "holds a number of more than 10 digits"),
-    ],
-    ids=lambda text: text[:20],
-)
-def test_what_is_refused(name, message):
-    with pytest.raises(BluraxError, match=message):
-        graphs.network(name, IMAGE, 3)
+def test_permuting_features_of_images_permutes_synapses_alike():
+    """No neuron knows its number: a network of permuted features learns the permuted numbers."""
+    rule = TABLE["smooth"]
+    network = chain((4, 4, 3), (4, 4, 2), (CLASSES,), links=[Conv(3), Dense()])
+    x, y = drawn(network, 3)
+    order = jnp.array([2, 0, 1])
+    found = genome.random(jax.random.key(3), rule)
+    state = network.init(jax.random.key(0), found, BATCH)
+
+    def permuted(w):
+        c, _, j = w.shape
+        return w.reshape(c, 9, 3, j)[:, :, order].reshape(c, 27, j)
+
+    first, *others = state.synapses
+    other = dataclasses.replace(first, forward=permuted(first.forward))
+    turned = dataclasses.replace(state, synapses=(other, *others))
+    (after, _), (again, _) = (
+        unroll(found, s, inputs, y) for s, inputs in ((state, x), (turned, x[..., order]))
+    )
+    assert_close(permuted(after.synapses[0].forward), again.synapses[0].forward, 1e-10)
+    assert_close(after.synapses[1], again.synapses[1], 1e-10)
 
 
-def test_images_are_for_tasks_of_images():
-    for name in ("c4", "p2-4", "g", "res(c4)"):
-        with pytest.raises(BluraxError, match=r"takes images .* but neurons \(13,\) are before it"):
-            graphs.network(name, (13,), 3)
+def test_one_channel_for_all_states_and_own_synapses_back_on_convolutions():
+    for channels in Channels:
+        for symmetry in Symmetry:
+            rule = Rule(states=3, channels=channels, symmetry=symmetry)
+            state = SHAPED.init(jax.random.key(0), rule, BATCH)
+            own = [s.backward is not None for s in state.synapses]
+            wanted = symmetry is Symmetry.ASYMMETRIC
+            assert own == [False, wanted, wanted, False]
+            count = 3 if channels is Channels.MULTI else 1
+            assert state.synapses[0].forward.shape == (count, 9, 2)
 
 
-size = st.integers(1, 40)
-dense = size.map(lambda n: (str(n), Dense(), n))
-conv = st.builds(
-    lambda n, kernel, stride: (f"c{n}k{kernel}s{stride}", Conv(kernel, stride), n),
-    size,
-    st.integers(1, 9),
-    st.integers(1, 4),
-)
-
-
-@given(st.lists(conv, min_size=1, max_size=4), st.lists(dense, max_size=3))
-def test_a_name_says_every_link(convolutions, rows):
-    pieces = [*convolutions, *rows]
-    found = graphs.network("-".join(text for text, _, _ in pieces), (9, 7, 1), 3)
-    assert found.edges == chain(*(link for _, link, _ in pieces), Dense())
-    assert [group[-1] for group in found.groups] == [1, *(n for _, _, n in pieces), 3]
+def test_rules_are_the_links_business():
+    a = jnp.ones((2, 3, 4, 4, 1))
+    got = rules.arrive(Conv(2, 2), jnp.ones((1, 4, 5)), jnp.eye(2), a, (2, 2, 5))
+    assert_close(got, 4 * jnp.ones((2, 3, 2, 2, 5)))
+    assert Activation.TANH is RULE.sigma.forward

@@ -146,9 +146,7 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Any, target: Target | N
     )
 
 
-def _check_batch(
-    rule: Rule, network: Network, x: Array, y: Any, target: Target | None
-) -> None:
+def _check_batch(rule: Rule, network: Network, x: Array, y: Any, target: Target | None) -> None:
     """Raise `BluraxError` for inputs or labels of a shape that the network does not take."""
     takes = (len(x), *network.groups[0])
     labels = y if isinstance(y, tuple) else (y,) * len(network.outputs)

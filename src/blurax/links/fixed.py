@@ -4,13 +4,14 @@ import abc
 import dataclasses
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.links.protocol import Link, Shape
+from blurax.links.protocol import Back, Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,28 @@ class Fixed(Link):
     ) -> Float[Array, "k b *post"]:
         """The map."""
         return self.apply(a)
+
+    @property
+    def back(self) -> Link:
+        """The transposed map."""
+        return _FixedBack(self)
+
+    def turned(self, w: None, pre: Shape, post: Shape) -> None:
+        """Nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _FixedBack(Back):
+    """The transpose of a fixed map."""
+
+    has_synapses: ClassVar[bool] = False
+
+    def transmit(
+        self, w: None, a: Float[Array, "k b *pre"], post: Shape
+    ) -> Float[Array, "k b *post"]:
+        """The transposed map."""
+        like = jax.ShapeDtypeStruct((*a.shape[:2], *post), a.dtype)
+        return jax.linear_transpose(lambda x: self.link.transmit(None, x, a.shape[2:]), like)(a)[0]
 
     def turned(self, w: None, pre: Shape, post: Shape) -> None:
         """Nothing."""
