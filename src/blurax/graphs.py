@@ -15,6 +15,7 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
 """
 
 import dataclasses
+import math
 import re
 
 from blurax.errors import BluraxError, require, shown
@@ -90,9 +91,7 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
         BluraxError: naming the piece that is none, or does not fit what is before it.
     """
     parts = parse(name)
-    pieces = [p for part in parts for p in (part.pieces if isinstance(part, Block) else (part,))]
-    rows = all(isinstance(piece.link, Dense) for piece in pieces)
-    graph = _Graph(name, Dense().post_shape(inputs, Dense().features(inputs)) if rows else inputs)
+    graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)
     for part in parts:
         if isinstance(part, Block):
             for _ in range(part.times):
@@ -103,9 +102,19 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
     return Network(tuple(graph.groups), tuple(graph.edges))
 
 
+def reads_rows(name: str) -> bool:
+    """Whether a network has fully connected layers alone, so that it takes inputs as a row."""
+    return _rows(parse(name))
+
+
 def title(network: Network, name: str) -> str:
     """What a network is called where it is shown: all sizes of a chain, or else its name."""
     return "-".join(map(str, network.sizes)) if network.is_dense else name
+
+
+def _rows(parts: tuple[Piece | Block, ...]) -> bool:
+    pieces = [p for part in parts for p in (part.pieces if isinstance(part, Block) else (part,))]
+    return all(isinstance(piece.link, Dense) for piece in pieces)
 
 
 class _Graph:
