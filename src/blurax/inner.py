@@ -172,18 +172,12 @@ def predict_few(
     x: Float[Array, "q features"],
     batch: Float[Array, "b features"],
 ) -> Float[Array, "q classes"]:
-    """`predict`, normalised by the batch just learned from where that is larger than `x`.
+    """`predict`, normalised by the batch just learned from.
 
     A mean and a variance over a few dozen examples are mostly chance, all the more so after several
     layers of them (docs/explanation/decisions/0018-small-queries.md).
     """
-    known = observe_moments(genome, state, batch) if is_few(x, batch) else None
-    return predict(genome, state, x, known)
-
-
-def is_few(x: Float[Array, "q features"], batch: Float[Array, "b features"]) -> bool:
-    """Whether a query is too small to be normalised by itself: smaller than a batch."""
-    return len(x) < len(batch)
+    return predict(genome, state, x, observe_moments(genome, state, batch))
 
 
 def observe_moments(
