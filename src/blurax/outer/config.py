@@ -163,6 +163,26 @@ class MetaTrain:
         numbers = space.fitted(*self.start.learner(), self.start.source)
         return LearnerSpace(space.learner(numbers, learner.network), perturbed=True)
 
+    def check_learner(self) -> None:
+        """Refuse what is about genomes, which a run of a learner would ignore.
+
+        Raises:
+            BluraxError: naming it.
+        """
+        usual, given = Rule(), isinstance(self.start, Given) and self.start.rule() is not None
+        fields = (field.name for field in dataclasses.fields(Rule))
+        own = [name for name in fields if getattr(self.rule, name) != getattr(usual, name)]
+        require(
+            given or not own,
+            f"MetaTrain.rule.{own[0] if own else ''} is about genomes (--rule.*), but the run "
+            f"learns the numbers of {self.learner}, which has a rule of its own; leave one out.",
+        )
+        require(
+            self.start is not Start.BACKPROP,
+            f"MetaTrain.start is backprop, which is about genomes, but {self.learner} starts with "
+            "the numbers that it has; leave it out, or give a file of its numbers.",
+        )
+
     @property
     def last_stage(self) -> int:
         """The stage of the last meta-step."""
