@@ -115,6 +115,11 @@ def _unsupervised(
 
 def _check(rule: Rule, state: NetworkState, x: Array, y: Array, target: Target | None) -> None:
     """Refuse what would otherwise broadcast into a wrong result; costs nothing once compiled."""
+    require(
+        hasattr(y, "shape"),
+        f"y is a {type(y).__name__}, but a genome's error signal comes from one array of targets; "
+        "a task of others takes a learner of one's own.",
+    )
     sizes, between = state.sizes, state.synapses[-1]
     Network(sizes).check(rule)
     channels, batch = between.forward.shape[0], x.shape[0]
