@@ -182,3 +182,27 @@ def test_targets_may_be_a_pytree_for_all_but_genomes(signal):
     for learner in (genome, BASELINES["fa"].make(Arrangement(), NETWORK, Halves())):
         with pytest.raises(BluraxError, match="y is a dict, but a genome's error signal"):
             learning_curve(learner, Halves(), KEYS, (1,), Split.TEST)
+
+
+class Total(Classes):
+    """Its losses are one number, that of the whole batch."""
+
+    def losses(self, outputs, y):
+        return jnp.mean((outputs - y) ** 2)
+
+
+class Summed(Cloud):
+    """A task with it."""
+
+    target: Target = Total(2)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_losses_of_a_target_of_ones_own_are_for_each_example():
+    words = (
+        r"Total\.losses returned an array of shape \(\); it is to return a loss for each example"
+    )
+    genome = blur_for(blurax.backprop(Rule.backprop(), 0.5), NETWORK, Summed())
+    for learner in (genome, BASELINES["sgd"].make(Arrangement(), NETWORK, Summed())):
+        with pytest.raises(BluraxError, match=words):
+            learning_curve(learner, Summed(), KEYS, (1,), Split.TEST)
