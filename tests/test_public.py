@@ -84,6 +84,7 @@ def test_the_reference_has_a_page_of_all_names():
     assert any("\n::: blurax\n" in page.read_text(encoding="utf-8") for page in pages)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_type_checker_knows_every_name_of_a_method():
     assert typing.get_args(MethodName) == tuple(METHODS)
     assert typing.get_type_hints(blurax.MetaTrain)["method"] is Method

@@ -59,7 +59,7 @@ def returned(value: object) -> str:
     """What a function of the user's own returned, for a sentence."""
     if value is None:
         return "None"
-    if type(value) in (list, tuple):
+    if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {some([returned(each) for each in value])}"
     shape = getattr(value, "shape", None)
     return f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
