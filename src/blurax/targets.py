@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
-from blurax.errors import require, returned
+from blurax.errors import BluraxError, require, returned
 
 Outputs = Float[Array, "b outputs"]
 Mask = Bool[Array, " b"] | None
@@ -231,22 +231,25 @@ MakeTarget = Callable[[int], Target]
 """A target class of one's own, or another function of the number of outputs."""
 
 
-def target_of(kind: str | MakeTarget, name: str) -> MakeTarget:
-    """What makes the target that a user names.
+AnyTarget = str | MakeTarget | Target
+"""How a user names a target."""
+
+
+def target_of(kind: AnyTarget, name: str) -> MakeTarget | Target:
+    """The target that a user names, or what makes it.
 
     Args:
-        kind: classes, regression, or a function of the number of outputs.
+        kind: classes, regression, a function of the number of outputs, or a target itself.
         name: of the task, for the message.
 
     Raises:
         BluraxError: for another name.
     """
     known = TARGETS.get(kind) if isinstance(kind, str) else kind
-    require(
-        callable(known),
-        f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class.",
-    )
-    assert known is not None
+    if not (callable(known) or isinstance(known, Target)):
+        raise BluraxError(
+            f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class."
+        )
     return known
 
 
