@@ -53,7 +53,7 @@ class Request:
     baselines: tuple[str, ...] = BUILT_IN
     """What they are compared with, tuned for each number of steps."""
     tuning: Tuning = USUAL
-    """What the tuner may choose from, and how much it asks."""
+    """What the tuner may choose from, and how much it tries."""
 
     def entrants(self, likes: Mapping[str, Learner], network: Network) -> list[Entrant]:
         """What is measured as it is.
