@@ -156,6 +156,11 @@ def _check_batch(rule: Rule, network: Network, x: Array, y: Any, target: Target 
     )
     by_target = rule.states > 1 and rule.feedback.signal is not Signal.LABEL
     for group, own in zip(network.outputs, labels, strict=True):
+        require(
+            hasattr(own, "shape"),
+            f"y is a {type(own).__name__}, but a genome's error signal comes from one array of "
+            "targets; a task of others takes a learner of one's own.",
+        )
         one = target.y_shape if target is not None and by_target else network.groups[group]
         wanted = own.shape if one is None else (len(x), *one)
         require(
@@ -190,18 +195,12 @@ def predict_few(
     x: Float[Array, "q ..."],
     batch: Float[Array, "b ..."],
 ) -> Float[Array, "q classes"]:
-    """`predict`, normalised by the batch just learned from where that is larger than `x`.
+    """`predict`, normalised by the batch just learned from.
 
     A mean and a variance over a few dozen examples are mostly chance, all the more so after several
     layers of them (docs/explanation/decisions/0018-small-queries.md).
     """
-    known = observe_moments(genome, state, batch) if is_few(x, batch) else None
-    return predict(genome, state, x, known)
-
-
-def is_few(x: Float[Array, "q ..."], batch: Float[Array, "b ..."]) -> bool:
-    """Whether a query is too small to be normalised by itself: smaller than a batch."""
-    return len(x) < len(batch)
+    return predict(genome, state, x, observe_moments(genome, state, batch))
 
 
 def observe_moments(

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import enum
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
-from blurax.errors import require
+from blurax.errors import BluraxError, require, returned
 
 Outputs = Float[Array, "b outputs"]
 Mask = Bool[Array, " b"] | None
@@ -56,7 +56,17 @@ class Target(abc.ABC):
 
     def loss(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
         """The mean loss over the examples that count."""
-        return mean(self.losses(outputs, y), mask)
+        return mean(self._each(outputs, y), mask)
+
+    def _each(self, outputs: Outputs, y: Any) -> Float[Array, "b ..."]:
+        """What `losses` returned, which may be anybody's."""
+        losses, many = self.losses(outputs, y), len(outputs)
+        require(
+            getattr(losses, "shape", ())[:1] == (many,),
+            f"{type(self).__name__}.losses returned {returned(losses)}; it is to return a loss for "
+            f"each example, an array whose first axis has length {many}.",
+        )
+        return losses
 
     def finite_score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
         """The score, and 0 if any output that counts is not finite."""
@@ -90,7 +100,7 @@ class Target(abc.ABC):
             return y
 
         def total(outputs: Outputs) -> Float[Array, ""]:
-            losses = self.losses(outputs, y)
+            losses = self._each(outputs, y)
             return jnp.sum(losses) * len(losses) / losses.size
 
         return jax.grad(total)(outputs)
@@ -221,22 +231,25 @@ MakeTarget = Callable[[int], Target]
 """A target class of one's own, or another function of the number of outputs."""
 
 
-def target_of(kind: str | MakeTarget, name: str) -> MakeTarget:
-    """What makes the target that a user names.
+AnyTarget = str | MakeTarget | Target
+"""How a user names a target."""
+
+
+def target_of(kind: AnyTarget, name: str) -> MakeTarget | Target:
+    """The target that a user names, or what makes it.
 
     Args:
-        kind: classes, regression, or a function of the number of outputs.
+        kind: classes, regression, a function of the number of outputs, or a target itself.
         name: of the task, for the message.
 
     Raises:
         BluraxError: for another name.
     """
     known = TARGETS.get(kind) if isinstance(kind, str) else kind
-    require(
-        callable(known),
-        f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class.",
-    )
-    assert known is not None
+    if not (callable(known) or isinstance(known, Target)):
+        raise BluraxError(
+            f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class."
+        )
     return known
 
 

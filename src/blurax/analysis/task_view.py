@@ -101,9 +101,8 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
     ]
     width = 1100 if any(side for side, _ in looks) else 900
     figure = style.new_figure(width, round(40 + sum(heights)), _title(task))
-    for part, one, (side, colours) in zip(
-        style.stacked(figure, *heights), shown, looks, strict=True
-    ):
+    parts = style.stacked(figure, *heights)
+    for part, one, (side, colours) in zip(parts, shown, looks, strict=True):
         if len(shown) > 1:
             style.heading(part, one.title)
         if side:
@@ -122,12 +121,10 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
     if isinstance(task, Mixture):
         named = [(part, part.name) for part in task.tasks]
-    elif isinstance(task, ArrayTask):
+    elif isinstance(task, ArrayTask) or (task.target.classes and not _varies(task)):
         named = [(task, "")]
-    elif not task.target.classes or isinstance(task, Augmented) or _varies(task):
-        named = [(task, f"episode {number}") for number in range(1, 4)]
     else:
-        named = [(task, "")]
+        named = [(task, f"episode {number}") for number in range(1, 4)]
     return [
         _Shown(one, title, jax.random.fold_in(key, number), draw(one, number))
         for number, (one, title) in enumerate(named)
@@ -135,7 +132,8 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
 
 def _varies(task: Task) -> bool:
-    return isinstance(task, Toy) and task.world.varies
+    """Whether its episodes differ in more than their examples."""
+    return isinstance(task, Augmented) or (isinstance(task, Toy) and task.world.varies)
 
 
 def _title(task: Task) -> str:
@@ -215,14 +213,12 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
 
     Against the only input, or the first principal component of several.
     """
-    from sklearn.decomposition import PCA  # imported when used: it takes a second
-
     figure = style.new_figure(900, 440, _title(task))
     axes = figure.subplots()
     series = [(one, output) for one in shown for output in range(task.outputs)]
     for number, (one, output) in enumerate(series[:LEGEND]):
         x, y = _rows_of(one)[:EXAMPLES], np.asarray(one.episode.y[0])[:EXAMPLES]
-        place = PCA(1).fit_transform(x)[:, 0] if task.features > 1 else x[:, 0]
+        place = _components(x, 1)[:, 0] if task.features > 1 else x[:, 0]
         colour, marker = _look(number)
         several = f"output {output + 1}" if task.outputs > 1 else ""
         label = ", ".join(filter(None, (one.title, several)))
@@ -234,26 +230,26 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
     return figure
 
 
+def _components(x: np.ndarray, most: int) -> np.ndarray:
+    """The first principal components."""
+    from sklearn.decomposition import PCA  # imported when used: it takes a second
+
+    return PCA(most).fit_transform(x)
+
+
 def _points(part: style.Canvas, one: _Shown) -> None:
     """A panel of an episode's examples, and for a toy the class of every point beside it."""
     task, names = one.task, _names(one.task)
     x, labels = _rows_of(one)[:EXAMPLES], _labels(one.episode)[:EXAMPLES]
-    if task.features != 2:
-        axes = part.subplots(1, 1)
+    if not isinstance(task, Toy):
+        axes, words = part.subplots(1, 1), ("input 1", "input 2")
         if task.features == 1:
             spread = np.random.default_rng(0).uniform(-1, 1, len(x))
-            _scatter(axes, np.stack([x[:, 0], spread], axis=1), labels, names)
-            style.tidy(axes, "input", "spread at random")
-        else:
-            from sklearn.decomposition import PCA  # imported when used: it takes a second
-
-            _scatter(axes, PCA(2).fit_transform(x), labels, names)
-            style.tidy(axes, "first principal component", "second")
-        return
-    if not isinstance(task, Toy):
-        axes = part.subplots(1, 1)
+            x, words = np.stack([x[:, 0], spread], axis=1), ("input", "spread at random")
+        elif task.features > 2:
+            x, words = _components(x, 2), ("first principal component", "second")
         _scatter(axes, x, labels, names)
-        style.tidy(axes, "input 1", "input 2")
+        style.tidy(axes, *words)
         return
     left, right = part.subplots(1, 2)
     _scatter(left, x, labels, names)

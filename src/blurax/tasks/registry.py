@@ -60,38 +60,25 @@ def _always() -> str:
 
 
 def _toys() -> list[Entry]:
-    def toy(name: str, about: str, outputs: str, options: type, make: Any) -> Entry:
-        inputs = "1" if name == "sine" else "2"
-        target = Regression if name == "sine" else Classes
-        return Entry(
-            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always, target
-        )
+    def toy(
+        name: str, about: str, outputs: int, make: Any, options: type = toys.ToyOptions
+    ) -> Entry:
+        inputs, target = ("1", Regression) if name == "sine" else ("2", Classes)
+        shape = (inputs, str(outputs), "endless", "-")
+        return Entry(name, Family.TOY, about, *shape, options, make, _always, target)
 
-    plain = [
-        toy(
-            name,
-            world.about,
-            str(world.classes),
-            toys.ToyOptions,
-            lambda options, text, world=world: toys.Toy(text, world),
-        )
-        for name, world in worlds.WORLDS.items()
+    def plain(name: str, world: worlds.World) -> Entry:
+        return toy(name, world.about, world.classes, lambda _, text: toys.Toy(text, world))
+
+    def blobs(options: toys.BlobsOptions, text: str) -> Task:
+        return toys.Toy(text, worlds.blobs(options.classes))
+
+    about = "a sine of random amplitude: regression"
+    return [
+        *(plain(name, world) for name, world in worlds.WORLDS.items()),
+        toy("blobs", "round clouds at random places", 5, blobs, toys.BlobsOptions),
+        toy("sine", about, 1, lambda _, text: toys.Sine(text)),
     ]
-    blobs = toy(
-        "blobs",
-        "round clouds at random places",
-        "5",
-        toys.BlobsOptions,
-        lambda options, text: toys.Toy(text, worlds.blobs(options.classes)),
-    )
-    sine = toy(
-        "sine",
-        "a sine of random amplitude: regression",
-        "1",
-        toys.ToyOptions,
-        lambda options, text: toys.Sine(text),
-    )
-    return [*plain, blobs, sine]
 
 
 _TABLES = {
@@ -104,50 +91,27 @@ _TABLES = {
 
 def _tables() -> list[Entry]:
     def bundled(name: str) -> Entry:
-        about, inputs, outputs, examples = _TABLES[name]
-        return Entry(
-            name,
-            Family.TABLE,
-            about,
-            inputs,
-            outputs,
-            examples,
-            "CC BY 4.0",
-            tabular.TableOptions,
-            lambda options, text: dataclasses.replace(tabular.bundled(name), name=text),
-            _always,
-        )
+        def make(_: Any, text: str) -> Task:
+            return dataclasses.replace(tabular.bundled(name), name=text)
 
-    own = Entry(
-        "csv",
-        Family.TABLE,
-        "your own table: csv:path=my.csv",
-        "any",
-        "any",
-        "yours",
-        "yours",
-        tabular.CsvOptions,
-        lambda options, text: dataclasses.replace(tabular.of_options(options), name=text),
-        _always,
-    )
-    return [*(bundled(name) for name in _TABLES), own]
+        shape = (*_TABLES[name], "CC BY 4.0")
+        return Entry(name, Family.TABLE, *shape, tabular.TableOptions, make, _always)
+
+    def own(options: Any, text: str) -> Task:
+        return dataclasses.replace(tabular.of_options(options), name=text)
+
+    shape = ("your own table: csv:path=my.csv", "any", "any", "yours", "yours")
+    csv = Entry("csv", Family.TABLE, *shape, tabular.CsvOptions, own, _always)
+    return [*map(bundled, _TABLES), csv]
 
 
 def _regressions() -> list[Entry]:
     def made(name: str, about: str, family: regressions.Family) -> Entry:
-        return Entry(
-            name,
-            Family.REGRESSION,
-            about,
-            "8",
-            "1",
-            "1,000 rows",
-            "-",
-            regressions.RegressionOptions,
-            lambda options, text: regressions.TableFamily(text, family, options),
-            _always,
-            Regression,
-        )
+        def make(options: Any, text: str) -> Task:
+            return regressions.TableFamily(text, family, options)
+
+        shape, options = ("8", "1", "1,000 rows", "-"), regressions.RegressionOptions
+        return Entry(name, Family.REGRESSION, about, *shape, options, make, _always, Regression)
 
     return [made(name, *found) for name, found in regressions.FAMILIES.items()]
 
