@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
@@ -36,6 +37,14 @@ class SequenceTask(Task):
     """
 
     task: Task
+    name: str = eqx.field(static=True, init=False)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    """Of the inputs at one time step."""
+    target: Target = eqx.field(static=True, init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.target = self.task.name, self.task.target
+        self.input_shape = self.task.input_shape[1:]
 
     def __check_init__(self) -> None:
         require(
@@ -43,21 +52,6 @@ class SequenceTask(Task):
             f"Task {self.task.name} has inputs of shape {self.task.input_shape}; a sequence takes "
             "[time, features].",
         )
-
-    @property
-    def name(self) -> str:
-        """That of the task."""
-        return self.task.name
-
-    @property
-    def target(self) -> Target:
-        """That of the task."""
-        return self.task.target
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Of the inputs at one time step."""
-        return self.task.input_shape[1:]
 
     @property
     def time(self) -> int:

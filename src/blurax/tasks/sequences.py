@@ -12,9 +12,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.bounds import check_count
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.targets import Classes, Regression
+from blurax.targets import Classes, Regression, Target
 from blurax.tasks.arrays import ArrayTask, divide
-from blurax.tasks.endless import FunctionTask
+from blurax.tasks.endless import Draw, FunctionTask
 from blurax.tasks.in_time import SequenceTask
 
 NOISE = 0.2
@@ -47,8 +47,7 @@ class DelayedBit:
 
     def task(self, name: str) -> SequenceTask:
         """Endless sequences of `delay + 1` time steps."""
-        shape = self.delay + 1, self.size
-        return SequenceTask(FunctionTask(self, name=name, input_shape=shape, target=Classes(2)))
+        return _drawn(self, name, (self.delay + 1, self.size), Classes(2))
 
     def __call__(
         self, key: PRNGKeyArray, n: int
@@ -82,9 +81,7 @@ class Adding:
 
     def task(self, name: str) -> SequenceTask:
         """Endless sequences."""
-        return SequenceTask(
-            FunctionTask(self, name=name, input_shape=(self.time, 2), target=Regression(1))
-        )
+        return _drawn(self, name, (self.time, 2), Regression(1))
 
     def __call__(
         self, key: PRNGKeyArray, n: int
@@ -144,6 +141,11 @@ class Text:
             input_shape=shown.shape[1:],
         )
         return SequenceTask(whole)
+
+
+def _drawn(draw: Draw, name: str, shape: tuple[int, int], target: Target) -> SequenceTask:
+    """A task of endless sequences `[time, features]`."""
+    return SequenceTask(FunctionTask(draw=draw, name=name, input_shape=shape, target=target))
 
 
 @functools.cache
