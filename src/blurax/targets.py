@@ -253,7 +253,9 @@ def mean(values: Float[Array, "b ..."], mask: Mask = None) -> Float[Array, ""]:
     return jnp.sum(jnp.where(counts, values, 0.0)) / jnp.maximum(jnp.sum(counts), 1)
 
 
-def late_rows(outputs: InTime, y: Any, mask: MaskInTime = None) -> tuple[Outputs, Any, Mask]:
+def late_rows(
+    outputs: InTime, y: Any, mask: MaskInTime = None
+) -> tuple[Float[Array, "rows outputs"], Any, Bool[Array, " rows"] | None]:
     """What is compared: every example at every time step with a target as a row of its own.
 
     Args:

@@ -158,21 +158,22 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
     """Raise `BluraxError` if a task, a user's own say, does not draw what the protocol says."""
     check_kind(task)
 
-    def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> Episode:
-        return task.sample(key, spec, split, first)
+    def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> tuple[Batch, dict[str, Batch]]:
+        found: Any = task.sample(key, spec, split, first)
+        require(
+            isinstance(found, Episode),
+            f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
+        )
+        return found.support, found.queries
 
     try:
-        found = jax.eval_shape(draw, jax.random.key(0), jnp.zeros((), jnp.int32))
+        support, queries = jax.eval_shape(draw, jax.random.key(0), jnp.zeros((), jnp.int32))
     except (TypeError, AttributeError) as error:
         raise BluraxError(
             f"Task {task.name}: its sample(key, spec, split, first): {error}"
         ) from error
-    require(
-        isinstance(found, Episode),
-        f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
-    )
-    _check_batch(task, "", found.support, (spec.steps,), spec.batch)
-    for name, query in found.queries.items():
+    _check_batch(task, "", support, (spec.steps,), spec.batch)
+    for name, query in queries.items():
         prefix = "query_" if name == DEFAULT else f"query {name}_"
         _check_batch(task, prefix, query, (), examples(task, query))
 
