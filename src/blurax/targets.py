@@ -17,6 +17,9 @@ from blurax.errors import BluraxError, require, returned
 Outputs = Float[Array, "b outputs"]
 Mask = Bool[Array, " b"] | None
 """Which examples count; None: all."""
+InTime = Float[Array, "*time b outputs"]
+"""Outputs with or without a time axis."""
+MaskInTime = Bool[Array, "*late b"] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +57,9 @@ class Target(abc.ABC):
     def score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
         """How good outputs are, from 0 to 1; `targets.mean` takes the mask into account."""
 
-    def loss(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
-        """The mean loss over the examples that count."""
+    def loss(self, outputs: InTime, y: Any, mask: MaskInTime = None) -> Float[Array, ""]:
+        """The mean loss over the examples that count, and their time steps that have a target."""
+        outputs, y, mask = late_rows(outputs, y, mask)
         return mean(self._each(outputs, y), mask)
 
     def _each(self, outputs: Outputs, y: Any) -> Float[Array, "b ..."]:
@@ -68,8 +72,9 @@ class Target(abc.ABC):
         )
         return losses
 
-    def finite_score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
+    def finite_score(self, outputs: InTime, y: Any, mask: MaskInTime = None) -> Float[Array, ""]:
         """The score, and 0 if any output that counts is not finite."""
+        outputs, y, mask = late_rows(outputs, y, mask)
         return jnp.where(self.is_finite(outputs, mask), self.score(outputs, y, mask), 0.0)
 
     def is_finite(self, outputs: Outputs, mask: Mask = None) -> Bool[Array, ""]:
@@ -261,8 +266,25 @@ def mean(values: Float[Array, "b ..."], mask: Mask = None) -> Float[Array, ""]:
     return jnp.sum(jnp.where(counts, values, 0.0)) / jnp.maximum(jnp.sum(counts), 1)
 
 
-def squared_error(outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
+def late_rows(
+    outputs: InTime, y: Any, mask: MaskInTime = None
+) -> tuple[Float[Array, "rows outputs"], Any, Bool[Array, " rows"] | None]:
+    """What is compared: every example at every time step with a target as a row of its own.
+
+    Args:
+        outputs: `[time, b, outputs]`; as they are, with y and mask, if there is no time axis.
+        y: targets of the last time steps, `[late, b, ...]`.
+        mask: `[late, b]`.
+    """
+    if outputs.ndim == 2:
+        return outputs, y, mask
+    late = jax.tree.leaves(y)[0].shape[0]
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), (outputs[-late:], y, mask))
+
+
+def squared_error(outputs: InTime, y: Array, mask: MaskInTime = None) -> Float[Array, ""]:
     """The mean squared distance to the targets."""
+    outputs, y, mask = late_rows(outputs, y, mask)
     return mean((outputs - y) ** 2, mask)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from blurax.analysis import style
 from blurax.analysis.plain import message
+from blurax.analysis.sequence_view import draw_sequences
 from blurax.tasks import (
     ArrayTask,
     Augmented,
@@ -22,6 +23,7 @@ from blurax.tasks import (
     Episode,
     EpisodeSpec,
     Mixture,
+    SequenceTask,
     Split,
     Task,
     Toy,
@@ -92,7 +94,7 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
         BluraxError: if the file cannot be written.
     """
     shown = _shown(task, jax.random.key(seed))
-    if not task.target.classes:
+    if not task.target.classes and task.time is None:
         return style.save(_curves(task, shown), path)
     looks = [_image(one.task) for one in shown]
     heights = [
@@ -105,7 +107,9 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
     for part, one, (side, colours) in zip(parts, shown, looks, strict=True):
         if len(shown) > 1:
             style.heading(part, one.title)
-        if side:
+        if one.task.time is not None:
+            draw_sequences(part, one.episode, one.task.target, _names(one.task), 420.0)
+        elif side:
             _image_sheet(part, one, side, colours)
         else:
             _points(part, one)
@@ -121,7 +125,7 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
     if isinstance(task, Mixture):
         named = [(part, part.name) for part in task.tasks]
-    elif isinstance(task, ArrayTask) or (task.target.classes and not _varies(task)):
+    elif isinstance(task, ArrayTask | SequenceTask) or (task.target.classes and not _varies(task)):
         named = [(task, "")]
     else:
         named = [(task, f"episode {number}") for number in range(1, 4)]
@@ -139,11 +143,14 @@ def _varies(task: Task) -> bool:
 def _title(task: Task) -> str:
     inputs = "1 input" if task.features == 1 else f"{task.features} inputs"
     outputs = "1 output" if task.outputs == 1 else f"{task.outputs} outputs"
-    return f"{task.name}: {inputs}, {outputs}"
+    time = "" if task.time is None else f", {task.time} time steps"
+    return f"{task.name}: {inputs}, {outputs}{time}"
 
 
 def _image(task: Task) -> tuple[int, int]:
     """Pixels of a side and colours, if the inputs can be an image; else 0 and 0."""
+    if task.time is not None:
+        return 0, 0
     if isinstance(task, Augmented):
         hidden = task.augment.project is not None or task.augment.permute_inputs
         return (0, 0) if hidden else _image(task.task)
@@ -166,6 +173,8 @@ def _rows_of(one: _Shown) -> np.ndarray:
 
 def _names(task: Task) -> list[str]:
     """What the classes are called."""
+    if isinstance(task, SequenceTask):
+        return _names(task.task)
     if isinstance(task, ArrayTask) and task.class_names:
         return list(map(message, task.class_names))
     return [f"class {number}" for number in range(task.target.classes)]

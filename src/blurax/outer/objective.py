@@ -160,7 +160,7 @@ def prediction_loss(
     """What predictions cost: the target's own loss, or what `Loss` names in its place."""
     if loss is Loss.ACCURACY:
         finite = target.is_finite(prediction, mask)
-        return jnp.where(finite, 1 - target.score(prediction, y, mask), jnp.inf)
+        return jnp.where(finite, 1 - target.finite_score(prediction, y, mask), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
         return squared_error(prediction, y, mask)
     return target.loss(prediction, y, mask)

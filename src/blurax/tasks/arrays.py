@@ -23,9 +23,10 @@ class ArrayTask(Task):
     x: Shaped[Array, "n features"]
     """Examples as rows, training ones first, then validation, then test: numbers, or bytes for
     images."""
-    labels: Int[Array, " n"] | Float[Array, "n ..."]
+    labels: Int[Array, "n ..."] | Float[Array, "n ..."]
     """The class of each, or the numbers to predict, brought to mean 0 and variance 1, or what a
-    target of one's own takes."""
+    target of one's own takes; of sequences (`SequenceTask`) one at each time step, if `[n, time]`.
+    """
     shift: Float[Array, "..."]
     """Subtracted from an example, `[]` or `[features]`."""
     scale: Float[Array, "..."]

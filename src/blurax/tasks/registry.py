@@ -9,7 +9,7 @@ from typing import Any
 
 from blurax.errors import BluraxError, require
 from blurax.targets import TARGETS, Classes, Regression, Target
-from blurax.tasks import grammar, images, omniglot, regressions, tabular, toys, worlds
+from blurax.tasks import grammar, images, omniglot, regressions, sequences, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
@@ -24,6 +24,7 @@ class Family(enum.StrEnum):
     REGRESSION = "regression"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
+    SEQUENCE = "sequence"
     OWN = "own"
 
 
@@ -91,11 +92,12 @@ _TABLES = {
 
 def _tables() -> list[Entry]:
     def bundled(name: str) -> Entry:
-        def make(_: Any, text: str) -> Task:
-            return dataclasses.replace(tabular.bundled(name), name=text)
+        def make(options: Any, text: str) -> Task:
+            return tabular.load(name, options, text)
 
         shape = (*_TABLES[name], "CC BY 4.0")
-        return Entry(name, Family.TABLE, *shape, tabular.TableOptions, make, _always)
+        options = tabular.DigitsOptions if name == "digits" else tabular.TableOptions
+        return Entry(name, Family.TABLE, *shape, options, make, _always)
 
     def own(options: Any, text: str) -> Task:
         return dataclasses.replace(tabular.of_options(options), name=text)
@@ -168,6 +170,35 @@ def _few_shot() -> Entry:
     )
 
 
+_SEQUENCES = {
+    "delayed-bit": ("a bit to remember through noise", "1", "2", sequences.DelayedBit, Classes),
+    "adding": ("the sum of two marked numbers: regression", "2", "1", sequences.Adding, Regression),
+    "text": ("the next character of plain English", "33", "33", sequences.Text, Classes),
+}
+
+
+def _sequences() -> list[Entry]:
+    def made(
+        name: str, about: str, inputs: str, outputs: str, options: type, target: type[Target]
+    ) -> Entry:
+        stored = name == "text"
+        return Entry(
+            name,
+            Family.SEQUENCE,
+            about,
+            f"{inputs} in time",
+            outputs,
+            "521 of 20" if stored else "endless",
+            "Apache-2.0" if stored else "-",
+            options,
+            lambda options, text: options.task(text),
+            _always,
+            target,
+        )
+
+    return [made(name, *found) for name, found in _SEQUENCES.items()]
+
+
 TASKS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -176,6 +207,7 @@ TASKS: dict[str, Entry] = {
         *_regressions(),
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),
+        *_sequences(),
     )
 }
 """Every task by name."""
