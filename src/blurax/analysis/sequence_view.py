@@ -26,13 +26,13 @@ def draw_sequences(
     x, y = np.asarray(episode.x[0], float), np.asarray(episode.y[0])
     x = x.reshape(*x.shape[:2], -1)[:, :SEQUENCES]
     low, high = np.quantile(x, (0.01, 0.99))
-    for example, axes in enumerate(np.atleast_1d(part.subplots(1, x.shape[1]))):
+    for example, axes in enumerate(part.subplots(1, x.shape[1], squeeze=False)[0]):
         shade = {"vmin": low, "vmax": max(high, low + 1e-9), "cmap": "gray", "aspect": "auto"}
         axes.imshow(x[:, example], interpolation="nearest", **shade)
         said = [_answer(one, target, names) for one in y[:, example]]
         axes.set_title(said[-1] if len(said) == 1 else "", fontsize=style.SMALL, parse_math=False)
-        each = len(said) == len(x) <= LABELLED
-        axes.set_yticks(range(len(said)), said, parse_math=False) if each else axes.set_yticks([])
+        said = said if len(said) == len(x) <= LABELLED else []
+        axes.set_yticks(range(len(said)), said, parse_math=False)
         axes.tick_params(labelsize=min(style.SMALL, 0.5 * height / len(x)), length=0)
         axes.set_xticks([])
         axes.spines[:].set_visible(False)
