@@ -3,7 +3,7 @@
 A rule sees 128 new examples in each step: 1,280 after 10. Here scikit-learn's classifiers may go
 over the same examples as often as they like, and so may networks of the very layers that rules and
 optimisers teach, with Adam. Of each kind the best on validation examples is reported on test
-examples: what a learner can hardly be asked to pass that sees each example once.
+examples: what a learner can hardly be expected to pass that sees each example once.
 
     BLURAX_DATA=... python benchmarks/ceiling.py --tasks mnist fashion-mnist
 """

@@ -155,7 +155,7 @@ def test_unfold_back_says_what_the_way_back_sees(case: str):
 
 @cases
 def test_the_bias_unit_leads_to_all_places_of_a_feature(case: str):
-    link, pre, post, w, _ = drawn(case, 2)
+    link, _, post, w, _ = drawn(case, 2)
     if w is None:
         return
     b, a_j = (jnp.asarray(rng.normal(size=s)) for s in ((2, 1, link.features(post)), (2, 3, *post)))

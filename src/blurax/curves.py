@@ -103,7 +103,8 @@ def learning_curve(
         "blurax.Blur(genome, network).",
     )
     check_kind(task)
-    check_fit(learner.network, task)
+    rows = type(learner).inputs is Learner.inputs
+    check_fit(learner.network, task, rows)
     learner = learner.for_target(task.target)
     stops = tuple(stops)
     rising = all(early < late for early, late in itertools.pairwise((first, *stops)))
@@ -118,7 +119,6 @@ def learning_curve(
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
     rates = jnp.asarray([rate, horizon], float)
     queries = _queries(task, keys, spec, split)
-    rows = type(learner).inputs is Learner.inputs
     if state is None:
         state = _init(learner, keys, batch)
     due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []

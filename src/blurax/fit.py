@@ -19,8 +19,17 @@ def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
     return Blur(genome, network, task.target)
 
 
-def check_fit(network: Network, task: Task) -> None:
-    """Raise `BluraxError` if the network's inputs or outputs are not the task's."""
+def check_fit(network: Network, task: Task, rows: bool = True) -> None:
+    """Raise `BluraxError` if the network's inputs or outputs are not the task's.
+
+    Args:
+        rows: whether the learner is given a row for each example, which has no time axis.
+    """
+    require(
+        task.time is None or not rows,
+        f"Task {task.name} has a time axis of {task.time} steps; it takes a network with delayed "
+        "edges.",
+    )
     first, last = network.sizes[0], network.sizes[network.outputs[0]]
     require(
         (first, last) == (task.features, task.outputs),

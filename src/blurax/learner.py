@@ -62,8 +62,8 @@ class Learner(eqx.Module):
         """
 
     @abc.abstractmethod
-    def predict(self, state: Any, x: Any) -> Float[Array, "q outputs"]:
-        """The outputs for some inputs; nothing is learned."""
+    def predict(self, state: Any, x: Any) -> Float[Array, "*time q outputs"]:
+        """The outputs for some inputs, at every time step if they have any; nothing is learned."""
 
     @property
     def takes_masks(self) -> bool:
@@ -114,7 +114,7 @@ class Learner(eqx.Module):
         """
         return self.predict(state, x)
 
-    def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "q outputs"]:
+    def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for a query after a step on a batch: `predict_few` for a smaller one."""
         few = leading(x) < leading(batch)
         return self.predict_few(state, x, batch) if few else self.predict(state, x)

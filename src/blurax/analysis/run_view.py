@@ -59,7 +59,7 @@ def draw_run(directory: Path) -> Path:
     if isinstance(best, Genome):
         _draw_genome(below, best)
     else:
-        draw_numbers(below, best)
+        draw_numbers(below, best, "The numbers that were kept")
     return style.save(figure, directory / PICTURE)
 
 

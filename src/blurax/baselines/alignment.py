@@ -105,7 +105,7 @@ class Aligned(Learner):
         return NetworkState(held, None)
 
     def _signs(self, between: Synapses) -> Float[Array, "1 j i"] | None:
-        if between.backward is None:  # towards the input layer, which hears nothing
+        if between.backward is None:  # towards the input layer, which gets no feedback
             return None
         inputs = between.forward.shape[1] + 1
         std = (gain(self.activation) / inputs) ** 0.5
@@ -113,7 +113,7 @@ class Aligned(Learner):
 
 
 class DirectFeedback(Learner):
-    """Direct feedback alignment: each hidden layer hears the error of the last one at first hand.
+    """Direct feedback alignment: each hidden layer gets the error of the last one directly.
 
     The error of hidden layer l is (e B_l) φ'(z_l), where e is the gradient at the outputs and B_l
     is random and fixed. Such synapses skip layers, which blurax's network does not have; so this

@@ -41,7 +41,7 @@ COARSE, FINE = PER_DECADE // 2, 1
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """What the tuner may choose from, and how much it asks.
+    """What the tuner may choose from, and how much it tries.
 
     Raises:
         BluraxError: for a value of the wrong type, an empty choice, or a number below 1.

@@ -19,6 +19,7 @@ from blurax.experiments.compare_entrants import Entrant, entrant, read_entrant, 
 from blurax.experiments.compare_names import called, is_code
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
+from blurax.experiments.compare_tasks import NONE, check_tasks
 from blurax.fit import network_for
 from blurax.learner import Learner
 from blurax.network import Network
@@ -53,7 +54,7 @@ class Request:
     baselines: tuple[str, ...] = BUILT_IN
     """What they are compared with, tuned for each number of steps."""
     tuning: Tuning = USUAL
-    """What the tuner may choose from, and how much it asks."""
+    """What the tuner may choose from, and how much it tries."""
 
     def entrants(self, likes: Mapping[str, Learner], network: Network) -> list[Entrant]:
         """What is measured as it is.
@@ -133,6 +134,7 @@ def compare(
             "own.",
         )
         plan = experiment.read_plan(resume)
+        check_tasks(plan, NONE, resume)
         likes = load_learners(learner, first_network(plan.tasks, plan.nets))
         with io.writing(resume, experiment.COMPARISON):
             _advance(resume, likes, learner)

@@ -29,6 +29,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.methods import METHODS, named
 from blurax.outer.recipes import get_recipe
 from blurax.outer.start import AnyStart, Given, Start, started
+from blurax.spec import Rule
 from blurax.tasks import get, score_name
 
 
@@ -198,10 +199,13 @@ def default_in(args: list[str]) -> MetaTrain:
     """The configuration that the options change, by the recipe, method and start in arguments.
 
     The method is as the recipe has it, if it has this one, and the rule that of a genome given.
+    A learner has no use for a recipe's rule and start.
     """
     recipe, method, start = (_value(args, f"--{name}") for name in ("recipe", "method", "start"))
     config = get_recipe(recipe).config if recipe else MetaTrain()
     changed: dict[str, Any] = {}
+    if _value(args, "--learner"):
+        changed |= {"rule": Rule(), "start": Start.RANDOM}
     if method and method != config.method.name:
         changed["method"] = named(method)()
     if start:

@@ -11,7 +11,7 @@ from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
-from blurax.analysis.numbers_view import numbers_panel
+from blurax.analysis.numbers_view import draw_learner, numbers_panel
 from blurax.analysis.plain import message, printable
 from blurax.bounds import check_count
 from blurax.cli.learner import load_learner_class
@@ -63,11 +63,11 @@ def show(
         genome = genome / BEST
     if io.is_learner(genome):
         require(
-            other is None and task is None and png is None and not canonical,
+            other is None and task is None and not canonical,
             f"{genome} is a learner file, whose numbers its class alone understands; it is shown "
-            "without other options than --learner.",
+            "without other options than --learner and --png.",
         )
-        show_learner(console, genome, learner)
+        show_learner(console, genome, learner, png)
         return
     require(learner is None, f"--learner is the class of a learner file; {genome} is none.")
     if other is not None:
@@ -82,8 +82,10 @@ def show(
         look_inside(console, genome, png, task, hidden, steps, seeds)
 
 
-def show_learner(console: Console, path: Path, code: str | None) -> None:
-    """Print the numbers of a learner; of its class, if it is given, those that it starts with."""
+def show_learner(console: Console, path: Path, code: str | None, png: Path | None) -> None:
+    """Print and draw the numbers of a learner; of its class, if given, print where they started."""
+    picture = png or path.with_name(f"{path.stem}.png")
+    io.check_file(picture)
     name, tensors, provenance = io.load_learner(path)
     start = None
     if code is not None:
@@ -91,6 +93,8 @@ def show_learner(console: Console, path: Path, code: str | None) -> None:
         load_numbers(path, like)  # which checks that they belong together
         start = named(numbers_of(like))
     console.print(numbers_panel(name, tensors, provenance, start))
+    draw_learner(name, tensors, picture)
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def _network(provenance: io.Provenance) -> Network:

@@ -82,6 +82,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             failed.append(error)
             continue
         shape = f"inputs {task.features}, outputs {task.outputs}"
+        shape += "" if task.time is None else f", time steps {task.time}"
         console.print(
             f"{message(name)}: {shape}; picture: {printable(str(picture))}", soft_wrap=True
         )

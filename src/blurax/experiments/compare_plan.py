@@ -41,7 +41,8 @@ class CodeVersion:
     """Which code of the user's own it is."""
 
     name: str
-    """Of the learner or baseline that it is the code of."""
+    """Of the learner or baseline that it is the code of, or `task NAME`: of a task given as it is,
+    its data too."""
     sha256: str
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Plan:
     version: str = __version__
     """Of blurax: another one may give other numbers."""
     sources: tuple[CodeVersion, ...] = added(())
-    """The code of the user's own behind learners and baselines: other code, other numbers."""
+    """The code of the user's own behind learners, baselines, tasks: other code, other numbers."""
 
     def __post_init__(self) -> None:
         check_types(self)

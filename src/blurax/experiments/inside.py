@@ -1,7 +1,5 @@
 """Looking inside a genome at work: where it goes, how synapses grow, what each number does."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -110,11 +108,11 @@ def _observe(genome: Genome, target: Target) -> Observe:
     def seen(before: NetworkState, after: NetworkState, info: StepInfo, batch: Batch) -> _Seen:
         x, y = batch
 
-        def loss(parts: list[tuple[Array, Array]]) -> Array:
+        def loss(parts: list[tuple[Array, ...]]) -> Array:
             return target.loss(predict(genome, with_forward_synapses(before, parts), x), y)
 
-        was, now = ([(s.forward, s.bias) for s in state.synapses] for state in (before, after))
-        was, now, uphill = map(_there, (was, now, jax.grad(loss)(was)))
+        was, now = before.forward_parts, after.forward_parts
+        uphill = jax.grad(loss)(was)
         angles = [
             _angle(_joined(new) - _joined(old), -_joined(slope))
             for new, old, slope in zip(now, was, uphill, strict=True)
@@ -127,12 +125,6 @@ def _observe(genome: Genome, target: Target) -> Observe:
         return _Seen(*(jnp.stack(values) for values in (angles, turned, sizes)))
 
     return seen
-
-
-def _there(pairs: list[tuple[Any, Any]]) -> list[tuple[Array, ...]]:
-    """The synapses of each edge that has some, those of its bias unit last."""
-    found = (tuple(part for part in pair if part is not None) for pair in pairs)
-    return [parts for parts in found if parts]
 
 
 def _joined(parts: tuple[Array, ...]) -> Array:

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +37,9 @@ class Fixed(Link):
         raise NotImplementedError
 
     def transmit(
-        self, w: None, a: Float[Array, "k b *pre"], post: Shape
+        self, w: Any, a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "k b *post"]:
-        """The map."""
+        """The map; w is None."""
         return self.apply(a)
 
     @property
@@ -47,7 +47,7 @@ class Fixed(Link):
         """The transposed map."""
         return _FixedBack(self)
 
-    def turned(self, w: None, pre: Shape, post: Shape) -> None:
+    def turned(self, w: Any, pre: Shape, post: Shape) -> Any:
         """Nothing."""
 
 
@@ -58,13 +58,13 @@ class _FixedBack(Back):
     has_synapses: ClassVar[bool] = False
 
     def transmit(
-        self, w: None, a: Float[Array, "k b *pre"], post: Shape
+        self, w: Any, a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "k b *post"]:
-        """The transposed map."""
+        """The transposed map; w is None."""
         like = jax.ShapeDtypeStruct((*a.shape[:2], *post), a.dtype)
-        return jax.linear_transpose(lambda x: self.link.transmit(None, x, a.shape[2:]), like)(a)[0]
+        return jax.linear_transpose(lambda x: self.link.transmit(w, x, a.shape[2:]), like)(a)[0]
 
-    def turned(self, w: None, pre: Shape, post: Shape) -> None:
+    def turned(self, w: Any, pre: Shape, post: Shape) -> Any:
         """Nothing."""
 
 

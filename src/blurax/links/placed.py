@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from blurax.errors import require
-from blurax.links.protocol import Link, Shape
 from blurax.links.dense import Dense
+from blurax.links.protocol import Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from blurax.fit import network_for
 from blurax.frozen import added, check_types, from_json
 from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import METHODS, Gradient, Method, named, upgraded
+from blurax.outer.methods import METHODS, AnyMethod, Gradient, Method, named, upgraded
 from blurax.outer.numbers import name_of
 from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
@@ -26,6 +26,10 @@ from blurax.widen import widen
 
 _RENAMED = {"lessons": "episodes", "share": "job_size", "start_share": "start_coupling"}
 """What fields were called in older files."""
+
+
+def _usual() -> Any:
+    return Gradient()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,7 @@ class MetaTrain:
     learner: str = added("")
     """A rule of one's own, whose numbers are learned in the place of a genome: the name of its
     class; on the command line my_rules.py:MyRule."""
-    method: Method = dataclasses.field(default_factory=Gradient)
+    method: AnyMethod = dataclasses.field(default_factory=_usual)
     """How genomes are found, such as `Pes(pairs=4)`; a name stands for a method as it is."""
     start: AnyStart = Start.RANDOM
     """Where from: random genomes, back-propagation, or what is given: a name of the zoo, the path
@@ -164,6 +168,26 @@ class MetaTrain:
         space = LearnerSpace(learner)
         numbers = space.fitted(*self.start.learner(), self.start.source)
         return LearnerSpace(space.learner(numbers, learner.network), perturbed=True)
+
+    def check_learner(self) -> None:
+        """Refuse what is about genomes, which a run of a learner would ignore.
+
+        Raises:
+            BluraxError: naming it.
+        """
+        usual, given = Rule(), isinstance(self.start, Given) and self.start.rule() is not None
+        fields = (field.name for field in dataclasses.fields(Rule))
+        own = [name for name in fields if getattr(self.rule, name) != getattr(usual, name)]
+        require(
+            given or not own,
+            f"MetaTrain.rule.{own[0] if own else ''} is about genomes (--rule.*), but the run "
+            f"learns the numbers of {self.learner}, which has a rule of its own; leave one out.",
+        )
+        require(
+            self.start is not Start.BACKPROP,
+            f"MetaTrain.start is backprop, which is about genomes, but {self.learner} starts with "
+            "the numbers that it has; leave it out, or give a file of its numbers.",
+        )
 
     @property
     def last_stage(self) -> int:

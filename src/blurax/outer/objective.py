@@ -160,7 +160,7 @@ def prediction_loss(
     """What predictions cost: the target's own loss, or what `Loss` names in its place."""
     if loss is Loss.ACCURACY:
         finite = target.is_finite(prediction, mask)
-        return jnp.where(finite, 1 - target.score(prediction, y, mask), jnp.inf)
+        return jnp.where(finite, 1 - target.finite_score(prediction, y, mask), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
         return squared_error(prediction, y, mask)
     return target.loss(prediction, y, mask)
@@ -260,10 +260,8 @@ def log_size(state: Any) -> Float[Array, ""]:
     if not isinstance(state, NetworkState):
         squares = [jnp.mean(leaf**2) for leaf in jax.tree.leaves(plastic(state))]
     else:
-        into = [[w for w in (s.forward, s.bias) if w is not None] for s in state.synapses]
         squares = [
             jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts)
-            for parts in into
-            if parts
+            for parts in state.forward_parts
         ]
     return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))
