@@ -161,14 +161,12 @@ class Blur(Learner):
         x, y, mask = batch.x, batch.y, batch.mask
         return inner.step(self.genome, state, x, y, index, target=self.target, mask=mask)
 
-    def predict(
-        self, state: NetworkState, x: Float[Array, "q features"]
-    ) -> Float[Array, "q outputs"]:
+    def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """State 1 of the last layer after a forward sweep."""
         return inner.predict(self.genome, state, x)
 
     def predict_few(
-        self, state: NetworkState, x: Float[Array, "q features"], batch: Float[Array, "b features"]
+        self, state: NetworkState, x: Float[Array, "q ..."], batch: Float[Array, "b ..."]
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
         return inner.predict_few(self.genome, state, x, batch)
