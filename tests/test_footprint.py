@@ -6,7 +6,7 @@ import pytest
 
 from blurax import curves, footprint
 from blurax import genome as genomes
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.inner import Remat
 from blurax.learner import Blur
 from blurax.outer.config import MetaTrain
@@ -33,7 +33,7 @@ def check(estimate, lowered):
 @pytest.mark.parametrize("rule", [Rule(), STABLE], ids=["plain", "stable"])
 def test_episodes_take_what_is_estimated(rule, hidden, batch):
     task = get("xor")
-    network = network_for(task, parse_hidden(hidden))
+    network = network_for(task, hidden)
     genome = genomes.random(jax.random.key(0), rule)
     keys, spec = jax.random.split(jax.random.key(0), 2), EpisodeSpec(steps=4, batch=batch)
     learner, first = Blur(genome, network), jnp.zeros((), jnp.int32)

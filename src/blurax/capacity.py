@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import jax
 
-from blurax import footprint
+from blurax import footprint, graphs
 from blurax.batch import leading
 from blurax.memory import available, require_memory
 from blurax.network import Network
@@ -65,7 +65,7 @@ def check_with_query(
 
 def side_by_side(count: int, network: Network, spec: EpisodeSpec) -> str:
     """Episodes side by side, in words."""
-    sizes = "-".join(map(str, network.sizes))
+    sizes = graphs.title(network, str(network))
     return (
         f"{counted(count, 'episode')} of {counted(spec.steps, 'step')} side by side, with batches "
         f"of {spec.batch}, in a network {sizes if len(sizes) < 60 else sizes[:60] + '...'}"

@@ -161,7 +161,7 @@ def compare(
         tasks: names, such as mnist:size=10, or tasks; of a task that no name stands for a directory
             holds a digest of its code and data, by which the same call finds out that it is the
             same one.
-        hidden: the hidden layers of the networks, such as 256-128; 0 for none.
+        hidden: the networks by their hidden layers, such as 256-128, 0 for none, or c8k5s2-16.
         baselines: names, those of `blurax.add_baseline` among them.
         budgets: the numbers of steps after which all are compared, growing.
         seeds: initial networks for each number, at least 2.

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import inner, over_time, plasticity
 from blurax.batch import Batch, leading
-from blurax.errors import BluraxError, require
+from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo
 from blurax.network import Network, NetworkState
@@ -76,10 +76,10 @@ class Learner(eqx.Module):
         return type(self).inputs is Learner.inputs
 
     def inputs(self, x: Any) -> Any:
-        """What `step` and `predict` are given of a task's inputs: one row for each example.
+        """What `step` and `predict` are given of a task's inputs: of the shape of the first group.
 
-        So networks of fully connected layers learn images; a learner that has a use for their
-        shape `[b, height, width, colours]`, or that learns from pytrees, returns x as it is.
+        So networks of fully connected layers learn images from rows, and those of convolutions
+        from `[b, height, width, colours]`; a learner of pytrees returns x as it is.
 
         Raises:
             BluraxError: if x is a pytree of several arrays.
@@ -89,7 +89,8 @@ class Learner(eqx.Module):
             f"{type(self).__name__} learns from rows, but the task's inputs are a "
             f"{type(x).__name__}; a learner of these overrides Learner.inputs.",
         )
-        return x.reshape(len(x), -1)
+        first = self.network.groups[0]
+        return x.reshape(len(x), *(first if len(first) > 1 else (-1,)))
 
     def takes(self, batch: Batch) -> Batch:
         """A task's batch as `step` is given it.
@@ -120,12 +121,14 @@ class Learner(eqx.Module):
             time: time steps of each example.
 
         Raises:
-            BluraxError: unless the learner has a way to learn them.
+            BluraxError: for a learner of rows; one that overrides `inputs` takes them as they are.
         """
-        raise BluraxError(
+        require(
+            not self.takes_rows,
             f"The task has a time axis of {time} steps, but {type(self).__name__} learns from rows;"
-            " it takes a learner that overrides Learner.for_time, as a genome does."
+            " it takes a learner that overrides Learner.for_time, as a genome does.",
         )
+        return self
 
     def predict_few(self, state: Any, x: Any, batch: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for fewer inputs than `batch` holds, the inputs last learned from.

@@ -21,7 +21,7 @@ from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.terminal import Terminal
 from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.io.paths import make_directory, refusals
 from blurax.learner import Learner
 from blurax.outer import run
@@ -99,7 +99,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         config = dataclasses.replace(config, learner="")
         if named:
             its = config if resume is None else run.read_config(resume)[0]
-            first = network_for(get(its.tasks[0]), parse_hidden(its.hidden[0]))
+            first = network_for(get(its.tasks[0]), its.hidden[0])
             learner = load_learner_class(named, first)
         if resume is not None:
             alone = config == MetaTrain() and directory is None and recipe is None

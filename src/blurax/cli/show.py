@@ -19,7 +19,7 @@ from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
 from blurax.experiments.inside import ANGLE, check_look, look
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
 from blurax.network import Network
 from blurax.outer.numbers import load_numbers, named, numbers_of
@@ -50,7 +50,8 @@ def show(
             was learned.
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
-        hidden: The hidden layers of the networks it teaches.
+        hidden: The networks it teaches by their hidden layers, such as 64 or c8k5s2-16; --network
+            is the same.
         steps: Inner steps of these episodes.
         seeds: Networks to average over.
     """
@@ -101,7 +102,7 @@ def _network(provenance: io.Provenance) -> Network:
     hidden = provenance.config.get("hidden")
     if not (provenance.tasks and isinstance(hidden, list) and hidden):
         return Network((2, 2))
-    return network_for(get(provenance.tasks[0]), parse_hidden(str(hidden[0])))
+    return network_for(get(provenance.tasks[0]), str(hidden[0]))
 
 
 def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:

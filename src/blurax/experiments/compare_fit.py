@@ -8,7 +8,7 @@ from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.numbers import check_step
@@ -20,7 +20,7 @@ def places(plan: Plan, own: OwnTasks) -> Iterator[tuple[tuple[int, int], Task, N
     for t, name in enumerate(plan.tasks):
         task = own[name] if name in own else get(name)
         for n, net in enumerate(plan.nets):
-            yield (t, n), task, network_for(task, parse_hidden(net))
+            yield (t, n), task, network_for(task, net)
 
 
 def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None:

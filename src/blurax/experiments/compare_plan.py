@@ -2,10 +2,10 @@
 
 import dataclasses
 
+from blurax import graphs
 from blurax.baselines import BUILT_IN, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
-from blurax.fit import parse_hidden
 from blurax.frozen import added, check_types
 from blurax.tasks import EpisodeSpec
 from blurax.version import __version__
@@ -61,7 +61,7 @@ class Plan:
     tasks: tuple[str, ...]
     """The tasks, by name."""
     nets: tuple[str, ...]
-    """The hidden layers of the networks, such as 256-128."""
+    """The networks by their hidden layers, such as 256-128 or c8k5s2-16."""
     genomes: tuple[GenomeFile, ...] = ()
     """Genomes and learners of the user's own, which are compared as they are."""
     baselines: tuple[str, ...] = BUILT_IN
@@ -81,7 +81,7 @@ class Plan:
         for name in self.baselines:
             baseline(name)
         for net in self.nets:
-            parse_hidden(net)
+            graphs.parse(net)
         for name in ("tasks", "nets"):
             require(bool(getattr(self, name)), f"Plan.{name} is empty; it takes one or more.")
         check_budgets(self.budgets)

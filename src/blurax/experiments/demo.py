@@ -13,7 +13,7 @@ from blurax.baselines import Record, Tuning, record_baseline, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
-from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.fit import blur_for, network_for
 from blurax.frozen import check_types, from_json, to_json
 from blurax.genome import Genome
 from blurax.outer.recipes import get_recipe
@@ -130,7 +130,7 @@ def check_memory(seeds: int) -> None:
     check_count("--seeds", seeds)
     for setting in (*SETTINGS, LONG_SETTING):
         task = get(setting.task)
-        network, rule = network_for(task, parse_hidden(setting.hidden)), CONFIG.rule
+        network, rule = network_for(task, setting.hidden), CONFIG.rule
         curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, batch=128, rule=rule)
 
 
@@ -144,7 +144,7 @@ def _compare(
 ) -> Record:
     """One learner in one setting; all learners of a setting share its key."""
     task = get(setting.task)
-    network = network_for(task, parse_hidden(setting.hidden))
+    network = network_for(task, setting.hidden)
     key = jax.random.fold_in(jax.random.key(2021), number)
     if learner == LEARNER:
         taught = blur_for(genome, network, task)
@@ -154,7 +154,7 @@ def _compare(
 
 def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
     task = get(LONG_SETTING.task)
-    network = network_for(task, parse_hidden(LONG_SETTING.hidden))
+    network = network_for(task, LONG_SETTING.hidden)
     keys = jax.random.split(jax.random.key(1000), seeds)
     learner, stops = blur_for(genome, network, task), range(1, steps + 1)
     _, curve = learning_curve(learner, task, keys, stops, Split.TEST)

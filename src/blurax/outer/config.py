@@ -3,10 +3,11 @@
 import dataclasses
 from typing import Any
 
+from blurax import graphs
 from blurax.bounds import check_counts, check_seed
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import BluraxError, require, shown
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.frozen import added, check_types, from_json
 from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
@@ -43,7 +44,8 @@ class MetaTrain:
     """The tasks to learn from, by name; mnist:size=10 has an option, mnist@3 a weight, and
     xor@2+and is a mixture, of which each episode draws one."""
     hidden: tuple[str, ...] = ("32",)
-    """The hidden layers of the networks that learn, such as 32 or 256-128; every task meets each.
+    """The networks that learn, by their hidden layers: 32 or 256-128, 0 for none, c8k5s2-16,
+    res(64-64)x2, lenet (docs/how-to/networks.md); every task meets each.
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule; where it is the usual one and a genome is given to start from, that
@@ -110,7 +112,7 @@ class MetaTrain:
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
-            parse_hidden(hidden)
+            graphs.parse(hidden)
         every = self.curriculum.every
         require(
             every % self.validate_every == 0,
@@ -205,10 +207,9 @@ class MetaTrain:
 
     def _problem(self, names: tuple[str, ...], steps: int, vary: Vary, space: Space) -> Problem:
         tasks: tuple[Task, ...] = tuple(get(name) for name in names)
-        hidden = [parse_hidden(hidden) for hidden in self.hidden]
         return Problem(
             tasks,
-            tuple(tuple(network_for(task, sizes) for sizes in hidden) for task in tasks),
+            tuple(tuple(network_for(task, hidden) for hidden in self.hidden) for task in tasks),
             space,
             dataclasses.replace(self.episode, steps=steps),
             self.objective,

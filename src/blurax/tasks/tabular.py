@@ -98,7 +98,8 @@ def bundled(name: str) -> ArrayTask:
     from sklearn import datasets  # imported when used: it takes a second
 
     found = getattr(datasets, BUNDLED[name])()
-    task = from_arrays(found.data, found.target, name=name)
+    x = found.images[..., None] if "images" in found else found.data
+    task = from_arrays(x, found.target, name=name)
     return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
 
 

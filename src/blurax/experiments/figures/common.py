@@ -10,7 +10,7 @@ from blurax.baselines import baseline
 from blurax.baselines.tuner import Tuning, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.outer.config import MetaTrain
@@ -130,7 +130,7 @@ def accuracies(
     genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a genome teaches reach, at `round_stops`."""
-    learner = Blur(genome, network_for(get(task), parse_hidden(hidden)))
+    learner = Blur(genome, network_for(get(task), hidden))
     return measured(learner, task, hidden, round_stops(steps), seeds, batch)
 
 
@@ -144,7 +144,7 @@ def tuned(
 
     def compute() -> Arrays:
         data = get(task)
-        network = network_for(data, parse_hidden(hidden))
+        network = network_for(data, hidden)
         tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=3)
         key = jax.random.fold_in(keyed(task, hidden), 1)
         found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]

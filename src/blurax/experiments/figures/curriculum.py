@@ -25,7 +25,7 @@ from blurax.experiments.figures.common import (
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name
 from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.metrics import read_metrics
@@ -310,7 +310,7 @@ def _at_rate(work: Work, optimiser: str, rate: float, setting: Setting) -> np.nd
 
     def compute() -> Arrays:
         data = get(task)
-        network = network_for(data, parse_hidden(hidden))
+        network = network_for(data, hidden)
         learner = baseline(optimiser).make(Arrangement(Activation.RELU), network, data)
         stops = round_stops(setting.steps)
         return {"score": measured(learner, task, hidden, stops, setting.seeds, 128, rate)}
