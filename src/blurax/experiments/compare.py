@@ -22,7 +22,7 @@ from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_
 from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
 from blurax.experiments.compare_plan import Plan
-from blurax.frozen import check_types, from_json, to_json
+from blurax.frozen import Checked, from_json, to_json
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
@@ -35,7 +35,7 @@ COMPARISON = "comparison"
 
 
 @dataclasses.dataclass(frozen=True)
-class Panel:
+class Panel(Checked):
     """What all learners reached on one task with one network."""
 
     task: str
@@ -44,19 +44,13 @@ class Panel:
     """What the score is called: accuracy, say."""
     records: tuple[Record, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Compared:
+class Compared(Checked):
     """A finished comparison."""
 
     plan: Plan
     panels: tuple[Panel, ...]
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)

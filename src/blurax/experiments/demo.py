@@ -14,7 +14,7 @@ from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
 from blurax.fit import blur_for, network_for, parse_hidden
-from blurax.frozen import check_types, from_json, to_json
+from blurax.frozen import Checked, from_json, to_json
 from blurax.genome import Genome
 from blurax.outer.recipes import get_recipe
 from blurax.spec import Activation
@@ -38,15 +38,12 @@ RULE = CONFIG.rule
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class Setting(Checked):
     """A task and a network in which learners are compared."""
 
     title: str
     task: str
     hidden: str
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 SETTINGS = (
@@ -61,18 +58,15 @@ LONG_SETTING = SETTINGS[1]
 
 
 @dataclasses.dataclass(frozen=True)
-class SettingResult:
+class SettingResult(Checked):
     """What all learners reached in one setting."""
 
     setting: Setting
     records: tuple[Record, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class DemoResult:
+class DemoResult(Checked):
     """All the demo measured; every accuracy is of test examples that nothing was chosen on."""
 
     validation: float
@@ -81,9 +75,6 @@ class DemoResult:
     long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
     """`[seeds][steps]`: the accuracy after each step of an episode ten times as long."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 Log = Callable[[str], None]
