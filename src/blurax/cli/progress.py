@@ -65,8 +65,8 @@ class RunProgress(_Shown):
         state = f"loss {progress.loss:.3f}, best validation {self._score} {score}"
         if progress.idle:
             state += f", {progress.idle} of {progress.members} members have no gradient"
-        at = {"completed": progress.step, "total": progress.meta_steps}
-        self._bar.update(self._task, **at, state=state)
+        done, total = progress.step, progress.meta_steps
+        self._bar.update(self._task, completed=done, total=total, state=state)
         if progress.validated and not self._console.is_terminal:
             self._console.print(
                 f"{self._what}: step {progress.step} of {progress.meta_steps}, {state}"

@@ -17,6 +17,7 @@ from blurax.experiments.figures.common import (
     START_WORDS,
     Outer,
     accuracies,
+    accuracy_chart,
     measured,
     round_stops,
     taught,
@@ -24,7 +25,7 @@ from blurax.experiments.figures.common import (
 )
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name
-from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
+from blurax.findings import Chart, Claim, Curve, Findings, numbers
 from blurax.fit import network_for, parse_hidden
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
@@ -53,7 +54,7 @@ class School:
     def config(self) -> MetaTrain:
         """One task a meta-step, as many as are named in turn."""
         plain = self.outer.config(
-            self.tasks, (self.hidden,), RULES[self.start], self.steps, self.start
+            self.tasks, self.hidden, RULES[self.start], self.steps, self.start
         )
         vary = Vary(draw=Draw.ONE) if len(self.tasks) > 1 else Vary()
         every = self.curriculum.every // 5 or 1
@@ -77,11 +78,14 @@ SCHOOLS = {
         Curriculum(10, 50, 50),
         Start.BACKPROP,
     ),
-    Budget.PAPER: School(PAPER, THREE, "256-128", 10, Curriculum(5, 10_000, 50)),
+    Budget.PAPER: School(
+        dataclasses.replace(PAPER, meta_steps=90_000),
+        THREE,
+        "256-128",
+        10,
+        Curriculum(5, 10_000, 50),
+    ),
 }
-SCHOOLS[Budget.PAPER] = dataclasses.replace(
-    SCHOOLS[Budget.PAPER], outer=dataclasses.replace(PAPER, meta_steps=90_000)
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,9 +154,8 @@ class Unseen(_Shared):
                 "BLUR": taught(work, TRAINING, *where),
                 "SGD, tuned": tuned(work, "sgd", *where),
             }
-            charts.append(
-                _chart(f"{task.split(':')[0]}, {hidden}", curves, setting.steps, ("BLUR",))
-            )
+            title = f"{task.split(':')[0]}, {hidden}"
+            charts.append(accuracy_chart(title, curves, setting.steps, ("BLUR",)))
         return self.found(
             work,
             f"{_school(setting)} SGD: ReLU, a constant rate, the best after {setting.steps} steps "
@@ -224,7 +227,9 @@ class Rates(_Shared):
             plain = {
                 f"rate {rate:g}": _at_rate(work, optimiser, rate, setting) for rate in setting.rates
             }
-            charts.append(_chart(words, {**genomes, **plain}, setting.steps, tuple(genomes)))
+            charts.append(
+                accuracy_chart(words, {**genomes, **plain}, setting.steps, tuple(genomes))
+            )
         return self.found(
             work,
             f"{task}, {hidden}. {_school(setting)} {setting.seeds} seeds.",
@@ -261,7 +266,7 @@ class Stages(_Shared):
     title = "Meta-training through a curriculum of longer and longer episodes"
     paper = "Accuracy rises at each stage."
     settings: ClassVar[dict[Budget, Any]] = {
-        budget: Setting(SCHOOLS[budget]) for budget in (Budget.SMOKE, Budget.CPU, Budget.PAPER)
+        budget: Setting(school) for budget, school in SCHOOLS.items()
     }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
@@ -297,12 +302,6 @@ class Stages(_Shared):
                 "at the ends of the stages: " + ", ".join(f"{end:.1f} %" for end in ends),
             ),
         )
-
-
-def _chart(title: str, curves: dict[str, np.ndarray], steps: int, ours: tuple[str, ...]) -> Chart:
-    stops = round_stops(steps)
-    drawn = tuple(curve(label, stops, 100 * values) for label, values in curves.items())
-    return Chart(title, "steps", "test accuracy (%)", drawn, ours, log_x=True)
 
 
 def _at_rate(work: Work, optimiser: str, rate: float, setting: Setting) -> np.ndarray:

@@ -65,8 +65,8 @@ class NoGradient(Figure):
 
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """One genome of two states."""
-        steps, hidden = 10, (str(setting.hidden),)
-        config = setting.outer.config((setting.task,), hidden, RULE, steps, batch=setting.batch)
+        steps, hidden = 10, str(setting.hidden)
+        config = setting.outer.config(setting.task, hidden, RULE, steps, batch=setting.batch)
         return {TRAINING: config}
 
     def measure(self, setting: Setting, work: Work) -> Findings:

@@ -28,6 +28,21 @@ class Setting:
     steps: int = 10
     seeds: int = 5
 
+    def config(self, **changes: Any) -> MetaTrain:
+        """The meta-training run of the plain rule with some changes."""
+        rule = dataclasses.replace(PLAIN, **changes)
+        return self.outer.config(self.task, self.hidden, rule, self.steps)
+
+    def reached(self, work: Work, training: str) -> np.ndarray:
+        """The accuracy of each seed after the last step of an episode."""
+        return taught(work, training, self.task, self.hidden, self.steps, self.seeds)[:, -1]
+
+    @property
+    def words(self) -> str:
+        """What was run."""
+        where = f"{self.task}, hidden layers {self.hidden}"
+        return f"{where}; {self.outer.words}, {self.seeds} seeds."
+
 
 class Nonlinearity(Figure):
     """Every pair of non-linearities with several numbers of states."""
@@ -50,12 +65,7 @@ class Nonlinearity(Figure):
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """A genome for each pair and number of states."""
         return {
-            _name(up, down, k): setting.outer.config(
-                (setting.task,),
-                (setting.hidden,),
-                dataclasses.replace(PLAIN, states=k, sigma=Sigma(up, down, LINEAR)),
-                setting.steps,
-            )
+            _name(up, down, k): setting.config(states=k, sigma=Sigma(up, down, LINEAR))
             for up, down in _pairs(setting)
             for k in setting.states
         }
@@ -63,17 +73,7 @@ class Nonlinearity(Figure):
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The last step of an episode."""
         scores = [
-            [
-                taught(
-                    work,
-                    _name(up, down, k),
-                    setting.task,
-                    setting.hidden,
-                    setting.steps,
-                    setting.seeds,
-                )[:, -1]
-                for k in setting.states
-            ]
+            [setting.reached(work, _name(up, down, k)) for k in setting.states]
             for up, down in _pairs(setting)
         ]
         found = table(
@@ -83,12 +83,7 @@ class Nonlinearity(Figure):
             [str(k) for k in setting.states],
             np.asarray(scores),
         )
-        return self.found(
-            work,
-            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
-            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
-            tables=(found,),
-        )
+        return self.found(work, setting.words, tables=(found,))
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """Most pairs work alike; linear ones gain nothing from states."""
@@ -134,24 +129,11 @@ class States(Figure):
 
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """A genome for each number of states."""
-        return {
-            f"states-{k}": setting.outer.config(
-                (setting.task,),
-                (setting.hidden,),
-                dataclasses.replace(PLAIN, states=k),
-                setting.steps,
-            )
-            for k in setting.states
-        }
+        return {f"states-{k}": setting.config(states=k) for k in setting.states}
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The last step of an episode."""
-        scores = [
-            taught(work, f"states-{k}", setting.task, setting.hidden, setting.steps, setting.seeds)[
-                :, -1
-            ]
-            for k in setting.states
-        ]
+        scores = [setting.reached(work, f"states-{k}") for k in setting.states]
         chart = Chart(
             f"Test accuracy after {setting.steps} steps",
             "states",
@@ -160,12 +142,7 @@ class States(Figure):
             ("accuracy",),
             log_x=True,
         )
-        return self.found(
-            work,
-            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
-            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
-            charts=(chart,),
-        )
+        return self.found(work, setting.words, charts=(chart,))
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """The most states beat the fewest."""

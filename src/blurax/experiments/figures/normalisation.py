@@ -52,8 +52,8 @@ class Normalisation(Figure):
         """A genome for each normalisation and depth."""
         return {
             _name(how, hidden): setting.outer.config(
-                (setting.trained_on,),
-                (hidden,),
+                setting.trained_on,
+                hidden,
                 dataclasses.replace(PLAIN, stabilise=Stabilise(normalise=how)),
                 setting.steps,
             )
@@ -84,8 +84,7 @@ class Normalisation(Figure):
         return self.found(
             work,
             f"Trained on {setting.trained_on} with the network it is evaluated with; "
-            f"{setting.steps} steps, the best of {setting.outer.members} genomes after "
-            f"{setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
+            f"{setting.steps} steps, {setting.outer.words}, {setting.seeds} seeds.",
             tables=tuple(tables),
         )
 

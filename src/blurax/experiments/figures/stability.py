@@ -190,18 +190,10 @@ CASES = {
 
 def _config(setting: Setting, oja: bool, normalised: bool) -> MetaTrain:
     plain = RULES[setting.start]
-    stabilise = dataclasses.replace(
-        plain.stabilise,
-        oja=Oja.MULTIPLIER if oja else Oja.NONE,
-        normalise_synapses=normalised,
-    )
-    config = setting.outer.config(
-        (setting.task,),
-        (setting.hidden,),
-        dataclasses.replace(plain, stabilise=stabilise),
-        setting.steps,
-        setting.start,
-    )
+    how = {"oja": Oja.MULTIPLIER if oja else Oja.NONE, "normalise_synapses": normalised}
+    rule = dataclasses.replace(plain, stabilise=dataclasses.replace(plain.stabilise, **how))
+    size = setting.hidden, rule, setting.steps, setting.start
+    config = setting.outer.config(setting.task, *size)
     return dataclasses.replace(config, validation_steps=setting.chosen_after)
 
 
@@ -212,10 +204,9 @@ def _name(oja: bool, normalised: bool) -> str:
 def _about(setting: Setting) -> str:
     return (
         f"{setting.task}, hidden layers {setting.hidden}; learned from "
-        f"{START_WORDS[setting.start]} in episodes of {setting.steps} steps, the best of "
-        f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, judged by "
-        f"the validation accuracy after {setting.chosen_after or setting.steps} steps; "
-        f"{setting.seeds} seeds."
+        f"{START_WORDS[setting.start]} in episodes of {setting.steps} steps, "
+        f"{setting.outer.words}, judged by the validation accuracy after "
+        f"{setting.chosen_after or setting.steps} steps; {setting.seeds} seeds."
     )
 
 
@@ -256,13 +247,7 @@ def _watched(work: Work, setting: Setting, oja: bool, normalised: bool) -> Array
     name = _name(oja, normalised)
 
     def compute() -> Arrays:
-        return watch(
-            work.genome(name),
-            get(setting.task),
-            setting.hidden,
-            setting.long,
-            setting.seeds,
-            setting.random_after,
-        )
+        size = setting.hidden, setting.long, setting.seeds, setting.random_after
+        return watch(work.genome(name), get(setting.task), *size)
 
     return work.cell(cell_name(name, setting.task, setting.long), compute)

@@ -12,11 +12,11 @@ from blurax.experiments.figures.common import (
     SMOKE,
     Outer,
     accuracies,
-    round_stops,
+    accuracy_chart,
 )
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name
-from blurax.findings import Chart, Claim, Findings, Group, Scatter, curve, numbers
+from blurax.findings import Claim, Findings, Group, Scatter, numbers
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 
@@ -62,9 +62,8 @@ class Toys(Figure):
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """One run, every member of which is looked at."""
         rule = dataclasses.replace(PLAIN, states=2)
-        return {
-            TRAINING: setting.outer.config(setting.learned, (setting.hidden,), rule, setting.steps)
-        }
+        config = setting.outer.config(setting.learned, setting.hidden, rule, setting.steps)
+        return {TRAINING: config}
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """Curves of the best member, and all members as points."""
@@ -79,15 +78,8 @@ class Toys(Figure):
             task: work.cell(cell_name("best", task), lambda task=task: of_best(task))["score"]
             for task in everywhere
         }
-        stops = round_stops(setting.steps)
         charts = tuple(
-            Chart(
-                title,
-                "steps",
-                "test accuracy (%)",
-                tuple(curve(task, stops, 100 * curves[task]) for task in tasks),
-                log_x=True,
-            )
+            accuracy_chart(title, {task: curves[task] for task in tasks}, setting.steps)
             for title, tasks in (
                 ("Toys it learned from", setting.learned),
                 ("What it never met", (*setting.unseen, setting.images)),
