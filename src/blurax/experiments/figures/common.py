@@ -140,10 +140,10 @@ def taught(
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a trained genome teaches reach, at `round_stops`; kept."""
 
-    def compute() -> Arrays:
-        return {"score": accuracies(work.genome(training), task, hidden, steps, seeds, batch)}
+    def compute() -> np.ndarray:
+        return accuracies(work.genome(training), task, hidden, steps, seeds, batch)
 
-    return work.cell(cell_name(training, task, hidden, steps), compute)["score"]
+    return work.score(cell_name(training, task, hidden, steps), compute)
 
 
 def accuracies(

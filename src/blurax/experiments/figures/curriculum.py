@@ -24,7 +24,7 @@ from blurax.experiments.figures.common import (
     tuned,
 )
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import Arrays, Work, cell_name
+from blurax.experiments.figures.work import Work, cell_name
 from blurax.findings import Chart, Claim, Curve, Findings, numbers
 from blurax.fit import network_for, parse_hidden
 from blurax.outer.config import MetaTrain
@@ -217,10 +217,10 @@ class Rates(_Shared):
         where = (task, hidden, setting.steps, setting.seeds)
         genomes = {
             "BLUR": taught(work, TRAINING, *where),
-            "BLUR, zoo default": work.cell(
+            "BLUR, zoo default": work.score(
                 cell_name("zoo-default", task, hidden),
-                lambda: {"score": accuracies(zoo.genome("default")[0], *where)},
-            )["score"],
+                lambda: accuracies(zoo.genome("default")[0], *where),
+            ),
         }
         charts = []
         for optimiser, words in (("sgd", "SGD"), ("momentum", "SGD with momentum 0.9")):
@@ -307,14 +307,14 @@ class Stages(_Shared):
 def _at_rate(work: Work, optimiser: str, rate: float, setting: Setting) -> np.ndarray:
     task, hidden = setting.places[0]
 
-    def compute() -> Arrays:
+    def compute() -> np.ndarray:
         data = get(task)
         network = network_for(data, parse_hidden(hidden))
         learner = baseline(optimiser).make(Arrangement(Activation.RELU), network, data)
         stops = round_stops(setting.steps)
-        return {"score": measured(learner, task, hidden, stops, setting.seeds, 128, rate)}
+        return measured(learner, task, hidden, stops, setting.seeds, 128, rate)
 
-    return work.cell(cell_name(optimiser, f"{rate:g}", task, hidden), compute)["score"]
+    return work.score(cell_name(optimiser, f"{rate:g}", task, hidden), compute)
 
 
 def _school(setting: Setting) -> str:

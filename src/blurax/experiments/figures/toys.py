@@ -15,7 +15,7 @@ from blurax.experiments.figures.common import (
     accuracy_chart,
 )
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import Arrays, Work, cell_name
+from blurax.experiments.figures.work import Work, cell_name
 from blurax.findings import Claim, Findings, Group, Scatter, numbers
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
@@ -70,12 +70,11 @@ class Toys(Figure):
         directory = work.trained(TRAINING)
         best = work.genome(TRAINING)
         everywhere = (*setting.learned, *setting.unseen, setting.images)
-
-        def of_best(task: str) -> Arrays:
-            return {"score": accuracies(best, task, setting.hidden, setting.steps, setting.seeds)}
-
+        size = setting.hidden, setting.steps, setting.seeds
         curves = {
-            task: work.cell(cell_name("best", task), lambda task=task: of_best(task))["score"]
+            task: work.score(
+                cell_name("best", task), lambda task=task: accuracies(best, task, *size)
+            )
             for task in everywhere
         }
         charts = tuple(
@@ -86,18 +85,14 @@ class Toys(Figure):
             )
         )
 
-        def of_members(task: str) -> Arrays:
+        def of_members(task: str) -> np.ndarray:
             members = run.members(directory)
             count = jax.tree.leaves(members)[0].shape[0]
             each = [jax.tree.map(lambda leaf, n=n: leaf[n], members) for n in range(count)]
-            found = [
-                accuracies(one, task, setting.hidden, setting.steps, setting.seeds)[:, -1].mean()
-                for one in each
-            ]
-            return {"score": np.asarray(found)}
+            return np.asarray([accuracies(one, task, *size)[:, -1].mean() for one in each])
 
         ends = {
-            task: work.cell(cell_name("members", task), lambda task=task: of_members(task))["score"]
+            task: work.score(cell_name("members", task), lambda task=task: of_members(task))
             for task in everywhere
         }
         known = np.mean([ends[task] for task in setting.learned], axis=0)
