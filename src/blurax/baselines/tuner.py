@@ -206,11 +206,7 @@ def _choose(
         trials, budgets, budget, better.arrangement, better.schedule, better.places, FINE
     )
     return Choice(
-        rate_of(fine.place),
-        fine.schedule,
-        fine.arrangement,
-        at_edge(fine.place),
-        fine.score[0],
+        rate_of(fine.place), fine.schedule, fine.arrangement, at_edge(fine.place), fine.score[0]
     )
 
 

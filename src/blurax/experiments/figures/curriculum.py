@@ -138,10 +138,7 @@ class Unseen(_Shared):
         ),
         Budget.PAPER: Setting(
             SCHOOLS[Budget.PAPER],
-            (
-                *((task, net) for task in (*UNSEEN, "kmnist") for net in NETS),
-                ("xor", "20"),
-            ),
+            (*((task, net) for task in (*UNSEEN, "kmnist") for net in NETS), ("xor", "20")),
         ),
     }
 

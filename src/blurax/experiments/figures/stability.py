@@ -5,14 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blurax.experiments.figures.common import (
-    PAPER,
-    PLAIN,
-    SMALL_MNIST,
-    SMOKE,
-    START_WORDS,
-    Outer,
-)
+from blurax.experiments.figures.common import PAPER, PLAIN, SMALL_MNIST, SMOKE, START_WORDS, Outer
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.long_run import bounded, watch
 from blurax.experiments.figures.variants import rule

@@ -6,14 +6,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from blurax.experiments.figures.common import (
-    PAPER,
-    PLAIN,
-    SMOKE,
-    Outer,
-    accuracies,
-    accuracy_chart,
-)
+from blurax.experiments.figures.common import PAPER, PLAIN, SMOKE, Outer, accuracies, accuracy_chart
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Work, cell_name
 from blurax.findings import Claim, Findings, Group, Scatter, numbers

@@ -69,9 +69,7 @@ class Variants(Figure):
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("digits",), "8", 64, 2, 2, variants=1),
         Budget.CPU: Setting(
-            Outer(3, 80, query=50),
-            ("mnist:crop=20,size=10", "omniglot:split=random,size=10"),
-            "64",
+            Outer(3, 80, query=50), ("mnist:crop=20,size=10", "omniglot:split=random,size=10"), "64"
         ),
         Budget.PAPER: Setting(
             dataclasses.replace(PAPER, query=50),
