@@ -19,24 +19,7 @@ from blurax.outer.methods.random_search import RandomSearch
 from blurax.outer.methods.table import METHODS, Absent, named, upgraded
 
 __all__ = [
-    "METHODS",
-    "Absent",
-    "AntitheticES",
-    "Cma",
-    "Config",
-    "Es",
-    "Following",
-    "Forward",
-    "ForwardGradient",
-    "FullGradient",
-    "Gradient",
-    "Method",
-    "Nres",
-    "PersistentES",
-    "Pes",
-    "RandomSearch",
-    "Truncated",
-    "TruncatedGradient",
-    "named",
-    "upgraded",
-]
+    "METHODS", "Absent", "AntitheticES", "Cma", "Config", "Es", "Following", "Forward",
+    "ForwardGradient", "FullGradient", "Gradient", "Method", "Nres", "PersistentES", "Pes",
+    "RandomSearch", "Truncated", "TruncatedGradient", "named", "upgraded",
+]  # fmt: skip
