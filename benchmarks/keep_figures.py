@@ -27,7 +27,7 @@ def page() -> str:
         path = DOCS / "figures" / f"figure-{name}.json"
         if path.exists():
             found = findings.read(path)
-            rows.append((found, figure.paper, figure.claims(found), figure.remark))
+            rows.append((found, figure.claims(found)))
     return figures_page(rows, TOGETHER)
 
 

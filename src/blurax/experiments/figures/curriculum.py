@@ -123,7 +123,6 @@ class Unseen(_Shared):
 
     name = "5"
     title = "A rule learned on small MNIST teaches what it never met"
-    paper = "It learns all unseen sets, much faster than SGD up to 50 to 100 steps."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SCHOOLS[Budget.SMOKE], (("wine", "8"),), (), 5, 2),
         Budget.CPU: Setting(
@@ -195,7 +194,6 @@ class Rates(_Shared):
 
     name = "6"
     title = "A learned rule and gradient descent at rates over four orders of magnitude"
-    paper = "BLUR is ahead throughout the early trajectory, whatever the rate of SGD."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SCHOOLS[Budget.SMOKE], (("digits", "8-8"),), (0.01, 0.1), 5, 2),
         Budget.CPU: Setting(
@@ -261,7 +259,6 @@ class Stages(_Shared):
 
     name = "14"
     title = "Meta-training through a curriculum of longer and longer episodes"
-    paper = "Accuracy rises at each stage."
     settings: ClassVar[dict[Budget, Any]] = {
         budget: Setting(school) for budget, school in SCHOOLS.items()
     }

@@ -51,12 +51,6 @@ class Depth(Figure):
 
     name = "10"
     title = "Rules learned at one depth, in networks of other depths"
-    paper = "Genomes learned on deep networks work in shallower and deeper ones, not the reverse."
-    remark = (
-        "From random numbers the genome for four hidden layers had not learned in 250 meta-steps, "
-        "and one learned with two layers does the opposite of what it should with one (2 %). From "
-        "back-propagation a rule of one hidden layer works in ten; one of two does not."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", 8, (2,), (1, 2), 3, 5, 2),
         # From random numbers a rule for four hidden layers takes more than 250 meta-steps.

@@ -41,7 +41,6 @@ class Evolution(Figure):
 
     name = "7"
     title = "CMA-ES on the accuracy, and the gradient of the loss"
-    paper = "CMA-ES reaches 0.84 in 400 meta-steps, the gradient is comparable; no later decay."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 6, 2, 1, 3, 5, 2),
         Budget.CPU: Setting(Outer(3, 150), "mnist:size=14", "512", 40, 100, 10),

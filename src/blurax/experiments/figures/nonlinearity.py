@@ -49,7 +49,6 @@ class Nonlinearity(Figure):
 
     name = "12"
     title = "Non-linearities of the two sweeps, and the number of states"
-    paper = "Most pairs reach 0.84 to 0.88; all-linear ones gain nothing from more states."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2,), 3, 2),
         Budget.CPU: Setting(Outer(3, 120), "mnist:size=14", "64", (TANH, RELU, LINEAR), (2, 4)),
@@ -116,7 +115,6 @@ class States(Figure):
 
     name = "13"
     title = "The number of states"
-    paper = "More states are better: from about 0.85 with 2 to 0.90 with 16."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2,), 3, 2),
         Budget.CPU: Setting(Outer(3, 200), "mnist:size=14", "64", (TANH,), (2, 4, 8, 16)),

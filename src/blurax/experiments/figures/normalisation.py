@@ -37,7 +37,6 @@ class Normalisation(Figure):
 
     name = "8"
     title = "Normalisation, and what it does for other sizes and depths"
-    paper = "Both sweeps have to be normalised for a rule to work at other sizes and depths."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", ("digits",), ("8",), 3, 2, (Normalise.BOTH,)),
         Budget.CPU: Setting(

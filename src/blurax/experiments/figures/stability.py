@@ -52,14 +52,6 @@ def _from_backprop() -> Rule:
 
 RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: _from_backprop()}
 """The rule for each start."""
-STARTED = (
-    "From random numbers these genomes had learned nothing in 200 meta-steps (at most 47 %), and "
-    "the Oja-like term overflowed: w - m w |w|² overshoots where m |w|² is above 2, and one step "
-    "with random matrices makes the synapses several times as long. Hence the start from "
-    "back-propagation, whose steps are short, episodes of 20 steps in the place of 10, a rate of "
-    "0.005 and a clip of 1. It is the first such setting that was tried, and was kept for its "
-    "validation accuracy."
-)
 CALM = Outer(2, 100, 5e-3, clip=1.0)
 """Nothing bounds the synapses here but what is looked at: at a rate of 0.015 and without the clip
 meta-training diverges where there is the Oja-like term."""
@@ -70,8 +62,6 @@ class Oja15(Figure):
 
     name = "15"
     title = "The Oja-like term and the growth of synapses"
-    paper = "Without the Oja-like term synapses grow exponentially; with it they stay bounded."
-    remark = STARTED
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
         Budget.CPU: Setting(
@@ -116,10 +106,6 @@ class Long16(Figure):
 
     name = "16"
     title = "Long episodes whose labels become random"
-    paper = (
-        "With the Oja-like term and normalised synapses a network keeps learning, and un-learns "
-        "when labels become random; without them it freezes and later overflows."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
         Budget.CPU: Setting(

@@ -39,13 +39,6 @@ class Toys(Figure):
 
     name = "3"
     title = "Rules learned on 2-d toys, on toys and images they never met"
-    paper = (
-        "Accuracies near 1 on the toys of meta-training within 10 to 50 steps; in the mean "
-        "0.92-0.96 there, 0.84-0.89 on unseen toys, and the two go together."
-    )
-    remark = (
-        "Six of the eight random genomes learned to teach in 600 meta-steps; the points show it."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("xor",), ("and",), "digits", "8", 4, 2),
         Budget.CPU: Setting(Outer(8, 600, clip=1.0), LEARNED, UNSEEN, "mnist:size=14"),

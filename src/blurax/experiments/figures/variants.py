@@ -62,10 +62,6 @@ class Variants(Figure):
 
     name = "9"
     title = "Which variants of the rule can be learned, and do they carry over?"
-    paper = (
-        "Most variants work. Symmetric single-channel ones from back-propagation, symmetric "
-        "multi-channel and asymmetric multi-channel ones are the best."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("digits",), "8", 64, 2, 2, variants=1),
         Budget.CPU: Setting(
