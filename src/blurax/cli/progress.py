@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -27,6 +27,9 @@ def resumable(*words: object) -> Iterator[None]:
         yield
 
 
+AnyShown = TypeVar("AnyShown", bound="_Shown")
+
+
 class _Shown:
     """A progress bar in a terminal, while the context lasts."""
 
@@ -38,7 +41,7 @@ class _Shown:
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task(about, total=None, state="compiling")
 
-    def __enter__(self) -> Self:
+    def __enter__(self: AnyShown) -> AnyShown:
         self._bar.start()
         if self._first and not self._console.is_terminal:
             self._console.print(self._first)
