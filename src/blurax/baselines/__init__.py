@@ -10,8 +10,25 @@ from blurax.baselines.record import Record, record_baseline, record_learner
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
 __all__ = [
-    "BASELINES", "BUILT_IN", "OPTIMISERS", "USUAL", "Aligned", "Arrangement", "Baseline",
-    "Choice", "DirectFeedback", "FeedbackWeights", "GradientDescent", "Record", "Setting",
-    "Tuning", "add_baseline", "baseline", "check_budgets", "code_digest", "record_baseline",
-    "record_learner", "tune",
-]  # fmt: skip
+    "BASELINES",
+    "BUILT_IN",
+    "OPTIMISERS",
+    "USUAL",
+    "Aligned",
+    "Arrangement",
+    "Baseline",
+    "Choice",
+    "DirectFeedback",
+    "FeedbackWeights",
+    "GradientDescent",
+    "Record",
+    "Setting",
+    "Tuning",
+    "add_baseline",
+    "baseline",
+    "check_budgets",
+    "code_digest",
+    "record_baseline",
+    "record_learner",
+    "tune",
+]

@@ -14,8 +14,27 @@ from blurax.io.paths import as_path, exists, make_directory
 from blurax.io.strict_json import parse_json, read_json
 
 __all__ = [
-    "Provenance", "append_lines", "as_path", "check_directory", "check_file", "clear", "exists",
-    "is_learner", "load_checkpoint", "load_genome", "load_learner", "make_directory",
-    "pack_genome", "pack_learner", "parse_json", "read_json", "save_checkpoint", "save_genome",
-    "save_learner", "write_bytes", "write_json", "write_text", "writing",
-]  # fmt: skip
+    "Provenance",
+    "append_lines",
+    "as_path",
+    "check_directory",
+    "check_file",
+    "clear",
+    "exists",
+    "is_learner",
+    "load_checkpoint",
+    "load_genome",
+    "load_learner",
+    "make_directory",
+    "pack_genome",
+    "pack_learner",
+    "parse_json",
+    "read_json",
+    "save_checkpoint",
+    "save_genome",
+    "save_learner",
+    "write_bytes",
+    "write_json",
+    "write_text",
+    "writing",
+]

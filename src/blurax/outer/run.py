@@ -59,9 +59,19 @@ from blurax.outer.state import RunState, first_state, validated
 from blurax.version import __version__
 
 __all__ = [
-    "RUN", "Callback", "Progress", "Result", "RunState", "advance", "is_under_way", "load_best",
-    "members", "read_config", "start", "start_unless_under_way",
-]  # fmt: skip
+    "RUN",
+    "Callback",
+    "Progress",
+    "Result",
+    "RunState",
+    "advance",
+    "is_under_way",
+    "load_best",
+    "members",
+    "read_config",
+    "start",
+    "start_unless_under_way",
+]
 
 RUN = "run"
 """What a directory of ours holds, for the sentence to a second writer."""
