@@ -17,7 +17,7 @@ from blurax import io
 from blurax.baselines import BUILT_IN, USUAL, Tuning
 from blurax.errors import described, require
 from blurax.experiments import compare as experiment
-from blurax.experiments.compare import CellProgress, Compared, Panel
+from blurax.experiments.compare import CellProgress, Compared
 from blurax.experiments.compare_entrants import Entrant, entrant, found_file, read_entrant, sources
 from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan
@@ -100,7 +100,9 @@ class Comparison:
         Raises:
             BluraxError: if the file cannot be written.
         """
-        from blurax.analysis.compare_view import draw_records  # when used: it takes half a second
+        from blurax.analysis.comparison_view import (
+            draw_records,  # when used: it takes half a second
+        )
 
         title = f"Mean and standard deviation over {self.result.plan.seeds} seeds, on test examples"
         rows = [
@@ -110,13 +112,14 @@ class Comparison:
         return draw_records(rows, path, title)
 
     def __rich__(self) -> RenderableType:
-        from blurax.analysis.compare_view import LEGEND
         from blurax.analysis.compare_words import overall_lines, winner_line
+        from blurax.analysis.comparison_view import LEGEND, comparison_table
         from blurax.analysis.plain import message
 
         parts: list[Table | Text] = []
         for panel in self.result.panels:
-            parts.append(_table(panel))
+            title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
+            parts.append(comparison_table(title, panel.records, networks=True))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
         parts.append(Text(LEGEND, "dim"))
@@ -127,12 +130,6 @@ class Comparison:
         file = texts.StringIO()
         Console(file=file, width=WIDTH).print(self)
         return file.getvalue()
-
-
-def _table(panel: Panel) -> Table:
-    from blurax.analysis.compare_view import record_table
-
-    return record_table(f"{panel.task} ({panel.net}): test {panel.score} (%)", panel.records)
 
 
 def compare(

@@ -3,7 +3,7 @@
 from blurax import graphs
 from blurax.errors import require
 from blurax.genome import Genome
-from blurax.learner import Blur
+from blurax.learner import Blur, Learner
 from blurax.network import Network
 from blurax.tasks import Task
 
@@ -16,20 +16,21 @@ def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
     """
     check_fit(network, task)
     network.check(genome.rule)
-    return Blur(genome, network, task.target)
+    return Blur(genome, network, task.target, task.time is not None)
 
 
-def check_fit(network: Network, task: Task, rows: bool = True) -> None:
-    """Raise `BluraxError` if the network's inputs or outputs are not the task's.
+def for_task(learner: Learner, task: Task) -> Learner:
+    """The learner as it learns a task: of its target, and over time where the task has any.
 
-    Args:
-        rows: whether the learner is given a row for each example, which has no time axis.
+    Raises:
+        BluraxError: if the task has a time axis, and the learner knows none.
     """
-    require(
-        task.time is None or not rows,
-        f"Task {task.name} has a time axis of {task.time} steps; it takes a network with delayed "
-        "edges.",
-    )
+    learner = learner.for_target(task.target)
+    return learner if task.time is None else learner.for_time(task.time)
+
+
+def check_fit(network: Network, task: Task) -> None:
+    """Raise `BluraxError` if the network's first or last layer is not the task's."""
     first, last = network.sizes[0], network.sizes[network.outputs[0]]
     require(
         (first, last) == (task.features, task.outputs),

@@ -24,10 +24,7 @@ LONGEST = 80
 """Characters of a task's name in the name of a file."""
 
 
-def tasks(
-    words: tyro.conf.Positional[tuple[str, ...]] = (),
-    directory: Path = Path("."),
-) -> None:
+def tasks(words: tyro.conf.Positional[tuple[str, ...]] = (), directory: Path = Path(".")) -> None:
     """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
 
     Args:

@@ -25,10 +25,9 @@ from blurax.estimator.checks import (
     network_of,
     refuse_too_large,
 )
-from blurax.estimator.course import Course
 from blurax.estimator.learning import CHUNK, SteadyBlur, genome_for, in_blocks, learn, moments
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
-from blurax.estimator.stops import STOPS
+from blurax.estimator.stops import STOPS, Course
 from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome

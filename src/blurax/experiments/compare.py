@@ -23,7 +23,7 @@ from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks, check_tasks
-from blurax.frozen import check_types, from_json, to_json
+from blurax.frozen import Checked, from_json, to_json
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
@@ -36,7 +36,7 @@ COMPARISON = "comparison"
 
 
 @dataclasses.dataclass(frozen=True)
-class Panel:
+class Panel(Checked):
     """What all learners reached on one task with one network."""
 
     task: str
@@ -45,19 +45,13 @@ class Panel:
     """What the score is called: accuracy, say."""
     records: tuple[Record, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Compared:
+class Compared(Checked):
     """A finished comparison."""
 
     plan: Plan
     panels: tuple[Panel, ...]
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from blurax import graphs
 from blurax.baselines import BUILT_IN, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
-from blurax.frozen import added, check_types
+from blurax.frozen import Checked, added, check_types
 from blurax.tasks import EpisodeSpec
 from blurax.version import __version__
 
@@ -25,28 +25,22 @@ def budgets_up_to(steps: int) -> tuple[int, ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class GenomeFile:
+class GenomeFile(Checked):
     """Which genome it is, or which numbers of a learner."""
 
     name: str
     sha256: str
     """Of its file."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class CodeVersion:
+class CodeVersion(Checked):
     """Which code of the user's own it is."""
 
     name: str
     """Of the learner or baseline that it is the code of, or `task NAME`: of a task given as it is,
     its data too."""
     sha256: str
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from blurax.average import followed
 from blurax.batch import at, leading
 from blurax.errors import require
+from blurax.fit import for_task
 from blurax.frozen import added, check_types
 from blurax.inner import Remat
 from blurax.learner import Learner, unroll
@@ -177,7 +178,7 @@ def episode_loss(
     """The loss of an initial state on the query of a fresh training episode (sec. 3.3)."""
     first, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
-    learner = learner.for_target(task.target)
+    learner = for_task(learner, task)
     state, steps = vary.initial(learner, spec.batch, first), jax.random.fold_in(key, 2)
     return window_loss(learner, state, episode, objective, task.target, steps)[0]
 
