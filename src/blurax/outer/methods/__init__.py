@@ -22,10 +22,7 @@ __all__ = [
     "METHODS",
     "Absent",
     "AntitheticES",
-<<<<<<< HEAD
     "AnyMethod",
-=======
->>>>>>> parent of 7647ac2 (More names in blocks)
     "Cma",
     "Config",
     "Es",
@@ -35,10 +32,7 @@ __all__ = [
     "FullGradient",
     "Gradient",
     "Method",
-<<<<<<< HEAD
     "MethodName",
-=======
->>>>>>> parent of 7647ac2 (More names in blocks)
     "Nres",
     "PersistentES",
     "Pes",
