@@ -40,9 +40,7 @@ def normal(
     numbers = jax.random.normal(key, (sum(sizes),), float)
     pieces = jnp.split(numbers, list(itertools.accumulate(sizes))[:-1])
     found = [
-        std
-        / (fan**0.5 if rule.init.scale is InitScale.FAN_IN else 1.0)
-        * piece.reshape(shape)
+        std / (fan**0.5 if rule.init.scale is InitScale.FAN_IN else 1.0) * piece.reshape(shape)
         for std, fan, shape, piece in zip(stds, fan_in, shapes, pieces, strict=True)
     ]
     for term in rule.terms:

@@ -45,7 +45,7 @@ class StepInfo(eqx.Module):
 def step(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "b *features"],
+    x: Float[Array, "b ..."],
     y: Shaped[Array, "b ..."] | tuple[Shaped[Array, "b ..."], ...],
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
@@ -146,9 +146,7 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Any, target: Target | N
     )
 
 
-def _check_batch(
-    rule: Rule, network: Network, x: Array, y: Any, target: Target | None
-) -> None:
+def _check_batch(rule: Rule, network: Network, x: Array, y: Any, target: Target | None) -> None:
     """Raise `BluraxError` for inputs or labels of a shape that the network does not take."""
     takes = (len(x), *network.groups[0])
     labels = y if isinstance(y, tuple) else (y,) * len(network.outputs)
@@ -156,15 +154,14 @@ def _check_batch(
         len(labels) == len(network.outputs),
         f"y holds {len(labels)} arrays; the network {network} has {len(network.outputs)} outputs.",
     )
+    by_target = rule.states > 1 and rule.feedback.signal is not Signal.LABEL
     for group, own in zip(network.outputs, labels, strict=True):
-        one: tuple[int, ...] | None = network.groups[group]
-        if target is not None and rule.states > 1 and rule.feedback.signal is not Signal.LABEL:
-            one = target.y_shape
-        one = own.shape[1:] if one is None else one
+        one = target.y_shape if target is not None and by_target else network.groups[group]
+        wanted = own.shape if one is None else (len(x), *one)
         require(
-            x.shape == takes and own.shape == (len(x), *one),
+            x.shape == takes and own.shape == wanted,
             f"x has shape {x.shape} and y {own.shape}; the network {network} takes {takes} "
-            f"and {(len(x), *one)}.",
+            f"and {wanted}.",
         )
 
 
@@ -174,7 +171,7 @@ _COUNTS = {True: "does not count", False: "counts"}
 def predict(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q *features"],
+    x: Float[Array, "q ..."],
     known: LayerMoments | None = None,
 ) -> Float[Array, "q classes"]:
     """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned.
@@ -190,8 +187,8 @@ def predict(
 def predict_few(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q *features"],
-    batch: Float[Array, "b *features"],
+    x: Float[Array, "q ..."],
+    batch: Float[Array, "b ..."],
 ) -> Float[Array, "q classes"]:
     """`predict`, normalised by the batch just learned from where that is larger than `x`.
 
@@ -202,7 +199,7 @@ def predict_few(
     return predict(genome, state, x, known)
 
 
-def is_few(x: Float[Array, "q *features"], batch: Float[Array, "b *features"]) -> bool:
+def is_few(x: Float[Array, "q ..."], batch: Float[Array, "b ..."]) -> bool:
     """Whether a query is too small to be normalised by itself: smaller than a batch."""
     return len(x) < len(batch)
 
@@ -210,7 +207,7 @@ def is_few(x: Float[Array, "q *features"], batch: Float[Array, "b *features"]) -
 def observe_moments(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q *features"],
+    x: Float[Array, "q ..."],
     weights: Float[Array, " q"] | None = None,
 ) -> LayerMoments:
     """The means and variances by which the forward sweep normalises these examples.
@@ -222,7 +219,7 @@ def observe_moments(
 
 
 def _rested(
-    genome: Genome, state: NetworkState, x: Float[Array, "q *features"]
+    genome: Genome, state: NetworkState, x: Float[Array, "q ..."]
 ) -> tuple[Genome, Network, tuple[Synapses, ...], Neurons, Neurons | None]:
     """What the next step would begin with if no neurons were kept."""
     genome, network = at_step(genome, state.steps), state.network
@@ -257,7 +254,7 @@ def nothing(state: NetworkState, info: StepInfo) -> None:
 def unroll(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "steps b *features"],
+    x: Float[Array, "steps b ..."],
     y: Float[Array, "steps b classes"],
     observe: Observer = nothing,
     remat: Remat = Remat.PRODUCTS,

@@ -31,11 +31,11 @@ states would be 0 for ever."""
 class Synapses(eqx.Module):
     """The synapses of an edge; all are None where its link has none."""
 
-    forward: Float[Array, "channels i j"]
+    forward: Float[Array, "channels i j"] | None
     """w_ij, from the lower group to the upper; None where the edge leads only back."""
-    bias: Float[Array, "channels 1 j"]
+    bias: Float[Array, "channels 1 j"] | None
     """w_ij from the bias unit of the lower group; None without one."""
-    backward: Float[Array, "channels j i"] | None
+    backward: Float[Array, "channels _ _"] | None
     """w_ji, from the upper group to the lower; None where it is w_ij transposed, and towards the
     input, which is never updated."""
 
@@ -190,10 +190,7 @@ class Network:
         stds = stds_of(of, len(self.edges))
         up, bias = self._init_up(key, rule, stds)
         down = self._init_down(jax.random.fold_in(key, 1), rule, stds)
-        synapses: list[Any] = [
-            Synapses(up.get(l), bias.get(l), down.get(l))  # pyright: ignore[reportArgumentType]
-            for l in range(len(self.edges))
-        ]
+        synapses = [Synapses(up.get(l), bias.get(l), down.get(l)) for l in range(len(self.edges))]
         kept = rule.keep_neurons or self.is_delayed
         neurons = resting_neurons(self, rule, batch) if kept else None
         steps = None if rule.steps is None else jnp.zeros((), jnp.int32)
@@ -277,13 +274,19 @@ class NetworkState(eqx.Module):
         """The network."""
         if self.graph is not None:
             return self.graph
-        first, *_ = between = self.synapses
-        return Network((first.forward.shape[1], *(s.forward.shape[2] for s in between)))
+        shapes = [parts[0].shape for parts in self.forward_parts]
+        return Network((shapes[0][1], *(shape[2] for shape in shapes)))
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The sizes of the groups, input and output among them."""
         return self.network.sizes
+
+    @property
+    def forward_parts(self) -> list[tuple[Array, ...]]:
+        """The forward synapses of each edge that has any, and after them the bias unit's."""
+        both = [(s.forward, s.bias) for s in self.synapses if s.forward is not None]
+        return [tuple(part for part in parts if part is not None) for parts in both]
 
 
 def resting_neurons(network: Network, rule: Rule, batch: int, dtype: Any = float) -> Neurons:

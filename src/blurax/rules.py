@@ -14,6 +14,8 @@ The functions return the argument of σ; normalisation and σ follow in `sweeps.
 et al., "Meta-Learning Bidirectional Update Rules", ICML 2021, section 3.2.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
@@ -161,13 +163,17 @@ def mix(transform: Float[Array, "c k"], a: Float[Array, "d b *n"]) -> Float[Arra
 
 
 def transmit(
-    w: Float[Array, "channels i j"] | None,
+    w: Any,
     transform: Float[Array, "k k"],
     a: Float[Array, "d b *i"],
     link: Link,
     post: Shape,
 ) -> Float[Array, "k b *j"]:
-    """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse with a single channel serves every state."""
+    """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse with a single channel serves every state.
+
+    Args:
+        w: `[channels, i, j]`; None where the link has no synapses.
+    """
     if len(a) == 1:  # one state: transformed afterwards, the input needs no gradient then
         product = checkpoint_name(link.transmit(w, a, post), INPUT)
         return transform[:, :1].reshape(-1, *[1] * (product.ndim - 1)) * product

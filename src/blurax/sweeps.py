@@ -14,7 +14,7 @@ from blurax.targets import Classes, Target
 from blurax.terms import Sweep, Where, folds
 
 
-def resting(state: NetworkState, rule: Rule, x: Float[Array, "b *features"]) -> Neurons:
+def resting(state: NetworkState, rule: Rule, x: Float[Array, "b ..."]) -> Neurons:
     """The neurons at the start of an inner step: zeroed or kept, the input in state 1 below."""
     x = x.astype(dtype_of(state))
     if rule.keep_neurons and state.neurons is not None:
@@ -51,7 +51,7 @@ def normalise_stored(
     for l, between in enumerate(synapses):
         up, bias_j = stored(l, Sweep.FORWARD, between.forward, between.bias)
         (down,) = stored(l, Sweep.BACKWARD, between.backward)
-        found.append(Synapses(up, bias_j, down))  # pyright: ignore[reportArgumentType]
+        found.append(Synapses(up, bias_j, down))
     return tuple(found)
 
 
@@ -105,7 +105,7 @@ def _upwards(
     genes = at_layer(genome.neuron, rule, l)
     eta, length = genes.eta, None
     if edge.link.has_synapses:
-        parts = [own.forward] if own.bias is None else [own.forward, own.bias]
+        parts = [part for part in (own.forward, own.bias) if part is not None]
         eta, length = folds.gain(rule.terms, genes, where, *parts)
     post = network.groups[edge.post]
     return rules.arrive(edge.link, own.forward, eta * genes.nu, a_i, post, own.bias, length)
@@ -149,9 +149,9 @@ def _downwards(
     return rules.arrive(link, w_ji, eta * genes.mu, a_j, network.groups[edge.pre], None, length)
 
 
-def backward_synapses(network: Network, edge: Edge, own: Synapses) -> Array:
-    """w_ji: numbers of their own, or the forward ones transposed."""
-    if own.backward is not None:
+def backward_synapses(network: Network, edge: Edge, own: Synapses) -> Any:
+    """w_ji: numbers of their own, or the forward ones transposed; None where a link has none."""
+    if own.backward is not None or own.forward is None:
         return own.backward
     return edge.link.turned(own.forward, network.groups[edge.pre], network.groups[edge.post])
 
@@ -193,7 +193,7 @@ def update_synapses(
         if down is not None:
             a_j = _source(edge, list(upper), before)[edge.post]
             (down,) = plasticity.updated(own, rule, link.back, a_j, a_i, down)
-        updated.append(Synapses(up, bias_j, down))  # pyright: ignore[reportArgumentType]
+        updated.append(Synapses(up, bias_j, down))
     return tuple(updated)
 
 

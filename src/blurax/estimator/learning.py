@@ -21,8 +21,8 @@ from blurax.errors import BluraxError
 from blurax.genome import Genome
 from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network, NetworkState, Synapses
-from blurax.sweeps import LayerMoments
 from blurax.spec import Signal
+from blurax.sweeps import LayerMoments
 
 CHUNK = 10
 """Steps of one call of the compiled program, at most."""
@@ -55,7 +55,7 @@ class Learning(eqx.Module):
     @property
     def predicting(self) -> NetworkState:
         """The network that predictions are made with."""
-        return NetworkState(self.average.synapses, None, self.network.steps)
+        return dataclasses.replace(self.network, synapses=self.average.synapses, neurons=None)
 
 
 def genome_for(given: "str | os.PathLike[str] | Genome", classifies: bool) -> Genome:

@@ -108,10 +108,10 @@ def _observe(genome: Genome, target: Target) -> Observe:
     def seen(before: NetworkState, after: NetworkState, info: StepInfo, batch: Batch) -> _Seen:
         x, y = batch
 
-        def loss(parts: list[tuple[Array, Array]]) -> Array:
+        def loss(parts: list[tuple[Array, ...]]) -> Array:
             return target.loss(predict(genome, with_forward_synapses(before, parts), x), y)
 
-        was, now = ([(s.forward, s.bias) for s in state.synapses] for state in (before, after))
+        was, now = before.forward_parts, after.forward_parts
         uphill = jax.grad(loss)(was)
         angles = [
             _angle(_joined(new) - _joined(old), -_joined(slope))
@@ -147,5 +147,5 @@ def _angle(a: Array, b: Array) -> Array:
     return jnp.degrees(jnp.arccos(jnp.clip(cosine, -1.0, 1.0)))
 
 
-def _size(parts: tuple[Array, Array]) -> Array:
+def _size(parts: tuple[Array, ...]) -> Array:
     return jnp.sqrt(jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts))

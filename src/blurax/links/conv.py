@@ -101,7 +101,7 @@ class Conv(Link):
             low = self.kernel - 1 - before
             edges.append((low, n + self.kernel - 1 - low - spread, self.stride - 1))
         padded = lax.pad(a, jnp.zeros((), a.dtype), ((0, 0, 0), (0, 0, 0), *edges, (0, 0, 0)))
-        return _patches(padded, *pre[:2], 1, range(self.kernel - 1, -1, -1))
+        return _patches(padded, pre[0], pre[1], 1, range(self.kernel - 1, -1, -1))
 
     def _convolved(
         self, a: Float[Array, "n h w i"], kernel: Float[Array, "s s i j"]

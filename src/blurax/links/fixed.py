@@ -2,15 +2,16 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.links.protocol import Link, Shape
+from blurax.links.protocol import Back, Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,34 @@ class Fixed(Link):
         raise NotImplementedError
 
     def transmit(
-        self, w: None, a: Float[Array, "k b *pre"], post: Shape
+        self, w: Any, a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "k b *post"]:
-        """The map."""
+        """The map; w is None."""
         return self.apply(a)
 
-    def turned(self, w: None, pre: Shape, post: Shape) -> None:
+    @property
+    def back(self) -> Link:
+        """The transposed map."""
+        return _FixedBack(self)
+
+    def turned(self, w: Any, pre: Shape, post: Shape) -> Any:
+        """Nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _FixedBack(Back):
+    """The transpose of a fixed map."""
+
+    has_synapses: ClassVar[bool] = False
+
+    def transmit(
+        self, w: Any, a: Float[Array, "k b *pre"], post: Shape
+    ) -> Float[Array, "k b *post"]:
+        """The transposed map; w is None."""
+        like = jax.ShapeDtypeStruct((*a.shape[:2], *post), a.dtype)
+        return jax.linear_transpose(lambda x: self.link.transmit(w, x, a.shape[2:]), like)(a)[0]
+
+    def turned(self, w: Any, pre: Shape, post: Shape) -> Any:
         """Nothing."""
 
 

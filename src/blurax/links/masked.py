@@ -3,14 +3,13 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
-from blurax.links.protocol import Link, Shape
 from blurax.links.dense import Dense
+from blurax.links.protocol import Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from blurax.errors import require
-from blurax.links.protocol import Link, Shape
 from blurax.links.dense import Dense
+from blurax.links.protocol import Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,9 @@ class Placed(Link):
             places.ravel(),
             (n + 1) * len(columns),
         )
-        by_neuron = jnp.moveaxis(summed.reshape(len(columns), n + 1, *flat.shape[:2]), (0, 1), (2, 3))
+        by_neuron = jnp.moveaxis(
+            summed.reshape(len(columns), n + 1, *flat.shape[:2]), (0, 1), (2, 3)
+        )
         return by_neuron[..., :n].reshape(len(a), -1, n)
 
     def transmit(

@@ -70,7 +70,7 @@ class Link(abc.ABC):
     def transmit(
         self, w: Float[Array, "channels i j"], a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "_ b *post"]:
-        """B(w, a), channel by channel; one channel serves all states, and one state all channels."""
+        """B(w, a) by channel; one channel serves all states, and one state all channels."""
         product = jnp.matmul(self.unfold(a, post), w)
         return product.reshape(-1, a.shape[1], *post)
 

@@ -248,7 +248,7 @@ def plastic(state: Any) -> Any:
 def with_plastic(state: Any, average: Any) -> Any:
     """The state with an average in the place of its `plastic` part."""
     if isinstance(state, NetworkState):
-        return NetworkState(average, None, state.steps)
+        return dataclasses.replace(state, synapses=average, neurons=None)
     return eqx.combine(average, state)
 
 
@@ -260,9 +260,8 @@ def log_size(state: Any) -> Float[Array, ""]:
     if not isinstance(state, NetworkState):
         squares = [jnp.mean(leaf**2) for leaf in jax.tree.leaves(plastic(state))]
     else:
-        into = [(between.forward, between.bias) for between in state.synapses]
         squares = [
             jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts)
-            for parts in into
+            for parts in state.forward_parts
         ]
     return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))

@@ -60,5 +60,5 @@ class Vary:
         factor = jnp.exp(jax.random.uniform(size, (), float, -reach, reach))
         if isinstance(state, NetworkState):
             synapses = jax.tree.map(lambda w: factor * w, state.synapses)
-            return NetworkState(synapses, state.neurons, state.steps)
+            return dataclasses.replace(state, synapses=synapses)
         return jax.tree.map(lambda w: factor * w if eqx.is_inexact_array(w) else w, state)

@@ -55,8 +55,11 @@ class Decorrelation(Term):
         return found if among is None else jnp.matmul(among, found)
 
     def change(self, changes: list[Array], pair: Pair) -> list[Array]:
-        """The same from the other side: with P what the events see, C what they cause,
-        P' ((1 - s) I + s P P' / m)^-1 C = ((1 - s) I + s P' P / m)^-1 P' C."""
+        """The same from the other side, where there are fewer synapses into a neuron than events.
+
+        With P what the events see and C what they cause,
+        P' ((1 - s) I + s P P' / m)^-1 C = ((1 - s) I + s P' P / m)^-1 P' C.
+        """
         if not _many_events(pair):
             return changes
         bias, share = self._genes(pair)
@@ -81,8 +84,7 @@ def _seen(pair: Pair) -> Float[Array, "channels events i"]:
 
 
 def _many_events(pair: Pair) -> bool:
-    """Whether there are more events than synapses into a neuron, because these act in many places:
-    the matrix between the latter is smaller then."""
+    """Whether synapses act in many places: the matrix between events is the larger one then."""
     batch, shape = pair.a_j.shape[1], pair.a_j.shape[2:]
     return batch * math.prod(shape) > batch * pair.link.features(shape)
 

@@ -15,8 +15,9 @@ ACTIVATION_EPSILON = 1e-5
 """Added to the variance over the batch."""
 
 Moments = tuple[Float[Array, "_ 1 *_"], Float[Array, "_ 1 *_"]]
-"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`; of feature maps
-`[k, b, height, width, n]` those of each feature, over positions too."""
+"""The mean and variance of each state of each neuron over a batch, `[k, 1, n]`.
+
+Of maps `[k, b, height, width, n]` those of each feature, over the positions too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +109,7 @@ def normalise_activations(
     shift: Float[Array, " k"],
     known: Moments | None = None,
 ) -> Float[Array, "k b *n"]:
-    """Each state of each neuron (of each feature of maps) to mean 0, variance 1 over the batch, then scale and shift.
+    """Each state of each neuron to mean 0, variance 1 over the batch, then scale and shift.
 
     Args:
         known: mean and variance to use in place of the batch's own.

@@ -74,25 +74,27 @@ def _derived(
 
 def forward_synapses(state: NetworkState) -> Float[Array, " n"]:
     """The forward synapses as one vector, those of the bias units among them."""
-    return ravel_pytree([(between.forward, between.bias) for between in state.synapses])[0]
+    return ravel_pytree(state.forward_parts)[0]
 
 
 def change(
     genome: Genome, state: NetworkState, w: Float[Array, " n"], x: Array, y: Array
 ) -> Float[Array, " n"]:
     """Δw: what one inner step adds to the forward synapses, if they are w."""
-    _, restore = ravel_pytree([(between.forward, between.bias) for between in state.synapses])
+    _, restore = ravel_pytree(state.forward_parts)
     moved = with_forward_synapses(state, restore(w))
     return forward_synapses(step(genome, moved, x, y)[0]) - w
 
 
-def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, Array]]) -> NetworkState:
-    """The state with other synapses upwards, and with others of the bias units."""
-    synapses = tuple(
-        Synapses(w_ij, bias_j, between.backward)
-        for (w_ij, bias_j), between in zip(parts, state.synapses, strict=True)
-    )
-    return NetworkState(synapses, state.neurons, state.steps)
+def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, ...]]) -> NetworkState:
+    """The state with other `NetworkState.forward_parts`."""
+    others, synapses = iter(parts), []
+    for between in state.synapses:
+        if between.forward is not None:
+            w_ij, *bias_j = next(others)
+            between = Synapses(w_ij, bias_j[0] if bias_j else None, between.backward)
+        synapses.append(between)
+    return dataclasses.replace(state, synapses=tuple(synapses))
 
 
 class Metrics:

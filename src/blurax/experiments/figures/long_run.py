@@ -83,6 +83,6 @@ def _sizes(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The mean standard deviations of the forward synapses and of the hidden activations."""
     return (
-        jnp.mean(jnp.stack([jnp.std(between.forward) for between in after.synapses])),
+        jnp.mean(jnp.stack([jnp.std(w_ij) for w_ij, *_ in after.forward_parts])),
         jnp.mean(jnp.stack([jnp.std(a) for a in info.neurons[1:-1]])),
     )
