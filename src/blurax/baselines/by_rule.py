@@ -77,13 +77,11 @@ class RuleDescent(Learner):
         after, info = inner.step(genome, state, x, batch.y, index, **how)
         return self._held(after, state), info
 
-    def predict(
-        self, state: NetworkState, x: Float[Array, "q *features"]
-    ) -> Float[Array, "q outputs"]:
+    def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """State 1 of the first output after a forward sweep."""
         return inner.predict(self._genome(jnp.zeros((), float)), state, self._neurons(x))
 
-    def _neurons(self, x: Float[Array, "b *features"]) -> Float[Array, "b *_"]:
+    def _neurons(self, x: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
         return x.reshape(len(x), *self.network.groups[0])
 
     def _genome(self, rate: Float[Array, ""]) -> Genome:

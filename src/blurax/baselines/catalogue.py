@@ -49,6 +49,7 @@ def _by_rule(
     about: str,
     network_of: Callable[[Network], Network] = lambda network: network,
     settings: tuple[tuple[Setting, ...], ...] = (),
+    scale: float = 0.1,
     **fields: Any,
 ) -> Baseline:
     """Back-propagation's genome, with other feedback or a term of its own."""
@@ -57,7 +58,7 @@ def _by_rule(
         chosen = fields | arrangement.chosen
         return RuleDescent(network_of(network), arrangement.activation, task.target, **chosen)
 
-    return Baseline(about, make, False, 0.1, settings)
+    return Baseline(about, make, False, scale, settings)
 
 
 def _choices(name: str, *values: float) -> tuple[tuple[Setting, ...], ...]:
@@ -71,7 +72,11 @@ BASELINES: dict[str, Baseline] = {
     "adam": _named("adam", "Adam", 0.005),
     "adamw": _named("adamw", "Adam with decoupled weight decay of 0.01", 0.005),
     "rmsprop": _named("rmsprop", "RMSprop with decay 0.9", 0.003),
-    "foof": _by_rule("descent on neurons", settings=_choices("damping", 0.5, 0.1, 0.01, 0.001)),
+    "foof": _by_rule(
+        "descent on neurons",
+        settings=_choices("damping", 0.5, 0.1, 0.01, 0.001),
+        scale=3.0,
+    ),
     "fa": _by_rule("feedback alignment", feedback_alignment),
     "sign-symmetric": _by_rule(
         "feedback through the signs of the weights",
@@ -81,7 +86,7 @@ BASELINES: dict[str, Baseline] = {
     "kolen-pollack": _by_rule(
         "feedback weights that change and decay as the forward ones",
         feedback_alignment,
-        _choices("decay", 0.001, 0.01, 0.1),
+        _choices("decay", 0.001, 0.01, 0.05),
         feedback=FeedbackWeights.MIRROR,
     ),
     "dfa": _by_rule("direct feedback alignment", direct_feedback),

@@ -78,11 +78,11 @@ def gain(activation: Activation) -> float:
 class Weights(eqx.Module):
     """What gradient descent learns."""
 
-    w: tuple[Float[Array, "i j"] | None, ...]
+    w: tuple[Float[Array, "_ _"] | None, ...]
     """Of each edge; None where its link has no synapses, or it does not lead up."""
-    b: tuple[Float[Array, " j"] | None, ...]
+    b: tuple[Float[Array, " _"] | None, ...]
     """Of each edge's bias unit; None where there is none."""
-    scale: tuple[Float[Array, " features"] | None, ...]
+    scale: tuple[Float[Array, " _"] | None, ...]
     """Of each group's batch normalisation, whose shift is `b`; None where there is none."""
 
 
@@ -118,10 +118,10 @@ def initial_weights(
 def forward(
     network: Network,
     weights: Weights,
-    x: Float[Array, "b *features"],
+    x: Float[Array, "b ..."],
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
-) -> tuple[list[Float[Array, "b *_"]], list[Moments | None]]:
+) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
     """What the outputs give, and the mean and variance of each group that is normalised.
 
     Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the examples
@@ -149,8 +149,8 @@ def forward(
 
 
 def _arriving(
-    network: Network, weights: Weights, l: int, groups: list[Float[Array, "b *_"]]
-) -> Float[Array, "b *_"]:
+    network: Network, weights: Weights, l: int, groups: list[Float[Array, "b ..."]]
+) -> Float[Array, "b ..."]:
     """What a group gets by an edge."""
     edge, w, a = network.edges[l], weights.w[l], groups[network.edges[l].pre]
     pre, post = network.groups[edge.pre], network.groups[edge.post]
@@ -226,7 +226,7 @@ class GradientDescent(Learner):
         return forward(self.network, weights, x, self.arrangement.activation, known)
 
     def predict(
-        self, state: tuple[Weights, Any], x: Float[Array, "q *features"]
+        self, state: tuple[Weights, Any], x: Float[Array, "q ..."]
     ) -> Float[Array, "q outputs"]:
         """The first output's values, or logits."""
         return self._forward(state[0], x)[0][0]
@@ -234,8 +234,8 @@ class GradientDescent(Learner):
     def predict_few(
         self,
         state: tuple[Weights, Any],
-        x: Float[Array, "q *features"],
-        batch: Float[Array, "b *features"],
+        x: Float[Array, "q ..."],
+        batch: Float[Array, "b ..."],
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
         return self._forward(state[0], x, self._forward(state[0], batch)[1])[0][0]
