@@ -21,14 +21,21 @@ from blurax.tasks import EpisodeSpec, get
 CONV = "c2k3s4-4"
 
 
-@pytest.mark.parametrize("method", [blurax.Gradient(), blurax.Es(pairs=1)], ids=["gradient", "es"])
-def test_meta_training_with_convolutions(method, tmp_path):
+AVERAGED = blurax.Objective(growth=0.1, when=blurax.When.LAST, average=0.5)
+
+
+@pytest.mark.parametrize(
+    ("method", "objective"),
+    [(blurax.Gradient(), blurax.Objective()), (blurax.Es(pairs=1), AVERAGED)],
+    ids=["gradient", "es"],
+)
+def test_meta_training_with_convolutions(method, objective, tmp_path):
     config = blurax.MetaTrain(
         tasks=("digits",),
         hidden=(CONV,),
         method=method,
+        objective=objective,
         episode=EpisodeSpec(2, 8, 8, held_out=20),
-        objective=blurax.Objective(growth=0.1, when=blurax.When.LAST, average=0.5),
         vary=blurax.Vary(init=1.5),
         population=1,
         meta_steps=1,
