@@ -39,8 +39,8 @@ class RuleDescent(Learner):
     decay: float = eqx.field(static=True, default=0.0)
     """The share of all synapses that each step takes away: at least 0 and below 1."""
     damping: float | None = eqx.field(static=True, default=None)
-    """d, between 0 and 1: the gradient of each edge is multiplied by (d I + (1 - d) Σ p p^T / m)^-1,
-    where p is what an event, an example or a position of one, sees through the edge, the bias unit
+    """d, in (0, 1): the gradient of each edge is multiplied by (d I + (1 - d) Σ p p^T / m)^-1,
+    where p is what an event, an example or position of one, sees through the edge, the bias unit
     included, and m is the mean of |p|². None: the gradient itself.
 
     Source: Benzing, "Gradient Descent on Neurons and its Link to Approximate Second-Order
