@@ -3,7 +3,7 @@
 A rule sees 128 new examples in each step: 1,280 after 10. Here scikit-learn's classifiers may go
 over the same examples as often as they like, and so may networks of the very layers that rules and
 optimisers teach, with Adam. Of each kind the best on validation examples is reported on test
-examples: what a learner can hardly be asked to pass that sees each example once.
+examples: what a learner can hardly be expected to pass that sees each example once.
 
     BLURAX_DATA=... python benchmarks/ceiling.py --tasks mnist fashion-mnist
 """
@@ -22,7 +22,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from blurax.experiments.figures.work import keyed
-from blurax.fit import parse_hidden
+from blurax.fit import network_for
 from blurax.tasks import EpisodeSpec, Split, Task, get
 
 CLASSIFIERS = {
@@ -90,8 +90,10 @@ def main(arguments: Arguments) -> None:
     print("| task | steps | examples | best batch learner | test accuracy |\n|---|---|---|---|---|")
     for name in arguments.tasks:
         for steps in arguments.steps:
-            for kind in (CLASSIFIERS, networks(parse_hidden(arguments.net))):
-                size = get(name), steps, arguments.seeds, arguments.batch
+            task = get(name)
+            hidden = network_for(task, arguments.net).sizes[1:-1]
+            for kind in (CLASSIFIERS, networks(hidden)):
+                size = task, steps, arguments.seeds, arguments.batch
                 print(row(kind, *size), flush=True)
 
 

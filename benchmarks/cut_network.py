@@ -69,12 +69,12 @@ def inside(name: str, *command: str, log: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(whole, stdout=log.open("wb"), stderr=subprocess.STDOUT)
 
 
-def node(name: str, *told: str, log: Path) -> None:
+def node(name: str, *options: str, log: Path) -> None:
     """Start a node, as often as it takes: Ray gives up after 30 s, which a busy machine needs."""
     ray = str(Path(sys.executable).with_name("ray"))
     for _ in range(10):
         process = inside(
-            name, ray, "start", "--block", "--node-ip-address", ADDRESSES[name], *told, log=log
+            name, ray, "start", "--block", "--node-ip-address", ADDRESSES[name], *options, log=log
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(90)
@@ -149,10 +149,10 @@ def main() -> None:
         run.advance(folder / "whole")
         ray_nodes(folder)
         begun = time.monotonic()
-        told = watched(folder / "cut", arguments.seconds, arguments.limit, console)
+        found = watched(folder / "cut", arguments.seconds, arguments.limit, console)
         same = files(folder / "whole") == files(folder / "cut")
         verdict = "bit-identical" if same else "not the same bits"
-        console.print(f"{told}, {verdict}, {time.monotonic() - begun:.0f} s")
+        console.print(f"{found}, {verdict}, {time.monotonic() - begun:.0f} s")
 
 
 if __name__ == "__main__":

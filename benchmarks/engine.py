@@ -123,7 +123,7 @@ def main() -> None:
     clock, own = empty_jobs(engine.prepare(nothing), 500)
     result = jax.device_get(jnp.zeros(arguments.job_size))
     engine.close()
-    told = {
+    found = {
         "jobs": len(jobs),
         "seconds with one worker": np.round(one[:, 0], 2).tolist(),
         "seconds with two workers": np.round(two[:, 0], 2).tolist(),
@@ -139,7 +139,7 @@ def main() -> None:
         "bytes from a worker": len(pickle.dumps(result)),
         "load before": os.getloadavg()[2],
     }
-    console.print(json.dumps(told, indent=1, ensure_ascii=False))
+    console.print(json.dumps(found, indent=1, ensure_ascii=False))
 
 
 def _idle(rounds: np.ndarray, workers: int) -> float:

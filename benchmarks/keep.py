@@ -12,18 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tyro
-
-from blurax import io, zoo
-from blurax.analysis.zoo_page import cells_page
-from blurax.errors import require
-from blurax.experiments import compare
-from blurax.experiments.cards import (
+from cards import (
     alone,
     card_of,
     measured_again,
     with_baselines,
     with_known_baselines,
 )
+from zoo_page import cells_page
+
+from blurax import io, zoo
+from blurax.errors import require
+from blurax.experiments import compare
 from blurax.experiments.compare import Compared
 from blurax.frozen import to_json
 from blurax.zoo.keeper import HOME

@@ -9,8 +9,9 @@ Without a folder it only draws and writes anew from the data that are there.
 import sys
 from pathlib import Path
 
+from figures_page import figures_page
+
 from blurax import findings
-from blurax.analysis.figures_page import figures_page
 from blurax.analysis.findings_view import draw_findings
 from blurax.experiments.figures.catalogue import FIGURES, TOGETHER
 from blurax.experiments.figures.make import RESULT
@@ -26,7 +27,7 @@ def page() -> str:
         path = DOCS / "figures" / f"figure-{name}.json"
         if path.exists():
             found = findings.read(path)
-            rows.append((found, figure.paper, figure.claims(found), figure.remark))
+            rows.append((found, figure.claims(found)))
     return figures_page(rows, TOGETHER)
 
 

@@ -94,11 +94,11 @@ def tables(data: Path | None) -> Iterator[tuple[str, Callable[[int], Rows]]]:
 
 def measure(regressor: Any, rows: Rows, seed: int) -> tuple[float, float]:
     """R^2 on the rows held out, and the seconds of a fit."""
-    x, asked, y, right = train_test_split(*rows, test_size=0.25, random_state=seed)
+    x, query, y, right = train_test_split(*rows, test_size=0.25, random_state=seed)
     start = time.perf_counter()
     regressor.fit(x, y)
     seconds = time.perf_counter() - start
-    return regressor.score(asked, right), seconds
+    return regressor.score(query, right), seconds
 
 
 def main(

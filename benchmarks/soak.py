@@ -1,7 +1,7 @@
 """Runs generation after generation on Ray and writes down what memory driver and workers hold.
 
 Run as `python benchmarks/soak.py --minutes 60`: a small CMA-ES, one worker, a line every minute.
-Flat is what is wanted: the growth that is told at the end leaves out the first tenth, in which
+Flat is what is wanted: the growth that is printed at the end leaves out the first tenth, in which
 programs are compiled and pools are filled.
 """
 

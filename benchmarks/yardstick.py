@@ -67,8 +67,8 @@ def step(genome: Genome, w: list[Array], x: Array, y: Array) -> list[Array]:
     for l in reversed(range(1, len(w))):
         n = layers[l].shape[1]
         units = pair(layers[l], layers[l + 1])
-        heard = jnp.einsum("nmc,cd,bmd->bnc", w[l], g.mu, units.at[:, : n + 1].set(0.0))
-        layers[l] = jnp.tanh((g.f * units + g.eta * heard)[:, :n])
+        inputs = jnp.einsum("nmc,cd,bmd->bnc", w[l], g.mu, units.at[:, : n + 1].set(0.0))
+        layers[l] = jnp.tanh((g.f * units + g.eta * inputs)[:, :n])
     new = []
     for l, square in enumerate(w):
         units = pair(layers[l], layers[l + 1])

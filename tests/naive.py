@@ -241,6 +241,8 @@ def updated(genes, rule, a_i, a_j, w):
     if rule.stabilise.saturation is Saturation.SLOWING:
         f_tilde = slowed_gates(w, f_tilde, genes.saturation)
     gates = f_tilde, genes.eta_tilde
+    if rule.update.fan_in:
+        gates = f_tilde, genes.eta_tilde * (64 / np.shape(a_i)[-1]) ** genes.fan_in
     among = None
     if rule.update.decorrelate:
         own = genes.nu_tilde, genes.decorrelation, w.shape[1], rule.update.width_free

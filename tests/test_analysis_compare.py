@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from blurax.analysis import compare_view, style
-from blurax.analysis.compare_view import draw_records, record_table
+from blurax.analysis import comparison_view, style
 from blurax.analysis.compare_words import overall_lines, winner_line, wins
+from blurax.analysis.comparison_view import comparison_table, draw_records
 from blurax.baselines import Arrangement, Choice, Record
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
@@ -80,7 +80,7 @@ LESSON = Record(
 
 def test_the_table_says_what_was_chosen():
     console = Console(width=100, file=io.StringIO(), color_system=None)
-    console.print(record_table("a task", [LESSON, TUNED]))
+    console.print(comparison_table("a task", [LESSON, TUNED], networks=True))
     rows = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
     assert rows[3:] == [
         ["blur", "90.0±1.0", "92.0±0.0"],
@@ -126,4 +126,4 @@ def test_the_picture_is_written(tmp_path):
 
 
 def test_the_legend_of_the_table_explains_its_letters():
-    assert all(letters in compare_view.LEGEND for letters in ("bn:", "cos:"))
+    assert all(letters in comparison_view.LEGEND for letters in ("bn:", "cos:"))

@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from blurax.analysis import style
-from blurax.analysis.comparison_view import FOOTNOTE, comparison_table, draw_comparison
+from blurax.analysis.comparison_view import FOOTNOTE, comparison_table
 from blurax.errors import BluraxError
 from records import record
 
@@ -55,49 +54,10 @@ def test_a_single_seed_has_no_spread() -> None:
     single = record("blur", (10,), ((0.5,),))
     with np.errstate(all="raise"):
         assert _cells(comparison_table("a setting", [single])) == [["blur", "50.0"]]
-        draw_comparison(style.new_figure(400, 300).subplots(), [single])
 
 
-@pytest.mark.parametrize(
-    "show",
-    [
-        lambda c: comparison_table("", c),
-        lambda c: draw_comparison(style.new_figure(400, 300).subplots(), c),
-    ],
-)
-def test_what_cannot_be_compared_is_a_sentence(show) -> None:
+def test_what_cannot_be_compared_is_a_sentence() -> None:
     with pytest.raises(BluraxError, match="nothing to compare"):
-        show([])
+        comparison_table("", [])
     with pytest.raises(BluraxError, match="different step budgets"):
-        show([LEARNED, dataclasses.replace(SGD, budgets=(10, 50))])
-
-
-def test_a_curve_for_each_learner_and_the_learned_one_stands_out() -> None:
-    axes = style.new_figure(400, 300).subplots()
-    draw_comparison(axes, ALL)
-    curves, names = axes.get_legend_handles_labels()
-    assert names == ["blur", "sgd", "adam"]
-    lines = [curve.lines[0] for curve in curves]
-    for line, comparison in zip(lines, ALL, strict=True):
-        np.testing.assert_allclose(
-            line.get_ydata(orig=False), [100 * comparison.mean(b) for b in (10, 100)]
-        )
-        np.testing.assert_allclose(line.get_xdata(orig=False), (10, 100), rtol=0.05)
-        assert (line.get_color() == style.EMPHASIS) == (comparison is LEARNED)
-    assert len({line.get_marker() for line in lines}) == 3
-    assert lines[0].get_linewidth() > lines[1].get_linewidth()
-
-
-def test_the_axis_of_steps_is_logarithmic_with_plain_numbers() -> None:
-    axes = style.new_figure(400, 300).subplots()
-    draw_comparison(axes, ALL, legend=False)
-    assert axes.get_xscale() == "log"
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["10", "100"]
-    assert axes.get_legend() is None
-
-
-def test_more_learners_than_colours() -> None:
-    many = [dataclasses.replace(SGD, learner=f"optimiser {n}") for n in range(9)]
-    axes = style.new_figure(400, 300).subplots()
-    draw_comparison(axes, [LEARNED, *many])
-    assert len(axes.get_legend_handles_labels()[1]) == 10
+        comparison_table("", [LEARNED, dataclasses.replace(SGD, budgets=(10, 50))])

@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 
 from blurax import io as files
-from blurax.analysis.demo_view import demo_tables, draw_demo, verdict
-from blurax.analysis.demo_words import headline, long_title
+from blurax.analysis.demo_view import demo_tables, draw_demo, headline, long_title, verdict
 from blurax.baselines import Record
 from blurax.errors import BluraxError
 from blurax.experiments.demo import DemoResult, Setting, SettingResult
@@ -56,7 +55,7 @@ def _log(directory: Path) -> Path:
 
 
 def test_the_verdict_counts_cells() -> None:
-    assert verdict(RESULT) == (
+    assert verdict(RESULT.panels) == (
         "Of 4 cells (setting × step budget), the learned rule is ahead of the best tuned optimiser "
         "in 1, behind in 1 and within one standard deviation in 2."
     )
@@ -66,39 +65,41 @@ def test_the_verdict_takes_the_larger_standard_deviation() -> None:
     wide = record("sgd", BUDGETS, ((0.3, 0.5), (0.3, 0.5)), (0.1, 0.1), (False, False))
     settings = (_setting("one", _learner("learned", 0.5, 0.6), wide),)
     result = dataclasses.replace(RESULT, settings=settings)
-    assert "ahead of the best tuned optimiser in 1, behind in 0" in verdict(result)
+    assert "ahead of the best tuned optimiser in 1, behind in 0" in verdict(result.panels)
 
 
 def test_a_single_seed_is_compared_as_it_is() -> None:
     learned = record("learned", (10,), ((0.5,),))
     tuned = record("sgd", (10,), ((0.4,),), (0.1,), (False,))
     result = dataclasses.replace(RESULT, settings=(_setting("one", learned, tuned),))
-    assert "in 1, behind in 0 and within one standard deviation in 0" in verdict(result)
+    assert "in 1, behind in 0 and within one standard deviation in 0" in verdict(result.panels)
 
 
 def test_the_headline_is_the_mean_over_the_settings() -> None:
-    assert headline(RESULT) == (
+    assert headline(RESULT.panels) == (
         "After 10 steps the learned rule reaches 75.0 % and the best tuned optimiser 69.7 %, "
         "after 100 steps 85.0 % and 90.2 % (means over 2 settings)"
     )
 
 
 def test_the_title_of_the_long_episode_tells_of_decay() -> None:
-    assert long_title(RESULT) == "4 steps of known (32-16): 80.0 % at best, 70.0 % at the end"
+    assert long_title(*RESULT.long) == (
+        "The learned rule over 4 steps of known (32-16): 80.0 % at best, 70.0 % at the end"
+    )
 
 
 def test_a_setting_without_baselines_is_a_sentence() -> None:
     alone = dataclasses.replace(RESULT, settings=(_setting("one", _learner("learned", 0.5, 0.5)),))
     for words in (verdict, headline):
         with pytest.raises(BluraxError, match="a learned rule and a tuned optimiser"):
-            words(alone)
+            words(alone.panels)
     with pytest.raises(BluraxError, match="no setting"):
-        headline(dataclasses.replace(RESULT, settings=()))
+        headline([])
 
 
 def test_the_tables_hold_every_setting_and_the_long_episode() -> None:
     console = Console(width=100, file=io.StringIO(), color_system=None)
-    for table in demo_tables(RESULT):
+    for table in demo_tables(RESULT.panels, RESULT.long):
         console.print(table)
     text = console.file.getvalue()
     for words in ("known (32-16)", "unknown (32-16)", "90.5±1.0", "70.0 ± 14.1"):
@@ -108,16 +109,16 @@ def test_the_tables_hold_every_setting_and_the_long_episode() -> None:
 @pytest.mark.parametrize("settings", [1, 3])
 def test_the_demo_is_drawn_for_any_number_of_settings(settings: int, tmp_path: Path) -> None:
     result = dataclasses.replace(RESULT, settings=(RESULT.settings * 2)[:settings])
-    path = draw_demo(result, _log(tmp_path), tmp_path / "a.png")
+    path = draw_demo(result.panels, result.long, _log(tmp_path), tmp_path / "a.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_demo_is_drawn_the_same_each_time(tmp_path: Path) -> None:
-    first = draw_demo(RESULT, _log(tmp_path), tmp_path / "a.png").read_bytes()
-    assert draw_demo(RESULT, tmp_path, tmp_path / "b.png").read_bytes() == first
+    first = draw_demo(RESULT.panels, RESULT.long, _log(tmp_path), tmp_path / "a.png").read_bytes()
+    assert draw_demo(RESULT.panels, RESULT.long, tmp_path, tmp_path / "b.png").read_bytes() == first
 
 
 def test_the_demo_without_its_run_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(BluraxError, match=r"no metrics\.jsonl"):
-        draw_demo(RESULT, tmp_path, tmp_path / "a.png")
+        draw_demo(RESULT.panels, RESULT.long, tmp_path, tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()

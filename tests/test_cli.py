@@ -114,7 +114,7 @@ def test_a_run_that_cannot_start_leaves_no_directory(tmp_path, capsys):
 
 MISTAKES = {
     "task": (["train", "GENOME", "--task", "digitz"], "did you mean digits?"),
-    "hidden": (["train", "GENOME", "--hidden", "3,4"], "The hidden layers '3,4'"),
+    "hidden": (["train", "GENOME", "--hidden", "3,4"], "The network '3,4'"),
     "steps": (["train", "GENOME", "--steps", "0"], "EpisodeSpec.steps is 0"),
     "seeds": (["train", "GENOME", "--seeds", "0"], "--seeds is 0"),
     "no genome": (["show", "nothing.safetensors"], "nothing.safetensors"),

@@ -214,7 +214,7 @@ def test_a_comparison_of_another_version_is_not_mixed_with_this_one(finished, tm
     [
         ({"tasks": ()}, "Plan.tasks is empty"),
         ({"nets": ("3", "3")}, "Plan.nets has 3 twice"),
-        ({"nets": ("3,4",)}, "The hidden layers '3,4'"),
+        ({"nets": ("3,4",)}, "The network '3,4'"),
         ({"baselines": ("lion",)}, "no baseline 'lion'"),
         ({"baselines": (), "genomes": ()}, "no learner and no baseline"),
         ({"budgets": (5, 2)}, "growing numbers of steps"),

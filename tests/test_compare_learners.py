@@ -94,7 +94,6 @@ class Line(blurax.Learner):
         return x @ state
 
 
-OWN = blurax.from_arrays(np.eye(30), np.arange(30) % 3, "own")
 KEYS = jax.random.split(jax.random.key(0), 2)
 LINE = Line(blurax.Network((4, 3)), 0.3)
 
@@ -264,7 +263,6 @@ def test_a_baseline_that_is_none_is_told(name, factory, values, message):
         ({"a": "nobody"}, {}, "There is no genome 'nobody' in the zoo"),
         ({"sgd": LINE}, {}, r"Plan.learners has sgd twice"),
         ({}, {"baselines": ("heavy",)}, "There is no baseline 'heavy'"),
-        ({"a": LINE}, {"tasks": (OWN,)}, "add_task"),
         ({"a": eqx.tree_at(lambda l: l.rate, LINE, jnp.ones((7, 5)))}, {}, "cannot learn with"),
     ],
 )

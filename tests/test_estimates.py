@@ -1,21 +1,22 @@
-"""The study of the estimators: a small one is made, kept, read and drawn."""
+"""The study of the estimators: a small one is made and drawn."""
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from blurax.analysis.estimators_view import draw_estimators, estimators_markdown
-from blurax.errors import BluraxError
-from blurax.experiments import estimators
-from blurax.outer.estimates import Measured, Result, read, write
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import gradients
 
 
 @pytest.fixture(scope="module")
 def study():
     patch = pytest.MonkeyPatch()
-    patch.setattr(estimators, "WINDOWS", (10, 20))
-    patch.setattr(estimators, "SIGMAS", (0.05,))
-    patch.setattr(estimators, "PAIRS", 4)
-    yield estimators.measure(draws=8)
+    patch.setattr(gradients, "WINDOWS", (10, 20))
+    patch.setattr(gradients, "SIGMAS", (0.05,))
+    patch.setattr(gradients, "PAIRS", 4)
+    yield gradients.measure(draws=8)
     patch.undo()
 
 
@@ -34,24 +35,8 @@ def test_what_is_known_of_estimators_shows(study):
     np.testing.assert_allclose(found["nres", 5].deviation, found["es", 20].deviation, rtol=1e-6)
 
 
-def test_it_is_kept_and_drawn(study, tmp_path):
-    write(tmp_path / "study.json", study)
-    assert read(tmp_path / "study.json") == study
-    assert draw_estimators(study, tmp_path / "study.png").stat().st_size > 20_000
-    table = estimators_markdown(study)
+def test_it_is_drawn(study, tmp_path):
+    assert gradients.draw_estimators(study, tmp_path / "study.png").stat().st_size > 20_000
+    table = gradients.estimators_markdown(study)
     assert table.count("\n") == 2 + len(study.measured)
     assert "| truncated gradient | - | 20 | 0.000 |" in table
-
-
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(BluraxError):
-        read(tmp_path / "x.json")
-    with pytest.raises(BluraxError, match="not a measurement of estimators"):
-        read(tmp_path / "nothing.json")
-
-
-def test_a_result_keeps_its_types(unchecked):
-    one = Measured("pes", 2, 0.1, 0.5, 0.1, 2.0, 0.9)
-    with pytest.raises(BluraxError, match=r"Result\.draws is 'many'"):
-        Result(draws="many", pairs=1, steps=2, measured=(one,))

@@ -1,4 +1,4 @@
-"""What fits what: networks, genomes and tasks, and the short form of hidden layers."""
+"""What fits what: networks, genomes and tasks."""
 
 import dataclasses
 
@@ -24,14 +24,8 @@ def test_unfit_networks_are_refused():
         fit.blur_for(layered, Network((4, 3)), iris)
 
 
-@pytest.mark.parametrize(
-    ("text", "sizes"), [("32", (32,)), ("256-128", (256, 128)), ("0", ()), ("1-2-3", (1, 2, 3))]
-)
-def test_hidden_layers_in_short(text, sizes):
-    assert fit.parse_hidden(text) == sizes
-
-
-@pytest.mark.parametrize("text", ["", "a", "32-", "-5", "3.5", "32,16", "3-0", "0-0"])
-def test_hidden_layers_that_are_none(text):
-    with pytest.raises(BluraxError, match="The hidden layers"):
-        fit.parse_hidden(text)
+def test_sizes_and_names_of_networks():
+    digits = get("digits")
+    assert fit.network_for(digits, "32-16") == fit.network_for(digits, (32, 16))
+    assert fit.network_for(digits, ()).sizes == fit.network_for(digits, "0").sizes == (64, 10)
+    assert fit.network_for(digits, "c4").groups == ((8, 8, 1), (8, 8, 4), (10,))

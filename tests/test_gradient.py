@@ -209,7 +209,7 @@ def test_a_problem_averages_over_its_tasks_and_networks():
         ({"meta_steps": -1}, "MetaTrain.meta_steps is -1"),
         ({"tasks": ()}, "MetaTrain.tasks is empty"),
         ({"hidden": ()}, "MetaTrain.hidden is empty"),
-        ({"hidden": ("x",)}, "The hidden layers 'x'"),
+        ({"hidden": ("x",)}, "The network 'x'"),
         ({"seed": -1}, "MetaTrain.seed is -1"),
         ({"seed": 1.5}, "MetaTrain.seed is 1.5; it takes a whole number"),
         (

@@ -167,7 +167,9 @@ def test_cifar_is_read_from_npz_and_from_its_published_tar(data):
         assert found(task) == {i.tobytes(): int(c) for i, c in zip(x, y, strict=True)}
     np.testing.assert_array_equal(from_npz.x, from_tar.x)
     grey = get("cifar10:train=40,test=20,grey,size=16")
-    assert grey.features == 256
+    assert grey.input_shape == (16, 16, 1)
+    for side in (10, 14, 16, 32):
+        assert get(f"cifar10:train=40,test=20,size={side}").input_shape == (side, side, 3)
 
 
 def naive_shrink(image: np.ndarray, side: int) -> np.ndarray:

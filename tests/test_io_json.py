@@ -13,7 +13,7 @@ from blurax.errors import BluraxError
 from blurax.experiments import compare, demo
 from blurax.io import sealed
 from blurax.io.strict_json import LIMIT
-from blurax.outer import estimates, metrics, repair, run
+from blurax.outer import metrics, repair, run
 from blurax.zoo import keeper
 
 SOURCES = pages.ROOT / "src" / "blurax"
@@ -41,7 +41,6 @@ READERS = {
     "comparison.json": compare.read,
     "demo.json": demo.read,
     "findings.json": lambda folder: findings.read(folder / "findings.json"),
-    "estimates.json": lambda folder: estimates.read(folder / "estimates.json"),
     "default.json": lambda folder: keeper.card("default"),
 }
 

@@ -9,7 +9,7 @@ from blurax import genome as genomes
 from blurax.baselines import OPTIMISERS, Arrangement, baseline
 from blurax.curves import AT_ONCE, Schedule, learning_curve
 from blurax.errors import BluraxError
-from blurax.inner import predict, predict_few, step
+from blurax.inner import predict, step
 from blurax.learner import Blur
 from blurax.network import Network
 from blurax.spec import Activation, Normalise, Rule, Sigma, Stabilise
@@ -163,7 +163,7 @@ def test_the_curve_of_a_genome_is_that_of_single_steps(iris, batch):
         state, losses = NETWORK.init(jax.random.fold_in(key, 0), genome, batch), []
         for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
             state, _ = step(genome, state, x, y, t)
-            said = predict_few(genome, state, episode.query_x, x)
+            said = learner.predict_after(state, episode.query_x, x)
             losses.append(iris.target.loss(said, episode.query_y))
         np.testing.assert_allclose(got.loss[seed], [losses[s - 1] for s in stops], rtol=1e-9)
         for mine, theirs in zip(state.synapses, states.synapses, strict=True):

@@ -15,7 +15,7 @@ from blurax.fit import blur_for
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.problem import Problem
 from blurax.outer.space import GenomeSpace
-from blurax.spec import Normalise, Reduction, Rule, Stabilise, Update
+from blurax.spec import Normalise, Reduction, Rule, Signal, Stabilise, Update
 from blurax.tasks import Batch, Classes, Episode, EpisodeSpec, Split, Target, Task, signed_one_hot
 
 NETWORK = blurax.Network((3, 5, 2))
@@ -144,3 +144,65 @@ def test_inputs_may_be_a_pytree_for_a_learner_that_takes_it():
     learner = blur_for(blurax.backprop(Rule.backprop(), 0.5), NETWORK, Pair())
     with pytest.raises(BluraxError, match="Blur learns from rows, but the task's inputs are a d"):
         learning_curve(learner, Pair(), KEYS, (1,), Split.TEST)
+
+
+class Parts(Target):
+    """What is asked for stands in two arrays."""
+
+    def losses(self, outputs, y):
+        return (outputs - jnp.concatenate([y["first"], y["second"]], axis=-1)) ** 2
+
+    def score(self, outputs, y, mask=None):
+        return jnp.exp(-self.loss(outputs, y, mask))
+
+
+class Halves(Task):
+    """Targets in two arrays."""
+
+    name: str = "halves"
+    input_shape: tuple[int, ...] = (3,)
+    target: Target = Parts(2)
+
+    def sample(self, key, spec, split, first=0):
+        plain = Cloud().sample(key, spec, split, first)
+
+        def two(y):
+            return {"first": y[..., :1], "second": y[..., 1:]}
+
+        return Episode(plain.x, two(plain.y), plain.query_x, two(plain.query_y))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("signal", Signal)
+def test_targets_may_be_a_pytree_for_all_but_genomes(signal):
+    sgd = BASELINES["sgd"].make(Arrangement(), NETWORK, Halves())
+    _, curve = learning_curve(sgd, Halves(), KEYS, (1, 30), Split.TEST, rate=0.1, batch=64)
+    assert (curve.loss[:, 1] < curve.loss[:, 0]).all()
+    genome = blur_for(blurax.backprop(Rule.backprop(signal=signal), 0.5), NETWORK, Halves())
+    for learner in (genome, BASELINES["fa"].make(Arrangement(), NETWORK, Halves())):
+        with pytest.raises(BluraxError, match="y is a dict, but a genome's error signal"):
+            learning_curve(learner, Halves(), KEYS, (1,), Split.TEST)
+
+
+class Total(Classes):
+    """Its losses are one number, that of the whole batch."""
+
+    def losses(self, outputs, y):
+        return jnp.mean((outputs - y) ** 2)
+
+
+class Summed(Cloud):
+    """A task with it."""
+
+    target: Target = Total(2)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_losses_of_a_target_of_ones_own_are_for_each_example():
+    words = (
+        r"Total\.losses returned an array of shape \(\); it is to return a loss for each example"
+    )
+    genome = blur_for(blurax.backprop(Rule.backprop(), 0.5), NETWORK, Summed())
+    for learner in (genome, BASELINES["sgd"].make(Arrangement(), NETWORK, Summed())):
+        with pytest.raises(BluraxError, match=words):
+            learning_curve(learner, Summed(), KEYS, (1,), Split.TEST)

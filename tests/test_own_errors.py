@@ -9,7 +9,10 @@ import pytest
 import blurax
 import blurax.cli.commands as cli
 from blurax.batch import Batch
+from blurax.cli.meta_train import default_in
 from blurax.errors import BluraxError
+from blurax.outer.recipes import get_recipe
+from blurax.outer.start import Start
 from blurax.tasks import Episode, Task, signed_one_hot
 
 RULES = """
@@ -127,6 +130,29 @@ def test_a_network_that_a_rule_refuses_is_told(command):
     reason = "ValueError: one hidden layer at most (mine.py, line "
     assert reason in command("mine.py:Shallow", "3-3")  # as the class is called
     assert reason in command("mine.py:Shallow", "3", "3-3")  # as its network is replaced
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rule.states", "3"), "MetaTrain.rule.states is about genomes (--rule.*), but the run"),
+        (("--rule.update.batch", "mean"), "MetaTrain.rule.update is about genomes (--rule.*)"),
+        (("--start", "backprop"), "MetaTrain.start is backprop, which is about genomes, but Line"),
+        (("--recipe", "demo", "--rule.states", "3"), "MetaTrain.rule.states is about genomes"),
+    ],
+)
+def test_options_about_genomes_are_refused_beside_a_learner(command, tmp_path, words, message):
+    assert message in command("mine.py:Line", "3", *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_lends_a_learner_all_but_its_rule_and_start():
+    config = default_in(["--recipe", "steady", "--learner", "mine.py:Line"])
+    usual = get_recipe("steady").config
+    assert usual.rule != blurax.Rule()
+    assert (config.rule, config.start) == (blurax.Rule(), Start.RANDOM)
+    assert (config.tasks, config.method) == (usual.tasks, usual.method)
 
 
 @pytest.mark.usefixtures("unchecked")

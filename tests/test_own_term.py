@@ -11,7 +11,7 @@ import pytest
 import blurax
 import naive
 import naive_step
-from blurax import export, io, terms
+from blurax import export, inner, io, terms
 from blurax import genome as genomes
 from blurax.analysis.genome_parts import parts
 from blurax.analysis.rule_words import rule_words
@@ -23,7 +23,7 @@ from blurax.gauge import canonical
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.spec import Normalise, Oja, Reduction, Rule, Saturation, Stabilise, Update
-from blurax.terms import Gene, Term
+from blurax.terms import Gain, Gene, Pair, Term
 from closeness import assert_close
 from own_terms import Decay, Mixing
 from test_inside import assert_rests
@@ -230,3 +230,43 @@ def test_one_term_twice_is_refused():
 def test_only_terms_can_be_added(unchecked):
     with pytest.raises(BluraxError, match=r"it takes a subclass of blurax\.terms\.Term"):
         terms.add_term(Rule)
+
+
+def wrong(hook: str, value):
+    """A term one of whose hooks returns something."""
+    return type("Wrong", (Term,), {"name": "wrong", hook: lambda self, *given: value})()
+
+
+@pytest.mark.parametrize(
+    ("hook", "value", "words"),
+    [
+        ("initial", None, r"it is to return an array of shape \(2, 5, 3\)"),
+        ("stored", np.ones(3), r"it is to return a list of arrays of sh"),
+        ("gain", 2.0, "it is to return a Gain whose eta is a number and whose length"),
+        ("gain", Gain(np.ones(3), None), "a number and whose length is None, or an array of sh"),
+        ("argument", np.ones((2, 6)), r"it is to return an array of shape \(2, 6, 3\)"),
+        ("coupling", np.ones((6, 5)), r"to return None, or an array of shape \(2, 6, 6\)"),
+        ("change", [np.ones((1, 4, 3))], r"it is to return a list"),
+        ("forget", np.ones((3, 1, 3)), r"to return a number, or an array of shape \(2, 1, 3\)"),
+        ("after", None, r"of arrays of shapes \(2, 4, 3\), \(2, 1, 3\)"),
+    ],
+)
+def test_what_a_hook_returns_is_checked(unchecked, hook, value, words):
+    rule = Rule(extra=(wrong(hook, value),))
+    x = jnp.ones((6, 4))
+
+    def step():
+        genome = genomes.random(jax.random.key(0), rule)
+        state = Network((4, 3)).init(jax.random.key(0), genome, 6)
+        return inner.step(genome, state, x, jnp.ones((6, 3)))
+
+    with pytest.raises(BluraxError, match=rf"Wrong\.{hook} returned .+{words}"):
+        jax.eval_shape(step)
+
+
+@pytest.mark.parametrize("value", [0.9, np.ones(()), np.ones((1, 1, 3)), np.ones((1, 1))])
+def test_a_forget_gate_may_be_a_number_for_all(unchecked, value):
+    pair = Pair(
+        None, Reduction.SUM, jnp.ones((1, 6, 4)), jnp.ones((1, 6, 3)), [jnp.ones((1, 4, 3))]
+    )
+    assert wrong("forget", value).forget(jnp.ones(()), pair) is value

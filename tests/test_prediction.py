@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from blurax.inner import observe_moments, predict, predict_few
-from blurax.network import NetworkState
+from blurax.learner import Blur
+from blurax.network import Network, NetworkState
 from closeness import assert_close
 from variants import BATCH, TABLE, batches, initial, lively
 
@@ -53,4 +54,14 @@ def test_few_examples_are_normalised_by_the_batch_and_many_by_themselves(name: s
     assert_close(few, jnp.concatenate(each), tolerance=1e-12)
     assert_close(few, predict(genome, state, x[:-1], observe_moments(genome, state, batch)))
     assert jnp.abs(few - predict(genome, state, x[:-1])).max() > 1e-3
-    assert_close(predict_few(genome, state, x, batch), predict(genome, state, x))
+    learner = Blur(genome, Network(state.sizes))
+    assert_close(learner.predict_after(state, x, batch), predict(genome, state, x))
+    assert_close(learner.predict_after(state, x[:-1], batch), few)
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_the_size_of_a_query_is_looked_at_in_predict_after_alone(name: str):
+    genome, state, x = case(name)
+    batch = batches(2)[0][1][:2]
+    by_batch = predict(genome, state, x, observe_moments(genome, state, batch))
+    assert_close(predict_few(genome, state, x, batch), by_batch)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import blurax
+from blurax.outer.methods import METHODS, Method, MethodName
 
 PUBLIC = {name: getattr(blurax, name) for name in blurax.__all__ if name != "__version__"}
 
@@ -81,3 +82,11 @@ def test_public_names_are_told_apart():
 def test_the_reference_has_a_page_of_all_names():
     pages = list((Path(__file__).parent.parent / "docs").rglob("index.md"))
     assert any("\n::: blurax\n" in page.read_text(encoding="utf-8") for page in pages)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_type_checker_knows_every_name_of_a_method():
+    assert typing.get_args(MethodName) == tuple(METHODS)
+    assert typing.get_type_hints(blurax.MetaTrain)["method"] is Method
+    for name in METHODS:
+        assert blurax.MetaTrain(method=name).method == METHODS[name]()

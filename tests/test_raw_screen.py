@@ -17,7 +17,7 @@ from safetensors.numpy import save
 import blurax.cli.commands as cli
 from blurax import io, zoo
 from blurax.analysis import report
-from blurax.analysis.compare_view import record_table
+from blurax.analysis.comparison_view import comparison_table
 from blurax.analysis.genome_compare import comparison_panel, matched
 from blurax.analysis.genome_view import genome_panel
 from blurax.analysis.numbers_view import number_words
@@ -201,7 +201,7 @@ def a_task_that_is_typed(text, patch):
 
 
 def a_task_that_is_drawn(text, patch):
-    drawn = types.SimpleNamespace(features=1, outputs=1)
+    drawn = types.SimpleNamespace(features=1, outputs=1, time=None)
     patch.setattr("blurax.cli.tasks.get", lambda name: drawn)
     patch.setattr("blurax.cli.tasks.draw_task", lambda task, path: path)
     name = text.replace(",", "").replace(":", "").replace("=", "")
@@ -220,7 +220,7 @@ def a_progress_bar(text, patch):
 
 
 def a_comparison(text, patch):
-    Terminal().print(record_table(text, [Record(text, (1,), ((0.5,),))]))
+    Terminal().print(comparison_table(text, [Record(text, (1,), ((0.5,),))]))
 
 
 def the_numbers_of_a_learner(text, patch):

@@ -88,6 +88,11 @@ def test_what_differs_between_episodes_is_shown_thrice(tmp_path):
         "digits:permute-inputs",
         "xor:project=1",
         "digits:noise=1",
+        "digits:by=rows",
+        "digits:by=rows,permute-labels",
+        "adding",
+        "text",
+        "delayed-bit+delayed-bit:delay=10",
         "xor+or",
     ],
 )

@@ -19,6 +19,7 @@ from blurax.tasks import (
     Regression,
     Split,
     Task,
+    check_task,
     from_arrays,
     get,
 )
@@ -46,6 +47,9 @@ def identities(x) -> set[float]:
 TABLE = [
     *(name for name, entry in TASKS.items() if entry.family in (Family.TOY, Family.REGRESSION)),
     *("digits", "wine", "breast-cancer", "iris"),
+    *("delayed-bit", "adding:time=4", "text", "digits:by=rows"),
+    "digits:by=rows,noise=0.1,scale=2,pattern=0.5,permute-labels",
+    "delayed-bit:delay=4,size=2@2+delayed-bit:delay=4,project=2",
     "blobs:classes=3",
     "xor:outputs=1",
     "two-moon:project=5,noise=0.1,scale=2,pattern=0.5",
@@ -76,17 +80,24 @@ def drawn(request):
     return task, lambda seed, split, first=0: one(seed, first)[split]
 
 
-def rows(x) -> set[bytes]:
-    return {row.tobytes() for row in np.asarray(x).reshape(-1, np.shape(x)[-1])}
+def rows(task, x) -> set[bytes]:
+    """All examples, with all their time steps."""
+    x = np.asarray(x) if task.time is None else np.swapaxes(x, -3, -2)
+    return {row.tobytes() for row in x.reshape(-1, (task.time or 1) * task.features)}
 
 
 @pytest.mark.parametrize("split", Split)
 def test_every_task_draws_what_it_says(drawn, split):
     task, sample = drawn
+    check_task(task, SPEC, split)
     episode = sample(0, split)
-    assert episode.x.shape == (3, 8, task.features)
-    assert episode.y.shape == (3, 8, task.outputs)
-    assert episode.query_x.shape == (12 if split is Split.TRAIN else 15, task.features)
+    queries = 12 if split is Split.TRAIN else 15
+    time = () if task.time is None else (task.time,)
+    late = () if task.time is None else (task.time if task.name == "text" else 1,)
+    assert episode.x.shape == (3, *time, 8, task.features)
+    assert episode.y.shape == (3, *late, 8, task.outputs)
+    assert episode.query_x.shape == (*time, queries, task.features)
+    assert episode.query_y.shape == (*late, queries, task.outputs)
     for x, y in ((episode.x, episode.y), (episode.query_x, episode.query_y)):
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
@@ -118,9 +129,9 @@ def test_no_task_asks_what_it_has_shown(drawn):
         for split in Split:
             episode = sample(seed, split)
             if "iris" not in task.name:  # which holds one flower twice
-                assert not rows(episode.x) & rows(episode.query_x)
-            shown[split] |= rows(episode.x)
-            asked[split] |= rows(episode.query_x)
+                assert not rows(task, episode.x) & rows(task, episode.query_x)
+            shown[split] |= rows(task, episode.x)
+            asked[split] |= rows(task, episode.query_x)
     if "iris" in task.name:
         return
     for split, query in asked.items():
@@ -130,7 +141,9 @@ def test_no_task_asks_what_it_has_shown(drawn):
     assert not asked[Split.TEST] & (shown[Split.TRAIN] | shown[Split.VALIDATE])
 
 
-@pytest.mark.parametrize("name", ["xor", "sine", "iris", "xor:noise=0.3", "xor:pattern=0.3"])
+@pytest.mark.parametrize(
+    "name", ["xor", "sine", "iris", "xor:noise=0.3", "xor:pattern=0.3", "adding", "text"]
+)
 def test_a_fixed_batch_is_the_same_in_every_step(name):
     spec = dataclasses.replace(SPEC, fixed_batch=True)
     episode = get(name).sample(jax.random.key(1), spec, Split.TRAIN)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import jax
@@ -15,11 +16,13 @@ from blurax import inner, io, zoo
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments import compare
-from blurax.experiments.cards import card_of, with_baselines, with_known_baselines
 from blurax.fit import blur_for, network_for
 from blurax.tasks import Split, get
 from closeness import assert_close
 from test_compare import finished, genome_file  # noqa: F401  the fixtures
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from cards import card_of, with_baselines, with_known_baselines
 
 EXPECTED = {
     "smooth",

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from blurax import io, zoo
-from blurax.analysis.zoo_page import cells_page, section
 from blurax.errors import BluraxError
 from blurax.frozen import to_json
 from blurax.zoo import Card, Row
@@ -17,6 +16,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 from keep import keep, page  # noqa: E402 - a script, found by the line above
+from zoo_page import cells_page, section  # noqa: E402
 
 ROW = Row(
     "iris",

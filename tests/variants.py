@@ -108,6 +108,7 @@ TABLE = {
         update=Update(MEAN, decorrelate=True),
         feedback=Feedback(Signal.CROSS_ENTROPY),
     ),
+    "fan-in": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, fan_in=True)),
     "width-free": Rule(states=3, sigma=SMOOTH, update=Update(decorrelate=True, width_free=True)),
     "mean": Rule(sigma=SMOOTH, update=Update(MEAN), init=Init(1.0, InitScale.FAN_IN)),
     "normalise-forward": Rule(sigma=SMOOTH, stabilise=Stabilise(Normalise.FORWARD)),

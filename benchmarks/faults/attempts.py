@@ -141,9 +141,9 @@ def attempt(name: str, words: list[str]) -> dict[str, Any]:
         code = found
     elif found is not None:
         print(found, file=out)
-    told = [each.buffer.getvalue().decode(errors="replace") for each in (out, err)]  # type: ignore[attr-defined]
+    printed = [each.buffer.getvalue().decode(errors="replace") for each in (out, err)]  # type: ignore[attr-defined]
     grown = _memory("VmHWM") - held
-    return {"code": code, "out": told[0], "err": told[1], "trace": trace, "grown": grown}
+    return {"code": code, "out": printed[0], "err": printed[1], "trace": trace, "grown": grown}
 
 
 def main() -> None:

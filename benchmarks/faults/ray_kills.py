@@ -109,8 +109,8 @@ def _workers(
     child = [sys.executable, "-m", "faults.ray_kills", str(directory), str(kills), seed]
     ended = _ended(child, scene)
     outcome, said = ended.outcome()
-    told = [line for line in ended.out.splitlines() if line.startswith("{")]  # Ray tells more
-    met = json.loads(told[0])["kills"] if outcome is Outcome.HELD else kills
+    printed = [line for line in ended.out.splitlines() if line.startswith("{")]  # Ray prints more
+    met = json.loads(printed[0])["kills"] if outcome is Outcome.HELD else kills
     _ended(command("meta-train", "--resume", directory), scene)  # draws the picture
     outcome, said = of_a_kill(outcome, said, differing(files(directory), files(whole)))
     for number in range(met):

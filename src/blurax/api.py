@@ -107,10 +107,10 @@ def _checked(start: Learned, network: Network, keys: Key[Array, "*seeds"]) -> Ne
         f"key has shape {keys.shape}, but start was learned with keys of shape {seeds}.",
     )
     many = start.state if seeds else jax.tree.map(lambda leaf: leaf[None], start.state)
-    sizes = jax.tree.map(lambda leaf: leaf[0], many).sizes
+    found = jax.tree.map(lambda leaf: leaf[0], many).network
     require(
-        sizes == network.sizes,
-        f"network is {network.sizes}, but start holds a network of sizes {sizes}.",
+        found == network,
+        f"network is {network}, but start holds a network of sizes {found}.",
     )
     return many
 

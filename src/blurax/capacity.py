@@ -1,11 +1,11 @@
-"""Whether episodes fit in memory: asked before anything is written or allocated."""
+"""Whether episodes fit in memory: found out before anything is written or allocated."""
 
 import dataclasses
 from collections.abc import Callable
 
 import jax
 
-from blurax import footprint
+from blurax import footprint, graphs
 from blurax.batch import leading
 from blurax.memory import available, require_memory
 from blurax.network import Network
@@ -57,7 +57,7 @@ def check_with_query(
     """
     if needed(spec.query if split is Split.TRAIN else spec.held_out) <= available():
         return  # hardly a task asks more, and most need not be traced for it
-    require_memory(needed(0), what, less)  # before a task is asked for what may not be drawn at all
+    require_memory(needed(0), what, less)  # before a task draws what may not fit at all
     small = dataclasses.replace(spec, steps=1, batch=1)
     drawn = jax.eval_shape(lambda key: task.sample(key, small, split), jax.random.key(0))
     require_memory(needed(sum(leading(query.y) for query in drawn.queries.values())), what, less)
@@ -65,7 +65,7 @@ def check_with_query(
 
 def side_by_side(count: int, network: Network, spec: EpisodeSpec) -> str:
     """Episodes side by side, in words."""
-    sizes = "-".join(map(str, network.sizes))
+    sizes = graphs.title(network, str(network))
     return (
         f"{counted(count, 'episode')} of {counted(spec.steps, 'step')} side by side, with batches "
         f"of {spec.batch}, in a network {sizes if len(sizes) < 60 else sizes[:60] + '...'}"

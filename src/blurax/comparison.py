@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console, Group, RenderableType
@@ -16,17 +15,18 @@ from rich.text import Text
 
 from blurax import io
 from blurax.baselines import BUILT_IN, USUAL, Tuning
-from blurax.errors import BluraxError, described, require
+from blurax.errors import described, require
 from blurax.experiments import compare as experiment
-from blurax.experiments.compare import CellProgress, Compared, Panel
+from blurax.experiments.compare import CellProgress, Compared
 from blurax.experiments.compare_entrants import Entrant, entrant, found_file, read_entrant, sources
 from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan
+from blurax.experiments.compare_tasks import own_tasks, task_sources
 from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.outer.space import name_of
-from blurax.tasks import Task, get
+from blurax.tasks import Task
 
 WIDTH = 100
 """Columns of a comparison as text."""
@@ -100,7 +100,9 @@ class Comparison:
         Raises:
             BluraxError: if the file cannot be written.
         """
-        from blurax.analysis.compare_view import draw_records  # when used: it takes half a second
+        from blurax.analysis.comparison_view import (
+            draw_records,  # when used: it takes half a second
+        )
 
         title = f"Mean and standard deviation over {self.result.plan.seeds} seeds, on test examples"
         rows = [
@@ -110,13 +112,14 @@ class Comparison:
         return draw_records(rows, path, title)
 
     def __rich__(self) -> RenderableType:
-        from blurax.analysis.compare_view import LEGEND
         from blurax.analysis.compare_words import overall_lines, winner_line
+        from blurax.analysis.comparison_view import LEGEND, comparison_table
         from blurax.analysis.plain import message
 
         parts: list[Table | Text] = []
         for panel in self.result.panels:
-            parts.append(_table(panel))
+            title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
+            parts.append(comparison_table(title, panel.records, networks=True))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
         parts.append(Text(LEGEND, "dim"))
@@ -129,16 +132,10 @@ class Comparison:
         return file.getvalue()
 
 
-def _table(panel: Panel) -> Table:
-    from blurax.analysis.compare_view import record_table
-
-    return record_table(f"{panel.task} ({panel.net}): test {panel.score} (%)", panel.records)
-
-
 def compare(
     learners: Comparable | Mapping[str, Comparable] | Sequence[Comparable] = (),
     *,
-    tasks: Sequence[str | Task] = ("digits",),
+    tasks: str | Task | Sequence[str | Task] = ("digits",),
     hidden: Sequence[str] = ("128",),
     baselines: Sequence[str] = BUILT_IN,
     budgets: Sequence[int] = (10, 20, 50, 100),
@@ -158,8 +155,10 @@ def compare(
     Args:
         learners: by the name that each is to have; in a list, a file is called after itself or its
             run, and a learner after its class.
-        tasks: names, such as mnist:size=10, or tasks that `blurax.task` or `blurax.add_task` knows.
-        hidden: the hidden layers of the networks, such as 256-128; 0 for none.
+        tasks: names, such as mnist:size=10, or tasks; of a task that no name stands for a directory
+            holds a digest of its code and data, by which the same call finds out that it is the
+            same one.
+        hidden: the networks by their hidden layers, such as 256-128, 0 for none, or c8k5s2-16.
         baselines: names, those of `blurax.add_baseline` among them.
         budgets: the numbers of steps after which all are compared, growing.
         seeds: initial networks for each number, at least 2.
@@ -178,8 +177,10 @@ def compare(
     """
     likes = {name_of(like): like} if isinstance(like, Learner) else dict(like or {})
     entrants = _entrants(learners, likes)
+    several = (tasks,) if isinstance(tasks, str | Task) else tuple(tasks)
+    own = own_tasks(several)
     plan = Plan(
-        tasks=tuple(map(_task_name, (tasks,) if isinstance(tasks, str | Task) else tasks)),
+        tasks=tuple(task.name if isinstance(task, Task) else task for task in several),
         nets=tuple(hidden),
         genomes=tuple(each.stamp for each in entrants),
         baselines=tuple(baselines),
@@ -188,16 +189,16 @@ def compare(
         seed=seed,
         batch=batch,
         tuning=tuning,
-        sources=sources(entrants, baselines),
+        sources=sources(entrants, baselines) + task_sources(own),
     )
     if directory is None:
-        experiment.check(plan, entrants)
-        return Comparison(experiment.measure(plan, entrants, callback))
+        experiment.check(plan, entrants, own)
+        return Comparison(experiment.measure(plan, entrants, callback, own=own))
     where = io.as_path(directory, "directory")
     mine = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
     with io.writing(where, experiment.COMPARISON):
-        experiment.start(plan, entrants, where)
-        found = Comparison(experiment.advance(where, callback, mine))
+        experiment.start(plan, entrants, where, own)
+        found = Comparison(experiment.advance(where, callback, mine, own))
         found.draw(where / experiment.PICTURE)
     return found
 
@@ -229,29 +230,3 @@ def _entrant(name: str, learned: Comparable, likes: Mapping[str, Learner]) -> En
         )
         return read_entrant(name, found_file(io.as_path(learned, "learners")), likes)
     return entrant(name, learned)
-
-
-def _task_name(task: str | Task) -> str:
-    """The name by which a plan knows a task.
-
-    Raises:
-        BluraxError: for a task whose name stands for nothing, or for another one.
-    """
-    if isinstance(task, str):
-        return task
-    name = getattr(task, "name", None)
-    try:
-        known = get(str(name))
-    except BluraxError as error:
-        raise BluraxError(
-            f"The task {name} is not known by its name; blurax.add_task gives it one."
-        ) from error
-    require(
-        known is task or _same(known, task),
-        f"The name {name} stands for another task than the one given; give it by its whole name.",
-    )
-    return str(name)
-
-
-def _same(one: Task, other: Task) -> bool:
-    return type(one) is type(other) and bool(eqx.tree_equal(one, other))

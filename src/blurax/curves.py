@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 from blurax.batch import at
 from blurax.capacity import check_episodes
 from blurax.errors import described, require
-from blurax.fit import check_fit
+from blurax.fit import check_fit, for_task
 from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.spec import Rule
@@ -104,7 +104,7 @@ def learning_curve(
     )
     check_kind(task)
     check_fit(learner.network, task)
-    learner = learner.for_target(task.target)
+    learner = for_task(learner, task)
     stops = tuple(stops)
     rising = all(early < late for early, late in itertools.pairwise((first, *stops)))
     require(
@@ -118,7 +118,7 @@ def learning_curve(
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
     rates = jnp.asarray([rate, horizon], float)
     queries = _queries(task, keys, spec, split)
-    rows = type(learner).inputs is Learner.inputs
+    rows = learner.takes_rows
     if state is None:
         state = _init(learner, keys, batch)
     due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []

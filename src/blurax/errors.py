@@ -55,6 +55,16 @@ def described(value: object) -> str:
     return f"the class {value.__name__}" if made else f"of type {type(value).__name__}"
 
 
+def returned(value: object) -> str:
+    """What a function of the user's own returned, for a sentence."""
+    if value is None:
+        return "None"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {some([returned(each) for each in value])}"
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
+
+
 def cut(text: str) -> str:
     """A text for a sentence, cut where it is long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.frozen import added, check_types, from_json, to_json
+from blurax.frozen import Checked, added, check_types, from_json, to_json
 
 Item = TypeVar("Item")
 
@@ -51,7 +51,7 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Chart:
+class Chart(Checked):
     """Curves over one axis."""
 
     title: str
@@ -64,9 +64,6 @@ class Chart:
     log_y: bool = False
     marks: tuple[float, ...] = ()
     """Places on the x axis that are marked: where something changes."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
     def curve(self, label: str) -> Curve:
         """The curve of this label."""
@@ -103,19 +100,16 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
+class Group(Checked):
     """Points of one look."""
 
     label: str
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Scatter:
+class Scatter(Checked):
     """Points on two axes."""
 
     title: str
@@ -123,12 +117,9 @@ class Scatter:
     y_label: str
     groups: tuple[Group, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class Image(Checked):
     """A matrix that is looked at as a whole."""
 
     title: str
@@ -137,23 +128,17 @@ class Image:
     bar: str = ""
     """What the colours mean; empty for a picture of grey levels from 0 to 1."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Fact:
+class Fact(Checked):
     """A number with a name."""
 
     name: str
     value: float
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Findings:
+class Findings(Checked):
     """All that one figure shows."""
 
     figure: str
@@ -169,9 +154,6 @@ class Findings:
     scatters: tuple[Scatter, ...] = ()
     images: tuple[Image, ...] = ()
     facts: tuple[Fact, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
     def chart(self, title: str) -> Chart:
         """The chart of this title."""

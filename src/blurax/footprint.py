@@ -5,12 +5,13 @@ fuses (tests/test_footprint.py): what is refused would not have fitted.
 """
 
 import dataclasses
+import math
 
 import jax
 
 from blurax.inner import Remat
 from blurax.network import Network
-from blurax.spec import Rule, Symmetry
+from blurax.spec import Rule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Footprint:
     """Of an input and its label."""
     among: int = 0
     """Of how the examples of a batch act on each other, for each pair of them."""
+    patches: int = 0
+    """Of what the synapses of a convolution see at all positions, for one example."""
 
     def episode(self, steps: int, batch: int, query: int) -> int:
         """Bytes of some steps whose batches are all drawn before, with nothing differentiated."""
         return (
             2 * self.synapses
             + steps * batch * self.example
-            + 2 * batch * self.neurons
+            + batch * (2 * self.neurons + self.patches)
             + batch**2 * self.among
             + query * (self.example + self.neurons)
         )
@@ -60,17 +63,23 @@ class Footprint:
 
 def of(network: Network, rule: Rule) -> Footprint:
     """The footprint of a network under a rule."""
-    layers = list(zip(network.sizes, network.sizes[1:], strict=False))
-    count = network.synapse_count
-    if rule.symmetry is Symmetry.ASYMMETRIC:
-        count += sum(i * j for i, j in layers[1:])
+    count, patches = network.synapse_count, 0
+    for edge in network.edges:
+        link, pre, post = edge.link, network.groups[edge.pre], network.groups[edge.post]
+        if network.has_own(edge, rule):
+            count += link.back.count(post, pre) * link.back.features(pre)
+        positions = math.prod(post) // link.features(post)
+        if positions > 1:  # what synapses at several positions see there stands side by side
+            patches = max(patches, positions * link.count(pre, post))
     each, channels = number(), rule.synapse_channels
+    couples = any(term.couples for term in rule.terms)
     below, *above = network.sizes
     return Footprint(
         each * channels * count,
         each * (below + rule.states * sum(above)),
-        each * (below + above[-1]),
-        each * channels * any(term.couples for term in rule.terms),
+        each * (below + network.sizes[network.outputs[0]]),
+        each * channels * couples,
+        each * channels * patches * (couples or channels > 1),
     )
 
 

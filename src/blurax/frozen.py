@@ -11,6 +11,17 @@ from blurax.errors import BluraxError, require, shown, some
 _ABSENT = "absent"
 
 
+class Checked:
+    """A frozen dataclass whose fields are checked by their types.
+
+    Raises:
+        BluraxError: naming the field, the value it got and what it takes.
+    """
+
+    def __post_init__(self) -> None:
+        check_types(self)
+
+
 class Tagged:
     """A frozen dataclass that stands where others may: in JSON its `name` says which it is."""
 

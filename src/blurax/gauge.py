@@ -16,7 +16,7 @@ def canonical(genome: Genome) -> Genome:
 
     Removed are these: η scales ν and μ together and becomes 1; η~ and the length and sign of
     each column of ν~ go into μ~; states beyond the second are interchangeable (the first two are
-    not: they meet input, prediction and label) and are sorted by what they hear from state 1;
+    not: they meet input, prediction and label) and are sorted by what they read of state 1;
     the sign of the initial standard deviation and of genes that are `even` means nothing. Terms
     say what becomes of their genes. With a genome for each layer or step the states are sorted by
     the first one's.

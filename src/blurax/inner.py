@@ -4,6 +4,7 @@ Paper, section 3.2: neurons are zeroed and read the input; forward sweep; feedba
 synapse update.
 """
 
+import dataclasses
 import enum
 import math
 from collections.abc import Callable
@@ -17,13 +18,14 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from blurax import plasticity
 from blurax.errors import require
 from blurax.genome import Genome, at_step
-from blurax.network import Network, NetworkState, Neurons, Synapses
+from blurax.network import Network, NetworkState, Neurons, Synapses, resting_neurons
 from blurax.rules import INPUT
 from blurax.spec import Rule, Signal, Source
 from blurax.sweeps import (
     LayerMoments,
     backward_sweep,
     before,
+    dtype_of,
     feedback,
     forward_sweep,
     normalise_stored,
@@ -77,11 +79,8 @@ def step(
     _check(genome.rule, state, x, y, target)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
     genome, network = at_step(genome, index), state.network
-    rule, earlier = genome.rule, before(state, genome.rule, len(x))
-    synapses = normalise_stored(genome, network, state.synapses)
-    rested = resting(state, rule, x)
-    predicted, _ = forward_sweep(genome, network, synapses, rested, earlier)
-    synapses = _unsupervised(genome, network, synapses, predicted, earlier, mask)
+    rule = genome.rule
+    synapses, predicted, earlier = _forward(genome, state, x, mask)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
         corrected = feedback(rule, network, predicted, y, intercept, target)
@@ -99,6 +98,44 @@ def step(
     kept = neurons if rule.keep_neurons or network.is_delayed else None
     prediction = predicted[network.outputs[0]][0]
     return NetworkState(synapses, kept, steps, state.graph), StepInfo(prediction, neurons)
+
+
+def forward(
+    genome: Genome, state: NetworkState, x: Float[Array, "b ..."], index: Int[Array, ""] | int = 0
+) -> NetworkState:
+    """A step without feedback: the neurons move, and the synapses where the rule says so."""
+    genome = at_step(genome, index)
+    synapses, neurons, _ = _forward(genome, state, x, None)
+    kept = None if state.neurons is None else neurons
+    return dataclasses.replace(state, synapses=synapses, neurons=kept)
+
+
+def _forward(
+    genome: Genome, state: NetworkState, x: Array, mask: Bool[Array, " b"] | None
+) -> tuple[tuple[Synapses, ...], Neurons, Neurons | None]:
+    """The synapses and neurons after the forward sweep, and what delayed edges transmitted."""
+    network = state.network
+    synapses = normalise_stored(genome, network, state.synapses)
+    rested, earlier = starting(state, genome.rule, x)
+    predicted, _ = forward_sweep(genome, network, synapses, rested, earlier)
+    return _unsupervised(genome, network, synapses, predicted, earlier, mask), predicted, earlier
+
+
+def starting(
+    state: NetworkState, rule: Rule, x: Float[Array, "b ..."]
+) -> tuple[Neurons, Neurons | None]:
+    """The neurons at the start of a step, and what delayed edges transmit in it."""
+    return resting(state, rule, x), before(state, rule, len(x))
+
+
+def resting_state(state: NetworkState, rule: Rule, batch: int) -> NetworkState:
+    """The state with neurons at 0 for so many examples, where it keeps any."""
+    kept = (
+        None
+        if state.neurons is None
+        else resting_neurons(state.network, rule, batch, dtype_of(state))
+    )
+    return dataclasses.replace(state, neurons=kept)
 
 
 def _unsupervised(
@@ -156,6 +193,11 @@ def _check_batch(rule: Rule, network: Network, x: Array, y: Any, target: Target 
     )
     by_target = rule.states > 1 and rule.feedback.signal is not Signal.LABEL
     for group, own in zip(network.outputs, labels, strict=True):
+        require(
+            hasattr(own, "shape"),
+            f"y is a {type(own).__name__}, but a genome's error signal comes from one array of "
+            "targets; a task of others takes a learner of one's own.",
+        )
         one = target.y_shape if target is not None and by_target else network.groups[group]
         wanted = own.shape if one is None else (len(x), *one)
         require(
@@ -190,18 +232,12 @@ def predict_few(
     x: Float[Array, "q ..."],
     batch: Float[Array, "b ..."],
 ) -> Float[Array, "q classes"]:
-    """`predict`, normalised by the batch just learned from where that is larger than `x`.
+    """`predict`, normalised by the batch just learned from.
 
     A mean and a variance over a few dozen examples are mostly chance, all the more so after several
     layers of them (docs/explanation/decisions/0018-small-queries.md).
     """
-    known = observe_moments(genome, state, batch) if is_few(x, batch) else None
-    return predict(genome, state, x, known)
-
-
-def is_few(x: Float[Array, "q ..."], batch: Float[Array, "b ..."]) -> bool:
-    """Whether a query is too small to be normalised by itself: smaller than a batch."""
-    return len(x) < len(batch)
+    return predict(genome, state, x, observe_moments(genome, state, batch))
 
 
 def observe_moments(
@@ -225,8 +261,7 @@ def _rested(
     genome, network = at_step(genome, state.steps), state.network
     synapses = normalise_stored(genome, network, state.synapses)
     fresh = NetworkState(synapses, None, None, state.graph)
-    rule = genome.rule
-    return genome, network, synapses, resting(fresh, rule, x), before(fresh, rule, len(x))
+    return genome, network, synapses, *starting(fresh, genome.rule, x)
 
 
 class Remat(enum.StrEnum):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax import inner, plasticity
+from blurax import inner, over_time, plasticity
 from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.genome import Genome
@@ -62,19 +62,24 @@ class Learner(eqx.Module):
         """
 
     @abc.abstractmethod
-    def predict(self, state: Any, x: Any) -> Float[Array, "q outputs"]:
-        """The outputs for some inputs; nothing is learned."""
+    def predict(self, state: Any, x: Any) -> Float[Array, "*time q outputs"]:
+        """The outputs for some inputs, at every time step if they have any; nothing is learned."""
 
     @property
     def takes_masks(self) -> bool:
         """Whether examples of a batch do not act on each other, so that some can be left out."""
         return True
 
-    def inputs(self, x: Any) -> Any:
-        """What `step` and `predict` are given of a task's inputs: one row for each example.
+    @property
+    def takes_rows(self) -> bool:
+        """Whether a task's inputs may as well be given as rows: `inputs` brings them into shape."""
+        return type(self).inputs is Learner.inputs
 
-        So networks of fully connected layers learn images; a learner that has a use for their
-        shape `[b, height, width, colours]`, or that learns from pytrees, returns x as it is.
+    def inputs(self, x: Any) -> Any:
+        """What `step` and `predict` are given of a task's inputs: of the shape of the first group.
+
+        So networks of fully connected layers learn images from rows, and those of convolutions
+        from `[b, height, width, colours]`; a learner of pytrees returns x as it is.
 
         Raises:
             BluraxError: if x is a pytree of several arrays.
@@ -84,7 +89,8 @@ class Learner(eqx.Module):
             f"{type(self).__name__} learns from rows, but the task's inputs are a "
             f"{type(x).__name__}; a learner of these overrides Learner.inputs.",
         )
-        return x.reshape(len(x), -1)
+        first = self.network.groups[0]
+        return x.reshape(len(x), *(first if len(first) > 1 else (-1,)))
 
     def takes(self, batch: Batch) -> Batch:
         """A task's batch as `step` is given it.
@@ -106,14 +112,32 @@ class Learner(eqx.Module):
         """
         return self
 
-    def predict_few(self, state: Any, x: Any, batch: Any) -> Float[Array, "q outputs"]:
+    def for_time(self, time: int) -> "Learner":
+        """The learner as it learns sequences: batches whose x and y lead with a time axis.
+
+        What measures or meta-trains a learner calls it before `init`, for tasks over time.
+
+        Args:
+            time: time steps of each example.
+
+        Raises:
+            BluraxError: for a learner of rows; one that overrides `inputs` takes them as they are.
+        """
+        require(
+            not self.takes_rows,
+            f"The task has a time axis of {time} steps, but {type(self).__name__} learns from rows;"
+            " it takes a learner that overrides Learner.for_time, as a genome does.",
+        )
+        return self
+
+    def predict_few(self, state: Any, x: Any, batch: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for fewer inputs than `batch` holds, the inputs last learned from.
 
         Learners that normalise by the examples at hand do so by the batch just learned from.
         """
         return self.predict(state, x)
 
-    def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "q outputs"]:
+    def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for a query after a step on a batch: `predict_few` for a smaller one."""
         few = leading(x) < leading(batch)
         return self.predict_few(state, x, batch) if few else self.predict(state, x)
@@ -125,18 +149,40 @@ class Blur(Learner):
     genome: Genome
     network: Network = eqx.field(static=True)
     target: Target | None = eqx.field(static=True)
+    over_time: bool = eqx.field(static=True)
 
-    def __init__(self, genome: Genome, network: Network, target: Target | None = None) -> None:
+    def __init__(
+        self,
+        genome: Genome,
+        network: Network,
+        target: Target | None = None,
+        over_time: bool = False,
+    ) -> None:
         """Take a genome and a network that fit each other; `init` and `step` check it.
 
         Args:
             target: of the task, whose feedback the rule gets; classes if None.
+            over_time: whether batches are of sequences, see `over_time.py`.
         """
-        self.genome, self.network, self.target = genome, network, target
+        self.genome, self.network = genome, network
+        self.target, self.over_time = target, over_time
 
     def for_target(self, target: Target) -> "Blur":
         """With the feedback of the target."""
-        return Blur(self.genome, self.network, target)
+        return Blur(self.genome, self.network, target, self.over_time)
+
+    def for_time(self, time: int) -> "Blur":
+        """Time step by time step; with a memory where edges have a delay or neurons are kept."""
+        return Blur(self.genome, self.network, self.target, over_time=True)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Unless there is a time axis."""
+        return not self.over_time
+
+    def inputs(self, x: Any) -> Any:
+        """In the shape of the first group; sequences `[time, b, ...]` at every time step."""
+        return jax.vmap(super().inputs)(x) if self.over_time else super().inputs(x)
 
     @property
     def takes_masks(self) -> bool:
@@ -157,20 +203,31 @@ class Blur(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step (sec. 3.2)."""
+        step = over_time.step if self.over_time else inner.step
         x, y, mask = batch.x, batch.y, batch.mask
-        return inner.step(self.genome, state, x, y, index, target=self.target, mask=mask)
+        return step(self.genome, state, x, y, index, target=self.target, mask=mask)
 
     def predict(
-        self, state: NetworkState, x: Float[Array, "q features"]
-    ) -> Float[Array, "q outputs"]:
+        self, state: NetworkState, x: Float[Array, "q ..."]
+    ) -> Float[Array, "*time q outputs"]:
         """State 1 of the last layer after a forward sweep."""
-        return inner.predict(self.genome, state, x)
+        way = over_time if self.over_time else inner
+        return way.predict(self.genome, state, x)
 
     def predict_few(
-        self, state: NetworkState, x: Float[Array, "q features"], batch: Float[Array, "b features"]
-    ) -> Float[Array, "q outputs"]:
+        self, state: NetworkState, x: Float[Array, "q ..."], batch: Float[Array, "b ..."]
+    ) -> Float[Array, "*time q outputs"]:
         """The same, normalised by the batch."""
-        return inner.predict_few(self.genome, state, x, batch)
+        way = over_time if self.over_time else inner
+        return way.predict_few(self.genome, state, x, batch)
+
+    def predict_after(
+        self, state: NetworkState, x: Float[Array, "q ..."], batch: Float[Array, "b ..."]
+    ) -> Float[Array, "*time q outputs"]:
+        """By the number of examples, which sequences have second."""
+        axis = 1 if self.over_time else 0
+        few = x.shape[axis] < batch.shape[axis]
+        return self.predict_few(state, x, batch) if few else self.predict(state, x)
 
 
 def unroll(

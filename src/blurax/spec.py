@@ -109,6 +109,9 @@ class Update:
     """With `decorrelate`: divide the change by the mean squared length of what the lower layer
     offers, so that η~ says how far the upper neurons' arguments move, whatever the number of
     neurons below and the size of their states. Not in the paper."""
+    fan_in: bool = added(False)
+    """Learned powers by which η~ falls with the number of neurons into one, and with the number of
+    places in which synapses act: `terms.fan_in`. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)

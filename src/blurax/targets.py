@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import enum
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
-from blurax.errors import require
+from blurax.errors import BluraxError, require, returned
 
 Outputs = Float[Array, "b outputs"]
 Mask = Bool[Array, " b"] | None
 """Which examples count; None: all."""
+InTime = Float[Array, "*time b outputs"]
+"""Outputs with or without a time axis."""
+MaskInTime = Bool[Array, "*late b"] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +57,24 @@ class Target(abc.ABC):
     def score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
         """How good outputs are, from 0 to 1; `targets.mean` takes the mask into account."""
 
-    def loss(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
-        """The mean loss over the examples that count."""
-        return mean(self.losses(outputs, y), mask)
+    def loss(self, outputs: InTime, y: Any, mask: MaskInTime = None) -> Float[Array, ""]:
+        """The mean loss over the examples that count, and their time steps that have a target."""
+        outputs, y, mask = late_rows(outputs, y, mask)
+        return mean(self._each(outputs, y), mask)
 
-    def finite_score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
+    def _each(self, outputs: Outputs, y: Any) -> Float[Array, "b ..."]:
+        """What `losses` returned, which may be anybody's."""
+        losses, many = self.losses(outputs, y), len(outputs)
+        require(
+            getattr(losses, "shape", ())[:1] == (many,),
+            f"{type(self).__name__}.losses returned {returned(losses)}; it is to return a loss for "
+            f"each example, an array whose first axis has length {many}.",
+        )
+        return losses
+
+    def finite_score(self, outputs: InTime, y: Any, mask: MaskInTime = None) -> Float[Array, ""]:
         """The score, and 0 if any output that counts is not finite."""
+        outputs, y, mask = late_rows(outputs, y, mask)
         return jnp.where(self.is_finite(outputs, mask), self.score(outputs, y, mask), 0.0)
 
     def is_finite(self, outputs: Outputs, mask: Mask = None) -> Bool[Array, ""]:
@@ -90,7 +105,7 @@ class Target(abc.ABC):
             return y
 
         def total(outputs: Outputs) -> Float[Array, ""]:
-            losses = self.losses(outputs, y)
+            losses = self._each(outputs, y)
             return jnp.sum(losses) * len(losses) / losses.size
 
         return jax.grad(total)(outputs)
@@ -221,22 +236,25 @@ MakeTarget = Callable[[int], Target]
 """A target class of one's own, or another function of the number of outputs."""
 
 
-def target_of(kind: str | MakeTarget, name: str) -> MakeTarget:
-    """What makes the target that a user names.
+AnyTarget = str | MakeTarget | Target
+"""How a user names a target."""
+
+
+def target_of(kind: AnyTarget, name: str) -> MakeTarget | Target:
+    """The target that a user names, or what makes it.
 
     Args:
-        kind: classes, regression, or a function of the number of outputs.
+        kind: classes, regression, a function of the number of outputs, or a target itself.
         name: of the task, for the message.
 
     Raises:
         BluraxError: for another name.
     """
     known = TARGETS.get(kind) if isinstance(kind, str) else kind
-    require(
-        callable(known),
-        f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class.",
-    )
-    assert known is not None
+    if not (callable(known) or isinstance(known, Target)):
+        raise BluraxError(
+            f"Task {name}: kind is {kind!r}; it takes 'classes', 'regression' or a Target class."
+        )
     return known
 
 
@@ -248,8 +266,25 @@ def mean(values: Float[Array, "b ..."], mask: Mask = None) -> Float[Array, ""]:
     return jnp.sum(jnp.where(counts, values, 0.0)) / jnp.maximum(jnp.sum(counts), 1)
 
 
-def squared_error(outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
+def late_rows(
+    outputs: InTime, y: Any, mask: MaskInTime = None
+) -> tuple[Float[Array, "rows outputs"], Any, Bool[Array, " rows"] | None]:
+    """What is compared: every example at every time step with a target as a row of its own.
+
+    Args:
+        outputs: `[time, b, outputs]`; as they are, with y and mask, if there is no time axis.
+        y: targets of the last time steps, `[late, b, ...]`.
+        mask: `[late, b]`.
+    """
+    if outputs.ndim == 2:
+        return outputs, y, mask
+    late = jax.tree.leaves(y)[0].shape[0]
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), (outputs[-late:], y, mask))
+
+
+def squared_error(outputs: InTime, y: Array, mask: MaskInTime = None) -> Float[Array, ""]:
     """The mean squared distance to the targets."""
+    outputs, y, mask = late_rows(outputs, y, mask)
     return mean((outputs - y) ** 2, mask)
 
 

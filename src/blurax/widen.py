@@ -19,7 +19,7 @@ from blurax.genome import Genome
 from blurax.spec import Rule
 from blurax.terms import Gene
 
-HEARING = 0.1
+READING = 0.1
 """The standard deviation of what new states read of those there were. Nobody reads them; if they
 read nothing either, no gradient would ever lead out of there."""
 
@@ -153,6 +153,6 @@ def _with_states(
     padded = jnp.pad(before, grown, constant_values=neutral)
     if name.rpartition(".")[2] not in ("nu", "mu", "mu_tilde") or shape[0] == sizes[0]:
         return padded
-    hears = HEARING * jax.random.normal(jax.random.key(0), (shape[0], sizes[1]), before.dtype)
+    reads = READING * jax.random.normal(jax.random.key(0), (shape[0], sizes[1]), before.dtype)
     rows = slice(sizes[0], None), slice(None, sizes[1])
-    return padded.at[(..., *rows)].set(hears[sizes[0] :])
+    return padded.at[(..., *rows)].set(reads[sizes[0] :])

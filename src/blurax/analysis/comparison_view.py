@@ -1,6 +1,9 @@
 """Learners side by side: a table for the terminal, curves for a picture."""
 
+import itertools
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,24 +13,32 @@ from rich.text import Text
 
 from blurax.analysis import style
 from blurax.analysis.plain import message
-from blurax.baselines import Record
+from blurax.baselines import Choice, Record
+from blurax.curves import Schedule
 from blurax.errors import require
 
 EDGE = "†"
 FOOTNOTE = (
     f"{EDGE} the tuned learning rate stood at the edge of the grid: a wider grid might do better"
 )
+LEGEND = (
+    "Below an accuracy stand the learning rate and the network that the tuner chose; "
+    "bn: batch normalisation, cos: cosine schedule."
+)
+PANEL = (620, 430)
+"""Pixels of one panel."""
+
+Panel = tuple[str, Sequence[Record]]
+"""A title, and the learners on one task with one network."""
 
 
-def comparison_table(
-    title: str, records: Sequence[Record], notes: Sequence[Sequence[str]] = ()
-) -> Table:
+def comparison_table(title: str, records: Sequence[Record], networks: bool = False) -> Table:
     """The test accuracy of each learner at each budget, in per cent, mean ± std over the seeds.
 
     The best mean of each column is bold; a tuned learning rate stands below its accuracy.
 
     Args:
-        notes: what else stands below, for each learner and budget.
+        networks: whether the network that the tuner chose stands there too.
 
     Raises:
         BluraxError: if there is nothing to compare, or if the budgets differ.
@@ -47,12 +58,8 @@ def comparison_table(
     table.add_column("steps", no_wrap=True)
     for budget in budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
-    nothing: Sequence[Sequence[str]] = [()] * len(records)
-    for record, below in zip(records, notes or nothing, strict=True):
-        cells = [_cell(b, record, records) for b in budgets]
-        for cell, note in zip(cells, below, strict=False):
-            cell.append(f"\n{note}", "not bold dim")
-        table.add_row(_name(record), *cells)
+    for record in records:
+        table.add_row(_name(record), *(_cell(b, record, records, networks) for b in budgets))
     return table
 
 
@@ -88,7 +95,7 @@ def _name(record: Record) -> Text:
     return Text.assemble(name, ("\n  at rate", "dim"))
 
 
-def _cell(budget: int, record: Record, all_of_them: Sequence[Record]) -> Text:
+def _cell(budget: int, record: Record, all_of_them: Sequence[Record], networks: bool) -> Text:
     place = record.budgets.index(budget)
     mean = record.mean(budget)
     several = len(record.accuracy[place]) > 1
@@ -97,37 +104,85 @@ def _cell(budget: int, record: Record, all_of_them: Sequence[Record]) -> Text:
     text = Text(number, "bold" if best else "")
     if record.choices:
         choice = record.choices[place]
-        text.append(f"\n{choice.rate:.2g}{EDGE if choice.at_edge else ''}", "not bold dim")
+        below = f"\n{choice.rate:.2g}{EDGE if choice.at_edge else ''}"
+        text.append(f"{below}\n{_short(choice)}" if networks else below, "not bold dim")
     return text
 
 
-def draw_comparison(axes: Axes, records: Sequence[Record], legend: bool = True) -> None:
-    """Accuracy against steps; an error bar is one standard deviation over the seeds.
+def _short(choice: Choice) -> str:
+    """A choice in few letters, such as tanh·bn·cos."""
+    words = choice.arrangement.words("bn")
+    return "·".join((*words, "cos") if choice.schedule is Schedule.COSINE else words)
+
+
+def draw_records(
+    panels: Sequence[Sequence[Panel]], path: str | os.PathLike[str], title: str
+) -> Path:
+    """Draw all curves, with bands of one standard deviation over the seeds.
+
+    Args:
+        panels: a row for each task, and in it a panel for each network, as many in every row.
 
     Raises:
-        BluraxError: if there is nothing to compare, or if the budgets differ.
+        BluraxError: if there is nothing to draw, or the file cannot be written.
     """
-    budgets = shared_budgets(records)
-    style.tidy(axes, "steps", "test accuracy (%)")
-    looks = iter(zip(style.PALETTE, style.MARKERS, strict=True))
-    for place, record in enumerate(records):
-        learned = is_learned(record)
-        colour, marker = (style.EMPHASIS, "o") if learned else next(looks, (style.QUIET, "."))
-        # Side by side, so that the error bars of learners alike can be told apart.
-        shift = 1.035 ** (place - (len(records) - 1) / 2)
-        axes.errorbar(
-            np.asarray(budgets) * shift,
-            [100 * record.mean(b) for b in budgets],
-            [100 * record.std(b) for b in budgets],
-            color=colour,
-            marker=marker,
-            markersize=9 if learned else 6,
-            linewidth=style.BOLD if learned else style.THIN,
-            elinewidth=style.THIN,
-            capsize=3,
-            zorder=4 if learned else 3,
-            label=record.learner,
-        )
-    style.log_steps(axes, budgets)
-    if legend:
-        axes.legend(loc="lower right", fontsize=style.SMALL, framealpha=0.85, edgecolor="white")
+    require(
+        bool(panels) and all(records for row in panels for _, records in row),
+        "There is nothing to draw: no learner was measured.",
+    )
+    columns = max(len(row) for row in panels)
+    figure = style.new_figure(PANEL[0] * columns, PANEL[1] * len(panels) + 150, title)
+    draw_panels(figure, panels, 3 * columns + 1)
+    return style.save(figure, path)
+
+
+def draw_panels(canvas: style.Canvas, panels: Sequence[Sequence[Panel]], across: int) -> None:
+    """Draw rows of panels, and below them their legend, so many names in a line of it."""
+    grid = canvas.subplots(len(panels), max(len(row) for row in panels), squeeze=False)
+    for row, line in zip(grid, panels, strict=True):
+        for axes, panel in itertools.zip_longest(row, line):
+            if panel is None:
+                axes.remove()
+            else:
+                _draw_panel(axes, panel[0], panel[1])
+    for axes in grid[:-1].flatten():
+        axes.set_xlabel("")
+    for axes in grid[:, 1:].flatten():
+        axes.set_ylabel("")
+    style.legend_below(canvas, grid[0, 0], across)
+
+
+def _draw_panel(axes: Axes, name: str, records: Sequence[Record]) -> None:
+    style.tidy(axes, "steps", "test score (%)")
+    learned = ((style.EMPHASIS, "o", line) for line in itertools.cycle(("-", "--", ":", "-.")))
+    tuned = (
+        (colour, marker, line)
+        for line in itertools.cycle(("-", "--", ":"))
+        for colour, marker in zip(style.PALETTE, style.MARKERS, strict=True)
+    )
+    for record in records:
+        _draw_record(axes, record, *next(learned if is_learned(record) else tuned))
+    style.log_steps(axes, sorted({1, *records[0].budgets}))
+    axes.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
+
+
+def _draw_record(axes: Axes, record: Record, colour: str, marker: str, line: str) -> None:
+    """A genome's episode as a curve; a baseline's tuned episodes joined from budget to budget."""
+    if record.curve:
+        steps, values = record.curve_steps, 100 * np.asarray(record.curve)
+    else:
+        steps, values = record.budgets, 100 * np.asarray(record.accuracy).T
+    bold = is_learned(record)
+    above = 4 if bold else 3
+    style.band(axes, steps, values, colour, alpha=0.22 if bold else 0.1, zorder=above - 2)
+    axes.plot(
+        steps,
+        values.mean(axis=0),
+        color=colour,
+        linestyle=line,
+        marker=marker,
+        markersize=7 if bold else 5,
+        linewidth=style.BOLD if bold else style.THIN,
+        zorder=above,
+        label=record.learner,
+    )

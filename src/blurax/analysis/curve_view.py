@@ -71,10 +71,8 @@ def draw_band(axes: Axes, accuracy: Curves, what: str = "accuracy") -> None:
     seeds, last = curves.shape
     steps, mean = np.arange(1, last + 1), curves.mean(axis=0)
     style.tidy(axes, "steps", f"{what} (%)")
+    style.band(axes, steps, curves, style.EMPHASIS, alpha=0.2)
     if seeds > 1:
-        std = curves.std(axis=0, ddof=1)
-        low, high = np.clip(mean - std, 0, 100), np.clip(mean + std, 0, 100)
-        axes.fill_between(steps, low, high, color=style.EMPHASIS, alpha=0.2, linewidth=0)
         axes.plot(steps, curves.T, color=style.EMPHASIS, alpha=0.25, linewidth=1.0)
     marker = "o" if last == 1 else ""
     axes.plot(steps, mean, marker=marker, color=style.EMPHASIS, linewidth=style.BOLD)

@@ -1,6 +1,7 @@
-"""The demo as tables, as one picture and as one honest sentence."""
+"""The demo in words, as tables and as one picture: nothing is said that the numbers do not say."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,69 +9,132 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from blurax.analysis import style
-from blurax.analysis.comparison_view import comparison_table, draw_comparison
-from blurax.analysis.curve_view import curve_table, draw_band
-from blurax.analysis.demo_words import DemoResult, headline, long_title, name, verdict
+from blurax.analysis.comparison_view import (
+    Panel,
+    comparison_table,
+    draw_panels,
+    is_learned,
+    percent,
+    shared_budgets,
+)
+from blurax.analysis.curve_view import Curves, curve_table, draw_band
 from blurax.analysis.run_view import draw_validations
+from blurax.baselines import Record
+from blurax.errors import require
 from blurax.outer.metrics import read_metrics
 
-__all__ = ["DemoResult", "demo_tables", "draw_demo", "verdict"]
 
-
-def demo_tables(result: DemoResult) -> list[RenderableType]:
+def demo_tables(panels: Sequence[Panel], long: tuple[str, Curves]) -> list[RenderableType]:
     """A table for each setting, and one of the long episode.
+
+    Args:
+        panels: the settings.
+        long: where the long episode was, and the accuracy after each step.
 
     Raises:
         BluraxError: if a setting has no learner, or learners with different budgets.
     """
-    tables: list[RenderableType] = [
-        comparison_table(f"{name(each.setting)}: test accuracy (%)", each.records)
-        for each in result.settings
-    ]
-    long = curve_table(np.asarray(result.long_run))
-    title = Text(f"The learned rule over {long_title(result)}", "bold")
-    return [*tables, title, long]
+    tables = [comparison_table(f"{name}: test accuracy (%)", records) for name, records in panels]
+    return [*tables, Text(long_title(*long), "bold"), curve_table(long[1])]
 
 
-def draw_demo(result: DemoResult, metrics_directory: Path, path: str | os.PathLike[str]) -> Path:
+def draw_demo(
+    panels: Sequence[Panel],
+    long: tuple[str, Curves],
+    metrics_directory: Path,
+    path: str | os.PathLike[str],
+) -> Path:
     """Draw the whole demo as one picture.
 
     Args:
+        panels: the settings.
+        long: where the long episode was, and the accuracy after each step.
         metrics_directory: the run directory in which the rule was learned.
 
     Raises:
         BluraxError: if the run's log is missing or damaged, if a setting lacks a learned rule or an
             optimiser, or if the file cannot be written.
     """
-    figure = style.new_figure(1500, 1000, headline(result))
+    figure = style.new_figure(1500, 1000, headline(panels))
     above, below = style.stacked(figure, 5.0, 2.4)
     left, right = style.side_by_side(above, 1.0, 2.2)
-    learning = left.subplots()
-    draw_validations(learning, read_metrics(metrics_directory))
+    draw_validations(left.subplots(), read_metrics(metrics_directory))
     style.heading(left, "The rule is learned")
-    _draw_settings(right, result)
-    long = below.subplots()
-    draw_band(long, np.asarray(result.long_run))
-    long.set_ylabel("test accuracy (%)")
-    style.heading(below, f"The learned rule over {long_title(result)}")
+    draw_panels(right, [panels[n : n + 2] for n in range(0, len(panels), 2)], 4)
+    style.heading(right, "It teaches networks (mean and standard deviation over the seeds)")
+    axes = below.subplots()
+    draw_band(axes, long[1])
+    axes.set_ylabel("test accuracy (%)")
+    style.heading(below, long_title(*long))
     return style.save(figure, path)
 
 
-def _draw_settings(canvas: style.SubFigure, result: DemoResult) -> None:
-    columns = min(2, len(result.settings))
-    rows = -(-len(result.settings) // columns)
-    grid = canvas.subplots(rows, columns, squeeze=False)
-    for number, axes in enumerate(grid.flatten()):
-        if number >= len(result.settings):
-            axes.remove()
-            continue
-        setting = result.settings[number].setting
-        draw_comparison(axes, result.settings[number].records, legend=False)
-        axes.set_title(name(setting), loc="left", fontsize=style.SMALL, parse_math=False)
-        axes.set_xlabel("steps" if number >= len(result.settings) - columns else "")
-        axes.set_ylabel("test accuracy (%)" if number % columns == 0 else "")
-    style.heading(canvas, "It teaches networks (mean and standard deviation over the seeds)")
-    curves, names = grid[0, 0].get_legend_handles_labels()
-    canvas.legend(
-        curves, names, loc="outside lower center", ncols=4, fontsize=style.SMALL, frameon=False
+def verdict(panels: Sequence[Panel]) -> str:
+    """How often the learned rule is ahead of the best tuned optimiser, behind, or neither.
+
+    The best optimiser of a cell is the one with the best mean on the test examples, which favours
+    the optimisers. Two means are apart if they differ by more than the larger of their standard
+    deviations over the seeds.
+
+    Raises:
+        BluraxError: if a setting lacks a learned rule or an optimiser.
+    """
+    ahead = behind = cells = 0
+    for _, records in panels:
+        for budget in shared_budgets(records):
+            learned, tuned = _best(records, budget)
+            difference = learned.mean(budget) - tuned.mean(budget)
+            apart = abs(difference) > max(learned.std(budget), tuned.std(budget))
+            cells += 1
+            ahead += apart and difference > 0
+            behind += apart and difference < 0
+    return (
+        f"Of {cells} cells (setting × step budget), the learned rule is ahead of the best tuned "
+        f"optimiser in {ahead}, behind in {behind} and within one standard deviation in "
+        f"{cells - ahead - behind}."
     )
+
+
+def headline(panels: Sequence[Panel]) -> str:
+    """What the pictures of the demo show, in one sentence.
+
+    Raises:
+        BluraxError: if a setting lacks a learned rule or an optimiser.
+    """
+    require(len(panels) > 0, "The demo measured nothing: it has no setting.")
+    budgets = shared_budgets(panels[0][1])
+    first, last = (_means(panels, budget) for budget in (budgets[0], budgets[-1]))
+    many = len(panels)
+    where = "in the one setting" if many == 1 else f"means over {many} settings"
+    return (
+        f"After {budgets[0]:,} steps the learned rule reaches {percent(first[0])} % and the best "
+        f"tuned optimiser {percent(first[1])} %, after {budgets[-1]:,} steps {percent(last[0])} % "
+        f"and {percent(last[1])} % ({where})"
+    )
+
+
+def long_title(setting: str, accuracy: Curves) -> str:
+    """What became of the learned rule in the long episode."""
+    mean = np.asarray(accuracy, float).mean(axis=0)
+    return (
+        f"The learned rule over {len(mean):,} steps of {setting}: "
+        f"{percent(mean.max())} % at best, {percent(mean[-1])} % at the end"
+    )
+
+
+def _best(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
+    """The learned rule and the best tuned optimiser at a budget."""
+    learned = [c for c in records if is_learned(c)]
+    tuned = [c for c in records if not is_learned(c)]
+    require(
+        len(learned) > 0 and len(tuned) > 0,
+        "A verdict needs a learned rule and a tuned optimiser in every setting.",
+    )
+    return learned[0], max(tuned, key=lambda c: c.mean(budget))
+
+
+def _means(panels: Sequence[Panel], budget: int) -> tuple[float, float]:
+    """The learned rule and the best tuned optimiser of each setting, averaged over the settings."""
+    pairs = [_best(records, budget) for _, records in panels]
+    means = np.mean([[c.mean(budget) for c in pair] for pair in pairs], axis=0)
+    return float(means[0]), float(means[1])

@@ -180,17 +180,10 @@ def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
 
 def _legend(canvas: style.SubFigure, axes: Axes) -> None:
     """Below the axes, where it hides nothing; none for a single line that the axis names."""
-    handles, names = axes.get_legend_handles_labels()
+    names = axes.get_legend_handles_labels()[1]
     if names != ["accuracy"]:
         longest = max(len(name) for name in names)
-        canvas.legend(
-            handles,
-            names,
-            loc="outside lower center",
-            ncols=max(1, min(3, 45 // (longest + 5))),
-            fontsize=style.SMALL - 1,
-            frameon=False,
-        )
+        style.legend_below(canvas, axes, max(1, min(3, 45 // (longest + 5))), style.SMALL - 1)
 
 
 def _draw_square(canvas: style.SubFigure, image: Image) -> None:

@@ -1,6 +1,8 @@
 """The numbers of a rule that somebody wrote: named arrays as text and as a picture."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis import style
+from blurax.analysis.genome_parts import Gate, Grid
+from blurax.analysis.genome_picture import draw_gates, draw_grid
 from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.plain import message
 from blurax.io import Provenance
@@ -18,7 +22,9 @@ from blurax.io import Provenance
 _SHOWN = 8
 """Numbers of an array that are written out; of more, how they are spread."""
 _DRAWN = 12
-"""Arrays in the picture."""
+"""Arrays in a picture, and single numbers in a part of it."""
+_ACROSS = 4
+"""Parts of a picture side by side."""
 
 
 def count(best: Any) -> int:
@@ -32,8 +38,8 @@ def number_words(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def _words(tensor: np.ndarray) -> str:
-    if 0 < tensor.size <= _SHOWN:
-        return ", ".join(f"{value:.4g}" for value in tensor.ravel())
+    if tensor.size <= _SHOWN:
+        return ", ".join(f"{value:.4g}" for value in tensor.ravel()) or "none"
     mean, std = float(tensor.mean()), float(tensor.std())
     return f"{'x'.join(map(str, tensor.shape))} numbers, {mean:.3g} ± {std:.2g}"
 
@@ -66,12 +72,55 @@ def numbers_panel(
     return Panel(Group(*lines, Text(), table), title=title, subtitle=legend, border_style="dim")
 
 
-def draw_numbers(canvas: style.SubFigure, tensors: Mapping[str, np.ndarray]) -> None:
-    """The arrays as lines of text: what their numbers mean, the rule alone knows."""
-    axes = canvas.subplots()
-    axes.axis("off")
-    words = list(number_words(tensors).items())
-    lines = [f"{name}: {text}" for name, text in words[:_DRAWN]]
-    lines += [f"and {len(words) - _DRAWN} arrays more"] if len(words) > _DRAWN else []
-    axes.text(0.0, 1.0, "\n".join(lines), va="top", fontsize=style.TEXT, parse_math=False)
-    style.heading(canvas, "The numbers that were kept")
+def draw_learner(
+    name: str, tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str]
+) -> Path:
+    """Draw the arrays of a learner file.
+
+    Args:
+        name: of the learner's class.
+
+    Raises:
+        BluraxError: if the file cannot be written.
+    """
+    rows = -(-min(len(_pieces(tensors)), _DRAWN) // _ACROSS)
+    figure = style.new_figure(1200, 320 * max(1, rows) + 60)
+    draw_numbers(figure, tensors, f"The numbers of {message(name)}")
+    return style.save(figure, path)
+
+
+def draw_numbers(canvas: style.Canvas, tensors: Mapping[str, np.ndarray], title: str) -> None:
+    """Single numbers as bars, arrays as heat maps: what they mean, the rule alone knows."""
+    pieces = _pieces(tensors)
+    shown, left = pieces[:_DRAWN], len(pieces) - _DRAWN
+    across = max(1, min(_ACROSS, len(shown)))
+    places = canvas.subplots(max(1, -(-len(shown) // across)), across, squeeze=False).flatten()
+    for axes, piece in zip(places, shown, strict=False):
+        if isinstance(piece, Grid):
+            rows, columns = piece.values.shape
+            draw_grid(axes, piece, decimals=2 if rows <= 8 and columns <= 4 else None)
+            axes.set_aspect("auto")
+        else:
+            draw_gates(axes, piece)
+            axes.set_title("")
+    for axes in places[len(shown) :]:
+        axes.remove()
+    style.heading(canvas, f"{title}, without the last {left} arrays" if left > 0 else title)
+
+
+def _pieces(tensors: Mapping[str, np.ndarray]) -> list[Grid | list[Gate]]:
+    """What is drawn beside each other: the single numbers, so many at a time, and each array."""
+    gates: list[Gate] = []
+    grids: list[Grid] = []
+    for leaf, tensor in tensors.items():
+        name = message(leaf).replace("$", r"\$")
+        if 0 < tensor.size <= _SHOWN and tensor.ndim < 2:
+            places = [f"[{i}]" for i in range(tensor.size)] if tensor.ndim else [""]
+            values = zip(places, tensor.ravel().tolist(), strict=True)
+            gates += [Gate(name + place, "", value) for place, value in values]
+        elif tensor.size:
+            values = tensor.reshape(-1, tensor.shape[-1])
+            rows, columns = ([str(n) for n in range(size)] for size in values.shape)
+            shape = "x".join(map(str, tensor.shape))
+            grids.append(Grid(name, "", shape, values, tuple(rows), tuple(columns)))
+    return [*(gates[n : n + _DRAWN] for n in range(0, len(gates), _DRAWN)), *grids]

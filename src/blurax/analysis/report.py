@@ -3,7 +3,7 @@
 import base64
 import html
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from blurax.findings import Findings
 from blurax.frozen import to_json
 from blurax.gauge import canonical
 from blurax.genome import Genome
-from blurax.io import Provenance, write_text
+from blurax.io import write_text
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
 from blurax.outer.run import load_best, read_config
@@ -60,69 +60,52 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
         f"{directory} has a genome that was kept, but not the validations that it was chosen by; "
         "resume the run to compute its log again.",
     )
-    if not isinstance(best, Genome):
-        return _learner_page(directory, path, config, header, metrics, best, provenance)
-    genome = best
-    with tempfile.TemporaryDirectory() as folder:
-        own = draw_genome(genome, Path(folder) / "genome.png", "The genome").read_bytes()
-        bare = canonical(genome)
-        title = "Its canonical form, to compare it with others"
-        plain = draw_genome(bare, Path(folder) / "canonical.png", title).read_bytes()
-        work = draw_findings(inside, Path(folder) / "inside.png").read_bytes() if inside else b""
-    run = draw_run(directory).read_bytes()
-    name = directory.resolve().name
-    done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
-    words = {"run": done, "kept genome": f"{size(genome)} numbers", **provenance_words(provenance)}
-    parts = [
-        f"<h1>Meta-training run {_text(name)}</h1>",
-        _pairs({**words, "blurax": str(header.get("library_version", ""))}),
-        "<h2>How it was learned</h2>",
-        _picture(run, "Losses and validations of all members, and the genome that was kept"),
-        "<h2>How well it teaches</h2>",
-        _validations(metrics, config),
-        "<h2>The genome</h2>",
-        _pairs(dict(rule_words(genome.rule))),
-        _picture(own, "All numbers of the genome"),
-        _picture(plain, "The genome in its canonical form"),
-        *(_at_work(inside, work) if inside else ()),
-        "<h2>What was configured</h2>",
-        "<p>Only what differs from the defaults.</p>",
-        _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
-        "<h2>What to do with it</h2>",
-        f"<pre>{html.escape(_commands(directory))}</pre>",
-    ]
-    write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
-    return path
-
-
-def _learner_page(
-    directory: Path,
-    path: Path,
-    config: MetaTrain,
-    header: dict[str, Any],
-    metrics: Metrics,
-    best: dict[str, np.ndarray],
-    provenance: Provenance,
-) -> Path:
-    """The page about a run of a learner, whose numbers only its class understands."""
     run, name = draw_run(directory).read_bytes(), directory.resolve().name
     done = f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
-    words = {"run": done, "learner": config.learner, **provenance_words(provenance)}
+    a_genome = isinstance(best, Genome)
+    kept = {"kept genome": f"{size(best)} numbers"} if a_genome else {"learner": config.learner}
+    words = {"run": done, **kept, **provenance_words(provenance)}
+    what = "the genome that was kept" if a_genome else "the numbers that were kept"
     parts = [
         f"<h1>Meta-training run {_text(name)}</h1>",
         _pairs({**words, "blurax": str(header.get("library_version", ""))}),
         "<h2>How it was learned</h2>",
-        _picture(run, "Losses and validations of all members, and the numbers that were kept"),
-        "<h2>How well it learns</h2>",
+        _picture(run, f"Losses and validations of all members, and {what}"),
+        f"<h2>How well it {'teaches' if a_genome else 'learns'}</h2>",
         _validations(metrics, config),
-        "<h2>The numbers</h2>",
-        _pairs(number_words(best)),
+        *(
+            _genome(best, inside)
+            if a_genome
+            else ("<h2>The numbers</h2>", _pairs(number_words(best)))
+        ),
         "<h2>What was configured</h2>",
         "<p>Only what differs from the defaults.</p>",
         _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
+        *(_commands(directory) if a_genome else ()),
     ]
     write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
     return path
+
+
+def _genome(genome: Genome, inside: Findings | None) -> Iterator[str]:
+    """What only a genome has: its rule, its numbers, and it at work."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "picture.png"
+        own = draw_genome(genome, file, "The genome").read_bytes()
+        title = "Its canonical form, to compare it with others"
+        plain = draw_genome(canonical(genome), file, title).read_bytes()
+        work = draw_findings(inside, file).read_bytes() if inside else b""
+    yield "<h2>The genome</h2>"
+    yield _pairs(rule_words(genome.rule))
+    yield _picture(own, "All numbers of the genome")
+    yield _picture(plain, "The genome in its canonical form")
+    if inside:
+        yield "<h2>The genome at work</h2>"
+        yield f"<p>{_text(inside.setting)}</p>"
+        words = (
+            "What it reaches, its angle to the gradient, its synapses, and what each number does"
+        )
+        yield _picture(work, words)
 
 
 def _page(title: str, body: str) -> str:
@@ -141,15 +124,6 @@ def _text(text: str) -> str:
 def _picture(png: bytes, words: str) -> str:
     data = base64.b64encode(png).decode()
     return f'<p><img alt="{_text(words)}" src="data:image/png;base64,{data}"></p>'
-
-
-def _at_work(inside: Findings, picture: bytes) -> tuple[str, ...]:
-    words = "What it reaches, its angle to the gradient, its synapses, and what each number does"
-    return (
-        "<h2>The genome at work</h2>",
-        f"<p>{_text(inside.setting)}</p>",
-        _picture(picture, words),
-    )
 
 
 def _pairs(words: dict[str, str]) -> str:
@@ -188,13 +162,12 @@ def _differences(value: Any, usual: Any, where: str = "") -> Iterable[tuple[str,
         yield where, shown or "none"
 
 
-def _commands(directory: Path) -> str:
+def _commands(directory: Path) -> tuple[str, str]:
     genome = directory / "best.safetensors"
-    return "\n".join(
-        (
-            command("meta-train", "--resume", directory),
-            command("train", genome, "--task", "digits", "--hidden", 64),
-            command("compare", genome, "--tasks", "digits", "--hidden", 64),
-            command("show", genome, "--task", "digits"),
-        )
+    lines = (
+        command("meta-train", "--resume", directory),
+        command("train", genome, "--task", "digits", "--hidden", 64),
+        command("compare", genome, "--tasks", "digits", "--hidden", 64),
+        command("show", genome, "--task", "digits"),
     )
+    return "<h2>What to do with it</h2>", f"<pre>{html.escape(chr(10).join(lines))}</pre>"

@@ -1,14 +1,6 @@
 """A rule in a few words, for people who choose between genomes."""
 
-from blurax.spec import (
-    Channels,
-    InitScale,
-    Reduction,
-    Rule,
-    Signal,
-    Source,
-    Symmetry,
-)
+from blurax.spec import Channels, InitScale, Reduction, Rule, Signal, Source, Symmetry
 
 
 def rule_words(rule: Rule) -> dict[str, str]:

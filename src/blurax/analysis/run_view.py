@@ -16,8 +16,6 @@ from blurax.outer.repair import PICTURE
 from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
 
-__all__ = ["draw_losses", "draw_run", "draw_validations", "read_metrics", "smoothed"]
-
 NAMED = len(style.PALETTE) + 1
 """The largest population whose members have colours and names of their own."""
 
@@ -47,19 +45,11 @@ def draw_run(directory: Path) -> Path:
     losses = left.subplots()
     draw_losses(losses, metrics)
     draw_validations(right.subplots(), metrics, legend=False, what=what)
-    curves, names = losses.get_legend_handles_labels()
-    above.legend(
-        curves,
-        names,
-        loc="outside lower center",
-        ncols=min(6, len(names)),
-        fontsize=style.SMALL,
-        frameon=False,
-    )
+    style.legend_below(above, losses, min(6, len(losses.get_legend_handles_labels()[1])))
     if isinstance(best, Genome):
         _draw_genome(below, best)
     else:
-        draw_numbers(below, best)
+        draw_numbers(below, best, "The numbers that were kept")
     return style.save(figure, directory / PICTURE)
 
 

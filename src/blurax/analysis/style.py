@@ -10,7 +10,9 @@ import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
@@ -134,6 +136,28 @@ def diverging(share: float) -> tuple[str, str]:
 def rgb(colour: str) -> tuple[float, float, float]:
     """A colour as red, green and blue from 0 to 1."""
     return to_rgb(colour)
+
+
+def band(
+    axes: Axes, steps: Sequence[int] | np.ndarray, values: np.ndarray, colour: str, **look: Any
+) -> None:
+    """One standard deviation around the mean over the seeds, of scores in per cent.
+
+    Args:
+        values: `[seeds, steps]`; nothing is drawn of a single seed.
+    """
+    if len(values) > 1:
+        mean, std = values.mean(axis=0), values.std(axis=0, ddof=1)
+        low, high = np.clip(mean - std, 0, 100), np.clip(mean + std, 0, 100)
+        axes.fill_between(steps, low, high, color=colour, linewidth=0, **look)
+
+
+def legend_below(canvas: Canvas, axes: Axes, across: int, size: int = SMALL) -> None:
+    """The legend of axes below a picture, so many names in a line."""
+    handles, names = axes.get_legend_handles_labels()
+    canvas.legend(
+        handles, names, loc="outside lower center", ncols=across, fontsize=size, frameon=False
+    )
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from blurax.analysis import style
 from blurax.analysis.plain import message
+from blurax.analysis.sequence_view import draw_sequences
 from blurax.tasks import (
     ArrayTask,
     Augmented,
@@ -22,6 +23,7 @@ from blurax.tasks import (
     Episode,
     EpisodeSpec,
     Mixture,
+    SequenceTask,
     Split,
     Task,
     Toy,
@@ -83,7 +85,7 @@ class _Shown:
     episode: Episode
 
 
-def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
+def draw_task(task: Task, path: str | os.PathLike[str]) -> Path:
     """Draw a contact sheet of a task's training examples, as its episodes show them.
 
     A mixture shows each of its parts; a task whose episodes differ shows three of them.
@@ -91,8 +93,8 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
     Raises:
         BluraxError: if the file cannot be written.
     """
-    shown = _shown(task, jax.random.key(seed))
-    if not task.target.classes:
+    shown = _shown(task, jax.random.key(0))
+    if not task.target.classes and task.time is None:
         return style.save(_curves(task, shown), path)
     looks = [_image(one.task) for one in shown]
     heights = [
@@ -101,12 +103,13 @@ def draw_task(task: Task, path: str | os.PathLike[str], seed: int = 0) -> Path:
     ]
     width = 1100 if any(side for side, _ in looks) else 900
     figure = style.new_figure(width, round(40 + sum(heights)), _title(task))
-    for part, one, (side, colours) in zip(
-        style.stacked(figure, *heights), shown, looks, strict=True
-    ):
+    parts = style.stacked(figure, *heights)
+    for part, one, (side, colours) in zip(parts, shown, looks, strict=True):
         if len(shown) > 1:
             style.heading(part, one.title)
-        if side:
+        if one.task.time is not None:
+            draw_sequences(part, one.episode, one.task.target, _names(one.task), 420.0)
+        elif side:
             _image_sheet(part, one, side, colours)
         else:
             _points(part, one)
@@ -122,12 +125,10 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
     if isinstance(task, Mixture):
         named = [(part, part.name) for part in task.tasks]
-    elif isinstance(task, ArrayTask):
+    elif isinstance(task, ArrayTask | SequenceTask) or (task.target.classes and not _varies(task)):
         named = [(task, "")]
-    elif not task.target.classes or isinstance(task, Augmented) or _varies(task):
-        named = [(task, f"episode {number}") for number in range(1, 4)]
     else:
-        named = [(task, "")]
+        named = [(task, f"episode {number}") for number in range(1, 4)]
     return [
         _Shown(one, title, jax.random.fold_in(key, number), draw(one, number))
         for number, (one, title) in enumerate(named)
@@ -135,17 +136,21 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
 
 
 def _varies(task: Task) -> bool:
-    return isinstance(task, Toy) and task.world.varies
+    """Whether its episodes differ in more than their examples."""
+    return isinstance(task, Augmented) or (isinstance(task, Toy) and task.world.varies)
 
 
 def _title(task: Task) -> str:
     inputs = "1 input" if task.features == 1 else f"{task.features} inputs"
     outputs = "1 output" if task.outputs == 1 else f"{task.outputs} outputs"
-    return f"{task.name}: {inputs}, {outputs}"
+    time = "" if task.time is None else f", {task.time} time steps"
+    return f"{task.name}: {inputs}, {outputs}{time}"
 
 
 def _image(task: Task) -> tuple[int, int]:
     """Pixels of a side and colours, if the inputs can be an image; else 0 and 0."""
+    if task.time is not None:
+        return 0, 0
     if isinstance(task, Augmented):
         hidden = task.augment.project is not None or task.augment.permute_inputs
         return (0, 0) if hidden else _image(task.task)
@@ -168,6 +173,8 @@ def _rows_of(one: _Shown) -> np.ndarray:
 
 def _names(task: Task) -> list[str]:
     """What the classes are called."""
+    if isinstance(task, SequenceTask):
+        return _names(task.task)
     if isinstance(task, ArrayTask) and task.class_names:
         return list(map(message, task.class_names))
     return [f"class {number}" for number in range(task.target.classes)]
@@ -215,14 +222,12 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
 
     Against the only input, or the first principal component of several.
     """
-    from sklearn.decomposition import PCA  # imported when used: it takes a second
-
     figure = style.new_figure(900, 440, _title(task))
     axes = figure.subplots()
     series = [(one, output) for one in shown for output in range(task.outputs)]
     for number, (one, output) in enumerate(series[:LEGEND]):
         x, y = _rows_of(one)[:EXAMPLES], np.asarray(one.episode.y[0])[:EXAMPLES]
-        place = PCA(1).fit_transform(x)[:, 0] if task.features > 1 else x[:, 0]
+        place = _components(x, 1)[:, 0] if task.features > 1 else x[:, 0]
         colour, marker = _look(number)
         several = f"output {output + 1}" if task.outputs > 1 else ""
         label = ", ".join(filter(None, (one.title, several)))
@@ -234,26 +239,26 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
     return figure
 
 
+def _components(x: np.ndarray, most: int) -> np.ndarray:
+    """The first principal components."""
+    from sklearn.decomposition import PCA  # imported when used: it takes a second
+
+    return PCA(most).fit_transform(x)
+
+
 def _points(part: style.Canvas, one: _Shown) -> None:
     """A panel of an episode's examples, and for a toy the class of every point beside it."""
     task, names = one.task, _names(one.task)
     x, labels = _rows_of(one)[:EXAMPLES], _labels(one.episode)[:EXAMPLES]
-    if task.features != 2:
-        axes = part.subplots(1, 1)
+    if not isinstance(task, Toy):
+        axes, words = part.subplots(1, 1), ("input 1", "input 2")
         if task.features == 1:
             spread = np.random.default_rng(0).uniform(-1, 1, len(x))
-            _scatter(axes, np.stack([x[:, 0], spread], axis=1), labels, names)
-            style.tidy(axes, "input", "spread at random")
-        else:
-            from sklearn.decomposition import PCA  # imported when used: it takes a second
-
-            _scatter(axes, PCA(2).fit_transform(x), labels, names)
-            style.tidy(axes, "first principal component", "second")
-        return
-    if not isinstance(task, Toy):
-        axes = part.subplots(1, 1)
+            x, words = np.stack([x[:, 0], spread], axis=1), ("input", "spread at random")
+        elif task.features > 2:
+            x, words = _components(x, 2), ("first principal component", "second")
         _scatter(axes, x, labels, names)
-        style.tidy(axes, "input 1", "input 2")
+        style.tidy(axes, *words)
         return
     left, right = part.subplots(1, 2)
     _scatter(left, x, labels, names)

@@ -14,7 +14,7 @@ from blurax.network import Network
 from blurax.tasks import Split, Task
 
 Log = Callable[[str], None]
-"""Told what is being tried."""
+"""Called with what is being tried."""
 
 
 class Trials:

@@ -27,7 +27,7 @@ from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
 from blurax.curves import Schedule
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import Checked, check_types
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import Task
@@ -41,7 +41,7 @@ COARSE, FINE = PER_DECADE // 2, 1
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """What the tuner may choose from, and how much it asks.
+    """What the tuner may choose from, and how much it tries.
 
     Raises:
         BluraxError: for a value of the wrong type, an empty choice, or a number below 1.
@@ -93,7 +93,7 @@ USUAL = Tuning()
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Choice(Checked):
     """What the tuner chose for one budget."""
 
     rate: float
@@ -103,9 +103,6 @@ class Choice:
     """Whether the rate is the smallest or largest that is ever tried."""
     validation: float
     """The mean validation accuracy by which it was chosen."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
     def __str__(self) -> str:
         return f"{self.arrangement}, {self.schedule.value}"
@@ -209,11 +206,7 @@ def _choose(
         trials, budgets, budget, better.arrangement, better.schedule, better.places, FINE
     )
     return Choice(
-        rate_of(fine.place),
-        fine.schedule,
-        fine.arrangement,
-        at_edge(fine.place),
-        fine.score[0],
+        rate_of(fine.place), fine.schedule, fine.arrangement, at_edge(fine.place), fine.score[0]
     )
 
 

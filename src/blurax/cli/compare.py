@@ -19,7 +19,8 @@ from blurax.experiments.compare_entrants import Entrant, entrant, read_entrant, 
 from blurax.experiments.compare_names import called, is_code
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
-from blurax.fit import network_for, parse_hidden
+from blurax.experiments.compare_tasks import NONE, check_tasks
+from blurax.fit import network_for
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import get
@@ -40,7 +41,8 @@ class Request:
     tasks: tuple[str, ...] = ("digits",)
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
     hidden: tuple[str, ...] = ("128",)
-    """The hidden layers of the networks, such as 128 or 256-128; 0 for none."""
+    """The networks by their hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
+    res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same."""
     steps: int = 1000
     """Inner steps of the longest episode."""
     seeds: int = 5
@@ -52,7 +54,7 @@ class Request:
     baselines: tuple[str, ...] = BUILT_IN
     """What they are compared with, tuned for each number of steps."""
     tuning: Tuning = USUAL
-    """What the tuner may choose from, and how much it asks."""
+    """What the tuner may choose from, and how much it tries."""
 
     def entrants(self, likes: Mapping[str, Learner], network: Network) -> list[Entrant]:
         """What is measured as it is.
@@ -132,6 +134,7 @@ def compare(
             "own.",
         )
         plan = experiment.read_plan(resume)
+        check_tasks(plan, NONE, resume)
         likes = load_learners(learner, first_network(plan.tasks, plan.nets))
         with io.writing(resume, experiment.COMPARISON):
             _advance(resume, likes, learner)
@@ -157,4 +160,4 @@ def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str])
 def first_network(tasks: Sequence[str], hidden: Sequence[str]) -> Network:
     """The first network of a comparison; learners are made with it."""
     require(bool(tasks and hidden), "compare takes one or more tasks and networks.")
-    return network_for(get(tasks[0]), parse_hidden(hidden[0]))
+    return network_for(get(tasks[0]), hidden[0])

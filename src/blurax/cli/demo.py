@@ -70,11 +70,12 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
 
         measured = experiment.measure(result.genome, result.score, seeds=seeds, log=log)
     experiment.write(directory, measured)
-    for table in demo_tables(measured):
+    panels, long = measured.panels, measured.long
+    for table in demo_tables(panels, long):
         console.print(table)
     picture = directory / experiment.PICTURE
-    draw_demo(measured, directory, picture)
-    console.print(verdict(measured))
+    draw_demo(panels, long, directory, picture)
+    console.print(verdict(panels))
     genome = directory / "best.safetensors"
     console.print(f"Picture: {picture}\nGenome: {genome}", soft_wrap=True)
 

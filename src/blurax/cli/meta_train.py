@@ -21,7 +21,7 @@ from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.terminal import Terminal
 from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
 from blurax.errors import BluraxError, require
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.io.paths import make_directory, refusals
 from blurax.learner import Learner
 from blurax.outer import run
@@ -29,6 +29,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.methods import METHODS, named
 from blurax.outer.recipes import get_recipe
 from blurax.outer.start import AnyStart, Given, Start, started
+from blurax.spec import Rule
 from blurax.tasks import get, score_name
 
 
@@ -98,7 +99,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         config = dataclasses.replace(config, learner="")
         if named:
             its = config if resume is None else run.read_config(resume)[0]
-            first = network_for(get(its.tasks[0]), parse_hidden(its.hidden[0]))
+            first = network_for(get(its.tasks[0]), its.hidden[0])
             learner = load_learner_class(named, first)
         if resume is not None:
             alone = config == MetaTrain() and directory is None and recipe is None
@@ -198,10 +199,13 @@ def default_in(args: list[str]) -> MetaTrain:
     """The configuration that the options change, by the recipe, method and start in arguments.
 
     The method is as the recipe has it, if it has this one, and the rule that of a genome given.
+    A learner has no use for a recipe's rule and start.
     """
     recipe, method, start = (_value(args, f"--{name}") for name in ("recipe", "method", "start"))
     config = get_recipe(recipe).config if recipe else MetaTrain()
     changed: dict[str, Any] = {}
+    if _value(args, "--learner"):
+        changed |= {"rule": Rule(), "start": Start.RANDOM}
     if method and method != config.method.name:
         changed["method"] = named(method)()
     if start:

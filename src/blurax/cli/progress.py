@@ -1,11 +1,17 @@
 """What a person sees while a run goes on."""
 
 import contextlib
-from collections.abc import Iterator
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import Progress as Bar
 
 from blurax.analysis.plain import command, message
@@ -21,35 +27,40 @@ def resumable(*words: object) -> Iterator[None]:
         yield
 
 
-class RunProgress:
+AnyShown = TypeVar("AnyShown", bound="_Shown")
+
+
+class _Shown:
+    """A progress bar in a terminal, while the context lasts."""
+
+    _first = ""
+    """What is printed at the start where there is no terminal."""
+
+    def __init__(self, console: Console, columns: Sequence[ProgressColumn], about: str) -> None:
+        self._console = console
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task(about, total=None, state="compiling")
+
+    def __enter__(self: AnyShown) -> AnyShown:
+        self._bar.start()
+        if self._first and not self._console.is_terminal:
+            self._console.print(self._first)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+
+class RunProgress(_Shown):
     """A progress bar in a terminal; elsewhere, in a log file say, a line for each validation."""
 
     def __init__(self, console: Console, what: str, score: str = "accuracy") -> None:
-        self._console, self._what, self._score = console, message(what), score
-        self._bar = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task(self._what, total=None, state="compiling")
-
-    def __enter__(self) -> "RunProgress":
-        self._bar.start()
-        if not self._console.is_terminal:
-            self._console.print(f"{self._what}: compiling, then a line for each validation")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
+        self._what, self._score = message(what), score
+        self._first = f"{self._what}: compiling, then a line for each validation"
+        about = TextColumn("{task.description}", markup=False)
+        state = TextColumn("{task.fields[state]}", markup=False)
+        columns = (about, BarColumn(), MofNCompleteColumn(), state, TimeElapsedColumn())
+        super().__init__(console, columns, self._what)
 
     def __call__(self, progress: Progress) -> None:
         """Show one meta-step."""
@@ -57,44 +68,21 @@ class RunProgress:
         state = f"loss {progress.loss:.3f}, best validation {self._score} {score}"
         if progress.idle:
             state += f", {progress.idle} of {progress.members} members have no gradient"
-        self._bar.update(
-            self._task,
-            completed=progress.step,
-            total=progress.meta_steps,
-            state=state,
-        )
+        done, total = progress.step, progress.meta_steps
+        self._bar.update(self._task, completed=done, total=total, state=state)
         if progress.validated and not self._console.is_terminal:
             self._console.print(
                 f"{self._what}: step {progress.step} of {progress.meta_steps}, {state}"
             )
 
 
-class CompareProgress:
+class CompareProgress(_Shown):
     """A progress bar in a terminal; elsewhere a line for each finished cell."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar = Bar(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("loading", total=None)
-
-    def __enter__(self) -> "CompareProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
+        where = TextColumn("{task.description}", markup=False)
+        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), where
+        super().__init__(console, columns, "loading")
 
     def __call__(self, progress: compare.CellProgress) -> None:
         """Show what is done in a cell, or that it is finished."""

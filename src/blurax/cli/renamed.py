@@ -22,17 +22,20 @@ RENAMED = {
 }
 """For each command the old option and the new one; where that is empty, the value stands alone,
 before the options."""
+ALIASES = {name: {"--network": "--hidden"} for name in ("train", "show", "compare", "meta-train")}
+"""Other names that options have, without a notice."""
 
 
 def renamed(command: str, args: list[str]) -> list[str]:
     """The arguments of a command with the names that its options have now."""
-    table = RENAMED.get(command, {})
+    table, aliases = RENAMED.get(command, {}), ALIASES.get(command, {})
     front, found, noticed = [], [], set()
     words = iter(args)
     for word in words:
         option, sign, value = word.partition("=")
         old = option.replace("_", "-")
         new = table.get(old)
+        word = aliases.get(old, option) + sign + value
         if new is None:
             found.append(word)
             continue

@@ -11,7 +11,7 @@ from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
-from blurax.analysis.numbers_view import numbers_panel
+from blurax.analysis.numbers_view import draw_learner, numbers_panel
 from blurax.analysis.plain import message, printable
 from blurax.bounds import check_count
 from blurax.cli.learner import load_learner_class
@@ -19,7 +19,7 @@ from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
 from blurax.experiments.inside import ANGLE, check_look, look
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
 from blurax.network import Network
 from blurax.outer.numbers import load_numbers, named, numbers_of
@@ -50,7 +50,8 @@ def show(
             was learned.
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
-        hidden: The hidden layers of the networks it teaches.
+        hidden: The networks it teaches by their hidden layers, such as 64 or c8k5s2-16; --network
+            is the same.
         steps: Inner steps of these episodes.
         seeds: Networks to average over.
     """
@@ -62,11 +63,11 @@ def show(
         genome = genome / BEST
     if io.is_learner(genome):
         require(
-            other is None and task is None and png is None and not canonical,
+            other is None and task is None and not canonical,
             f"{genome} is a learner file, whose numbers its class alone understands; it is shown "
-            "without other options than --learner.",
+            "without other options than --learner and --png.",
         )
-        show_learner(console, genome, learner)
+        show_learner(console, genome, learner, png)
         return
     require(learner is None, f"--learner is the class of a learner file; {genome} is none.")
     if other is not None:
@@ -81,8 +82,10 @@ def show(
         look_inside(console, genome, png, task, hidden, steps, seeds)
 
 
-def show_learner(console: Console, path: Path, code: str | None) -> None:
-    """Print the numbers of a learner; of its class, if it is given, those that it starts with."""
+def show_learner(console: Console, path: Path, code: str | None, png: Path | None) -> None:
+    """Print and draw the numbers of a learner; of its class, if given, print where they started."""
+    picture = png or path.with_name(f"{path.stem}.png")
+    io.check_file(picture)
     name, tensors, provenance = io.load_learner(path)
     start = None
     if code is not None:
@@ -90,6 +93,8 @@ def show_learner(console: Console, path: Path, code: str | None) -> None:
         load_numbers(path, like)  # which checks that they belong together
         start = named(numbers_of(like))
     console.print(numbers_panel(name, tensors, provenance, start))
+    draw_learner(name, tensors, picture)
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def _network(provenance: io.Provenance) -> Network:
@@ -97,7 +102,7 @@ def _network(provenance: io.Provenance) -> Network:
     hidden = provenance.config.get("hidden")
     if not (provenance.tasks and isinstance(hidden, list) and hidden):
         return Network((2, 2))
-    return network_for(get(provenance.tasks[0]), parse_hidden(str(hidden[0])))
+    return network_for(get(provenance.tasks[0]), str(hidden[0]))
 
 
 def show_genome(console: Console, path: Path, png: Path | None, canonical: bool) -> None:

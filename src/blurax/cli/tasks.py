@@ -24,10 +24,7 @@ LONGEST = 80
 """Characters of a task's name in the name of a file."""
 
 
-def tasks(
-    words: tyro.conf.Positional[tuple[str, ...]] = (),
-    directory: Path = Path("."),
-) -> None:
+def tasks(words: tyro.conf.Positional[tuple[str, ...]] = (), directory: Path = Path(".")) -> None:
     """List all tasks, or draw some: blurax tasks show xor mnist:size=10.
 
     Args:
@@ -82,6 +79,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             failed.append(error)
             continue
         shape = f"inputs {task.features}, outputs {task.outputs}"
+        shape += "" if task.time is None else f", time steps {task.time}"
         console.print(
             f"{message(name)}: {shape}; picture: {printable(str(picture))}", soft_wrap=True
         )

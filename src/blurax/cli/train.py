@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import tyro
 from rich.text import Text
 
-from blurax import io, zoo
+from blurax import graphs, io, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.analysis.plain import message
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.curves import check_memory, learning_curve
-from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.fit import blur_for, network_for
 from blurax.tasks import EpisodeSpec, Split, get
 
 
@@ -33,7 +33,8 @@ def train(
     Args:
         genome: A genome file, or the name of one that blurax zoo lists.
         task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
-        hidden: The sizes of the hidden layers, such as 128 or 256-128; 0 for none.
+        hidden: The network by its hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
+            res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same.
         steps: Inner steps.
         batch: Examples in each step.
         seeds: Networks side by side, each with initial synapses and batches of its own.
@@ -46,12 +47,12 @@ def train(
     check_seed("--seed", seed)
     learned, _ = zoo.genome(genome)
     data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
-    network = network_for(data, parse_hidden(hidden))
+    network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
     io.check_directory(out, (f"{stem}.json", f"{stem}.png"))
     keys = jax.random.split(jax.random.key(seed), seeds)
-    title = f"{genome.name} teaches {task}, network {'-'.join(map(str, network.sizes))}"
+    title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
     with console.status(Text(title)):
         learner, stops = blur_for(learned, network, data), range(1, spec.steps + 1)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
@@ -61,6 +62,7 @@ def train(
         {
             "genome": str(genome),
             "task": task,
+            "network": hidden,
             "sizes": list(network.sizes),
             "batch": batch,
             "seed": seed,

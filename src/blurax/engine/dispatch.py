@@ -42,8 +42,7 @@ class Patience:
             value = getattr(self, name)
             require(value > 0, f"Patience.{name} is {value}; it takes seconds above 0.")
         require(
-            self.straggler >= 1,
-            f"Patience.straggler is {self.straggler}; it takes a number >= 1.",
+            self.straggler >= 1, f"Patience.straggler is {self.straggler}; it takes a number >= 1."
         )
 
 

@@ -58,7 +58,7 @@ class RayPool:
         )
         self._workers: dict[int, _Worker] = {}
         self._works: dict[int, Any] = {}
-        self._born = 0
+        self._made = 0
         self._failed_starts = 0
         self._looked = -LOOK
         self._room = 0
@@ -121,8 +121,8 @@ class RayPool:
         """Have as many workers as asked for, or as there is room for."""
         while len(self._workers) < self._wanted():
             actor = self._class.remote()
-            self._workers[self._born] = _Worker(actor, _Phase.ARRIVING, actor.where.remote())
-            self._born += 1
+            self._workers[self._made] = _Worker(actor, _Phase.ARRIVING, actor.where.remote())
+            self._made += 1
 
     def _wanted(self) -> int:
         if self._target is not None:

@@ -1,7 +1,7 @@
 """What runs on a worker of Ray.
 
 The class is made inside a function, so that it travels by value: a worker does not import this
-package, and with it jax, before it has been told which cores and which device are its own.
+package, and with it jax, before it knows which cores and which device are its own.
 """
 
 from typing import Any, no_type_check

@@ -22,17 +22,16 @@ from blurax.estimator.checks import (
     check_parameters,
     dense,
     generator,
+    network_of,
     refuse_too_large,
-    sizes,
 )
-from blurax.estimator.course import Course
 from blurax.estimator.learning import CHUNK, SteadyBlur, genome_for, in_blocks, learn, moments
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
-from blurax.estimator.stops import STOPS
+from blurax.estimator.stops import STOPS, Course
 from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
-from blurax.network import Network, NetworkState
+from blurax.network import NetworkState
 from blurax.sweeps import LayerMoments
 from blurax.tasks.scaling import ColumnMoments
 
@@ -52,6 +51,8 @@ class BlurEstimator(BaseEstimator):
     """How much of the average of synapses stays in each step."""
 
     hidden: int | tuple[int, ...]
+    network: str | None
+    image_shape: tuple[int, int, int] | None
     genome: "str | os.PathLike[str] | Genome | None"
     epochs: int | None
     steps: int | None
@@ -174,7 +175,7 @@ class BlurEstimator(BaseEstimator):
     def _start(self, examples: Examples, rng: np.random.RandomState) -> None:
         self.genome_ = self._genome_meant()
         check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
-        network = Network((examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1]))
+        network = network_of(self, examples.x.shape[1], examples.y.shape[1])
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
         self._learner = SteadyBlur(self.genome_, network, self.memory)
@@ -212,11 +213,12 @@ class BlurEstimator(BaseEstimator):
     def _check_same(self, examples: Examples) -> None:
         """Raise `BluraxError` where the present network cannot go on with these examples."""
         check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
-        wanted = (examples.x.shape[1], *sizes(self.hidden), examples.y.shape[1])
-        if self._learning.network.sizes != wanted:
+        wanted = network_of(self, examples.x.shape[1], examples.y.shape[1])
+        if self._learner.network != wanted:
+            given = "hidden" if self.network is None else "network"
             raise BluraxError(
-                f"hidden and the data make a network of sizes {wanted}, but the one to go on with "
-                f"has {self._learning.network.sizes}; warm_start=False starts a new one."
+                f"{given} and the data make a network of sizes {wanted}, but the one to go on with "
+                f"has {self._learner.network}; warm_start=False starts a new one."
             )
 
     def _meet(self, examples: Examples) -> None:
@@ -250,7 +252,7 @@ class BlurEstimator(BaseEstimator):
     def _measure(self, examples: Examples) -> LayerMoments:
         """Means and variances for prediction, so that an answer does not depend on others."""
         x, weights = self._scaled(examples.x), examples.weights
-        self._moments = moments(self.genome_, self._learning, x, weights)
+        self._moments = moments(self._learner, self._learning, x, weights)
         return self._moments
 
     def _warn_if_diverged(self) -> None:
@@ -278,7 +280,7 @@ class BlurEstimator(BaseEstimator):
             return self._answers(dense(self, x, reset=False))
 
     def _answers(self, x: np.ndarray) -> np.ndarray:
-        return in_blocks(self.genome_, self._learning, self.moments_, x, self._scaled)
+        return in_blocks(self._learner, self._learning, self.moments_, x, self._scaled)
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         """Inputs as the network reads them."""

@@ -1,5 +1,6 @@
 """What estimators refuse, each in a sentence that says what is accepted."""
 
+import math
 import numbers
 import os
 from typing import Any
@@ -13,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from blurax import footprint
+from blurax import footprint, graphs
 from blurax.bounds import check_count, check_seed
 from blurax.errors import BluraxError
 from blurax.estimator.learning import CHUNK
@@ -49,6 +50,7 @@ def refuse_forked() -> None:
 def check_parameters(estimator: Any) -> None:
     """Raise `BluraxError` for a parameter that is out of range, by its name."""
     sizes(estimator.hidden)
+    _check_network(estimator.network, estimator.image_shape)
     for name in SWITCHES:
         value = getattr(estimator, name)
         if not isinstance(value, bool | np.bool_):
@@ -81,6 +83,46 @@ def sizes(hidden: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in listed)
 
 
+def _check_network(network: Any, image_shape: Any) -> None:
+    """Raise `BluraxError` for a name that is none, or a shape that no image has."""
+    if not isinstance(network, str | None):
+        raise BluraxError(f"network is {network!r}; it takes a name such as 'c8k5s2-16', or None.")
+    if network is not None:
+        graphs.parse(network)
+    if image_shape is None:
+        return
+    listed = isinstance(image_shape, tuple | list) and len(image_shape) == 3
+    if not listed or not all(is_whole(size) and size >= 1 for size in image_shape):
+        raise BluraxError(
+            f"image_shape is {image_shape!r}; it takes (height, width, colours), such as "
+            "(8, 8, 1), or None."
+        )
+
+
+def network_of(estimator: Any, features: int, outputs: int) -> Network:
+    """The network that an estimator's parameters make for the data.
+
+    Raises:
+        BluraxError: if rows are no images of `image_shape`, or `network` does not fit them.
+    """
+    shape = (features,)
+    if estimator.image_shape is not None:
+        shape = tuple(int(size) for size in estimator.image_shape)
+        if math.prod(shape) != features:
+            raise BluraxError(
+                f"image_shape is {shape}, which rows of {math.prod(shape)} features make, but X "
+                f"has {features}."
+            )
+    if estimator.network is None:
+        return Network((features, *sizes(estimator.hidden), outputs))
+    if estimator.image_shape is None and not graphs.reads_rows(estimator.network):
+        raise BluraxError(
+            f"network is {estimator.network!r}, which reads images, and image_shape is None; it "
+            "takes (height, width, colours) of the images that rows of X are, such as (8, 8, 1)."
+        )
+    return graphs.network(estimator.network, shape, outputs)
+
+
 def is_whole(value: Any) -> bool:
     """Whether something is a whole number."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
@@ -111,11 +153,13 @@ def dense(estimator: BaseEstimator, x: Any, **options: Any) -> Any:
 
 def check_memory(estimator: Any, rule: Rule, features: int, outputs: int) -> None:
     """Raise `BluraxError` for a network, or batches, that would not fit in memory."""
-    layers, batch = sizes(estimator.hidden), int(estimator.batch_size)
-    one = footprint.of(Network((features, *layers, outputs)), rule)
+    batch, given = int(estimator.batch_size), f"network {estimator.network}"
+    one = footprint.of(network_of(estimator, features, outputs), rule)
+    if estimator.network is None:
+        given = f"hidden {sizes(estimator.hidden)}"
     require_memory(
         one.episode(CHUNK, batch, 0) + 2 * one.synapses,  # and the averages of these
-        f"hidden {layers} and batch_size {batch}, with {features} inputs and {outputs} outputs,",
+        f"{given} and batch_size {batch}, with {features} inputs and {outputs} outputs,",
         "take smaller layers or batches",
     )
 

@@ -24,6 +24,9 @@ class BlurClassifier(ClassifierMixin, BlurEstimator):
 
     Args:
         hidden: the sizes of the hidden layers; a number is a single layer.
+        network: the name of a network in the place of `hidden`, such as "c8k5s2-16"
+            (`blurax.graphs`).
+        image_shape: (height, width, colours) of the images that rows of X are.
         genome: a name of the zoo, a path, or a `Genome`; `default` if None.
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made.
         steps: the number of inner steps; then `epochs` means nothing.
@@ -62,6 +65,8 @@ class BlurClassifier(ClassifierMixin, BlurEstimator):
         self,
         hidden: int | tuple[int, ...] = (256, 128),
         *,
+        network: str | None = None,
+        image_shape: tuple[int, int, int] | None = None,
         genome: "str | os.PathLike[str] | Genome | None" = None,
         epochs: int = 5,
         steps: int | None = None,
@@ -77,6 +82,8 @@ class BlurClassifier(ClassifierMixin, BlurEstimator):
         class_weight: "dict[Any, float] | str | None" = None,
     ) -> None:
         self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
         self.genome = genome
         self.epochs = epochs
         self.steps = steps

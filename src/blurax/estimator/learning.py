@@ -133,7 +133,7 @@ class SteadyBlur(Learner):
         )
         return Learning(network, intercept, average, state.steps + 1), prediction
 
-    def predict(self, state: Learning, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
+    def predict(self, state: Learning, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """The averaged network's outputs with the intercept, normalised by these inputs."""
         return _with_intercept(state, self.blur.predict(state.predicting, x))
 
@@ -147,6 +147,7 @@ def learn(
     count: Int[Array, ""],
 ) -> tuple[Any, Float[Array, "chunk b outputs"]]:
     """Steps on the first `count` batches, and what was predicted of each before its step."""
+    x = jax.vmap(learner.inputs)(x)
 
     def body(i: Int[Array, ""], carry: tuple[Any, Array]) -> tuple[Any, Array]:
         state, predictions = carry
@@ -172,7 +173,7 @@ def _newton_step(
 
 
 def moments(
-    genome: Genome,
+    learner: SteadyBlur,
     learning: Learning,
     x: Float[np.ndarray, "n features"],
     weights: Float[np.ndarray, " n"],
@@ -186,16 +187,17 @@ def moments(
     size = next(size for size in SIZES if size >= len(x))
     padded = np.pad(x, [(0, size - len(x)), (0, 0)])
     share = np.pad(weights / weights.sum(), (0, size - len(x)))
-    return _moments(genome, learning, jnp.asarray(padded, float), jnp.asarray(share, float))
+    return _moments(learner, learning, jnp.asarray(padded, float), jnp.asarray(share, float))
 
 
 @eqx.filter_jit
-def _moments(genome: Genome, learning: Learning, x: Array, weights: Array) -> LayerMoments:
-    return inner.observe_moments(genome, learning.predicting, x, weights)
+def _moments(learner: SteadyBlur, learning: Learning, x: Array, weights: Array) -> LayerMoments:
+    genome = learner.blur.genome
+    return inner.observe_moments(genome, learning.predicting, learner.inputs(x), weights)
 
 
 def in_blocks(
-    genome: Genome,
+    learner: SteadyBlur,
     learning: Learning,
     known: LayerMoments,
     x: np.ndarray,
@@ -210,12 +212,13 @@ def in_blocks(
     for first in range(0, len(x), BLOCK):
         block = scaled(x[first : first + BLOCK])
         padded = jnp.asarray(np.pad(block, [(0, BLOCK - len(block)), (0, 0)]), float)
-        answers.append(np.asarray(_predict(genome, learning, padded, known))[: len(block)])
+        answers.append(np.asarray(_predict(learner, learning, padded, known))[: len(block)])
     return np.concatenate(answers).astype(np.float64)
 
 
 @eqx.filter_jit
-def _predict(genome: Genome, learning: Learning, x: Array, known: LayerMoments) -> Array:
+def _predict(learner: SteadyBlur, learning: Learning, x: Array, known: LayerMoments) -> Array:
+    genome, x = learner.blur.genome, learner.inputs(x)
     return _with_intercept(learning, inner.predict(genome, learning.predicting, x, known))
 
 

@@ -26,6 +26,9 @@ class BlurRegressor(RegressorMixin, BlurEstimator):
 
     Args:
         hidden: the sizes of the hidden layers; a number is a single layer.
+        network: the name of a network in the place of `hidden`, such as "c8k5s2-16"
+            (`blurax.graphs`).
+        image_shape: (height, width, colours) of the images that rows of X are.
         genome: a name of the zoo, a path, or a `Genome`; `regressor` if None.
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made. None: as
             many steps as predict best what is held apart, by cross-validation of fewer than 2,000
@@ -66,6 +69,8 @@ class BlurRegressor(RegressorMixin, BlurEstimator):
         self,
         hidden: int | tuple[int, ...] = (256, 128),
         *,
+        network: str | None = None,
+        image_shape: tuple[int, int, int] | None = None,
         genome: "str | os.PathLike[str] | Genome | None" = None,
         epochs: int | None = None,
         steps: int | None = None,
@@ -80,6 +85,8 @@ class BlurRegressor(RegressorMixin, BlurEstimator):
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
         self.genome = genome
         self.epochs = epochs
         self.steps = steps

@@ -22,7 +22,8 @@ from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_
 from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
 from blurax.experiments.compare_plan import Plan
-from blurax.frozen import check_types, from_json, to_json
+from blurax.experiments.compare_tasks import NONE, OwnTasks, check_tasks
+from blurax.frozen import Checked, from_json, to_json
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
@@ -35,7 +36,7 @@ COMPARISON = "comparison"
 
 
 @dataclasses.dataclass(frozen=True)
-class Panel:
+class Panel(Checked):
     """What all learners reached on one task with one network."""
 
     task: str
@@ -44,19 +45,13 @@ class Panel:
     """What the score is called: accuracy, say."""
     records: tuple[Record, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Compared:
+class Compared(Checked):
     """A finished comparison."""
 
     plan: Plan
     panels: tuple[Panel, ...]
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,20 +71,21 @@ Callback = Callable[[CellProgress], None]
 Log = Callable[[str], None]
 
 
-def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
+def start(plan: Plan, entrants: Sequence[Entrant], directory: Path, own: OwnTasks = NONE) -> None:
     """Make the directory of a comparison, or check that it holds this very one.
 
     Args:
         entrants: those of `plan.genomes`; their files are copied, so that the directory holds all
             numbers it needs; a copy that is lost or damaged is made again.
+        own: tasks of the user's own, which the directory does not hold.
 
     Raises:
         BluraxError: as `check` does, and if the directory holds a comparison with other settings of
             which something is measured, another process writes into it, or the source of a learner
             cannot be found; nothing is written then.
     """
-    check_sources(plan, entrants)
-    check(plan, entrants)
+    check_sources(plan, entrants, own)
+    check(plan, entrants, own)
     with io.writing(directory, COMPARISON):
         # A plan of which nothing is measured holds nothing to lose.
         begun = io.exists(directory / CELLS)
@@ -121,6 +117,7 @@ def advance(
     directory: Path,
     callback: Callback = lambda progress: None,
     likes: Mapping[str, Learner] = MappingProxyType({}),
+    own: OwnTasks = NONE,
 ) -> Compared:
     """Take a comparison to its end, cell by cell; cells that are there already are kept.
 
@@ -128,6 +125,7 @@ def advance(
         callback: called with what is done in each cell, and when it is finished.
         likes: learners of the classes of those in the comparison, by their name in it or by that of
             the class.
+        own: the tasks of the user's own that it was started with.
 
     Raises:
         BluraxError: if the directory holds no comparison, or a damaged one, another process writes
@@ -135,10 +133,12 @@ def advance(
     """
     read_plan(directory)  # before a lock makes the directory
     with io.writing(directory, COMPARISON):
-        return _advance(directory, callback, likes)
+        return _advance(directory, callback, likes, own)
 
 
-def _advance(directory: Path, callback: Callback, likes: Mapping[str, Learner]) -> Compared:
+def _advance(
+    directory: Path, callback: Callback, likes: Mapping[str, Learner], own: OwnTasks
+) -> Compared:
     plan = read_plan(directory)
     require(
         plan.version == __version__,
@@ -146,7 +146,8 @@ def _advance(directory: Path, callback: Callback, likes: Mapping[str, Learner]) 
         "name another directory.",
     )
     _check_places(directory)
-    result = measure(plan, _entrants(plan, directory, likes), callback, directory)
+    check_tasks(plan, own, directory)
+    result = measure(plan, _entrants(plan, directory, likes), callback, directory, own)
     io.write_json(directory / RESULT, to_json(result))
     return result
 
@@ -156,16 +157,18 @@ def measure(
     entrants: Sequence[Entrant],
     callback: Callback = lambda progress: None,
     directory: Path | None = None,
+    own: OwnTasks = NONE,
 ) -> Compared:
     """Measure the cells of a comparison.
 
     Args:
         entrants: those of `plan.genomes`.
         directory: where cells are kept and found; nowhere if None.
+        own: tasks of the user's own.
     """
     work = _Work(plan, {each.name: each for each in entrants}, directory, callback)
     panels = []
-    for (t, n), task, network in places(plan):
+    for (t, n), task, network in places(plan, own):
         records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
         panels.append(Panel(plan.tasks[t], plan.nets[n], task.target.score_name, records))
     return Compared(plan, tuple(panels))

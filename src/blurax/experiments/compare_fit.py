@@ -7,32 +7,34 @@ from blurax.curves import check_memory
 from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
 from blurax.experiments.compare_plan import Plan
-from blurax.fit import network_for, parse_hidden
+from blurax.experiments.compare_tasks import NONE, OwnTasks
+from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.numbers import check_step
 from blurax.tasks import Split, Task, get
 
 
-def places(plan: Plan) -> Iterator[tuple[tuple[int, int], Task, Network]]:
+def places(plan: Plan, own: OwnTasks) -> Iterator[tuple[tuple[int, int], Task, Network]]:
     """Every task with every network, and their numbers in the plan."""
     for t, name in enumerate(plan.tasks):
-        task = get(name)
+        task = own[name] if name in own else get(name)
         for n, net in enumerate(plan.nets):
-            yield (t, n), task, network_for(task, parse_hidden(net))
+            yield (t, n), task, network_for(task, net)
 
 
-def check(plan: Plan, entrants: Sequence[Entrant]) -> None:
+def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None:
     """Find out whether a comparison can be carried out.
 
     Args:
         entrants: those of `plan.genomes`.
+        own: tasks of the user's own.
 
     Raises:
         BluraxError: if a task, a network and a genome or learner do not fit each other, or there is
             too little memory.
     """
-    for _, task, network in places(plan):
+    for _, task, network in places(plan, own):
         for each in entrants:
             each.check(network, task)
         for name in set(plan.baselines) - set(BUILT_IN):
@@ -42,14 +44,15 @@ def check(plan: Plan, entrants: Sequence[Entrant]) -> None:
         _check_memory(plan, task, network, entrants)
 
 
-def check_sources(plan: Plan, entrants: Sequence[Entrant]) -> None:
+def check_sources(plan: Plan, entrants: Sequence[Entrant], own_tasks: OwnTasks) -> None:
     """Raise `BluraxError` where a directory could not tell versions of code apart."""
     known = {source.name for source in plan.sources}
     own = [each.name for each in entrants if not isinstance(each.learned, Genome)]
     own += [name for name in plan.baselines if name not in BUILT_IN]
-    for name in own:
+    named = [(name, name) for name in own] + [(name, f"task {name}") for name in own_tasks]
+    for name, label in named:
         require(
-            name in known,
+            label in known,
             f"The source of {name} cannot be found, so a directory could not tell its versions "
             "apart; write it into a file.",
         )

@@ -2,11 +2,11 @@
 
 import dataclasses
 
+from blurax import graphs
 from blurax.baselines import BUILT_IN, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
-from blurax.fit import parse_hidden
-from blurax.frozen import added, check_types
+from blurax.frozen import Checked, added, check_types
 from blurax.tasks import EpisodeSpec
 from blurax.version import __version__
 
@@ -25,27 +25,22 @@ def budgets_up_to(steps: int) -> tuple[int, ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class GenomeFile:
+class GenomeFile(Checked):
     """Which genome it is, or which numbers of a learner."""
 
     name: str
     sha256: str
     """Of its file."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class CodeVersion:
+class CodeVersion(Checked):
     """Which code of the user's own it is."""
 
     name: str
-    """Of the learner or baseline that it is the code of."""
+    """Of the learner or baseline that it is the code of, or `task NAME`: of a task given as it is,
+    its data too."""
     sha256: str
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Plan:
     tasks: tuple[str, ...]
     """The tasks, by name."""
     nets: tuple[str, ...]
-    """The hidden layers of the networks, such as 256-128."""
+    """The networks by their hidden layers, such as 256-128 or c8k5s2-16."""
     genomes: tuple[GenomeFile, ...] = ()
     """Genomes and learners of the user's own, which are compared as they are."""
     baselines: tuple[str, ...] = BUILT_IN
@@ -73,14 +68,14 @@ class Plan:
     version: str = __version__
     """Of blurax: another one may give other numbers."""
     sources: tuple[CodeVersion, ...] = added(())
-    """The code of the user's own behind learners and baselines: other code, other numbers."""
+    """The code of the user's own behind learners, baselines, tasks: other code, other numbers."""
 
     def __post_init__(self) -> None:
         check_types(self)
         for name in self.baselines:
             baseline(name)
         for net in self.nets:
-            parse_hidden(net)
+            graphs.parse(net)
         for name in ("tasks", "nets"):
             require(bool(getattr(self, name)), f"Plan.{name} is empty; it takes one or more.")
         check_budgets(self.budgets)

@@ -7,6 +7,7 @@ from blurax.errors import require
 from blurax.experiments.compare import COMPARISON, read_plan
 from blurax.experiments.compare_cells import cell_path, read_cell
 from blurax.experiments.compare_plan import Plan
+from blurax.experiments.compare_tasks import same_task
 
 DECISIVE = ("budgets", "seeds", "seed", "batch", "tuning", "version")
 """What the number in a cell depends on beside its task, network and learner."""
@@ -58,6 +59,7 @@ def _shared(mine: Plan, theirs: Plan) -> list[tuple[str, str, str]]:
         for net in mine.nets
         for learner in mine.learners
         if learner in same
+        and same_task(task, mine, theirs)
         and mine.source(learner) == theirs.source(learner)
         and task in theirs.tasks
         and net in theirs.nets

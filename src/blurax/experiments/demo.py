@@ -13,12 +13,13 @@ from blurax.baselines import Record, Tuning, record_baseline, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
-from blurax.fit import blur_for, network_for, parse_hidden
-from blurax.frozen import check_types, from_json, to_json
+from blurax.fit import blur_for, network_for
+from blurax.frozen import Checked, from_json, to_json
 from blurax.genome import Genome
+from blurax.network import Network
 from blurax.outer.recipes import get_recipe
 from blurax.spec import Activation
-from blurax.tasks import Split, get
+from blurax.tasks import Split, Task, get
 
 LEARNER = "blur"
 OPTIMISERS = ("sgd", "momentum", "adam")
@@ -38,15 +39,23 @@ RULE = CONFIG.rule
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class Setting(Checked):
     """A task and a network in which learners are compared."""
 
     title: str
     task: str
     hidden: str
 
-    def __post_init__(self) -> None:
-        check_types(self)
+    @property
+    def place(self) -> tuple[Task, Network]:
+        """The task, and the network for it."""
+        task = get(self.task)
+        return task, network_for(task, self.hidden)
+
+    @property
+    def name(self) -> str:
+        """It with its network, such as wine (64-32)."""
+        return f"{self.title} ({self.hidden})"
 
 
 SETTINGS = (
@@ -61,18 +70,15 @@ LONG_SETTING = SETTINGS[1]
 
 
 @dataclasses.dataclass(frozen=True)
-class SettingResult:
+class SettingResult(Checked):
     """What all learners reached in one setting."""
 
     setting: Setting
     records: tuple[Record, ...]
 
-    def __post_init__(self) -> None:
-        check_types(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class DemoResult:
+class DemoResult(Checked):
     """All the demo measured; every accuracy is of test examples that nothing was chosen on."""
 
     validation: float
@@ -82,8 +88,15 @@ class DemoResult:
     long_run: tuple[tuple[float, ...], ...]
     """`[seeds][steps]`: the accuracy after each step of an episode ten times as long."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
+    @property
+    def panels(self) -> list[tuple[str, tuple[Record, ...]]]:
+        """What is shown of each setting: its name, and what all learners reached."""
+        return [(each.setting.name, each.records) for each in self.settings]
+
+    @property
+    def long(self) -> tuple[str, np.ndarray]:
+        """What is shown of the long episode: where it was, and the accuracy."""
+        return self.long_setting.name, np.asarray(self.long_run)
 
 
 Log = Callable[[str], None]
@@ -129,8 +142,7 @@ def check_memory(seeds: int) -> None:
     """Raise `BluraxError` if the episodes of so many seeds would not fit in memory."""
     check_count("--seeds", seeds)
     for setting in (*SETTINGS, LONG_SETTING):
-        task = get(setting.task)
-        network, rule = network_for(task, parse_hidden(setting.hidden)), CONFIG.rule
+        (task, network), rule = setting.place, CONFIG.rule
         curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, batch=128, rule=rule)
 
 
@@ -143,8 +155,7 @@ def _compare(
     budgets: tuple[int, ...],
 ) -> Record:
     """One learner in one setting; all learners of a setting share its key."""
-    task = get(setting.task)
-    network = network_for(task, parse_hidden(setting.hidden))
+    task, network = setting.place
     key = jax.random.fold_in(jax.random.key(2021), number)
     if learner == LEARNER:
         taught = blur_for(genome, network, task)
@@ -153,8 +164,7 @@ def _compare(
 
 
 def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
-    task = get(LONG_SETTING.task)
-    network = network_for(task, parse_hidden(LONG_SETTING.hidden))
+    task, network = LONG_SETTING.place
     keys = jax.random.split(jax.random.key(1000), seeds)
     learner, stops = blur_for(genome, network, task), range(1, steps + 1)
     _, curve = learning_curve(learner, task, keys, stops, Split.TEST)

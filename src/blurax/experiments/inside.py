@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from blurax import findings
+from blurax import findings, graphs
 from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve
 from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.findings import Chart, Fact, Findings, curve
-from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
 from blurax.learner import Batch
@@ -54,7 +54,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
-        f"Inside a genome: {task.name}, network {'-'.join(map(str, network.sizes))}",
+        f"Inside a genome: {task.name}, network {graphs.title(network, hidden)}",
         "",
         __version__,
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
@@ -71,7 +71,7 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     Raises:
         BluraxError: as `look` does, or if there is too little memory.
     """
-    network = network_for(task, parse_hidden(hidden))
+    network = network_for(task, hidden)
     network.check(genome.rule)
     require(
         genome.rule.layers is None and genome.rule.steps is None,

@@ -71,6 +71,11 @@ def write_fitted(
         f"path is {os.fspath(path)!r}; it takes a Python file to write, such as 'model.py'.",
     )
     check(genome.rule)
+    require(
+        state.network.is_dense,
+        f"The network {state.network} is no chain of fully connected layers, which is what a file "
+        "of NumPy can predict with.",
+    )
     if classes is not None:
         answers, own = CLASSIFIER, {"CLASSES": _labels(classes)}
     else:

@@ -51,8 +51,7 @@ class Provenance:
     def __post_init__(self) -> None:
         check_types(self)
         require(
-            self.meta_steps >= 0,
-            f"Provenance.meta_steps is {self.meta_steps}; it takes 0 or more.",
+            self.meta_steps >= 0, f"Provenance.meta_steps is {self.meta_steps}; it takes 0 or more."
         )
         require(
             _is_iso_date(self.created),

@@ -54,9 +54,7 @@ def is_learner(path: str | os.PathLike[str]) -> bool:
     return sealed.is_kind(path, sealed.Kind.LEARNER)
 
 
-def load_learner(
-    path: str | os.PathLike[str],
-) -> tuple[str, dict[str, np.ndarray], Provenance]:
+def load_learner(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray], Provenance]:
     """Read a learner file; everything in it is checked and none of it is run.
 
     Returns:

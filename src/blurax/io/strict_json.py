@@ -11,18 +11,17 @@ LIMIT = 64 * 2**20
 """Bytes of a file of JSON: forty times the largest of the figures in the docs."""
 
 
-def read_json(path: AnyPath, limit: int = LIMIT, *, finite: bool = True) -> dict[str, Any]:
+def read_json(path: AnyPath, *, finite: bool = True) -> dict[str, Any]:
     """The object that a file of JSON holds.
 
     Args:
-        limit: the most bytes that the file may have.
         finite: whether NaN and Infinity are refused, which findings may hold.
 
     Raises:
         BluraxError: if it cannot be read, is larger, or is no such object.
     """
     where = shown(str(as_path(path)))
-    return parse_json(read_bytes(path, limit), where, finite=finite)
+    return parse_json(read_bytes(path, LIMIT), where, finite=finite)
 
 
 def parse_json(text: bytes | str, where: str, *, finite: bool = True) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 import dataclasses
 from typing import Any
 
+from blurax import graphs
 from blurax.bounds import check_counts, check_seed
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import BluraxError, require, shown
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.frozen import added, check_types, from_json
 from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
-from blurax.outer.methods import METHODS, Gradient, Method, named, upgraded
+from blurax.outer.methods import METHODS, AnyMethod, Gradient, Method, named, upgraded
 from blurax.outer.numbers import name_of
 from blurax.outer.objective import Objective
 from blurax.outer.optimiser import Optimiser
@@ -27,6 +28,10 @@ _RENAMED = {"lessons": "episodes", "share": "job_size", "start_share": "start_co
 """What fields were called in older files."""
 
 
+def _usual() -> Any:
+    return Gradient()
+
+
 @dataclasses.dataclass(frozen=True)
 class MetaTrain:
     """Find a genome that teaches networks well.
@@ -39,7 +44,8 @@ class MetaTrain:
     """The tasks to learn from, by name; mnist:size=10 has an option, mnist@3 a weight, and
     xor@2+and is a mixture, of which each episode draws one."""
     hidden: tuple[str, ...] = ("32",)
-    """The hidden layers of the networks that learn, such as 32 or 256-128; every task meets each.
+    """The networks that learn, by their hidden layers: 32 or 256-128, 0 for none, c8k5s2-16,
+    res(64-64)x2, lenet (docs/how-to/networks.md); every task meets each.
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule; where it is the usual one and a genome is given to start from, that
@@ -47,7 +53,7 @@ class MetaTrain:
     learner: str = added("")
     """A rule of one's own, whose numbers are learned in the place of a genome: the name of its
     class; on the command line my_rules.py:MyRule."""
-    method: Method = dataclasses.field(default_factory=Gradient)
+    method: AnyMethod = dataclasses.field(default_factory=_usual)
     """How genomes are found, such as `Pes(pairs=4)`; a name stands for a method as it is."""
     start: AnyStart = Start.RANDOM
     """Where from: random genomes, back-propagation, or what is given: a name of the zoo, the path
@@ -106,7 +112,7 @@ class MetaTrain:
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
-            parse_hidden(hidden)
+            graphs.parse(hidden)
         every = self.curriculum.every
         require(
             every % self.validate_every == 0,
@@ -163,6 +169,26 @@ class MetaTrain:
         numbers = space.fitted(*self.start.learner(), self.start.source)
         return LearnerSpace(space.learner(numbers, learner.network), perturbed=True)
 
+    def check_learner(self) -> None:
+        """Refuse what is about genomes, which a run of a learner would ignore.
+
+        Raises:
+            BluraxError: naming it.
+        """
+        usual, given = Rule(), isinstance(self.start, Given) and self.start.rule() is not None
+        fields = (field.name for field in dataclasses.fields(Rule))
+        own = [name for name in fields if getattr(self.rule, name) != getattr(usual, name)]
+        require(
+            given or not own,
+            f"MetaTrain.rule.{own[0] if own else ''} is about genomes (--rule.*), but the run "
+            f"learns the numbers of {self.learner}, which has a rule of its own; leave one out.",
+        )
+        require(
+            self.start is not Start.BACKPROP,
+            f"MetaTrain.start is backprop, which is about genomes, but {self.learner} starts with "
+            "the numbers that it has; leave it out, or give a file of its numbers.",
+        )
+
     @property
     def last_stage(self) -> int:
         """The stage of the last meta-step."""
@@ -181,10 +207,9 @@ class MetaTrain:
 
     def _problem(self, names: tuple[str, ...], steps: int, vary: Vary, space: Space) -> Problem:
         tasks: tuple[Task, ...] = tuple(get(name) for name in names)
-        hidden = [parse_hidden(hidden) for hidden in self.hidden]
         return Problem(
             tasks,
-            tuple(tuple(network_for(task, sizes) for sizes in hidden) for task in tasks),
+            tuple(tuple(network_for(task, hidden) for hidden in self.hidden) for task in tasks),
             space,
             dataclasses.replace(self.episode, steps=steps),
             self.objective,

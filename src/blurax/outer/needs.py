@@ -7,7 +7,7 @@ import jax
 
 from blurax import footprint
 from blurax.capacity import check_with_query, counted, side_by_side
-from blurax.fit import network_for, parse_hidden
+from blurax.fit import network_for
 from blurax.footprint import number
 from blurax.genome import template
 from blurax.memory import require_memory
@@ -46,7 +46,7 @@ def _pairs(config: MetaTrain, names: tuple[str, ...]) -> Iterator[tuple[Task, Ne
     for name in names:
         task = get(name)
         for hidden in config.hidden:
-            yield task, network_for(task, parse_hidden(hidden))
+            yield task, network_for(task, hidden)
 
 
 def _check_lists(config: MetaTrain) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from blurax import io
 from blurax.batch import at
 from blurax.errors import BluraxError, reason, require, shown
+from blurax.fit import for_task
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
@@ -85,7 +86,7 @@ def check_step(learner: Learner, task: Task) -> None:
 
     def once(key: PRNGKeyArray) -> Any:
         _check_fields(learner)
-        chosen = learner.for_target(task.target)
+        chosen = for_task(learner, task)
         batch = chosen.takes(at(task.sample(key, spec, Split.TRAIN).support, 0))
         before, rate, index = chosen.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
         after, _ = chosen.step(before, batch, rate=rate, key=key, index=index)

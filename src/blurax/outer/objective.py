@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from blurax.average import followed
 from blurax.batch import at, leading
 from blurax.errors import require
+from blurax.fit import for_task
 from blurax.frozen import added, check_types
 from blurax.inner import Remat
 from blurax.learner import Learner, unroll
@@ -160,7 +161,7 @@ def prediction_loss(
     """What predictions cost: the target's own loss, or what `Loss` names in its place."""
     if loss is Loss.ACCURACY:
         finite = target.is_finite(prediction, mask)
-        return jnp.where(finite, 1 - target.score(prediction, y, mask), jnp.inf)
+        return jnp.where(finite, 1 - target.finite_score(prediction, y, mask), jnp.inf)
     if loss is Loss.SQUARED_ERROR:
         return squared_error(prediction, y, mask)
     return target.loss(prediction, y, mask)
@@ -177,7 +178,7 @@ def episode_loss(
     """The loss of an initial state on the query of a fresh training episode (sec. 3.3)."""
     first, drawn = jax.random.split(key)
     episode = task.sample(drawn, spec, Split.TRAIN)
-    learner = learner.for_target(task.target)
+    learner = for_task(learner, task)
     state, steps = vary.initial(learner, spec.batch, first), jax.random.fold_in(key, 2)
     return window_loss(learner, state, episode, objective, task.target, steps)[0]
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from blurax.errors import require
+from blurax.fit import for_task
 from blurax.outer.objective import When, window_loss
 from blurax.outer.problem import Problem
 from blurax.outer.vary import Draw
@@ -69,7 +70,7 @@ def advance(
     key = jax.random.wrap_key_data(ongoing.seed)
     loss, states = jnp.zeros((), float), []
     for s, (task, network, spec) in enumerate(problem.settings()):
-        learner = problem.space.learner(numbers, network).for_target(task.target)
+        learner = for_task(problem.space.learner(numbers, network), task)
         own = jax.random.fold_in(key, s)
         drawn, steps = jax.random.fold_in(own, 1), jax.random.fold_in(own, 2)
         part = dataclasses.replace(spec, steps=window)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.average import followed
 from blurax.batch import at
 from blurax.errors import require
-from blurax.fit import check_fit
+from blurax.fit import check_fit, for_task
 from blurax.inner import Remat
 from blurax.learner import Learner, unroll
 from blurax.network import Network
@@ -166,7 +166,7 @@ def final_score(
     """
     first, drawn = jax.random.split(key)
     episode, steps = task.sample(drawn, spec, split), jax.random.fold_in(key, 2)
-    learner = learner.for_target(task.target)
+    learner = for_task(learner, task)
     state = learner.init(first, spec.batch)
     seen = plastic if average else lambda state: ()
     last, passed = unroll(learner, state, episode.support, seen, Remat.NONE, 0, steps)

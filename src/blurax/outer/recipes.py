@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+from typing import Any
 
 from blurax.errors import BluraxError
 from blurax.outer.config import MetaTrain
@@ -29,14 +30,20 @@ class Recipe:
     """Rises with every change of the configuration, so that a result can name what made it."""
 
 
-_FROM_BACKPROP = {
-    "start": Start.BACKPROP,
-    "start_rate": 0.1,
-    "optimiser": Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE),
-}
 _NETS = ("128-64", "200", "80-80-80-80")
-
 _FAST = Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE)
+# Episodes that diverge have gradients 100 times the usual; longer ones drown the rest.
+_CLIPPED = dataclasses.replace(_FAST, clip=1.0)
+_SLOWER = dataclasses.replace(_CLIPPED, learning_rate=1e-2)
+_ZOO: dict[str, Any] = {"vary": Vary(draw=Draw.ONE), "start": Start.BACKPROP, "population": 1}
+"""What most genomes of the zoo were learned with: one setting a meta-step, one member."""
+_FIG7: dict[str, Any] = {
+    "tasks": ("mnist:size=14",),
+    "hidden": ("512",),
+    "rule": dataclasses.replace(STABLE, states=2),
+    "meta_steps": 400,
+    "validate_every": 10,
+}
 
 RECIPES: dict[str, Recipe] = {
     "demo": Recipe(
@@ -73,29 +80,21 @@ RECIPES: dict[str, Recipe] = {
         "Fig. 7: CMA-ES on the accuracy, MNIST 14x14, one hidden layer of 512, 2 states",
         "46 minutes on two shared CPU cores: 87.8 % in validation",
         MetaTrain(
-            tasks=("mnist:size=14",),
-            hidden=("512",),
-            rule=dataclasses.replace(STABLE, states=2),
             method=Cma(chunk=8),
             episode=EpisodeSpec(steps=15, batch=128, query=20 * 128),
             objective=Objective(loss=Loss.ACCURACY),
             population=80,
-            meta_steps=400,
-            validate_every=10,
+            **_FIG7,
         ),
     ),
     "fig7-gradient": Recipe(
         "Fig. 7: the same problem by gradient",
         "not measured",
         MetaTrain(
-            tasks=("mnist:size=14",),
-            hidden=("512",),
-            rule=dataclasses.replace(STABLE, states=2),
             episode=EpisodeSpec(steps=15, batch=128, query=128),
             optimiser=_FAST,
             population=4,
-            meta_steps=400,
-            validate_every=10,
+            **_FIG7,
         ),
     ),
     "fig14-curriculum": Recipe(
@@ -125,17 +124,15 @@ RECIPES: dict[str, Recipe] = {
             episode=EpisodeSpec(steps=20, batch=128, query=256),
             curriculum=Curriculum(add=40, every=350, most=100),
             objective=Objective(when=When.MEAN, early=0.7),
-            vary=Vary(draw=Draw.ONE),
-            start=Start.BACKPROP,
             start_rate=0.5,
             start_coupling=1 / (1 + math.exp(-1)),
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
-            population=1,
+            optimiser=_CLIPPED,
             meta_steps=1050,
             validate_every=70,
             validation_episodes=4,
             validation_steps=50,
             seed=7,
+            **_ZOO,
         ),
         version=4,
     ),
@@ -150,16 +147,13 @@ RECIPES: dict[str, Recipe] = {
             episode=EpisodeSpec(steps=20, batch=128, query=256),
             curriculum=Curriculum(add=40, every=400, most=100),
             objective=Objective(when=When.MEAN, early=0.5),
-            vary=Vary(draw=Draw.ONE),
-            start=Start.BACKPROP,
             start_rate=0.1,
-            # Episodes that diverge have gradients 100 times the usual; longer ones drown the rest.
-            optimiser=Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE, clip=1.0),
-            population=1,
+            optimiser=_SLOWER,
             meta_steps=2000,
             validate_every=100,
             validation_episodes=4,
             seed=1,
+            **_ZOO,
         ),
     ),
     "smooth": Recipe(
@@ -171,15 +165,13 @@ RECIPES: dict[str, Recipe] = {
             rule=with_tanh(SWIFT),
             episode=EpisodeSpec(steps=50, batch=128, query=256),
             objective=Objective(when=When.MEAN),
-            vary=Vary(draw=Draw.ONE),
-            start=Start.BACKPROP,
             start_rate=0.1,
-            optimiser=Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE, clip=1.0),
-            population=1,
+            optimiser=_SLOWER,
             meta_steps=320,
             validate_every=80,
             validation_episodes=3,
             seed=1,
+            **_ZOO,
         ),
     ),
     "regressor": Recipe(
@@ -196,11 +188,8 @@ RECIPES: dict[str, Recipe] = {
             rule=CALIBRATED,
             episode=EpisodeSpec(steps=200, batch=128, query=512),
             objective=Objective(average=0.9, logarithm=True),
-            vary=Vary(draw=Draw.ONE),
-            start=Start.BACKPROP,
             start_rate=0.15,
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
-            population=1,
+            optimiser=_CLIPPED,
             meta_steps=240,
             validate_on=(
                 "teacher:features=5,rows=800",
@@ -210,6 +199,7 @@ RECIPES: dict[str, Recipe] = {
             validate_every=40,
             validation_episodes=6,
             seed=1,
+            **_ZOO,
         ),
     ),
     "mlp-fast": Recipe(
@@ -221,15 +211,13 @@ RECIPES: dict[str, Recipe] = {
             rule=APART,
             episode=EpisodeSpec(steps=20, batch=128, query=256),
             objective=Objective(when=When.MEAN, early=0.5),
-            vary=Vary(draw=Draw.ONE),
-            start=Start.BACKPROP,
             start_rate=0.3,
-            optimiser=Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE, clip=1.0),
-            population=1,
+            optimiser=_CLIPPED,
             meta_steps=300,
             validate_every=50,
             validation_episodes=2,
             seed=1,
+            **_ZOO,
         ),
         version=2,
     ),
@@ -263,7 +251,9 @@ RECIPES: dict[str, Recipe] = {
             population=2,
             meta_steps=200,
             validate_every=50,
-            **_FROM_BACKPROP,
+            start=Start.BACKPROP,
+            start_rate=0.1,
+            optimiser=Optimiser(learning_rate=1e-2, schedule=MetaSchedule.COSINE),
         ),
         version=2,
     ),

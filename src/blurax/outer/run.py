@@ -92,6 +92,8 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
             written then.
     """
     config = named_after(config, learner)
+    if learner is not None:
+        config.check_learner()
     check_memory(config)
     config.trainer(config.last_stage, learner=learner)
     config.validation(learner)

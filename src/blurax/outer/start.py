@@ -105,7 +105,7 @@ class Given:
         try:
             return self.genome().rule
         except BluraxError:
-            return None  # a learner's file, say; what is wrong is told where it is used
+            return None  # a learner's file, say; what is wrong is said where it is used
 
     def learner(self) -> tuple[str, dict[str, Any]]:
         """The name of the class and the arrays of the learner in it.

@@ -12,6 +12,7 @@ from blurax.tasks.base import (
     check_task,
 )
 from blurax.tasks.endless import FunctionTask, from_function
+from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
@@ -35,6 +36,7 @@ __all__ = [
     "Mixture",
     "Omniglot",
     "Regression",
+    "SequenceTask",
     "Sine",
     "Split",
     "Target",

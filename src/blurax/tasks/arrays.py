@@ -1,8 +1,6 @@
 """Tasks over examples held in memory: every data set, and the user's own arrays."""
 
 import dataclasses
-import decimal
-import numbers
 
 import equinox as eqx
 import jax
@@ -12,12 +10,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from blurax.bounds import check_seed
 from blurax.errors import require
-from blurax.targets import Classes, MakeTarget, Regression, Target, target_of
+from blurax.targets import AnyTarget, Classes, Regression, Target, target_of
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
+from blurax.tasks.labels import labels_of, real, standardised_labels
 from blurax.tasks.orders import order, stream
 from blurax.tasks.scaling import ColumnMoments
-
-_REAL = (numbers.Real, decimal.Decimal, np.bool_)
 
 
 class ArrayTask(Task):
@@ -26,9 +23,10 @@ class ArrayTask(Task):
     x: Shaped[Array, "n features"]
     """Examples as rows, training ones first, then validation, then test: numbers, or bytes for
     images."""
-    labels: Int[Array, " n"] | Float[Array, "n ..."]
+    labels: Int[Array, "n ..."] | Float[Array, "n ..."]
     """The class of each, or the numbers to predict, brought to mean 0 and variance 1, or what a
-    target of one's own takes."""
+    target of one's own takes; of sequences (`SequenceTask`) one at each time step, if `[n, time]`.
+    """
     shift: Float[Array, "..."]
     """Subtracted from an example, `[]` or `[features]`."""
     scale: Float[Array, "..."]
@@ -137,7 +135,7 @@ def from_arrays(
     labels: np.ndarray,
     name: str = "arrays",
     *,
-    kind: str | MakeTarget = "classes",
+    kind: AnyTarget = "classes",
     seed: int = 0,
 ) -> ArrayTask:
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
@@ -149,9 +147,12 @@ def from_arrays(
         x: `[n, features]`, or images `[n, height, width, colours]`, whose shape the task keeps:
             finite numbers of any type, truth values among them.
         labels: `[n]`, whole numbers 0, 1, ... classes - 1; for regression finite numbers, `[n]` or
-            `[n, outputs]`; for a target of one's own such numbers, which are left as they are.
+            `[n, outputs]`; for a target of one's own such numbers of whatever shape its `y_shape`
+            says, which are left as they are.
         name: what to call the task.
-        kind: classes, regression for numbers to predict, or a `Target` class of one's own.
+        kind: classes, regression for numbers to predict, or a target of one's own: its class, or
+            `MyTarget(outputs)` where the shape of the labels does not say how many outputs it
+            takes.
         seed: of the shuffle before the split.
 
     Raises:
@@ -159,31 +160,28 @@ def from_arrays(
             10 examples; for labels that are not whole numbers from 0, or fewer than two classes;
             for numbers to predict that are constant in the training examples.
     """
-    make = target_of(kind, name)
     check_seed("seed", seed)
-    x, labels = _real(np.asarray(x)), np.asarray(labels)
+    x, labels = real(np.asarray(x)), np.asarray(labels)
     _check_examples(x, labels, name)
     x, input_shape = x.reshape(len(x), -1), x.shape[1:]
-    if make is Classes:
-        _check_classes(labels, name)
-    else:
-        labels = _numbers(labels, name)
+    labels, target = labels_of(labels, target_of(kind, name), name)
     shuffled = np.random.default_rng(seed).permutation(len(x))
     bounds = divide(len(x))
     x, labels = x[shuffled], labels[shuffled]
-    if make is Regression:
-        labels = _standardised_targets(labels, bounds[0], name)
+    if type(target) is Regression:
+        labels = standardised_labels(labels, bounds[0], name)
     x = ColumnMoments.of(x[: bounds[0]]).standardise(x)
     _check_held(x, "x", name)
-    if make is not Classes:
+    classes = isinstance(target, Classes)
+    if not classes:
         _check_held(labels, "labels", name)
     return ArrayTask(
         x=jnp.asarray(x, float),
-        labels=jnp.asarray(labels, jnp.int32 if make is Classes else float),
+        labels=jnp.asarray(labels, jnp.int32 if classes else float),
         shift=jnp.zeros((), float),
         scale=jnp.ones((), float),
         name=name,
-        target=make(int(labels.max()) + 1 if make is Classes else labels.shape[1]),
+        target=target,
         bounds=bounds,
         input_shape=input_shape,
     )
@@ -205,51 +203,6 @@ def divide(n: int) -> tuple[int, int]:
     return n * 6 // 10, n * 8 // 10
 
 
-def _numbers(labels: np.ndarray, name: str) -> np.ndarray:
-    """Numbers to predict as `[n, outputs]`."""
-    where, found = f"Task {name}:", _real(labels)
-    require(
-        found.ndim in (1, 2) and found.size > 0,
-        f"{where} labels have shape {labels.shape}; numbers to predict take [examples] or "
-        "[examples, outputs].",
-    )
-    require(
-        found.dtype == np.float64,
-        f"{where} labels have dtype {labels.dtype}; to predict them takes real numbers.",
-    )
-    bad = int((~np.isfinite(found)).sum())
-    require(
-        bad == 0,
-        f"{where} labels hold NaN or infinite values ({bad} of {found.size}); remove them first.",
-    )
-    return found.reshape(len(found), -1)
-
-
-def _standardised_targets(labels: np.ndarray, training: int, name: str) -> np.ndarray:
-    moments = ColumnMoments.of(labels[:training])
-    still = np.flatnonzero(moments.constant)
-    which = f" of output {still[0]}" if labels.shape[1] > 1 and len(still) else ""
-    require(
-        len(still) == 0,
-        f"Task {name}: the labels{which} are the same in all training examples; there is nothing "
-        "to predict.",
-    )
-    return moments.standardise(labels)
-
-
-def _real(x: np.ndarray) -> np.ndarray:
-    """As float64 if all of it is real numbers, else as it is; too large ones are infinite."""
-    kind = x.dtype.kind
-    plain = kind in "biuf" or (kind == "O" and all(isinstance(v, _REAL) for v in x.flat))
-    if not plain:
-        return x
-    try:
-        with np.errstate(over="ignore"):
-            return x.astype(np.float64)
-    except OverflowError:  # a whole number of Python, beyond every float
-        return np.full(x.shape, np.inf)
-
-
 def _check_examples(x: np.ndarray, labels: np.ndarray, name: str) -> None:
     where = f"Task {name}:"
     require(
@@ -269,30 +222,3 @@ def _check_examples(x: np.ndarray, labels: np.ndarray, name: str) -> None:
         f"{where} x holds NaN or infinite values ({bad} of {x.size}); remove them first.",
     )
     require(len(x) >= 10, f"{where} x has {len(x)} examples; a split takes at least 10.")
-
-
-def _check_classes(labels: np.ndarray, name: str) -> None:
-    where = f"Task {name}:"
-    require(
-        labels.ndim == 1,
-        f"{where} labels have shape {labels.shape}; classes take one label for each example.",
-    )
-    require(
-        np.issubdtype(labels.dtype, np.integer),
-        f"{where} labels have dtype {labels.dtype}; they take whole numbers 0, 1, 2, ..., "
-        "which numpy.unique(labels, return_inverse=True)[1] gives, or kind='regression' if they "
-        "are numbers to predict.",
-    )
-    low, high = int(labels.min()), int(labels.max())
-    require(low >= 0, f"{where} labels start at {low}; they take whole numbers 0, 1, 2, ...")
-    require(high >= 1, f"{where} labels hold a single class; there is nothing to tell apart.")
-    require(
-        high < len(labels),
-        f"{where} labels go up to {high} with {len(labels)} examples; number the classes 0, 1, ...",
-    )
-    absent = np.flatnonzero(np.bincount(labels) == 0)
-    require(
-        len(absent) == 0,
-        f"{where} no example has label {absent[0] if len(absent) else ''}; "
-        "number the classes 0, 1, 2, ... without a gap (numpy.unique can do it).",
-    )

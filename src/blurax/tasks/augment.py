@@ -82,6 +82,11 @@ class Augmented(Task):
         except BluraxError as error:
             raise BluraxError(f"Task {task.name}: {error}") from error
 
+    @property
+    def time(self) -> int | None:
+        """That of the task."""
+        return self.task.time
+
     def __check_init__(self) -> None:
         require(
             self.outputs > 1 or not self.augment.permute_labels,
@@ -106,8 +111,9 @@ class Augmented(Task):
             own = jax.random.fold_in(looks, 1)
             pattern = self.augment.pattern * jax.random.normal(own, (self.features,), x.dtype)
             x += (1 + self._numbers(own, x[..., :1], spec, first)) * pattern
-            strength = 1 + jax.random.normal(jax.random.fold_in(own, 0), (len(query_x), 1), x.dtype)
-            query_x += strength * pattern
+            own = jax.random.fold_in(own, 0)
+            strength = jax.random.normal(own, query_x[..., :1].shape, x.dtype)
+            query_x += (1 + strength) * pattern
         if self.augment.noise > 0:
             x += self.augment.noise * self._numbers(noise, x, spec, first)
             query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
-from blurax.batch import Batch, leading
+from blurax.batch import Batch
 from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, described, require
 from blurax.frozen import check_types
@@ -71,6 +71,11 @@ class Episode(eqx.Module):
     """What one network learns from, and what it is evaluated on.
 
     Inputs and targets are arrays or pytrees of them whose leaves lead with the axes named.
+
+    Where a task has a time axis, it stands before the examples: x is `[steps, time, b, ...]`. There
+    may be targets for the last time steps only: y is `[steps, late, b, ...]` and the mask
+    `[steps, late, b]`, of the last `late` of them, most often 1 or all. Queries likewise, without
+    the steps. Outputs at the other time steps are not compared with anything.
     """
 
     x: Any
@@ -81,9 +86,9 @@ class Episode(eqx.Module):
     query_x: Any
     """`[q, ...]`."""
     query_y: Any
-    mask: Bool[Array, "steps b"] | None = None
+    mask: Bool[Array, "steps *late b"] | None = None
     """Which examples count; None: all."""
-    query_mask: Bool[Array, " q"] | None = None
+    query_mask: Bool[Array, "*late q"] | None = None
     others: dict[str, Batch] = eqx.field(default_factory=dict)
     """Further queries by their names: of earlier stages of a sequence of tasks, say."""
 
@@ -109,13 +114,19 @@ class Task(eqx.Module):
     name: eqx.AbstractVar[str]
     """What the task is called in logs and files."""
     input_shape: eqx.AbstractVar[tuple[int, ...]]
-    """Of the inputs of one example: `(features,)`, or `(height, width, colours)` for images."""
+    """Of the inputs of one example, at one time step where it has several: `(features,)`, or
+    `(height, width, colours)` for images."""
     target: eqx.AbstractVar[Target]
     """What is asked for: the loss, the score, the feedback for a rule."""
 
     @property
+    def time(self) -> int | None:
+        """Time steps of an example; None: it has no time axis. See `Episode`."""
+        return None
+
+    @property
     def features(self) -> int:
-        """The number of inputs."""
+        """The number of inputs, at one time step."""
         return math.prod(self.input_shape)
 
     @property
@@ -147,28 +158,44 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
     """Raise `BluraxError` if a task, a user's own say, does not draw what the protocol says."""
     check_kind(task)
 
-    def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> Episode:
-        return task.sample(key, spec, split, first)
+    def draw(key: PRNGKeyArray, first: Int[Array, ""]) -> tuple[Batch, dict[str, Batch]]:
+        found: Any = task.sample(key, spec, split, first)
+        require(
+            isinstance(found, Episode),
+            f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
+        )
+        return found.support, found.queries
 
     try:
-        found = jax.eval_shape(draw, jax.random.key(0), jnp.zeros((), jnp.int32))
+        support, queries = jax.eval_shape(draw, jax.random.key(0), jnp.zeros((), jnp.int32))
     except (TypeError, AttributeError) as error:
         raise BluraxError(
             f"Task {task.name}: its sample(key, spec, split, first): {error}"
         ) from error
-    require(
-        isinstance(found, Episode),
-        f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
-    )
-    steps, shape = (spec.steps, spec.batch), task.target.y_shape
-    _check_leaves(task, "x", found.x, steps, task.input_shape)
-    _check_leaves(task, "y", found.y, steps, shape)
-    _check_leaves(task, "mask", found.mask, steps, ())
-    for name, query in found.queries.items():
-        prefix, many = ("query" if name == DEFAULT else f"query {name}"), (leading(query.x),)
-        _check_leaves(task, f"{prefix}_x", query.x, many, task.input_shape)
-        _check_leaves(task, f"{prefix}_y", query.y, many, shape)
-        _check_leaves(task, f"{prefix}_mask", query.mask, many, ())
+    _check_batch(task, "", support, (spec.steps,), spec.batch)
+    for name, query in queries.items():
+        prefix = "query_" if name == DEFAULT else f"query {name}_"
+        _check_batch(task, prefix, query, (), examples(task, query))
+
+
+def examples(task: Task, query: Batch) -> int:
+    """How many examples a query of a task has."""
+    return jax.tree.leaves(query.x)[0].shape[0 if task.time is None else 1]
+
+
+def _check_batch(task: Task, prefix: str, batch: Batch, steps: tuple[int, ...], many: int) -> None:
+    """Raise `BluraxError` if batches, `[*steps, many, ...]`, are not of the task's shapes."""
+    time, late = (), ()
+    if task.time is not None:
+        time, late = (task.time,), jax.tree.leaves(batch.y)[0].shape[len(steps) : len(steps) + 1]
+        require(
+            0 < sum(late) <= task.time,
+            f"Task {task.name}: its episodes' {prefix}y has targets of {sum(late)} time steps; it "
+            f"takes those of the last 1 to {task.time}.",
+        )
+    _check_leaves(task, f"{prefix}x", batch.x, (*steps, *time, many), task.input_shape)
+    _check_leaves(task, f"{prefix}y", batch.y, (*steps, *late, many), task.target.y_shape)
+    _check_leaves(task, f"{prefix}mask", batch.mask, (*steps, *late, many), ())
 
 
 def _check_leaves(

@@ -9,7 +9,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
-from blurax.targets import MakeTarget, Target, target_of
+from blurax.targets import AnyTarget, Target, target_of
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 
 SUPPORT = 0
@@ -66,7 +66,7 @@ def from_function(
     outputs: int,
     name: str = "function",
     *,
-    kind: str | MakeTarget = "classes",
+    kind: AnyTarget = "classes",
 ) -> FunctionTask:
     """A task from the user's own function, which draws examples without an end.
 
@@ -78,7 +78,7 @@ def from_function(
         features: the number of inputs.
         outputs: the number of classes, of numbers to predict, or of the target's outputs.
         name: what to call the task.
-        kind: classes, regression, or a `Target` class of one's own.
+        kind: classes, regression, or a target of one's own: its class, or the target itself.
 
     Raises:
         BluraxError: if the function does not give what it should.
@@ -87,7 +87,12 @@ def from_function(
         whole = isinstance(value, int) and not isinstance(value, bool)
         require(whole, f"Task {name}: {what} is {value!r}; it takes a whole number >= 1.")
         check_count(f"Task {name}: {what}", value)
-    target = target_of(kind, name)(outputs)
+    found = target_of(kind, name)
+    target = found if isinstance(found, Target) else found(outputs)
+    require(
+        target.outputs == outputs,
+        f"Task {name}: outputs is {outputs}, but the target is {target}.",
+    )
     _check_draw(draw, features, name, target)
     return FunctionTask(draw=draw, name=name, input_shape=(features,), target=target)
 

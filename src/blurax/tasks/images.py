@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,9 @@ from blurax.frozen import check_types
 from blurax.targets import Classes
 from blurax.tasks import fetch, pixels
 from blurax.tasks.arrays import ArrayTask, divide
+from blurax.tasks.base import Task
 from blurax.tasks.holdings import Part, holdings
+from blurax.tasks.in_time import By, show
 from blurax.tasks.scaling import scale
 from blurax.tasks.sources import TEST, TRAIN, Source
 
@@ -53,6 +54,8 @@ class ImageOptions:
     test: int | None = None
     """Use this many of the test examples, the first ones; 0: none, and the training examples are
     divided instead."""
+    by: By = By.WHOLE
+    """How an image is shown: whole, or by rows, one at each time step from the top."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -68,7 +71,7 @@ class ImageOptions:
         )
 
 
-def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
+def load(source: Source, options: ImageOptions, name: str) -> Task:
     """The task of an image data set.
 
     With both parts, a sixth of the training examples is kept for validation, by a shuffle that is
@@ -93,7 +96,7 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
     images = np.concatenate([_bytes(part[0], options) for part in chosen])
     labels = np.concatenate([part[1] for part in chosen])
     shift, factor = _standard(images[: bounds[0]], options.standardise)
-    return ArrayTask(
+    task = ArrayTask(
         x=jnp.asarray(images),
         labels=jnp.asarray(labels, jnp.int32),
         shift=jnp.asarray(shift, float),
@@ -107,6 +110,7 @@ def load(source: Source, options: ImageOptions, name: str) -> ArrayTask:
             for label in options.classes or range(source.labels[0], source.labels[1] + 1)
         ),
     )
+    return show(task, options.by)
 
 
 def _check(source: Source, options: ImageOptions) -> None:
@@ -226,12 +230,3 @@ def _standard(images: np.ndarray, how: Standardise) -> tuple[np.ndarray, np.ndar
     square = np.square(images, dtype=np.uint16).mean(axis=axis, dtype=np.float64)
     std = np.sqrt(np.maximum(square - mean**2, 0))
     return np.asarray(mean), scale(len(images), np.asarray(mean), np.asarray(std))
-
-
-def loader(source: Source) -> Callable[[ImageOptions, str], ArrayTask]:
-    """How to make a task of a data set from options and a name."""
-
-    def make(options: ImageOptions, name: str) -> ArrayTask:
-        return load(source, options, name)
-
-    return make

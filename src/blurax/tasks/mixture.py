@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from blurax.batch import at, leading
+from blurax.batch import at
 from blurax.errors import require
 from blurax.targets import Target
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, examples
 
 
 def choice(key: PRNGKeyArray, weights: Sequence[float]) -> Int[Array, ""]:
@@ -62,6 +62,16 @@ class Mixture(Task):
                 f"{first.outputs} outputs, {task.name} has {task.features} and {task.outputs}; "
                 "project=N and outputs=N can make them equal.",
             )
+            require(
+                task.time == first.time,
+                f"A mixture takes tasks of one length; {first.name} has {first.time} time steps, "
+                f"{task.name} has {task.time}.",
+            )
+
+    @property
+    def time(self) -> int | None:
+        """That of each task."""
+        return self.tasks[0].time
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -69,12 +79,12 @@ class Mixture(Task):
         """Draw a task, and an episode of it."""
         which, drawn = jax.random.split(key)
         chosen = choice(which, self.weights)
-        smallest = min(self._queries(drawn, spec, split))
+        few = slice(min(self._queries(drawn, spec, split)))
 
         def draw(task: Task) -> Callable[[PRNGKeyArray], Episode]:
             def one(key: PRNGKeyArray) -> Episode:
                 found = task.sample(key, spec, split, first)
-                query = at(found.query, slice(smallest))
+                query = at(found.query, (*[slice(None)] * (task.time is not None), few))
                 parts = {"query_x": query.x, "query_y": query.y, "query_mask": query.mask}
                 return dataclasses.replace(found, **parts)
 
@@ -84,8 +94,8 @@ class Mixture(Task):
 
     def _queries(self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split) -> list[int]:
         """How many query examples each task would give: the branches must agree."""
-        shapes = [
-            jax.eval_shape(lambda key, task=task: task.sample(key, spec, split), key)
+        queries = [
+            jax.eval_shape(lambda key, task=task: task.sample(key, spec, split).query, key)
             for task in self.tasks
         ]
-        return [leading(shape.query_x) for shape in shapes]
+        return [examples(*pair) for pair in zip(self.tasks, queries, strict=True)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from blurax.errors import BluraxError, require
 from blurax.targets import TARGETS, Classes, Regression, Target
-from blurax.tasks import grammar, images, omniglot, regressions, tabular, toys, worlds
+from blurax.tasks import grammar, images, omniglot, regressions, sequences, tabular, toys, worlds
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
@@ -24,6 +24,7 @@ class Family(enum.StrEnum):
     REGRESSION = "regression"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
+    SEQUENCE = "sequence"
     OWN = "own"
 
 
@@ -60,38 +61,25 @@ def _always() -> str:
 
 
 def _toys() -> list[Entry]:
-    def toy(name: str, about: str, outputs: str, options: type, make: Any) -> Entry:
-        inputs = "1" if name == "sine" else "2"
-        target = Regression if name == "sine" else Classes
-        return Entry(
-            name, Family.TOY, about, inputs, outputs, "endless", "-", options, make, _always, target
-        )
+    def toy(
+        name: str, about: str, outputs: int, make: Any, options: type = toys.ToyOptions
+    ) -> Entry:
+        inputs, target = ("1", Regression) if name == "sine" else ("2", Classes)
+        shape = (inputs, str(outputs), "endless", "-")
+        return Entry(name, Family.TOY, about, *shape, options, make, _always, target)
 
-    plain = [
-        toy(
-            name,
-            world.about,
-            str(world.classes),
-            toys.ToyOptions,
-            lambda options, text, world=world: toys.Toy(text, world),
-        )
-        for name, world in worlds.WORLDS.items()
+    def plain(name: str, world: worlds.World) -> Entry:
+        return toy(name, world.about, world.classes, lambda _, text: toys.Toy(text, world))
+
+    def blobs(options: toys.BlobsOptions, text: str) -> Task:
+        return toys.Toy(text, worlds.blobs(options.classes))
+
+    about = "a sine of random amplitude: regression"
+    return [
+        *(plain(name, world) for name, world in worlds.WORLDS.items()),
+        toy("blobs", "round clouds at random places", 5, blobs, toys.BlobsOptions),
+        toy("sine", about, 1, lambda _, text: toys.Sine(text)),
     ]
-    blobs = toy(
-        "blobs",
-        "round clouds at random places",
-        "5",
-        toys.BlobsOptions,
-        lambda options, text: toys.Toy(text, worlds.blobs(options.classes)),
-    )
-    sine = toy(
-        "sine",
-        "a sine of random amplitude: regression",
-        "1",
-        toys.ToyOptions,
-        lambda options, text: toys.Sine(text),
-    )
-    return [*plain, blobs, sine]
 
 
 _TABLES = {
@@ -104,50 +92,28 @@ _TABLES = {
 
 def _tables() -> list[Entry]:
     def bundled(name: str) -> Entry:
-        about, inputs, outputs, examples = _TABLES[name]
-        return Entry(
-            name,
-            Family.TABLE,
-            about,
-            inputs,
-            outputs,
-            examples,
-            "CC BY 4.0",
-            tabular.TableOptions,
-            lambda options, text: dataclasses.replace(tabular.bundled(name), name=text),
-            _always,
-        )
+        def make(options: Any, text: str) -> Task:
+            return tabular.load(name, options, text)
 
-    own = Entry(
-        "csv",
-        Family.TABLE,
-        "your own table: csv:path=my.csv",
-        "any",
-        "any",
-        "yours",
-        "yours",
-        tabular.CsvOptions,
-        lambda options, text: dataclasses.replace(tabular.of_options(options), name=text),
-        _always,
-    )
-    return [*(bundled(name) for name in _TABLES), own]
+        shape = (*_TABLES[name], "CC BY 4.0")
+        options = tabular.DigitsOptions if name == "digits" else tabular.TableOptions
+        return Entry(name, Family.TABLE, *shape, options, make, _always)
+
+    def own(options: Any, text: str) -> Task:
+        return dataclasses.replace(tabular.of_options(options), name=text)
+
+    shape = ("your own table: csv:path=my.csv", "any", "any", "yours", "yours")
+    csv = Entry("csv", Family.TABLE, *shape, tabular.CsvOptions, own, _always)
+    return [*map(bundled, _TABLES), csv]
 
 
 def _regressions() -> list[Entry]:
     def made(name: str, about: str, family: regressions.Family) -> Entry:
-        return Entry(
-            name,
-            Family.REGRESSION,
-            about,
-            "8",
-            "1",
-            "1,000 rows",
-            "-",
-            regressions.RegressionOptions,
-            lambda options, text: regressions.TableFamily(text, family, options),
-            _always,
-            Regression,
-        )
+        def make(options: Any, text: str) -> Task:
+            return regressions.TableFamily(text, family, options)
+
+        shape, options = ("8", "1", "1,000 rows", "-"), regressions.RegressionOptions
+        return Entry(name, Family.REGRESSION, about, *shape, options, make, _always, Regression)
 
     return [made(name, *found) for name, found in regressions.FAMILIES.items()]
 
@@ -204,6 +170,35 @@ def _few_shot() -> Entry:
     )
 
 
+_SEQUENCES = {
+    "delayed-bit": ("a bit to remember through noise", "1", "2", sequences.DelayedBit, Classes),
+    "adding": ("the sum of two marked numbers: regression", "2", "1", sequences.Adding, Regression),
+    "text": ("the next character of plain English", "33", "33", sequences.Text, Classes),
+}
+
+
+def _sequences() -> list[Entry]:
+    def made(
+        name: str, about: str, inputs: str, outputs: str, options: type, target: type[Target]
+    ) -> Entry:
+        stored = name == "text"
+        return Entry(
+            name,
+            Family.SEQUENCE,
+            about,
+            f"{inputs} in time",
+            outputs,
+            "521 of 20" if stored else "endless",
+            "Apache-2.0" if stored else "-",
+            options,
+            lambda options, text: options.task(text),
+            _always,
+            target,
+        )
+
+    return [made(name, *found) for name, found in _SEQUENCES.items()]
+
+
 TASKS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -212,6 +207,7 @@ TASKS: dict[str, Entry] = {
         *_regressions(),
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),
+        *_sequences(),
     )
 }
 """Every task by name."""

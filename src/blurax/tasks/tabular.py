@@ -16,7 +16,9 @@ from blurax.frozen import check_types
 from blurax.targets import Kind
 from blurax.tasks import csv_file, grammar
 from blurax.tasks.arrays import ArrayTask, from_arrays
+from blurax.tasks.base import Task
 from blurax.tasks.csv_file import MISSING, CsvFile, is_number
+from blurax.tasks.in_time import By, show
 
 FEATURE_WORDS = "; features that are words take words=onehot"
 LABEL_WORDS = "; it is the label: classes take kind=classes, another column is named with label="
@@ -30,6 +32,14 @@ class TableOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitsOptions(TableOptions):
+    """The table of digits, which are images."""
+
+    by: By = By.WHOLE
+    """How a digit is shown: whole, or by rows, one of 8 pixels at each time step from the top."""
 
 
 class Words(enum.StrEnum):
@@ -88,8 +98,19 @@ def bundled(name: str) -> ArrayTask:
     from sklearn import datasets  # imported when used: it takes a second
 
     found = getattr(datasets, BUNDLED[name])()
-    task = from_arrays(found.data, found.target, name=name)
+    x = found.images[..., None] if "images" in found else found.data
+    task = from_arrays(x, found.target, name=name)
     return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
+
+
+def load(name: str, options: TableOptions, text: str) -> Task:
+    """The task of a data set that scikit-learn carries; its examples are rows of a table.
+
+    Args:
+        text: what to call the task.
+    """
+    task = dataclasses.replace(bundled(name), name=text)
+    return show(task, options.by) if isinstance(options, DigitsOptions) else task
 
 
 def from_csv(

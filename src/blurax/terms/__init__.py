@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
 from blurax.terms.decorrelation import Decorrelation, WidthFree
+from blurax.terms.fan_in import FanIn
 from blurax.terms.normalise import BatchNormalisation
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
@@ -45,6 +46,7 @@ CHOSEN: tuple[type[Term], ...] = (
     Slowing,
     Decorrelation,
     WidthFree,
+    FanIn,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their
 genes stand in a genome."""

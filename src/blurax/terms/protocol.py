@@ -2,7 +2,8 @@
 
 A term is a frozen dataclass with a name, the genes that it needs, and what it does at the hooks of
 a step. Each hook takes what stands so far and returns what stands from then on; by default it
-changes nothing. Terms act in the order in which `Rule.terms` has them.
+changes nothing. What it returns is checked while a program is traced (`checked.py`). Terms act in
+the order in which `Rule.terms` has them.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from blurax import frozen
 from blurax.choices import Reduction
 from blurax.genes import NeuronGenes, SynapseGenes
 from blurax.links import Dense, Link
+from blurax.terms.checked import check_hooks
 from blurax.terms.vectors import squared_length
 
 Axis = Literal["state", "channel"]
@@ -138,6 +140,10 @@ class Term:
     """Genes of the sweeps."""
     synapse_genes: ClassVar[tuple[Gene, ...]] = ()
     """Genes of the synapse update; also of the one after the forward sweep."""
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        check_hooks(cls)
 
     @classmethod
     def chosen(cls, rule: Any) -> "Term | None":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.frozen import added, check_types, from_json
+from blurax.frozen import Checked, added, check_types, from_json
 from blurax.genome import Genome
 from blurax.io import Provenance
 from blurax.io.paths import shown
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Card:
+class Card(Checked):
     """What a genome reached next to the best tuned baseline of each cell."""
 
     about: str
@@ -63,9 +63,6 @@ class Card:
     rows: tuple[Row, ...]
     lasting: tuple[Row, ...] = ()
     """Episodes of 1,000 steps, say, of the genome alone: does it keep what it learned?"""
-
-    def __post_init__(self) -> None:
-        check_types(self)
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """What the figures have in common: the rule they start from, and how genomes are found."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -10,7 +11,8 @@ from blurax.baselines import baseline
 from blurax.baselines.tuner import Tuning, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
-from blurax.fit import network_for, parse_hidden
+from blurax.findings import Chart, curve
+from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.outer.config import MetaTrain
@@ -63,10 +65,15 @@ class Outer:
     """The norm to which a gradient is clipped. Episodes that diverge have gradients a hundred times
     the usual, which drown the others in Adam's means; where there are such, 1 is better."""
 
+    @property
+    def words(self) -> str:
+        """Which genome is meant, for a sentence."""
+        return f"the best of {self.members} genomes after {self.meta_steps} meta-steps"
+
     def config(
         self,
-        tasks: tuple[str, ...],
-        hidden: tuple[str, ...],
+        tasks: str | tuple[str, ...],
+        hidden: str,
         rule: Rule,
         steps: int,
         start: Start = Start.RANDOM,
@@ -74,8 +81,8 @@ class Outer:
     ) -> MetaTrain:
         """A meta-training run by gradient."""
         return MetaTrain(
-            tasks=tasks,
-            hidden=hidden,
+            tasks=(tasks,) if isinstance(tasks, str) else tasks,
+            hidden=(hidden,),
             rule=rule,
             start=start,
             episode=EpisodeSpec(steps, batch, self.query),
@@ -100,6 +107,19 @@ def round_stops(steps: int) -> tuple[int, ...]:
     return tuple(sorted({*(n for n in wanted if n < steps), steps}))
 
 
+def accuracy_chart(
+    title: str,
+    curves: Mapping[str, Float[np.ndarray, "seeds stops"]],
+    steps: int,
+    ours: tuple[str, ...] = (),
+    marks: tuple[float, ...] = (),
+) -> Chart:
+    """Accuracies at `round_stops` against the steps of an episode."""
+    stops = round_stops(steps)
+    drawn = tuple(curve(label, stops, 100 * values) for label, values in curves.items())
+    return Chart(title, "steps", "test accuracy (%)", drawn, ours, log_x=True, marks=marks)
+
+
 def measured(
     learner: Learner,
     task: str,
@@ -120,17 +140,17 @@ def taught(
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a trained genome teaches reach, at `round_stops`; kept."""
 
-    def compute() -> Arrays:
-        return {"score": accuracies(work.genome(training), task, hidden, steps, seeds, batch)}
+    def compute() -> np.ndarray:
+        return accuracies(work.genome(training), task, hidden, steps, seeds, batch)
 
-    return work.cell(cell_name(training, task, hidden, steps), compute)["score"]
+    return work.score(cell_name(training, task, hidden, steps), compute)
 
 
 def accuracies(
     genome: Genome, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
     """What networks that a genome teaches reach, at `round_stops`."""
-    learner = Blur(genome, network_for(get(task), parse_hidden(hidden)))
+    learner = Blur(genome, network_for(get(task), hidden))
     return measured(learner, task, hidden, round_stops(steps), seeds, batch)
 
 
@@ -144,7 +164,7 @@ def tuned(
 
     def compute() -> Arrays:
         data = get(task)
-        network = network_for(data, parse_hidden(hidden))
+        network = network_for(data, hidden)
         tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=3)
         key = jax.random.fold_in(keyed(task, hidden), 1)
         found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]

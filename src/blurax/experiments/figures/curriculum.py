@@ -17,15 +17,16 @@ from blurax.experiments.figures.common import (
     START_WORDS,
     Outer,
     accuracies,
+    accuracy_chart,
     measured,
     round_stops,
     taught,
     tuned,
 )
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import Arrays, Work, cell_name
-from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
-from blurax.fit import network_for, parse_hidden
+from blurax.experiments.figures.work import Work, cell_name
+from blurax.findings import Chart, Claim, Curve, Findings, numbers
+from blurax.fit import network_for
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.metrics import read_metrics
@@ -53,7 +54,7 @@ class School:
     def config(self) -> MetaTrain:
         """One task a meta-step, as many as are named in turn."""
         plain = self.outer.config(
-            self.tasks, (self.hidden,), RULES[self.start], self.steps, self.start
+            self.tasks, self.hidden, RULES[self.start], self.steps, self.start
         )
         vary = Vary(draw=Draw.ONE) if len(self.tasks) > 1 else Vary()
         every = self.curriculum.every // 5 or 1
@@ -77,11 +78,14 @@ SCHOOLS = {
         Curriculum(10, 50, 50),
         Start.BACKPROP,
     ),
-    Budget.PAPER: School(PAPER, THREE, "256-128", 10, Curriculum(5, 10_000, 50)),
+    Budget.PAPER: School(
+        dataclasses.replace(PAPER, meta_steps=90_000),
+        THREE,
+        "256-128",
+        10,
+        Curriculum(5, 10_000, 50),
+    ),
 }
-SCHOOLS[Budget.PAPER] = dataclasses.replace(
-    SCHOOLS[Budget.PAPER], outer=dataclasses.replace(PAPER, meta_steps=90_000)
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +123,6 @@ class Unseen(_Shared):
 
     name = "5"
     title = "A rule learned on small MNIST teaches what it never met"
-    paper = "It learns all unseen sets, much faster than SGD up to 50 to 100 steps."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SCHOOLS[Budget.SMOKE], (("wine", "8"),), (), 5, 2),
         Budget.CPU: Setting(
@@ -134,10 +137,7 @@ class Unseen(_Shared):
         ),
         Budget.PAPER: Setting(
             SCHOOLS[Budget.PAPER],
-            (
-                *((task, net) for task in (*UNSEEN, "kmnist") for net in NETS),
-                ("xor", "20"),
-            ),
+            (*((task, net) for task in (*UNSEEN, "kmnist") for net in NETS), ("xor", "20")),
         ),
     }
 
@@ -150,9 +150,8 @@ class Unseen(_Shared):
                 "BLUR": taught(work, TRAINING, *where),
                 "SGD, tuned": tuned(work, "sgd", *where),
             }
-            charts.append(
-                _chart(f"{task.split(':')[0]}, {hidden}", curves, setting.steps, ("BLUR",))
-            )
+            title = f"{task.split(':')[0]}, {hidden}"
+            charts.append(accuracy_chart(title, curves, setting.steps, ("BLUR",)))
         return self.found(
             work,
             f"{_school(setting)} SGD: ReLU, a constant rate, the best after {setting.steps} steps "
@@ -195,7 +194,6 @@ class Rates(_Shared):
 
     name = "6"
     title = "A learned rule and gradient descent at rates over four orders of magnitude"
-    paper = "BLUR is ahead throughout the early trajectory, whatever the rate of SGD."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SCHOOLS[Budget.SMOKE], (("digits", "8-8"),), (0.01, 0.1), 5, 2),
         Budget.CPU: Setting(
@@ -214,17 +212,19 @@ class Rates(_Shared):
         where = (task, hidden, setting.steps, setting.seeds)
         genomes = {
             "BLUR": taught(work, TRAINING, *where),
-            "BLUR, zoo default": work.cell(
+            "BLUR, zoo default": work.score(
                 cell_name("zoo-default", task, hidden),
-                lambda: {"score": accuracies(zoo.genome("default")[0], *where)},
-            )["score"],
+                lambda: accuracies(zoo.genome("default")[0], *where),
+            ),
         }
         charts = []
         for optimiser, words in (("sgd", "SGD"), ("momentum", "SGD with momentum 0.9")):
             plain = {
                 f"rate {rate:g}": _at_rate(work, optimiser, rate, setting) for rate in setting.rates
             }
-            charts.append(_chart(words, {**genomes, **plain}, setting.steps, tuple(genomes)))
+            charts.append(
+                accuracy_chart(words, {**genomes, **plain}, setting.steps, tuple(genomes))
+            )
         return self.found(
             work,
             f"{task}, {hidden}. {_school(setting)} {setting.seeds} seeds.",
@@ -259,9 +259,8 @@ class Stages(_Shared):
 
     name = "14"
     title = "Meta-training through a curriculum of longer and longer episodes"
-    paper = "Accuracy rises at each stage."
     settings: ClassVar[dict[Budget, Any]] = {
-        budget: Setting(SCHOOLS[budget]) for budget in (Budget.SMOKE, Budget.CPU, Budget.PAPER)
+        budget: Setting(school) for budget, school in SCHOOLS.items()
     }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
@@ -299,23 +298,17 @@ class Stages(_Shared):
         )
 
 
-def _chart(title: str, curves: dict[str, np.ndarray], steps: int, ours: tuple[str, ...]) -> Chart:
-    stops = round_stops(steps)
-    drawn = tuple(curve(label, stops, 100 * values) for label, values in curves.items())
-    return Chart(title, "steps", "test accuracy (%)", drawn, ours, log_x=True)
-
-
 def _at_rate(work: Work, optimiser: str, rate: float, setting: Setting) -> np.ndarray:
     task, hidden = setting.places[0]
 
-    def compute() -> Arrays:
+    def compute() -> np.ndarray:
         data = get(task)
-        network = network_for(data, parse_hidden(hidden))
+        network = network_for(data, hidden)
         learner = baseline(optimiser).make(Arrangement(Activation.RELU), network, data)
         stops = round_stops(setting.steps)
-        return {"score": measured(learner, task, hidden, stops, setting.seeds, 128, rate)}
+        return measured(learner, task, hidden, stops, setting.seeds, 128, rate)
 
-    return work.cell(cell_name(optimiser, f"{rate:g}", task, hidden), compute)["score"]
+    return work.score(cell_name(optimiser, f"{rate:g}", task, hidden), compute)
 
 
 def _school(setting: Setting) -> str:

@@ -10,21 +10,21 @@ from blurax.experiments.figures.common import (
     PLAIN,
     SMALL_MNIST,
     SMOKE,
+    START_WORDS,
     Outer,
+    accuracy_chart,
     percent,
-    round_stops,
     taught,
 )
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Work
-from blurax.findings import Chart, Claim, Findings, curve, table
+from blurax.findings import Chart, Claim, Findings, table
 from blurax.outer.config import MetaTrain
 from blurax.outer.start import Start
 from blurax.outer.variants import SWIFT
 
 RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: SWIFT}
 """The rule for each start."""
-WORDS = {Start.RANDOM: "from random numbers", Start.BACKPROP: "from back-propagation"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +51,6 @@ class Depth(Figure):
 
     name = "10"
     title = "Rules learned at one depth, in networks of other depths"
-    paper = "Genomes learned on deep networks work in shallower and deeper ones, not the reverse."
-    remark = (
-        "From random numbers the genome for four hidden layers had not learned in 250 meta-steps, "
-        "and one learned with two layers does the opposite of what it should with one (2 %). From "
-        "back-propagation a rule of one hidden layer works in ten; one of two does not."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", 8, (2,), (1, 2), 3, 5, 2),
         # From random numbers a rule for four hidden layers takes more than 250 meta-steps.
@@ -76,7 +70,7 @@ class Depth(Figure):
         """A genome for each start and depth."""
         return {
             _name(start, depth): setting.outer.config(
-                (setting.task,), (_hidden(setting, depth),), RULES[start], setting.steps, start
+                setting.task, _hidden(setting, depth), RULES[start], setting.steps, start
             )
             for start in setting.starts
             for depth in setting.trained
@@ -88,10 +82,18 @@ class Depth(Figure):
         tables = []
         for start in setting.starts:
             scores = {depth: _scores(setting, work, start, depth) for depth in setting.trained}
-            charts = tuple(_chart(setting, d, found) for d, found in scores.items())
+            charts = tuple(
+                accuracy_chart(
+                    f"Learned with {_layers(depth)}",
+                    dict(zip(map(_layers, setting.evaluated), found, strict=True)),
+                    setting.long,
+                    (_layers(depth),),
+                )
+                for depth, found in scores.items()
+            )
             tables.append(
                 table(
-                    f"Best within the episode, {WORDS[start]}",
+                    f"Best within the episode, from {START_WORDS[start]}",
                     ("learned with", "hidden layers of the network that learns"),
                     [_layers(depth) for depth in setting.trained],
                     [str(depth) for depth in setting.evaluated],
@@ -101,9 +103,9 @@ class Depth(Figure):
         return self.found(
             work,
             f"{setting.task}, layers of {setting.width}; learned in episodes of {setting.steps} "
-            f"steps, the best of {setting.outer.members} genomes after {setting.outer.meta_steps} "
-            f"meta-steps, {setting.seeds} seeds. The curves are of genomes that were learned "
-            f"{WORDS[setting.starts[-1]]}, and the claims are judged by them.",
+            f"steps, {setting.outer.words}, {setting.seeds} seeds. The curves are of genomes that "
+            f"were learned from {START_WORDS[setting.starts[-1]]}, and the claims are judged by "
+            "them.",
             charts=charts,
             tables=tuple(tables),
         )
@@ -151,19 +153,6 @@ def _scores(setting: Setting, work: Work, start: Start, depth: int) -> list[np.n
     where = [_hidden(setting, other) for other in setting.evaluated]
     size = setting.long, setting.seeds
     return [taught(work, _name(start, depth), setting.task, hidden, *size) for hidden in where]
-
-
-def _chart(setting: Setting, depth: int, scores: list[np.ndarray]) -> Chart:
-    stops = round_stops(setting.long)
-    pairs = zip(setting.evaluated, scores, strict=True)
-    return Chart(
-        f"Learned with {_layers(depth)}",
-        "steps",
-        "test accuracy (%)",
-        tuple(curve(_layers(n), stops, 100 * found) for n, found in pairs),
-        ours=(_layers(depth),),
-        log_x=True,
-    )
 
 
 def _name(start: Start, depth: int) -> str:

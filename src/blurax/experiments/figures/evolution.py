@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blurax.experiments.figures.common import PAPER, SMOKE, Outer, round_stops, taught
+from blurax.experiments.figures.common import PAPER, SMOKE, Outer, accuracy_chart, taught
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Work
-from blurax.findings import Chart, Claim, Curve, Findings, curve, numbers
+from blurax.findings import Chart, Claim, Curve, Findings, numbers
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Cma
 from blurax.outer.metrics import read_metrics
@@ -41,7 +41,6 @@ class Evolution(Figure):
 
     name = "7"
     title = "CMA-ES on the accuracy, and the gradient of the loss"
-    paper = "CMA-ES reaches 0.84 in 400 meta-steps, the gradient is comparable; no later decay."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 6, 2, 1, 3, 5, 2),
         Budget.CPU: Setting(Outer(3, 150), "mnist:size=14", "512", 40, 100, 10),
@@ -53,7 +52,7 @@ class Evolution(Figure):
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """A meta-step of CMA-ES scores its candidates on 20 batches, as in the paper."""
         rule = dataclasses.replace(STABLE, states=2)
-        plain = setting.outer.config((setting.task,), (setting.hidden,), rule, setting.steps)
+        plain = setting.outer.config(setting.task, setting.hidden, rule, setting.steps)
         small = setting.population < 10
         evolved = dataclasses.replace(
             plain,
@@ -72,15 +71,14 @@ class Evolution(Figure):
     def measure(self, setting: Setting, work: Work) -> Findings:
         """Validation in the course of both runs, and episodes far beyond 15 steps."""
         names = {EVOLVED: EVOLVED.lower(), DESCENDED: "descended"}
-        learning, tested = [], []
+        learning, tested = [], {}
         for label, name in names.items():
             metrics = read_metrics(work.trained(name))
             scores = 100 * np.maximum.accumulate(metrics.scores.max(axis=1))
             x = tuple(float(step) for step in metrics.validated)
             learning.append(Curve(label, x, numbers(scores)))
             where = (setting.task, setting.hidden, setting.long, setting.seeds)
-            found = taught(work, name, *where)
-            tested.append(curve(label, round_stops(setting.long), 100 * found))
+            tested[label] = taught(work, name, *where)
         charts = (
             Chart(
                 "Meta-training",
@@ -89,14 +87,8 @@ class Evolution(Figure):
                 tuple(learning),
                 (EVOLVED,),
             ),
-            Chart(
-                "An episode",
-                "steps",
-                "test accuracy (%)",
-                tuple(tested),
-                (EVOLVED,),
-                log_x=True,
-                marks=(float(setting.steps),),
+            accuracy_chart(
+                "An episode", tested, setting.long, (EVOLVED,), marks=(float(setting.steps),)
             ),
         )
         return self.found(

@@ -27,10 +27,6 @@ class Figure(abc.ABC):
     name: ClassVar[str]
     """Its number, such as 8."""
     title: ClassVar[str]
-    paper: ClassVar[str]
-    """What it shows in the paper."""
-    remark: ClassVar[str] = ""
-    """What we make of it at budget cpu, where the claims do not say it all."""
     settings: ClassVar[dict[Budget, Any]]
     """A frozen dataclass for each budget."""
 

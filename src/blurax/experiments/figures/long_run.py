@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.curves import learning_curve
 from blurax.experiments.figures.work import Arrays, keyed
 from blurax.findings import OFF_SCALE
-from blurax.fit import blur_for, network_for, parse_hidden
+from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Batch
@@ -67,7 +67,7 @@ def watch(
     """
     keys = jax.random.split(keyed(task.name, hidden), seeds)
     shown = Scrambled(task=task, after=jnp.asarray(steps if random_after is None else random_after))
-    learner = blur_for(genome, network_for(task, parse_hidden(hidden)), task)
+    learner = blur_for(genome, network_for(task, hidden), task)
     stops = range(1, steps + 1)
     _, curve = learning_curve(learner, shown, keys, stops, Split.TEST, observe=_sizes)
     synapses, activations = curve.seen

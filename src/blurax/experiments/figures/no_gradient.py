@@ -53,10 +53,6 @@ class NoGradient(Figure):
 
     name = "2"
     title = "A learned rule is the gradient of no loss"
-    paper = (
-        "Asymmetries far above the numerical error; of 265 null-space vectors 4 pass, none "
-        "positive definite."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, hidden=3, small=2, states=4, batch=16),
         Budget.CPU: Setting(Outer(8, 200)),
@@ -65,8 +61,8 @@ class NoGradient(Figure):
 
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """One genome of two states."""
-        steps, hidden = 10, (str(setting.hidden),)
-        config = setting.outer.config((setting.task,), hidden, RULE, steps, batch=setting.batch)
+        steps, hidden = 10, str(setting.hidden)
+        config = setting.outer.config(setting.task, hidden, RULE, steps, batch=setting.batch)
         return {TRAINING: config}
 
     def measure(self, setting: Setting, work: Work) -> Findings:

@@ -28,34 +28,39 @@ class Setting:
     steps: int = 10
     seeds: int = 5
 
+    def config(self, **changes: Any) -> MetaTrain:
+        """The meta-training run of the plain rule with some changes."""
+        rule = dataclasses.replace(PLAIN, **changes)
+        return self.outer.config(self.task, self.hidden, rule, self.steps)
+
+    def reached(self, work: Work, training: str) -> np.ndarray:
+        """The accuracy of each seed after the last step of an episode."""
+        return taught(work, training, self.task, self.hidden, self.steps, self.seeds)[:, -1]
+
+    @property
+    def words(self) -> str:
+        """What was run."""
+        where = f"{self.task}, hidden layers {self.hidden}"
+        return f"{where}; {self.outer.words}, {self.seeds} seeds."
+
 
 class Nonlinearity(Figure):
     """Every pair of non-linearities with several numbers of states."""
 
     name = "12"
     title = "Non-linearities of the two sweeps, and the number of states"
-    paper = "Most pairs reach 0.84 to 0.88; all-linear ones gain nothing from more states."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2,), 3, 2),
         Budget.CPU: Setting(Outer(3, 120), "mnist:size=14", "64", (TANH, RELU, LINEAR), (2, 4)),
         Budget.PAPER: Setting(
-            PAPER,
-            "mnist",
-            "256-128",
-            (TANH, RELU, LINEAR, Activation.SIGMOID),
-            (2, 4, 8),
+            PAPER, "mnist", "256-128", (TANH, RELU, LINEAR, Activation.SIGMOID), (2, 4, 8)
         ),
     }
 
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """A genome for each pair and number of states."""
         return {
-            _name(up, down, k): setting.outer.config(
-                (setting.task,),
-                (setting.hidden,),
-                dataclasses.replace(PLAIN, states=k, sigma=Sigma(up, down, LINEAR)),
-                setting.steps,
-            )
+            _name(up, down, k): setting.config(states=k, sigma=Sigma(up, down, LINEAR))
             for up, down in _pairs(setting)
             for k in setting.states
         }
@@ -63,17 +68,7 @@ class Nonlinearity(Figure):
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The last step of an episode."""
         scores = [
-            [
-                taught(
-                    work,
-                    _name(up, down, k),
-                    setting.task,
-                    setting.hidden,
-                    setting.steps,
-                    setting.seeds,
-                )[:, -1]
-                for k in setting.states
-            ]
+            [setting.reached(work, _name(up, down, k)) for k in setting.states]
             for up, down in _pairs(setting)
         ]
         found = table(
@@ -83,12 +78,7 @@ class Nonlinearity(Figure):
             [str(k) for k in setting.states],
             np.asarray(scores),
         )
-        return self.found(
-            work,
-            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
-            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
-            tables=(found,),
-        )
+        return self.found(work, setting.words, tables=(found,))
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """Most pairs work alike; linear ones gain nothing from states."""
@@ -125,7 +115,6 @@ class States(Figure):
 
     name = "13"
     title = "The number of states"
-    paper = "More states are better: from about 0.85 with 2 to 0.90 with 16."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2,), 3, 2),
         Budget.CPU: Setting(Outer(3, 200), "mnist:size=14", "64", (TANH,), (2, 4, 8, 16)),
@@ -134,24 +123,11 @@ class States(Figure):
 
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """A genome for each number of states."""
-        return {
-            f"states-{k}": setting.outer.config(
-                (setting.task,),
-                (setting.hidden,),
-                dataclasses.replace(PLAIN, states=k),
-                setting.steps,
-            )
-            for k in setting.states
-        }
+        return {f"states-{k}": setting.config(states=k) for k in setting.states}
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The last step of an episode."""
-        scores = [
-            taught(work, f"states-{k}", setting.task, setting.hidden, setting.steps, setting.seeds)[
-                :, -1
-            ]
-            for k in setting.states
-        ]
+        scores = [setting.reached(work, f"states-{k}") for k in setting.states]
         chart = Chart(
             f"Test accuracy after {setting.steps} steps",
             "states",
@@ -160,12 +136,7 @@ class States(Figure):
             ("accuracy",),
             log_x=True,
         )
-        return self.found(
-            work,
-            f"{setting.task}, hidden layers {setting.hidden}; the best of {setting.outer.members} "
-            f"genomes after {setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
-            charts=(chart,),
-        )
+        return self.found(work, setting.words, charts=(chart,))
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """The most states beat the fewest."""

@@ -37,7 +37,6 @@ class Normalisation(Figure):
 
     name = "8"
     title = "Normalisation, and what it does for other sizes and depths"
-    paper = "Both sweeps have to be normalised for a rule to work at other sizes and depths."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", ("digits",), ("8",), 3, 2, (Normalise.BOTH,)),
         Budget.CPU: Setting(
@@ -52,8 +51,8 @@ class Normalisation(Figure):
         """A genome for each normalisation and depth."""
         return {
             _name(how, hidden): setting.outer.config(
-                (setting.trained_on,),
-                (hidden,),
+                setting.trained_on,
+                hidden,
                 dataclasses.replace(PLAIN, stabilise=Stabilise(normalise=how)),
                 setting.steps,
             )
@@ -84,8 +83,7 @@ class Normalisation(Figure):
         return self.found(
             work,
             f"Trained on {setting.trained_on} with the network it is evaluated with; "
-            f"{setting.steps} steps, the best of {setting.outer.members} genomes after "
-            f"{setting.outer.meta_steps} meta-steps, {setting.seeds} seeds.",
+            f"{setting.steps} steps, {setting.outer.words}, {setting.seeds} seeds.",
             tables=tuple(tables),
         )
 

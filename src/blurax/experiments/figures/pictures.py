@@ -42,7 +42,6 @@ class Pictures(Figure):
 
     name = "11"
     title = "The data sets at full size and small"
-    paper = "The data sets at 28x28 and at 10x10."
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting((("digits", "digits"),), 4),
         Budget.CPU: Setting(SETS),

@@ -5,14 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blurax.experiments.figures.common import (
-    PAPER,
-    PLAIN,
-    SMALL_MNIST,
-    SMOKE,
-    START_WORDS,
-    Outer,
-)
+from blurax.experiments.figures.common import PAPER, PLAIN, SMALL_MNIST, SMOKE, START_WORDS, Outer
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.long_run import bounded, watch
 from blurax.experiments.figures.variants import rule
@@ -59,14 +52,6 @@ def _from_backprop() -> Rule:
 
 RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: _from_backprop()}
 """The rule for each start."""
-STARTED = (
-    "From random numbers these genomes had learned nothing in 200 meta-steps (at most 47 %), and "
-    "the Oja-like term overflowed: w - m w |w|² overshoots where m |w|² is above 2, and one step "
-    "with random matrices makes the synapses several times as long. Hence the start from "
-    "back-propagation, whose steps are short, episodes of 20 steps in the place of 10, a rate of "
-    "0.005 and a clip of 1. It is the first such setting that was tried, and was kept for its "
-    "validation accuracy."
-)
 CALM = Outer(2, 100, 5e-3, clip=1.0)
 """Nothing bounds the synapses here but what is looked at: at a rate of 0.015 and without the clip
 meta-training diverges where there is the Oja-like term."""
@@ -77,8 +62,6 @@ class Oja15(Figure):
 
     name = "15"
     title = "The Oja-like term and the growth of synapses"
-    paper = "Without the Oja-like term synapses grow exponentially; with it they stay bounded."
-    remark = STARTED
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
         Budget.CPU: Setting(
@@ -123,10 +106,6 @@ class Long16(Figure):
 
     name = "16"
     title = "Long episodes whose labels become random"
-    paper = (
-        "With the Oja-like term and normalised synapses a network keeps learning, and un-learns "
-        "when labels become random; without them it freezes and later overflows."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
         Budget.CPU: Setting(
@@ -190,18 +169,10 @@ CASES = {
 
 def _config(setting: Setting, oja: bool, normalised: bool) -> MetaTrain:
     plain = RULES[setting.start]
-    stabilise = dataclasses.replace(
-        plain.stabilise,
-        oja=Oja.MULTIPLIER if oja else Oja.NONE,
-        normalise_synapses=normalised,
-    )
-    config = setting.outer.config(
-        (setting.task,),
-        (setting.hidden,),
-        dataclasses.replace(plain, stabilise=stabilise),
-        setting.steps,
-        setting.start,
-    )
+    how = {"oja": Oja.MULTIPLIER if oja else Oja.NONE, "normalise_synapses": normalised}
+    rule = dataclasses.replace(plain, stabilise=dataclasses.replace(plain.stabilise, **how))
+    size = setting.hidden, rule, setting.steps, setting.start
+    config = setting.outer.config(setting.task, *size)
     return dataclasses.replace(config, validation_steps=setting.chosen_after)
 
 
@@ -212,10 +183,9 @@ def _name(oja: bool, normalised: bool) -> str:
 def _about(setting: Setting) -> str:
     return (
         f"{setting.task}, hidden layers {setting.hidden}; learned from "
-        f"{START_WORDS[setting.start]} in episodes of {setting.steps} steps, the best of "
-        f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, judged by "
-        f"the validation accuracy after {setting.chosen_after or setting.steps} steps; "
-        f"{setting.seeds} seeds."
+        f"{START_WORDS[setting.start]} in episodes of {setting.steps} steps, "
+        f"{setting.outer.words}, judged by the validation accuracy after "
+        f"{setting.chosen_after or setting.steps} steps; {setting.seeds} seeds."
     )
 
 
@@ -256,13 +226,7 @@ def _watched(work: Work, setting: Setting, oja: bool, normalised: bool) -> Array
     name = _name(oja, normalised)
 
     def compute() -> Arrays:
-        return watch(
-            work.genome(name),
-            get(setting.task),
-            setting.hidden,
-            setting.long,
-            setting.seeds,
-            setting.random_after,
-        )
+        size = setting.hidden, setting.long, setting.seeds, setting.random_after
+        return watch(work.genome(name), get(setting.task), *size)
 
     return work.cell(cell_name(name, setting.task, setting.long), compute)

@@ -6,17 +6,10 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from blurax.experiments.figures.common import (
-    PAPER,
-    PLAIN,
-    SMOKE,
-    Outer,
-    accuracies,
-    round_stops,
-)
+from blurax.experiments.figures.common import PAPER, PLAIN, SMOKE, Outer, accuracies, accuracy_chart
 from blurax.experiments.figures.figure import Budget, Figure
-from blurax.experiments.figures.work import Arrays, Work, cell_name
-from blurax.findings import Chart, Claim, Findings, Group, Scatter, curve, numbers
+from blurax.experiments.figures.work import Work, cell_name
+from blurax.findings import Claim, Findings, Group, Scatter, numbers
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 
@@ -46,13 +39,6 @@ class Toys(Figure):
 
     name = "3"
     title = "Rules learned on 2-d toys, on toys and images they never met"
-    paper = (
-        "Accuracies near 1 on the toys of meta-training within 10 to 50 steps; in the mean "
-        "0.92-0.96 there, 0.84-0.89 on unseen toys, and the two go together."
-    )
-    remark = (
-        "Six of the eight random genomes learned to teach in 600 meta-steps; the points show it."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("xor",), ("and",), "digits", "8", 4, 2),
         Budget.CPU: Setting(Outer(8, 600, clip=1.0), LEARNED, UNSEEN, "mnist:size=14"),
@@ -62,50 +48,37 @@ class Toys(Figure):
     def trainings(self, setting: Setting) -> dict[str, MetaTrain]:
         """One run, every member of which is looked at."""
         rule = dataclasses.replace(PLAIN, states=2)
-        return {
-            TRAINING: setting.outer.config(setting.learned, (setting.hidden,), rule, setting.steps)
-        }
+        config = setting.outer.config(setting.learned, setting.hidden, rule, setting.steps)
+        return {TRAINING: config}
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """Curves of the best member, and all members as points."""
         directory = work.trained(TRAINING)
         best = work.genome(TRAINING)
         everywhere = (*setting.learned, *setting.unseen, setting.images)
-
-        def of_best(task: str) -> Arrays:
-            return {"score": accuracies(best, task, setting.hidden, setting.steps, setting.seeds)}
-
+        size = setting.hidden, setting.steps, setting.seeds
         curves = {
-            task: work.cell(cell_name("best", task), lambda task=task: of_best(task))["score"]
+            task: work.score(
+                cell_name("best", task), lambda task=task: accuracies(best, task, *size)
+            )
             for task in everywhere
         }
-        stops = round_stops(setting.steps)
         charts = tuple(
-            Chart(
-                title,
-                "steps",
-                "test accuracy (%)",
-                tuple(curve(task, stops, 100 * curves[task]) for task in tasks),
-                log_x=True,
-            )
+            accuracy_chart(title, {task: curves[task] for task in tasks}, setting.steps)
             for title, tasks in (
                 ("Toys it learned from", setting.learned),
                 ("What it never met", (*setting.unseen, setting.images)),
             )
         )
 
-        def of_members(task: str) -> Arrays:
+        def of_members(task: str) -> np.ndarray:
             members = run.members(directory)
             count = jax.tree.leaves(members)[0].shape[0]
             each = [jax.tree.map(lambda leaf, n=n: leaf[n], members) for n in range(count)]
-            found = [
-                accuracies(one, task, setting.hidden, setting.steps, setting.seeds)[:, -1].mean()
-                for one in each
-            ]
-            return {"score": np.asarray(found)}
+            return np.asarray([accuracies(one, task, *size)[:, -1].mean() for one in each])
 
         ends = {
-            task: work.cell(cell_name("members", task), lambda task=task: of_members(task))["score"]
+            task: work.score(cell_name("members", task), lambda task=task: of_members(task))
             for task in everywhere
         }
         known = np.mean([ends[task] for task in setting.learned], axis=0)

@@ -62,16 +62,10 @@ class Variants(Figure):
 
     name = "9"
     title = "Which variants of the rule can be learned, and do they carry over?"
-    paper = (
-        "Most variants work. Symmetric single-channel ones from back-propagation, symmetric "
-        "multi-channel and asymmetric multi-channel ones are the best."
-    )
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("digits",), "8", 64, 2, 2, variants=1),
         Budget.CPU: Setting(
-            Outer(3, 80, query=50),
-            ("mnist:crop=20,size=10", "omniglot:split=random,size=10"),
-            "64",
+            Outer(3, 80, query=50), ("mnist:crop=20,size=10", "omniglot:split=random,size=10"), "64"
         ),
         Budget.PAPER: Setting(
             dataclasses.replace(PAPER, query=50),
@@ -84,7 +78,7 @@ class Variants(Figure):
         """A genome for each variant and each task."""
         return {
             _name(variant, n): setting.outer.config(
-                (task,), (setting.hidden,), rule(*variant), setting.steps, variant[3], setting.batch
+                task, setting.hidden, rule(*variant), setting.steps, variant[3], setting.batch
             )
             for n, task in enumerate(setting.tasks)
             for variant in ALL[: setting.variants]
@@ -93,20 +87,10 @@ class Variants(Figure):
     def measure(self, setting: Setting, work: Work) -> Findings:
         """Each genome on each task, and SGD at 0.001 and tuned."""
         tables, facts = [], []
+        size = setting.hidden, setting.steps, setting.seeds, setting.batch
         for n, trained_on in enumerate(setting.tasks):
             scores = [
-                [
-                    taught(
-                        work,
-                        _name(variant, n),
-                        task,
-                        setting.hidden,
-                        setting.steps,
-                        setting.seeds,
-                        setting.batch,
-                    )[:, -1]
-                    for task in setting.tasks
-                ]
+                [taught(work, _name(variant, n), task, *size)[:, -1] for task in setting.tasks]
                 for variant in ALL[: setting.variants]
             ]
             rows = [words(variant) for variant in ALL[: setting.variants]]
@@ -115,20 +99,11 @@ class Variants(Figure):
             columns = [_short(task) for task in setting.tasks]
             tables.append(table(title, labels, rows, columns, np.asarray(scores)))
         for task in setting.tasks:
-            best = tuned(
-                work,
-                "sgd",
-                task,
-                setting.hidden,
-                setting.steps,
-                setting.seeds,
-                setting.batch,
-            )
+            best = tuned(work, "sgd", task, *size)
             facts.append(Fact(f"tuned SGD on {_short(task)}", float(best[:, -1].mean())))
         return self.found(
             work,
-            f"{setting.steps} steps, hidden layers {setting.hidden}, k = 2, the best of "
-            f"{setting.outer.members} genomes after {setting.outer.meta_steps} meta-steps, "
+            f"{setting.steps} steps, hidden layers {setting.hidden}, k = 2, {setting.outer.words}, "
             f"{setting.seeds} seeds.",
             tables=tuple(tables),
             facts=tuple(facts),

@@ -94,6 +94,10 @@ class Work:
         """The best genome of a run."""
         return io.load_genome(self.trained(name) / "best.safetensors")[0]
 
+    def score(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """A cell of one array."""
+        return self.cell(name, lambda: {"score": compute()})["score"]
+
     def cell(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Arrays that are computed once and kept.
 

@@ -16,12 +16,13 @@ from blurax.outer.methods.gradient import (
     TruncatedGradient,
 )
 from blurax.outer.methods.random_search import RandomSearch
-from blurax.outer.methods.table import METHODS, Absent, named, upgraded
+from blurax.outer.methods.table import METHODS, Absent, AnyMethod, MethodName, named, upgraded
 
 __all__ = [
     "METHODS",
     "Absent",
     "AntitheticES",
+    "AnyMethod",
     "Cma",
     "Config",
     "Es",
@@ -31,6 +32,7 @@ __all__ = [
     "FullGradient",
     "Gradient",
     "Method",
+    "MethodName",
     "Nres",
     "PersistentES",
     "Pes",

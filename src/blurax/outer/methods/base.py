@@ -1,7 +1,7 @@
-"""What a method is, and what it may read of a configuration."""
+"""What a method is."""
 
 import abc
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, TypeAlias
 
 from blurax.engine import Evaluator
 from blurax.errors import require
@@ -9,51 +9,16 @@ from blurax.footprint import Footprint
 from blurax.frozen import Tagged
 from blurax.outer.descent import Descent
 from blurax.outer.jobs import EstimateJobs, Estimates
-from blurax.outer.objective import Loss, Objective
-from blurax.outer.optimiser import Optimiser
+from blurax.outer.objective import Loss
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import Estimator, MetaTrainer
 from blurax.tasks import EpisodeSpec
 
+if TYPE_CHECKING:
+    import blurax.outer.config
 
-@runtime_checkable
-class Config(Protocol):
-    """What a method reads of the configuration, a `MetaTrain`."""
-
-    @property
-    def population(self) -> int:
-        """Independent members, or the candidates of a generation."""
-        ...
-
-    @property
-    def episodes(self) -> int:
-        """Episodes over which a gradient or a loss is averaged."""
-        ...
-
-    @property
-    def job_size(self) -> int:
-        """Episodes in a job of the engine; 0: there are no jobs."""
-        ...
-
-    @property
-    def meta_steps(self) -> int:
-        """Meta-steps of the run."""
-        ...
-
-    @property
-    def episode(self) -> EpisodeSpec:
-        """The inner loop."""
-        ...
-
-    @property
-    def objective(self) -> Objective:
-        """The meta-objective."""
-        ...
-
-    @property
-    def optimiser(self) -> Optimiser:
-        """How a gradient is followed."""
-        ...
+Config: TypeAlias = "blurax.outer.config.MetaTrain"
+"""What a method reads; by its name, for `MetaTrain` itself imports the methods."""
 
 
 class Method(Tagged, abc.ABC):

@@ -1,7 +1,7 @@
 """The methods by name, and how a configuration names one."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blurax.engine import Evaluator
 from blurax.errors import BluraxError, require, shown
@@ -18,6 +18,22 @@ METHODS: dict[str, type[Method]] = {
     kind.name: kind for kind in (Gradient, Forward, Truncated, Es, Pes, Nres, Cma, RandomSearch)
 }
 """Every method of the library by name."""
+
+MethodName = Literal[
+    "gradient", "forward", "truncated", "es", "pes", "nres", "cma-es", "random-search"
+]
+
+if TYPE_CHECKING:
+
+    class AnyMethod:
+        """A field that takes a method or the name of one, and holds a method."""
+
+        def __get__(self, instance: object, owner: Any = None) -> Method: ...
+
+        def __set__(self, instance: object, value: Method | MethodName) -> None: ...
+
+else:
+    AnyMethod = Method
 
 
 def named(name: str) -> type[Method]:

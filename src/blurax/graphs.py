@@ -1,0 +1,241 @@
+"""Networks by name: `256-128`, `c8k5s2-c16k3s2-128`, `c16-res(c16-c16)x2-p2-g`, `lenet`.
+
+A name says what stands between the inputs and the outputs of a task. Its pieces are joined by `-`:
+
+- `128`: 128 neurons, fully connected to what is before them.
+- `c8k5s2`: a convolution to 8 features, of kernel 5 and stride 2 (3 and 1 where they are left out);
+  a `v` at the end stands for the padding `valid`, without zeros around the image.
+- `p2`: what follows sees averages over windows of 2 x 2.
+- `g`: what follows sees the average of each feature.
+- `res(c8-c8)x3`: pieces with an edge around them that joins their last neurons, three times over.
+  The edge is the identity or, where shapes differ, a projection: fully connected, or a convolution
+  of kernel 1.
+
+`0` alone is nothing between. The outputs are fully connected to what is before them.
+"""
+
+import dataclasses
+import math
+import re
+
+from blurax.errors import BluraxError, require, shown
+from blurax.links import After, Conv, Dense, Identity, Link, Pool, Shape
+from blurax.network import Edge, Network
+
+NAMED = {
+    "lenet": "c6k5-p2-c16k5-p2-120-84",
+    "resnet8": "c16-res(c16-c16)-res(c32s2-c32)-res(c64s2-c64)-g",
+}
+"""Networks that have a name of their own.
+
+`lenet` is LeNet-5 (LeCun et al., 1998) with zeros around images, so that it takes small ones too,
+and average pooling without synapses. `resnet8` is the smallest residual network for CIFAR (He et
+al., 2016): 3 blocks of two convolutions, 7 convolutions and the readout; where a block halves the
+image its projection is a convolution of kernel 1.
+"""
+DIGITS = 10
+"""Of a number: more are beyond every count, and Python refuses to read thousands of them."""
+TIMES = 100
+"""The most repetitions of a block."""
+
+_NUMBER = "0*[1-9][0-9]*"
+_DENSE = re.compile(_NUMBER)
+_CONV = re.compile(f"c({_NUMBER})(?:k({_NUMBER}))?(?:s({_NUMBER}))?(v?)")
+_POOL = re.compile(f"p({_NUMBER})|g")
+_BLOCK = re.compile(rf"res\((.*)\)(?:x({_NUMBER}))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A group of neurons and how it is driven by the one before it, or a pooling."""
+
+    text: str
+    link: Link
+    features: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Pieces with an edge around them."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+    times: int = 1
+
+
+def parse(name: str) -> tuple[Piece | Block, ...]:
+    """What a name says, whatever the task.
+
+    Raises:
+        BluraxError: naming the piece that is none.
+    """
+    require(
+        re.search(rf"[0-9]{{{DIGITS + 1}}}", name) is None,
+        f"The network {shown(name)} holds a number of more than {DIGITS} digits.",
+    )
+    text = NAMED.get(name, name)
+    if text == "0":
+        return ()
+    return tuple(_block(name, part) or _piece(name, part) for part in _split(text))
+
+
+def network(name: str, inputs: Shape, outputs: int) -> Network:
+    """The network of a name.
+
+    Args:
+        inputs: the shape of an input: `(features,)`, or `(height, width, features)`, which a
+            network without convolution and pooling takes as a row.
+        outputs: how many neurons the last group has.
+
+    Raises:
+        BluraxError: naming the piece that is none, or does not fit what is before it.
+    """
+    parts = parse(name)
+    graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)
+    for part in parts:
+        if isinstance(part, Block):
+            for _ in range(part.times):
+                graph.add_block(part)
+        else:
+            graph.add(part)
+    graph.add(Piece("", Dense(), outputs))
+    return Network(tuple(graph.groups), tuple(graph.edges))
+
+
+def reads_rows(name: str) -> bool:
+    """Whether a network has fully connected layers alone, so that it takes inputs as a row."""
+    return _rows(parse(name))
+
+
+def title(network: Network, name: str) -> str:
+    """What a network is called where it is shown: all sizes of a chain, or else its name."""
+    return "-".join(map(str, network.sizes)) if network.is_dense else name
+
+
+def _rows(parts: tuple[Piece | Block, ...]) -> bool:
+    pieces = [p for part in parts for p in (part.pieces if isinstance(part, Block) else (part,))]
+    return all(isinstance(piece.link, Dense) for piece in pieces)
+
+
+class _Graph:
+    """A network as far as it has been built."""
+
+    def __init__(self, name: str, inputs: Shape) -> None:
+        self.name = name
+        self.groups: list[Shape] = [inputs]
+        self.edges: list[Edge] = []
+        self.pools: tuple[Pool, ...] = ()
+        """What stands between the last group and the next piece."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of what the next piece sees."""
+        shape = self.groups[-1]
+        for pool in self.pools:
+            shape = pool.post_shape(shape, shape[-1])
+        return shape
+
+    def add(self, piece: Piece) -> None:
+        """A group, or a pooling before the next."""
+        seen, spatial = self.shape, isinstance(piece.link, Conv | Pool)
+        require(
+            not spatial or len(seen) == 3,
+            _wrong(
+                self.name,
+                piece.text,
+                f"takes images (height, width, features), but neurons {seen} are before it",
+            ),
+        )
+        try:
+            post = piece.link.post_shape(seen, piece.features)
+        except BluraxError as error:
+            why = f"does not fit: {str(error).rstrip('.')}"
+            raise BluraxError(_wrong(self.name, piece.text, why)) from error
+        if isinstance(piece.link, Pool):
+            self.pools = (*self.pools, piece.link)
+            return
+        self.groups.append(post)
+        self._join(len(self.groups) - 2, self.pools, piece.link)
+        self.pools = ()
+
+    def add_block(self, block: Block) -> None:
+        """The groups of a block, and the edge around them."""
+        start, pools, seen = len(self.groups) - 1, self.pools, self.shape
+        for piece in block.pieces:
+            self.add(piece)
+        around = _around(seen, self.groups[-1])
+        if around is None:
+            why = f"leads from neurons {seen} to {self.groups[-1]}, where no edge around it leads"
+            raise BluraxError(_wrong(self.name, block.text, why))
+        require(
+            len(pools) < 2 or around != Identity(),
+            _wrong(self.name, block.text, "follows two poolings; one before a block is enough"),
+        )
+        self._join(start, pools, around, bias=False)
+
+    def _join(self, pre: int, pools: tuple[Pool, ...], link: Link, bias: bool = True) -> None:
+        """An edge to the last group."""
+        for pool in reversed(pools):
+            link = pool if isinstance(link, Identity) else After(pool, link)
+        self.edges.append(Edge(pre, len(self.groups) - 1, link, bias=bias))
+
+
+def _around(pre: Shape, post: Shape) -> Link | None:
+    """What leads around a block: neurons as they are where they fit, else a projection."""
+    if pre == post:
+        return Identity()
+    if len(pre) == 1 or len(post) == 1:
+        return Dense()
+    strides = (Conv(1, stride) for stride in range(1, max(pre[:2]) + 1))
+    return next((conv for conv in strides if conv.post_shape(pre, post[2]) == post), None)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between the `-` that stand in no brackets."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "-" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+def _block(name: str, text: str) -> Block | None:
+    """A block, if a text looks like one."""
+    found = _BLOCK.fullmatch(text)
+    if found is None:
+        return None
+    inside, times = found[1], int(found[2] or 1)
+    require(times <= TIMES, _wrong(name, text, f"stands {times} times, and may {TIMES} times"))
+    pieces = tuple(_piece(name, part) for part in _split(inside))
+    require(
+        not isinstance(pieces[-1].link, Pool),
+        _wrong(name, text, f"ends in the pooling {pieces[-1].text}; it may follow the block"),
+    )
+    return Block(text, pieces, times)
+
+
+def _piece(name: str, text: str) -> Piece:
+    """A piece that is no block."""
+    if _DENSE.fullmatch(text):
+        return Piece(text, Dense(), int(text))
+    if found := _CONV.fullmatch(text):
+        features, kernel, stride = (int(number or 0) for number in found.groups()[:3])
+        link = Conv(kernel or 3, stride or 1, "valid" if found[4] else "same")
+        return Piece(text, link, features)
+    if found := _POOL.fullmatch(text):
+        return Piece(text, Pool(int(found[1]) if found[1] else None))
+    raise BluraxError(
+        _wrong(
+            name,
+            text,
+            "is no layer; it takes 128, c8k5s2, p2, g or res(64-64)x3, joined by -, or alone 0 for "
+            f"no hidden layer, or {', '.join(NAMED)}",
+        )
+    )
+
+
+def _wrong(name: str, piece: str, why: str) -> str:
+    return f"The network {shown(name)}: {shown(piece)} {why}."
