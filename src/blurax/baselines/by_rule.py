@@ -89,17 +89,13 @@ class RuleDescent(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step, after which backward synapses become what `feedback` says."""
-        genome, x = self._genome(rate), self._neurons(batch.x)
-        how = {"target": self.target, "mask": batch.mask}
-        after, info = inner.step(genome, state, x, batch.y, index, **how)
+        x, y, how = batch.x, batch.y, {"target": self.target, "mask": batch.mask}
+        after, info = inner.step(self._genome(rate), state, x, y, index, **how)
         return self._held(after, state), info
 
     def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """State 1 of the first output after a forward sweep."""
-        return inner.predict(self._genome(jnp.zeros((), float)), state, self._neurons(x))
-
-    def _neurons(self, x: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
-        return x.reshape(len(x), *self.network.groups[0])
+        return inner.predict(self._genome(jnp.zeros((), float)), state, x)
 
     def _genome(self, rate: Float[Array, ""]) -> Genome:
         genome = genomes.backprop(self.rule, 0.0)

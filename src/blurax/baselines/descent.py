@@ -131,7 +131,7 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
     """
-    groups = [x.reshape(len(x), *network.groups[0])]
+    groups: list[Array] = [x]
     measured: list[Moments | None] = [None]
     for j in range(1, len(network.groups)):
         edges = network.into(j)
