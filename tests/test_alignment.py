@@ -201,22 +201,22 @@ def test_the_edges_of_feedback():
 
 @pytest.mark.parametrize("name", ["fa", "dfa"])
 def test_a_residual_network_with_two_outputs_learns(name):
-    learner = made(name, Activation.RELU, RESIDUAL)
+    learner = made(name, Activation.TANH, RESIDUAL)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, 30)
     x = jnp.asarray(rng.normal(size=(30, 6, 6, 1)) + labels[:, None, None, None] - 1)
     batch = Batch(x, signed_one_hot(jnp.asarray(labels), CLASSES))
-    how = {"rate": jnp.asarray(0.01), "key": KEYS[0]}
+    how = {"rate": jnp.asarray(0.03), "key": KEYS[0]}
 
     def one(state, index):
         return learner.step(state, batch, index=index, **how)[0], None
 
     before = learner.init(KEYS[0], 30)
-    after, _ = jax.jit(lambda s: jax.lax.scan(one, s, jnp.arange(60)))(before)
+    after, _ = jax.jit(lambda s: jax.lax.scan(one, s, jnp.arange(200)))(before)
     first, last = (
         float(learner.target.loss(learner.predict(s, x), batch.y)) for s in (before, after)
     )
-    assert last < 0.7 * first
+    assert last < 0.6 * first
 
 
 @pytest.mark.parametrize(

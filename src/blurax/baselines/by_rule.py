@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from blurax import genome as genomes
 from blurax import inner, plasticity
 from blurax.baselines.alignment import FeedbackWeights, twins
 from blurax.baselines.descent import gain
+from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Batch, Learner
@@ -24,6 +26,9 @@ class RuleDescent(Learner):
 
     In a network of `alignment` it is feedback alignment, direct or not; with `damping` it is
     descent on neurons. Biases start at 0.
+
+    Raises:
+        BluraxError: for a decay or damping out of its range.
     """
 
     network: Network = eqx.field(static=True)
@@ -32,12 +37,24 @@ class RuleDescent(Learner):
     feedback: FeedbackWeights = eqx.field(static=True, default=FeedbackWeights.RANDOM)
     """What backward synapses of their own are, where the network has some."""
     decay: float = eqx.field(static=True, default=0.0)
-    """The share of all synapses that each step takes away."""
+    """The share of all synapses that each step takes away: at least 0 and below 1."""
     damping: float | None = eqx.field(static=True, default=None)
-    """d: the gradient of each edge is multiplied by (d I + (1 - d) A / m)^-1, where A = Σ p p^T is
-    over what its events see, the bias unit included, and m is the mean square of p (Benzing,
-    "Gradient Descent on Neurons and its Link to Approximate Second-Order Optimization", ICML 2022).
-    An event is an example, or an example and position. None: the gradient itself."""
+    """d, in (0, 1): the gradient of each edge is multiplied by (d I + (1 - d) Σ p p^T / m)^-1,
+    where p is what an event, an example or position of one, sees through the edge, the bias unit
+    included, and m is the mean of |p|². None: the gradient itself.
+
+    Source: Benzing, "Gradient Descent on Neurons and its Link to Approximate Second-Order
+    Optimization", ICML 2022."""
+
+    def __check_init__(self) -> None:
+        require(
+            0 <= self.decay < 1,
+            f"RuleDescent.decay is {self.decay}; it takes a number from 0 to below 1.",
+        )
+        require(
+            self.damping is None or 0 < self.damping < 1,
+            f"RuleDescent.damping is {self.damping}; it takes a number between 0 and 1, or None.",
+        )
 
     @property
     def rule(self) -> Rule:
@@ -72,21 +89,17 @@ class RuleDescent(Learner):
         index: Int[Array, ""],
     ) -> tuple[NetworkState, StepInfo]:
         """One inner step, after which backward synapses become what `feedback` says."""
-        genome, x = self._genome(rate), self._neurons(batch.x)
-        how = {"target": self.target, "mask": batch.mask}
-        after, info = inner.step(genome, state, x, batch.y, index, **how)
+        x, y, how = batch.x, batch.y, {"target": self.target, "mask": batch.mask}
+        after, info = inner.step(self._genome(rate), state, x, y, index, **how)
         return self._held(after, state), info
 
     def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """State 1 of the first output after a forward sweep."""
-        return inner.predict(self._genome(jnp.zeros((), float)), state, self._neurons(x))
-
-    def _neurons(self, x: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
-        return x.reshape(len(x), *self.network.groups[0])
+        return inner.predict(self._genome(jnp.zeros((), float)), state, x)
 
     def _genome(self, rate: Float[Array, ""]) -> Genome:
         genome = genomes.backprop(self.rule, 0.0)
-        found = {"eta_tilde": -rate, "f_tilde": jnp.asarray(self._kept)}
+        found: dict[str, Any] = {"eta_tilde": -rate, "f_tilde": jnp.asarray(self._kept)}
         if self.damping is not None:
             logit = math.log((1 - self.damping) / self.damping)
             found["terms"] = {**genome.synapse.terms, "decorrelation": jnp.asarray(logit)}
@@ -100,16 +113,18 @@ class RuleDescent(Learner):
         """With the backward synapses that belong to the new forward ones."""
         synapses = list(new.synapses)
         for l, up in twins(self.network).items():
-            forward, old = new.synapses[up].forward, before.synapses[up].forward
-            edge, backward = self.network.edges[l], synapses[l].backward
+            forward: Any = new.synapses[up].forward
+            old: Any = before.synapses[up].forward
+            backward: Any = synapses[l].backward
+            edge = self.network.edges[l]
+            kept = self._kept if self.network.edges[up].plastic else 1.0
             pre, post = self.network.groups[edge.pre], self.network.groups[edge.post]
             if self.feedback is FeedbackWeights.SIGN:
                 fan_in = edge.link.fan_in(pre, post) + self.network.edges[up].bias
                 std = (gain(self.activation) / fan_in) ** 0.5
                 backward = std * jnp.sign(edge.link.turned(forward, pre, post))
             elif self.feedback is FeedbackWeights.MIRROR:
-                change = edge.link.turned(forward - self._kept * old, pre, post)
-                backward = self._kept * backward + change
+                backward = kept * backward + edge.link.turned(forward - kept * old, pre, post)
             synapses[l] = Synapses(synapses[l].forward, synapses[l].bias, backward)
         return _with(new, synapses)
 

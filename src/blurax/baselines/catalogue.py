@@ -74,7 +74,7 @@ BASELINES: dict[str, Baseline] = {
     "rmsprop": _named("rmsprop", "RMSprop with decay 0.9", 0.003),
     "foof": _by_rule(
         "descent on neurons",
-        settings=_choices("damping", 0.5, 0.1, 0.01, 0.001),
+        settings=_choices("damping", 0.9, 0.5, 0.1, 0.01),
         scale=3.0,
     ),
     "fa": _by_rule("feedback alignment", feedback_alignment),

@@ -131,15 +131,16 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
     """
-    groups, measured = [x.reshape(len(x), *network.groups[0])], [None]
+    groups: list[Array] = [x]
+    measured: list[Moments | None] = [None]
     for j in range(1, len(network.groups)):
         edges = network.into(j)
         first, *others = (_arriving(network, weights, l, groups) for l in edges)
         z, scale = sum(others, first), weights.scale[j]
         measured.append(None if scale is None else moments(z[None]))
         if scale is not None:
-            one, zero = jnp.ones(1, float), jnp.zeros(1)
-            z = scale * normalise_activations(z[None], one, zero, known and known[j])[0]
+            one, zero, seen = jnp.ones(1, float), jnp.zeros(1), known[j] if known else None
+            z = scale * normalise_activations(z[None], one, zero, seen)[0]
         for l in edges:
             b = weights.b[l]
             if b is not None:
@@ -156,7 +157,7 @@ def _arriving(
     pre, post = network.groups[edge.pre], network.groups[edge.post]
     if not edge.down:
         a = jax.lax.stop_gradient(a)
-    held = None if w is None else edge.link.held(w[None], pre, post)
+    held: Any = None if w is None else edge.link.held(w[None], pre, post)
     return edge.link.transmit(held, a[None], post)[0]
 
 
