@@ -236,8 +236,8 @@ def _piece(name: str, text: str) -> Piece:
         _wrong(
             name,
             text,
-            "is no layer; it takes 128, r32, c8k5s2, p2, g or res(64-64)x3, joined by -, or alone 0 for "
-            f"no hidden layer, or {', '.join(NAMED)}",
+            "is no layer; it takes 128, r32, c8k5s2, p2, g or res(64-64)x3, joined by -, or alone "
+            f"0 for no hidden layer, or {', '.join(NAMED)}",
         )
     )
 
