@@ -201,7 +201,7 @@ def a_task_that_is_typed(text, patch):
 
 
 def a_task_that_is_drawn(text, patch):
-    drawn = types.SimpleNamespace(features=1, outputs=1, time=None)
+    drawn = types.SimpleNamespace(features=1, outputs=1, time=None, input_shape=(1,))
     patch.setattr("blurax.cli.tasks.get", lambda name: drawn)
     patch.setattr("blurax.cli.tasks.draw_task", lambda task, path: path)
     name = text.replace(",", "").replace(":", "").replace("=", "")
