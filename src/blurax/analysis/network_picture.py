@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 
@@ -14,16 +13,16 @@ from blurax.analysis.network_words import link_name, role, shape_words, synapses
 from blurax.errors import require
 from blurax.network import Edge, Network
 
-WIDTH, HEIGHT = 190, 54
+WIDTH, HEIGHT = 190.0, 54.0
 """Pixels of a box."""
-ACROSS, UP = 300, 132
+ACROSS, UP = 300.0, 132.0
 """Pixels from box to box."""
-LANE, LABEL = 62, 150
+LANE, LABEL = 62.0, 150.0
 """Pixels from the boxes to the first edge that leads around them, and from one to the next."""
-TALL = 46
+TALL = 46.0
 """Pixels of a label."""
-MOST = 400
-"""Boxes above each other; a picture has at most 65,535 pixels."""
+SIDE, PIXELS = 2**16, 2**27
+"""What a picture has at most."""
 ROUND = 14.0
 
 LOOKS = {
@@ -35,7 +34,7 @@ LOOKS = {
 
 
 @dataclasses.dataclass
-class _Place:
+class _Side:
     """Where edges run that lead around boxes, on one side."""
 
     sign: int
@@ -61,29 +60,33 @@ class _Place:
     @property
     def end(self) -> float:
         """Where it ends, the labels of its edges included."""
-        lanes = len(self.taken)
-        reach = LANE + (lanes - 1) * LABEL + LABEL + 10 if lanes else 40
-        return self.start + self.sign * reach
+        reach = LANE + len(self.taken) * LABEL if self.taken else 30.0
+        return self.start + self.sign * (reach + 10)
 
 
 def draw_network(network: Network, path: str | os.PathLike[str], title: str = "") -> Path:
     """Draw the groups and edges of a network.
 
     Raises:
-        BluraxError: for more than 400 groups in a row, or if the file cannot be written.
+        BluraxError: for a network too large for a picture, or if the file cannot be written.
     """
     places = _places(network)
-    rows = 1 + max(y for _, y in places) // UP
-    require(rows <= MOST, f"The network has {rows} groups in a row; a picture holds {MOST}.")
+    top = max(y for _, y in places)
     reach = max(abs(x) for x, _ in places) + WIDTH / 2
-    left, right = _Place(-1, -reach), _Place(1, reach)
+    left, right = _Side(-1, -reach), _Side(1, reach)
     short = sorted(network.edges, key=lambda edge: abs(places[edge.post][1] - places[edge.pre][1]))
     lines = [_line(edge, places, network, left, right) for edge in short]
     looks = {look: LOOKS[look] for look in LOOKS if any(line.look == look for line in lines)}
-    width, height = max(right.end - left.end, 130 * len(looks)), (rows - 1) * UP + HEIGHT + 24
-    figure = style.new_figure(round(width) + 40, round(height) + 110, title or f"Network {network}")
+    width = round(max(right.end - left.end, 130 * len(looks))) + 40
+    height = round(top + HEIGHT) + 134
+    require(
+        max(width, height) < SIDE and width * height <= PIXELS,
+        f"The network {network} is too large for a picture: it would have {width:,} x {height:,} "
+        "pixels.",
+    )
+    figure = style.new_figure(width, height, title or f"Network {network}")
     axes = figure.add_subplot()
-    axes.set(xlim=(left.end, right.end), ylim=(-HEIGHT / 2 - 12, (rows - 1) * UP + HEIGHT / 2 + 12))
+    axes.set(xlim=(left.end, right.end), ylim=(-HEIGHT / 2 - 12, top + HEIGHT / 2 + 12))
     axes.set_aspect("equal")
     axes.axis("off")
     for line in lines:
@@ -91,19 +94,13 @@ def draw_network(network: Network, path: str | os.PathLike[str], title: str = ""
     for group, place in enumerate(places):
         _draw_box(axes, network, group, place)
     if len(looks) > 1:
-        handles = [Line2D([], [], linewidth=style.THIN, **look) for look in looks.values()]
-        figure.legend(
-            handles,
-            looks.keys(),
-            loc="outside lower center",
-            ncols=len(looks),
-            fontsize=style.SMALL,
-            frameon=False,
-        )
+        for name, look in looks.items():
+            axes.plot([], [], label=name, linewidth=style.THIN, **look)
+        style.legend_below(figure, axes, len(looks))
     return style.save(figure, path)
 
 
-def _places(network: Network) -> list[tuple[int, int]]:
+def _places(network: Network) -> list[tuple[float, float]]:
     """The middle of each group's box: above all groups that lead to it."""
     ranks = [0]
     for group in range(1, len(network.groups)):
@@ -111,7 +108,7 @@ def _places(network: Network) -> list[tuple[int, int]]:
         ranks.append(1 + max(ranks[edge.pre] for edge in now if not edge.delay))
     rows = [[g for g, rank in enumerate(ranks) if rank == row] for row in range(max(ranks) + 1)]
     return [
-        (round(ACROSS * (rows[rank].index(g) - (len(rows[rank]) - 1) / 2)), UP * rank)
+        (ACROSS * (rows[rank].index(g) - (len(rows[rank]) - 1) / 2), UP * rank)
         for g, rank in enumerate(ranks)
     ]
 
@@ -129,7 +126,7 @@ class _Line:
 
 
 def _line(
-    edge: Edge, places: list[tuple[int, int]], network: Network, left: _Place, right: _Place
+    edge: Edge, places: list[tuple[float, float]], network: Network, left: _Side, right: _Side
 ) -> _Line:
     """Straight to the next row, if no other edge of its kind leads there, or around the boxes."""
     (x, low), (to, high) = places[edge.pre], places[edge.post]
@@ -209,7 +206,7 @@ def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
 
 
-def _draw_box(axes: Axes, network: Network, group: int, place: tuple[int, int]) -> None:
+def _draw_box(axes: Axes, network: Network, group: int, place: tuple[float, float]) -> None:
     (x, y), kind = place, role(network, group)
     colour = {"": style.QUIET, "input": style.BLUE}.get(kind, style.GREEN)
     red, green, blue = style.rgb(colour)
