@@ -197,3 +197,4 @@ def test_a_classifier_of_images_answers_the_same_without_blurax(tmp_path):
     file = imported(tmp_path / "model.py")
     np.testing.assert_array_equal(file.predict(x), model.predict(x))
     np.testing.assert_allclose(file.predict_proba(x), model.predict_proba(x), rtol=0, atol=1e-5)
+    assert file.predict_proba(x[:0]).shape == (0, 3)

@@ -26,11 +26,12 @@ SIDE, PIXELS = 2**16, 2**27
 ROUND = 14.0
 
 LOOKS = {
-    "both ways": {"color": style.INK, "linestyle": "-"},
-    "up only": {"color": style.BLUE, "linestyle": "-"},
-    "down only": {"color": style.EMPHASIS, "linestyle": "--"},
-    "delayed": {"color": style.PURPLE, "linestyle": ":"},
+    "both ways": (style.INK, "-"),
+    "up only": (style.BLUE, "-"),
+    "down only": (style.EMPHASIS, "--"),
+    "delayed": (style.PURPLE, ":"),
 }
+"""The colour and the dashes of an edge."""
 
 
 @dataclasses.dataclass
@@ -60,7 +61,7 @@ class _Side:
     @property
     def end(self) -> float:
         """Where it ends, the labels of its edges included."""
-        reach = LANE + len(self.taken) * LABEL if self.taken else 30.0
+        reach = LANE + len(self.taken) * LABEL if self.taken else LABEL / 2
         return self.start + self.sign * (reach + 10)
 
 
@@ -94,8 +95,8 @@ def draw_network(network: Network, path: str | os.PathLike[str], title: str = ""
     for group, place in enumerate(places):
         _draw_box(axes, network, group, place)
     if len(looks) > 1:
-        for name, look in looks.items():
-            axes.plot([], [], label=name, linewidth=style.THIN, **look)
+        for name, (colour, dashes) in looks.items():
+            axes.plot([], [], dashes, color=colour, label=name, linewidth=style.THIN)
         style.legend_below(figure, axes, len(looks))
     return style.save(figure, path)
 
@@ -169,15 +170,16 @@ def _look(network: Network, edge: Edge) -> str:
 
 
 def _draw_line(axes: Axes, line: _Line) -> None:
-    look = LOOKS[line.look]
+    colour, dashes = LOOKS[line.look]
     arrow = FancyArrowPatch(
         path=_rounded(line.points),
         arrowstyle="-|>",
         mutation_scale=16,
         linewidth=style.THIN,
         joinstyle="round",
+        color=colour,
+        linestyle=dashes,
         zorder=1,
-        **look,
     )
     axes.add_patch(arrow)
     x, y = line.label
@@ -185,7 +187,7 @@ def _draw_line(axes: Axes, line: _Line) -> None:
     text["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
     up, down = (y + 1, y - 1) if line.more else (y, y)
     vertical = "bottom" if line.more else "center"
-    axes.text(x, up, line.words, va=vertical, color=look["color"], **text)
+    axes.text(x, up, line.words, va=vertical, color=colour, **text)
     if line.more:
         axes.text(x, down, line.more, va="top", color=style.QUIET, **text)
 

@@ -81,7 +81,7 @@ def write_fitted(
         "VERSION": __version__,
         "ANSWERS": answers,
         "INPUTS": str(state.sizes[0]),
-        "FUNCTIONS": "\n\n\n".join(_functions("_first", "_forward", "_resting")),
+        "FUNCTIONS": "\n\n\n".join(_functions("_first", "_forward", "_linked", "_resting")),
         "CLIP": repr(None if clip is None else float(clip)),
         "SHIFT": _array(shift),
         "SCALE": _array(scale),

@@ -107,8 +107,9 @@ def init(rule, sizes, rng, genes=None, dtype=np.float32):
         return (rng.normal(size=shape) * _std(rule, shape[1], genes, edge)).astype(dtype)
 
     edges = []
-    for l, edge in enumerate((graph or _chain(sizes))["edges"]):
-        link, up, bias, down = _link(graph or _chain(sizes), edge), None, None, None
+    linked = _linked(graph or _chain(sizes))
+    for l, (edge, link) in enumerate(zip(linked["edges"], linked["links"], strict=True)):
+        up, bias, down = None, None, None
         if link["synapses"]:
             own = rule["symmetry"] == "asymmetric"
             (i, j), ones = link["shape"], edge.get("bias", True)
@@ -168,6 +169,11 @@ def _chain(sizes):
     """The graph of a fully connected chain."""
     edges = [{"pre": l, "post": l + 1, "link": [["dense"]]} for l in range(len(sizes) - 1)]
     return {"groups": [[n] for n in sizes], "edges": edges, "outputs": [len(sizes) - 1]}
+
+
+def _linked(graph):
+    """The graph with `links`, which say how each edge leads."""
+    return {**graph, "links": [_link(graph, edge) for edge in graph["edges"]]}
 
 
 def _link(graph, edge):
@@ -230,7 +236,10 @@ def _crossed(rows, columns, width):
 
 
 def _count(shape):
-    return int(np.prod(shape))
+    count = 1
+    for side in shape:
+        count *= side
+    return count
 
 
 def _check(graph, x, ys):
@@ -275,6 +284,7 @@ def _now(rule, genes, network, x, y=None):
     ys = [] if y is None else y if several else [y] * len(graph["outputs"])
     x, *ys = (np.asarray(array, dtype) for array in (x, *ys))
     _check(graph, x, ys)
+    graph = _linked(graph)
     genes = {name: np.asarray(gene, dtype) for name, gene in genes.items()}
     if count is not None:
         now = min(network["steps"], count - 1)
@@ -328,7 +338,7 @@ def _forward(rule, genes, graph, synapses, neurons, known=None):
             for name in ("f", "forward_scale", "forward_shift")
         )
         z = _sum(arriving)
-        z = f * neurons[j] + z
+        z += f * neurons[j]
         last, moments = j in graph["outputs"], None
         if scale is not None and (stable.get("normalise_last", True) or not last):
             moments = known[j - 1] if known else _moments(z)
@@ -345,20 +355,20 @@ def _forward(rule, genes, graph, synapses, neurons, known=None):
 def _upwards(rule, genes, graph, l, own, neurons):
     """What arrives by an edge in the forward sweep."""
     edge, (w, bias, _) = graph["edges"][l], own
-    link, post = _link(graph, edge), graph["groups"][edge["post"]]
+    link, post = graph["links"][l], graph["groups"][edge["post"]]
     nu, eta, rescale = (
         _gene(rule, genes, f"neuron.{name}", l) for name in ("nu", "eta", "forward_rescale")
     )
     a = _pooled(link, neurons[edge["pre"]])
     if w is None:
-        return _mix(eta * nu, a).reshape(-1, a.shape[1], *post)
+        return _mix(eta * nu, a).reshape(len(nu), a.shape[1], *post)
     eta = _rescaled(rule["stabilise"], eta, rescale)
     z = _transmit(w, eta * nu, a, link["up"])
     if bias is not None:
-        z = z + (eta * nu).sum(axis=1)[:, None, None] * bias
+        z += (eta * nu).sum(axis=1)[:, None, None] * bias
     if rule["stabilise"]["normalise_synapses"]:
-        z = z / _length(*(part for part in (w, bias) if part is not None))
-    return z.reshape(-1, a.shape[1], *post)
+        z /= _length(*(part for part in (w, bias) if part is not None))
+    return z.reshape(len(z), a.shape[1], *post)
 
 
 def _feedback(rule, graph, neurons, ys):
@@ -413,7 +423,7 @@ def _backward(rule, genes, graph, synapses, neurons):
 def _downwards(rule, genes, graph, l, own, neurons):
     """What arrives by an edge in the backward sweep."""
     edge, (w, _, down) = graph["edges"][l], own
-    link, pre, a = _link(graph, edge), graph["groups"][edge["pre"]], neurons[edge["post"]]
+    link, pre, a = graph["links"][l], graph["groups"][edge["pre"]], neurons[edge["post"]]
     mu, eta, rescale = (
         _gene(rule, genes, f"neuron.{name}", l) for name in ("mu", "eta", "backward_rescale")
     )
@@ -438,7 +448,7 @@ def _update(rule, genes, which, graph, synapses, lower, upper):
     """(7), all synapses at once."""
     new = []
     for l, (edge, (w, bias, down)) in enumerate(zip(graph["edges"], synapses, strict=True)):
-        link = _link(graph, edge)
+        link = graph["links"][l]
         if edge.get("plastic", True) and link["synapses"]:
             own = {
                 name: _gene(rule, genes, f"{which}.{name}", l)
@@ -455,21 +465,21 @@ def _update(rule, genes, which, graph, synapses, lower, upper):
     return new
 
 
-def _learned(rule, own, below, above, table, *old):
+def _learned(rule, own, below, above, table, w, *bias):
     """The synapses by which `below` leads to `above`, after (7)."""
     batch = below.shape[1]
     rate = own["eta_tilde"] / (batch if rule["update"]["batch"] == "mean" else 1)
-    above = above.reshape(len(above), -1, old[0].shape[2])
+    above = above.reshape(len(above), -1, w.shape[2])
     seen = [_events(_mix(own["nu_tilde"].T, below), table)]
-    if len(old) > 1:
+    if bias:
         one = np.ones((len(above), above.shape[1], 1), above.dtype)
         seen.append(_mix(own["nu_tilde"].T, one))
     changes = _hebbian(rule, own, seen, _mix(rate * own["mu_tilde"], above), batch)
     if own["fan_in"] is not None:
         places = above.shape[1] // batch
-        factor = (64 / old[0].shape[1]) ** own["fan_in"] * places ** -own["places"]
+        factor = (64 / w.shape[1]) ** own["fan_in"] * places ** -own["places"]
         changes = [factor * change for change in changes]
-    return _stabilised(rule, own, list(old), changes, _activity(rule, own, rate, above))
+    return _stabilised(rule, own, [w, *bias], changes, _activity(rule, own, rate, above))
 
 
 def _hebbian(rule, own, seen, caused, batch):
@@ -565,13 +575,13 @@ def _mix(transform, a):
 def _events(a, table):
     """What each event sees, [c, events, i]: all neurons of an example, or the places of a table."""
     if table is None:
-        return a.reshape(*a.shape[:2], -1)
-    return _at(a, table).reshape(len(a), a.shape[1] * len(table), -1)
+        return a.reshape(*a.shape[:2], _count(a.shape[2:]))
+    return _at(a, table).reshape(len(a), a.shape[1] * len(table), table.shape[1] * a.shape[-1])
 
 
 def _at(a, table):
     """What is at the positions in a table, [c, batch, positions, places, features]; 0 at -1."""
-    flat = a.reshape(*a.shape[:2], -1, a.shape[-1])
+    flat = a.reshape(*a.shape[:2], _count(a.shape[2:-1]), a.shape[-1])
     return np.concatenate([flat, np.zeros_like(flat[:, :, :1])], axis=2)[:, :, table]
 
 

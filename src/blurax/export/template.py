@@ -54,8 +54,8 @@ def _array(dtype, shape, text):
 
 RULE = \\
 ${RULE}
-GRAPH = \\
-${GRAPH}
+GRAPH = _linked(
+${GRAPH})
 CLIP = ${CLIP}
 SHIFT = ${SHIFT}
 SCALE = ${SCALE}
