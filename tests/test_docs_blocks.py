@@ -30,6 +30,9 @@ PYTHON = {
     "how-to/estimator": lambda names, out: (
         names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
     ),
+    "how-to/networks": lambda names, out: (
+        out[2] == "True" and min(float(out[1]), float(out[3])) > 0.6
+    ),
     "how-to/export": lambda names, out: names["rule"]["states"] == 4,
     "explanation/concepts": lambda names, out: len(out) >= 3,
     "reference/commands": lambda names, out: float(out[0]) > 0.8,

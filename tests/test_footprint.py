@@ -29,10 +29,13 @@ def check(estimate, lowered):
     assert 0.25 * needed < estimate < 1.1 * needed
 
 
-@pytest.mark.parametrize(("hidden", "batch"), [("16", 3000), ("300-300", 8)])
+@pytest.mark.parametrize(
+    ("name", "hidden", "batch"),
+    [("xor", "16", 3000), ("xor", "300-300", 8), ("digits", "c16-c8s2", 500)],
+)
 @pytest.mark.parametrize("rule", [Rule(), STABLE], ids=["plain", "stable"])
-def test_episodes_take_what_is_estimated(rule, hidden, batch):
-    task = get("xor")
+def test_episodes_take_what_is_estimated(rule, name, hidden, batch):
+    task = get(name)
     network = network_for(task, hidden)
     genome = genomes.random(jax.random.key(0), rule)
     keys, spec = jax.random.split(jax.random.key(0), 2), EpisodeSpec(steps=4, batch=batch)
@@ -44,7 +47,8 @@ def test_episodes_take_what_is_estimated(rule, hidden, batch):
     lowered = curves._advance.lower(
         learner, states, keys, support, query, rates, span, due, task.target, None
     )
-    estimate = 2 * footprint.of(network, rule).episode(4, batch, 2000)
+    evaluated = query["query"].y.shape[1]
+    estimate = 2 * footprint.of(network, rule).episode(4, batch, evaluated)
     check(estimate, lowered)
 
 

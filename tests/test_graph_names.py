@@ -75,6 +75,13 @@ def test_a_block_may_stand_several_times():
     assert sum(edge.link == Identity() for edge in thrice.edges) == 3
 
 
+def test_neurons_may_drive_themselves():
+    found = graphs.network("r6-5", IMAGE, 3)
+    assert found.groups == ((128,), (6,), (5,), (3,))
+    itself = Edge(1, 1, delay=1, down=False, bias=False)
+    assert found.edges == (Edge(0, 1), itself, Edge(1, 2), Edge(2, 3))
+
+
 def test_networks_with_a_name_of_their_own():
     lenet = graphs.network("lenet", (28, 28, 1), 10)
     assert lenet.groups == ((28, 28, 1), (28, 28, 6), (14, 14, 16), (120,), (84,), (10,))
@@ -90,7 +97,10 @@ def test_networks_with_a_name_of_their_own():
     ("name", "message"),
     [
         *((name, r": '' is no layer") for name in ("", "32-", "-5", "res()")),
-        *((name, r"is no layer; it takes 128, c8") for name in ("a", "3.5", "32,16", "c0", "p")),
+        *(
+            (name, r"is no layer; it takes 128, r32, c8")
+            for name in ("a", "3.5", "32,16", "c0", "p")
+        ),
         ("0-0", "'0' is no layer; .* alone 0 for no hidden layer"),
         ("lenett", "or lenet, resnet8"),
         ("c8k5s2-c16q3", r"^The network 'c8k5s2-c16q3': 'c16q3' is no layer"),

@@ -8,24 +8,34 @@ import pytest
 
 import blurax
 import blurax.cli.commands as cli
+from blurax.baselines import Tuning
+from blurax.cli.renamed import renamed
+from blurax.curves import Schedule
 from blurax.experiments.inside import ANGLE, look
 from blurax.fit import network_for
 from blurax.outer import run
 from blurax.outer.objective import log_size
-from blurax.spec import Rule
+from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec, get
 
 CONV = "c2k3s4-4"
 
 
-@pytest.mark.parametrize("method", [blurax.Gradient(), blurax.Es(pairs=1)], ids=["gradient", "es"])
-def test_meta_training_with_convolutions(method, tmp_path):
+AVERAGED = blurax.Objective(growth=0.1, when=blurax.When.LAST, average=0.5)
+
+
+@pytest.mark.parametrize(
+    ("method", "objective"),
+    [(blurax.Gradient(), blurax.Objective()), (blurax.Es(pairs=1), AVERAGED)],
+    ids=["gradient", "es"],
+)
+def test_meta_training_with_convolutions(method, objective, tmp_path):
     config = blurax.MetaTrain(
         tasks=("digits",),
         hidden=(CONV,),
         method=method,
+        objective=objective,
         episode=EpisodeSpec(2, 8, 8, held_out=20),
-        objective=blurax.Objective(growth=0.1, when=blurax.When.LAST, average=0.5),
         vary=blurax.Vary(init=1.5),
         population=1,
         meta_steps=1,
@@ -55,6 +65,14 @@ def test_the_command_train_takes_a_name(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("command", ["train", "show", "compare", "meta-train"])
+def test_network_is_another_name_of_hidden(command, capsys):
+    words = ["--tasks", "digits", "--network", "c4", "64", "--seed=1", "--network=lenet"]
+    there = ["--tasks", "digits", "--hidden", "c4", "64", "--seed=1", "--hidden=lenet"]
+    assert renamed(command, words) == there
+    assert capsys.readouterr().err == ""
+
+
 def test_a_genome_is_watched_in_a_residual_network():
     found = look(blurax.load("backprop"), get("digits"), "c2s4-res(c2)", steps=2, seeds=1)
     assert found.title.endswith("network c2s4-res(c2)")
@@ -81,3 +99,13 @@ def test_the_size_of_a_residual_network_is_that_of_its_synapses():
     ]
     assert len(lengths) == 3
     np.testing.assert_allclose(log_size(state), np.mean(0.5 * np.log(lengths)), rtol=1e-5)
+
+
+@pytest.mark.long
+def test_a_comparison_of_convolutions_with_a_tuned_baseline():
+    one = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), 1, 1, 1)
+    size = {"budgets": (2, 4), "seeds": 2, "batch": 8, "baselines": ("sgd",), "tuning": one}
+    genomes = {"bp": blurax.load("backprop")}
+    found = blurax.compare(genomes, tasks=("digits",), hidden=(CONV, "4"), **size)
+    assert {row["hidden"] for row in found.rows} == {CONV, "4"}
+    assert len(found.rows) == 8

@@ -76,7 +76,7 @@ class Textbook:
 def by_hand(name, arrangement, learner, task, key, cosine):
     """The loss on the query after the first and the last step."""
     (initial, _), episode = begun(learner, task, key)
-    layers = [(layer.w, layer.b, layer.scale) for layer in initial]
+    layers = list(zip(initial.w, initial.b, initial.scale[1:], strict=True))
     books = [[Textbook(name) for _ in layer] for layer in layers]
     losses = []
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
@@ -123,13 +123,15 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
     state, _ = learner.step(state, batch, rate=rate, key=KEYS[0], index=jnp.asarray(0))
     x, batch = episode.query_x, episode.x[0]
     assert len(x) == 30
-    for w, b, scale in ((layer.w, layer.b, layer.scale) for layer in state[0][:-1]):
+    weights = state[0]
+    *hidden, (w_last, b_last, _) = zip(weights.w, weights.b, weights.scale[1:], strict=True)
+    for w, b, scale in hidden:
         z, seen = x @ w, batch @ w
         x, batch = (
             jnp.tanh(scale * (a - seen.mean(0)) / jnp.sqrt(seen.var(0) + 1e-5) + b)
             for a in (z, seen)
         )
-    said = x @ state[0][-1].w + state[0][-1].b
+    said = x @ w_last + b_last
     _, curve = learning_curve(learner, iris, KEYS, (1,), Split.VALIDATE, rate=RATE, batch=32)
     want = iris.target.loss(said, episode.query_y)
     np.testing.assert_allclose(curve.loss[0, 0], want, rtol=1e-9)
@@ -140,10 +142,10 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
 @pytest.mark.parametrize("arrangement", [PLAIN, NORMED])
 def test_activations_keep_their_initial_size(iris, arrangement):
     wide = Network((400, 400, 400, 3))
-    layers, _ = baseline("sgd").make(arrangement, wide, iris).init(jax.random.key(0), 16)
-    variance = 400 * float(jnp.var(layers[1].w))
+    weights, _ = baseline("sgd").make(arrangement, wide, iris).init(jax.random.key(0), 16)
+    variance = 400 * float(jnp.var(weights.w[1]))
     assert variance == pytest.approx(2 if arrangement is PLAIN else 1, rel=0.02)
-    assert not any(layer.b.any() for layer in layers)
+    assert not any(b.any() for b in weights.b)
 
 
 @pytest.mark.parametrize("batch", [16, 32])  # the query has 30 examples
@@ -182,7 +184,7 @@ def test_an_episode_that_is_continued_is_the_same_episode(iris):
 
 
 def _size(before, after, info, batch):
-    return jnp.linalg.norm(after[0][0].w - before[0][0].w), batch.x.sum()
+    return jnp.linalg.norm(after[0].w[0] - before[0].w[0]), batch.x.sum()
 
 
 def test_an_observer_sees_each_step_that_is_evaluated(iris):

@@ -71,7 +71,8 @@ def test_rows_are_the_images_one_after_the_other():
     again = np.moveaxis(np.asarray(rows.x), 1, 2).reshape(whole.x.shape)
     np.testing.assert_array_equal(again, whole.x)
     np.testing.assert_array_equal(rows.y, whole.y[:, None])
-    np.testing.assert_array_equal(np.moveaxis(rows.query_x, 0, 1).reshape(-1, 64), whole.query_x)
+    again = np.moveaxis(rows.query_x, 0, 1).reshape(whole.query_x.shape)
+    np.testing.assert_array_equal(again, whole.query_x)
     np.testing.assert_array_equal(rows.query_y[0], whole.query_y)
 
 

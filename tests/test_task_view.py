@@ -180,3 +180,8 @@ def test_names_of_files_are_plain():
     assert len(file_name("csv:path=" + "a" * 300)) == 80
     long = "csv:path=" + "a" * 80
     assert file_name(long + ",kind=regression") != file_name(long + ",kind=classes")
+
+
+def test_a_task_of_images_shows_their_shape(tmp_path, capsys):
+    assert cli.main(["tasks", "show", "digits", "--directory", str(tmp_path)]) == 0
+    assert "inputs 64 (8x8x1), outputs 10" in capsys.readouterr().out

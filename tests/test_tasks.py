@@ -94,9 +94,9 @@ def test_every_task_draws_what_it_says(drawn, split):
     queries = 12 if split is Split.TRAIN else 15
     time = () if task.time is None else (task.time,)
     late = () if task.time is None else (task.time if task.name == "text" else 1,)
-    assert episode.x.shape == (3, *time, 8, task.features)
+    assert episode.x.shape == (3, *time, 8, *task.input_shape)
     assert episode.y.shape == (3, *late, 8, task.outputs)
-    assert episode.query_x.shape == (*time, queries, task.features)
+    assert episode.query_x.shape == (*time, queries, *task.input_shape)
     assert episode.query_y.shape == (*late, queries, task.outputs)
     for x, y in ((episode.x, episode.y), (episode.query_x, episode.query_y)):
         assert np.isfinite(x).all()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from blurax.inner import Remat
     from blurax.io import Provenance, save_genome
     from blurax.learner import Blur, Learner
-    from blurax.network import Network, NetworkState, Synapses
+    from blurax.links import Link
+    from blurax.network import Edge, Network, NetworkState, Synapses
     from blurax.outer.config import MetaTrain
     from blurax.outer.curriculum import Curriculum
     from blurax.outer.improve import improve
@@ -97,6 +98,7 @@ __all__ = [
     "Curriculum",
     "Curve",
     "Draw",
+    "Edge",
     "EpisodeSpec",
     "Es",
     "Evaluator",
@@ -111,6 +113,7 @@ __all__ = [
     "Kind",
     "Learned",
     "Learner",
+    "Link",
     "Loss",
     "MetaSchedule",
     "MetaTrain",
@@ -191,7 +194,8 @@ _HOMES = {
     "inner": ("Remat",),
     "io": ("Provenance", "save_genome"),
     "learner": ("Blur", "Learner"),
-    "network": ("Network", "NetworkState", "Synapses"),
+    "links": ("Link",),
+    "network": ("Edge", "Network", "NetworkState", "Synapses"),
     "outer.config": ("MetaTrain",),
     "outer.curriculum": ("Curriculum",),
     "outer.improve": ("improve",),
@@ -226,8 +230,9 @@ _HOME["task"] = _HOME.pop("get")
 _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),
     *("curves", "engine", "errors", "estimator", "experiments", "export", "findings", "fit"),
-    *("frozen", "gauge", "genes", "genome", "initial", "inner", "io", "learner", "network"),
-    *("outer", "plasticity", "rules", "spec", "targets", "tasks", "terms", "widen", "zoo"),
+    *("frozen", "gauge", "genes", "genome", "graphs", "initial", "inner", "io", "learner", "links"),
+    *("network", "outer", "over_time", "plasticity", "rules", "spec", "sweeps", "targets", "tasks"),
+    *("terms", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

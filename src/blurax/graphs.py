@@ -3,6 +3,7 @@
 A name says what stands between the inputs and the outputs of a task. Its pieces are joined by `-`:
 
 - `128`: 128 neurons, fully connected to what is before them.
+- `r32`: the same, and they drive themselves too: by what they were a time step before.
 - `c8k5s2`: a convolution to 8 features, of kernel 5 and stride 2 (3 and 1 where they are left out);
   a `v` at the end stands for the padding `valid`, without zeros around the image.
 - `p2`: what follows sees averages over windows of 2 x 2.
@@ -39,7 +40,7 @@ TIMES = 100
 """The most repetitions of a block."""
 
 _NUMBER = "0*[1-9][0-9]*"
-_DENSE = re.compile(_NUMBER)
+_DENSE = re.compile(f"(r?)({_NUMBER})")
 _CONV = re.compile(f"c({_NUMBER})(?:k({_NUMBER}))?(?:s({_NUMBER}))?(v?)")
 _POOL = re.compile(f"p({_NUMBER})|g")
 _BLOCK = re.compile(rf"res\((.*)\)(?:x({_NUMBER}))?")
@@ -52,6 +53,7 @@ class Piece:
     text: str
     link: Link
     features: int = 0
+    recurrent: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +159,9 @@ class _Graph:
         self.groups.append(post)
         self._join(len(self.groups) - 2, self.pools, piece.link)
         self.pools = ()
+        if piece.recurrent:
+            last = len(self.groups) - 1
+            self.edges.append(Edge(last, last, delay=1, down=False, bias=False))
 
     def add_block(self, block: Block) -> None:
         """The groups of a block, and the edge around them."""
@@ -219,8 +224,8 @@ def _block(name: str, text: str) -> Block | None:
 
 def _piece(name: str, text: str) -> Piece:
     """A piece that is no block."""
-    if _DENSE.fullmatch(text):
-        return Piece(text, Dense(), int(text))
+    if found := _DENSE.fullmatch(text):
+        return Piece(text, Dense(), int(found[2]), recurrent=bool(found[1]))
     if found := _CONV.fullmatch(text):
         features, kernel, stride = (int(number or 0) for number in found.groups()[:3])
         link = Conv(kernel or 3, stride or 1, "valid" if found[4] else "same")
@@ -231,8 +236,8 @@ def _piece(name: str, text: str) -> Piece:
         _wrong(
             name,
             text,
-            "is no layer; it takes 128, c8k5s2, p2, g or res(64-64)x3, joined by -, or alone 0 for "
-            f"no hidden layer, or {', '.join(NAMED)}",
+            "is no layer; it takes 128, r32, c8k5s2, p2, g or res(64-64)x3, joined by -, or alone "
+            f"0 for no hidden layer, or {', '.join(NAMED)}",
         )
     )
 

@@ -1,6 +1,7 @@
 """Optimisers and fixed rules on the same networks and episodes, tuned for each step budget."""
 
-from blurax.baselines.alignment import Aligned, DirectFeedback, FeedbackWeights
+from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
+from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.catalogue import BASELINES, BUILT_IN, Baseline, baseline
 from blurax.baselines.code import code_digest
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
@@ -14,20 +15,21 @@ __all__ = [
     "BUILT_IN",
     "OPTIMISERS",
     "USUAL",
-    "Aligned",
     "Arrangement",
     "Baseline",
     "Choice",
-    "DirectFeedback",
     "FeedbackWeights",
     "GradientDescent",
     "Record",
+    "RuleDescent",
     "Setting",
     "Tuning",
     "add_baseline",
     "baseline",
     "check_budgets",
     "code_digest",
+    "direct_feedback",
+    "feedback_alignment",
     "record_baseline",
     "record_learner",
     "tune",

@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-from blurax.baselines.alignment import Aligned, DirectFeedback, FeedbackWeights
+from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
+from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
 from blurax.errors import require
@@ -31,7 +33,7 @@ class Baseline:
 
 
 def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
-    """An optimiser on a perceptron."""
+    """An optimiser on a network."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         return GradientDescent(network, optimiser, arrangement, task.target)
@@ -43,15 +45,24 @@ def _named(optimiser: str, about: str, scale: float) -> Baseline:
     return descent(OPTIMISERS[optimiser], about, scale)
 
 
-def _aligned(feedback: FeedbackWeights, about: str) -> Baseline:
+def _by_rule(
+    about: str,
+    network_of: Callable[[Network], Network] = lambda network: network,
+    settings: tuple[tuple[Setting, ...], ...] = (),
+    scale: float = 0.1,
+    **fields: Any,
+) -> Baseline:
+    """Back-propagation's genome, with other feedback or a term of its own."""
+
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Aligned(network, feedback, arrangement.activation, task.target)
+        chosen = fields | arrangement.chosen
+        return RuleDescent(network_of(network), arrangement.activation, task.target, **chosen)
 
-    return Baseline(about, make, False, 0.1)
+    return Baseline(about, make, False, scale, settings)
 
 
-def _direct(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    return DirectFeedback(network, arrangement.activation, task.target)
+def _choices(name: str, *values: float) -> tuple[tuple[Setting, ...], ...]:
+    return (tuple(Setting(name, value) for value in values),)
 
 
 BASELINES: dict[str, Baseline] = {
@@ -61,9 +72,24 @@ BASELINES: dict[str, Baseline] = {
     "adam": _named("adam", "Adam", 0.005),
     "adamw": _named("adamw", "Adam with decoupled weight decay of 0.01", 0.005),
     "rmsprop": _named("rmsprop", "RMSprop with decay 0.9", 0.003),
-    "fa": _aligned(FeedbackWeights.RANDOM, "feedback alignment"),
-    "sign-symmetric": _aligned(FeedbackWeights.SIGN, "feedback through the signs of the weights"),
-    "dfa": Baseline("direct feedback alignment", _direct, False, 0.1),
+    "foof": _by_rule(
+        "descent on neurons",
+        settings=_choices("damping", 0.9, 0.5, 0.1, 0.01),
+        scale=3.0,
+    ),
+    "fa": _by_rule("feedback alignment", feedback_alignment),
+    "sign-symmetric": _by_rule(
+        "feedback through the signs of the weights",
+        feedback_alignment,
+        feedback=FeedbackWeights.SIGN,
+    ),
+    "kolen-pollack": _by_rule(
+        "feedback weights that change and decay as the forward ones",
+        feedback_alignment,
+        _choices("decay", 0.001, 0.01, 0.05),
+        feedback=FeedbackWeights.MIRROR,
+    ),
+    "dfa": _by_rule("direct feedback alignment", direct_feedback),
 }
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)

@@ -1,7 +1,8 @@
-"""Gradient descent as a learner: a perceptron, its variants, and an optimiser of optax."""
+"""Gradient descent as a learner: a network's outputs, `jax.grad` and an optimiser of optax."""
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.activations import phi
 from blurax.baselines.optimisers import OptaxFactory
+from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.learner import Batch, Learner
 from blurax.network import Network
@@ -22,7 +24,7 @@ from blurax.terms.normalise import Moments, moments, normalise_activations
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A choice for one of the settings of a baseline of the user's own."""
+    """A choice for one of the settings of a baseline."""
 
     name: str
     value: float | int | str | bool
@@ -44,7 +46,7 @@ class Arrangement:
     normalise: bool = False
     """Batch normalisation of the hidden layers, before the non-linearity."""
     settings: tuple[Setting, ...] = added(())
-    """Of a baseline of the user's own, one of each that it declares."""
+    """One of each that the baseline declares."""
     own: bool = added(False)
     """Whether a learner of the user's own makes the network: the first two do not count then."""
 
@@ -73,69 +75,100 @@ def gain(activation: Activation) -> float:
     return 2.0 if activation in (Activation.RELU, Activation.RELU_TANH) else 1.0
 
 
-class Layer(eqx.Module):
-    """The weights into one layer."""
+class Weights(eqx.Module):
+    """What gradient descent learns."""
 
-    w: Float[Array, "i j"]
-    b: Float[Array, " j"]
-    scale: Float[Array, " j"] | None
-    """Of the batch normalisation, whose shift is `b`; None where there is none."""
+    w: tuple[Float[Array, "_ _"] | None, ...]
+    """Of each edge; None where its link has no synapses, or it does not lead up."""
+    b: tuple[Float[Array, " _"] | None, ...]
+    """Of each edge's bias unit; None where there is none."""
+    scale: tuple[Float[Array, " _"] | None, ...]
+    """Of each group's batch normalisation, whose shift is `b`; None where there is none."""
 
 
-def initial_layers(
+def hidden_groups(network: Network) -> list[int]:
+    """The groups between input and outputs, by number."""
+    return [j for j in range(1, len(network.groups)) if j not in network.outputs]
+
+
+def initial_weights(
     key: PRNGKeyArray, network: Network, activation: Activation, normalise: bool = False
-) -> list[Layer]:
+) -> Weights:
     """Normal weights of variance gain / inputs, and zero biases."""
-    pairs = list(itertools.pairwise(network.sizes))
-    ends = list(itertools.accumulate(i * j for i, j in pairs))
+    groups, shapes, size = network.groups, {}, {}
+    for l, edge in enumerate(network.edges):
+        if edge.up and edge.link.has_synapses:
+            link, pre, post = edge.link, groups[edge.pre], groups[edge.post]
+            shapes[l] = link.count(pre, post), link.features(post)
+            size[l] = (gain(activation) / link.fan_in(pre, post)) ** 0.5
+    ends = list(itertools.accumulate(i * j for i, j in shapes.values()))
     # One draw, cut into pieces: each draw takes XLA long to compile.
-    drawn = jnp.split(jax.random.normal(key, (ends[-1],), float), ends[:-1])
-    layers = []
-    for number, (piece, (i, j)) in enumerate(zip(drawn, pairs, strict=True), start=1):
-        scale = jnp.ones(j, float) if normalise and number < len(pairs) else None
-        w = piece.reshape(i, j) * (gain(activation) / i) ** 0.5
-        layers.append(Layer(w, jnp.zeros(j, float), scale))
-    return layers
+    pieces = jnp.split(jax.random.normal(key, (ends[-1],), float), ends[:-1])
+    drawn = dict(zip(shapes, pieces, strict=True))
+    every = range(len(network.edges))
+    biased = {l for l in shapes if network.edges[l].bias}
+    scaled = hidden_groups(network) if normalise else []
+    return Weights(
+        tuple(drawn[l].reshape(shapes[l]) * size[l] if l in shapes else None for l in every),
+        tuple(jnp.zeros(shapes[l][1], float) if l in biased else None for l in every),
+        tuple(jnp.ones(g[-1], float) if j in scaled else None for j, g in enumerate(groups)),
+    )
 
 
-def perceptron(
-    layers: list[Layer],
-    x: Float[Array, "b features"],
+def forward(
+    network: Network,
+    weights: Weights,
+    x: Float[Array, "b ..."],
     activation: Activation,
-    batch: Float[Array, "_ features"] | None = None,
-) -> Float[Array, "b outputs"]:
-    """The outputs of a multi-layer perceptron.
+    known: Sequence[Moments | None] | None = None,
+) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
+    """What the outputs give, and the mean and variance of each group that is normalised.
 
     Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the examples
     at hand: running averages would still be wrong after 10 steps, and a genome's normalisation does
-    the same.
+    the same. Where an edge does not lead down, no gradient comes back by it.
 
     Args:
-        batch: other examples, whose means and variances are used in place of those of `x`.
+        known: means and variances of other examples, used in place of those of `x`.
     """
-    *hidden, last = layers
-    for layer in hidden:
-        known = None
-        if batch is not None:
-            other = batch @ layer.w
-            known = moments(other[None])
-            batch = _hidden(layer, other, activation, known)
-        x = _hidden(layer, x @ layer.w, activation, known)
-    return x @ last.w + last.b
+    groups: list[Array] = [x]
+    measured: list[Moments | None] = [None]
+    for j in range(1, len(network.groups)):
+        edges = network.into(j)
+        first, *others = (_arriving(network, weights, l, groups) for l in edges)
+        z, scale = sum(others, first), weights.scale[j]
+        measured.append(None if scale is None else moments(z[None]))
+        if scale is not None:
+            one, zero, seen = jnp.ones(1, float), jnp.zeros(1), known[j] if known else None
+            z = scale * normalise_activations(z[None], one, zero, seen)[0]
+        for l in edges:
+            b = weights.b[l]
+            if b is not None:
+                z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
+        groups.append(z if j in network.outputs else phi(z, activation))
+    return [groups[j] for j in network.outputs], measured
 
 
-def _hidden(
-    layer: Layer, z: Float[Array, "b n"], activation: Activation, known: Moments | None
-) -> Float[Array, "b n"]:
-    """What a hidden layer says, normalised by these examples or by what is known of others."""
-    if layer.scale is not None:
-        one, zero = jnp.ones(1, float), jnp.zeros(1)
-        z = layer.scale * normalise_activations(z[None], one, zero, known)[0]
-    return phi(z + layer.b, activation)
+def _arriving(
+    network: Network, weights: Weights, l: int, groups: list[Float[Array, "b ..."]]
+) -> Float[Array, "b ..."]:
+    """What a group gets by an edge."""
+    edge, w, a = network.edges[l], weights.w[l], groups[network.edges[l].pre]
+    pre, post = network.groups[edge.pre], network.groups[edge.post]
+    if not edge.down:
+        a = jax.lax.stop_gradient(a)
+    held: Any = None if w is None else edge.link.held(w[None], pre, post)
+    return edge.link.transmit(held, a[None], post)[0]
 
 
 class GradientDescent(Learner):
-    """An optimiser that descends the mean loss of each batch: cross-entropy, or squared error."""
+    """An optimiser that descends the mean loss of each batch: cross-entropy, or squared error.
+
+    The loss is the mean over the network's outputs.
+
+    Raises:
+        BluraxError: for a network with delayed edges.
+    """
 
     network: Network = eqx.field(static=True)
     optimiser: OptaxFactory = eqx.field(static=True)
@@ -144,53 +177,76 @@ class GradientDescent(Learner):
     target: Target = eqx.field(static=True)
     """What the task asks for."""
 
+    def __check_init__(self) -> None:
+        require(
+            not self.network.is_delayed,
+            f"The network {self.network} has edges with a delay, whose gradient goes back through "
+            "all steps before; the optimisers take a network without.",
+        )
+
     @property
     def takes_masks(self) -> bool:
         """Without batch normalisation."""
         return not self.arrangement.normalise
 
-    def init(self, key: PRNGKeyArray, batch: int) -> tuple[list[Layer], Any]:
-        """Initial layers, and the optimiser's memory."""
+    def init(self, key: PRNGKeyArray, batch: int) -> tuple[Weights, Any]:
+        """Initial weights, and the optimiser's memory."""
         chosen = self.arrangement
-        layers = initial_layers(key, self.network, chosen.activation, chosen.normalise)
-        weights: Any = layers  # optax's type of a pytree knows no modules
-        return layers, self._made(jnp.zeros((), float)).init(weights)
+        weights: Any = initial_weights(key, self.network, chosen.activation, chosen.normalise)
+        return weights, self._made(jnp.zeros((), float)).init(weights)
 
     def step(
         self,
-        state: tuple[list[Layer], Any],
+        state: tuple[Weights, Any],
         batch: Batch,
         *,
         rate: Float[Array, ""],
         key: PRNGKeyArray,
         index: Int[Array, ""],
-    ) -> tuple[tuple[list[Layer], Any], None]:
+    ) -> tuple[tuple[Weights, Any], None]:
         """One update; no optimiser here keeps the learning rate in its memory."""
-        layers, memory = state
+        weights: Any  # optax's type of a pytree knows no modules
+        weights, memory = state
 
-        def loss(layers: list[Layer]) -> Float[Array, ""]:
-            outputs = perceptron(layers, batch.x, self.arrangement.activation)
-            return self.target.loss(outputs, batch.y, batch.mask)
+        def loss(weights: Weights) -> Float[Array, ""]:
+            outputs, _ = self._forward(weights, batch.x)
+            losses = [self.target.loss(each, batch.y, batch.mask) for each in outputs]
+            return sum(losses[1:], losses[0]) / len(losses)
 
-        gradient: Any = jax.grad(loss)(layers)
-        weights: Any = layers  # optax's type of a pytree knows no modules
+        gradient: Any = jax.grad(loss)(weights)
         updates, memory = self._made(rate).update(gradient, memory, weights)
-        return (jax.tree.map(jnp.add, layers, updates), memory), None
+        new = jax.tree.map(jnp.add, weights, updates)
+        return (_with_fixed(self.network, new, weights), memory), None
 
     def _made(self, rate: Float[Array, ""]) -> optax.GradientTransformation:
         return self.optimiser(rate, **self.arrangement.chosen)
 
+    def _forward(
+        self, weights: Weights, x: Array, known: Sequence[Moments | None] | None = None
+    ) -> tuple[list[Array], list[Moments | None]]:
+        return forward(self.network, weights, x, self.arrangement.activation, known)
+
     def predict(
-        self, state: tuple[list[Layer], Any], x: Float[Array, "q features"]
+        self, state: tuple[Weights, Any], x: Float[Array, "q ..."]
     ) -> Float[Array, "q outputs"]:
-        """The outputs, or logits."""
-        return perceptron(state[0], x, self.arrangement.activation)
+        """The first output's values, or logits."""
+        return self._forward(state[0], x)[0][0]
 
     def predict_few(
         self,
-        state: tuple[list[Layer], Any],
-        x: Float[Array, "q features"],
-        batch: Float[Array, "b features"],
+        state: tuple[Weights, Any],
+        x: Float[Array, "q ..."],
+        batch: Float[Array, "b ..."],
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
-        return perceptron(state[0], x, self.arrangement.activation, batch)
+        return self._forward(state[0], x, self._forward(state[0], batch)[1])[0][0]
+
+
+def _with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
+    """The new weights, but for those of edges that are not plastic."""
+    plastic = [edge.plastic for edge in network.edges]
+    w, b = (
+        tuple(n if learned else old for n, old, learned in zip(*parts, plastic, strict=True))
+        for parts in ((new.w, before.w), (new.b, before.b))
+    )
+    return Weights(w, b, new.scale)

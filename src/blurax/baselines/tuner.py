@@ -21,7 +21,7 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax.baselines.catalogue import Baseline, baseline
-from blurax.baselines.descent import Arrangement
+from blurax.baselines.descent import Arrangement, hidden_groups
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
 from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
@@ -73,15 +73,15 @@ class Tuning:
     def arrangements(self, found: Baseline, network: Network) -> tuple[Arrangement, ...]:
         """What a baseline's network may be made of, with every setting that it may have.
 
-        Without a hidden layer there is no choice of a network.
+        Without a hidden group there is no choice of a network.
         """
         settings = tuple(itertools.product(*found.settings))
         if found.own_network:
             return tuple(Arrangement(settings=chosen, own=True) for chosen in settings)
         activations, normalise = self.activations, self.normalise
-        if len(network.sizes) == 2:
+        if not hidden_groups(network):
             activations = activations[:1]
-        if len(network.sizes) == 2 or not found.can_normalise:
+        if not (hidden_groups(network) and found.can_normalise):
             normalise = (False,)
         return tuple(
             Arrangement(a, n, chosen) for n in normalise for a in activations for chosen in settings

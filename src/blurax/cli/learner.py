@@ -54,7 +54,7 @@ def load_learner_class(text: str, network: Network) -> Learner:
             learner = found(network)
         except Exception as error:  # code of the user's own may raise anything
             raise BluraxError(
-                f"{name} in {file} cannot be made of the network {network.sizes} alone: "
+                f"{name} in {file} cannot be made of the network {network} alone: "
                 f"{reason(error, str(Path(file).resolve()))}; give its other fields a default, or "
                 "name a function that makes it."
             ) from error

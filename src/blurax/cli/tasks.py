@@ -78,7 +78,8 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
         except BluraxError as error:
             failed.append(error)
             continue
-        shape = f"inputs {task.features}, outputs {task.outputs}"
+        image = f" ({'x'.join(map(str, task.input_shape))})" if len(task.input_shape) > 1 else ""
+        shape = f"inputs {task.features}{image}, outputs {task.outputs}"
         shape += "" if task.time is None else f", time steps {task.time}"
         console.print(
             f"{message(name)}: {shape}; picture: {printable(str(picture))}", soft_wrap=True

@@ -133,7 +133,7 @@ class SteadyBlur(Learner):
         )
         return Learning(network, intercept, average, state.steps + 1), prediction
 
-    def predict(self, state: Learning, x: Float[Array, "q features"]) -> Float[Array, "q outputs"]:
+    def predict(self, state: Learning, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
         """The averaged network's outputs with the intercept, normalised by these inputs."""
         return _with_intercept(state, self.blur.predict(state.predicting, x))
 

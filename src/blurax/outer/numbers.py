@@ -81,7 +81,8 @@ def check_step(learner: Learner, task: Task) -> None:
         BluraxError: if the learner cannot learn the task with its network.
     """
     check_kind(task)
-    sizes = learner.network.sizes
+    network = learner.network
+    outputs = network.sizes[network.outputs[0]]
     spec = EpisodeSpec(steps=1, batch=2, query=2)
 
     def once(key: PRNGKeyArray) -> Any:
@@ -94,21 +95,21 @@ def check_step(learner: Learner, task: Task) -> None:
 
     name = type(learner).__name__
     try:
-        before, after, outputs = jax.tree.map(jnp.shape, jax.eval_shape(once, jax.random.key(0)))
+        before, after, found = jax.tree.map(jnp.shape, jax.eval_shape(once, jax.random.key(0)))
     except Exception as error:  # code of the user's own may raise anything
         code = type(learner).step.__code__.co_filename
         raise BluraxError(
-            f"{name} cannot learn with the network {sizes}: {reason(error, code)}."
+            f"{name} cannot learn with the network {network}: {reason(error, code)}."
         ) from error
     require(
         before == after,
-        f"{name}.step gives a state of shapes {shown(after)} with the network {sizes}; it takes "
+        f"{name}.step gives a state of shapes {shown(after)} with the network {network}; it takes "
         f"one like that of init, {shown(before)}.",
     )
     require(
-        outputs == (2, sizes[-1]),
-        f"{name}.predict gives shape {shown(outputs)} for 2 inputs to the network {sizes}; it "
-        f"takes an array of shape (2, {sizes[-1]}).",
+        found == (2, outputs),
+        f"{name}.predict gives shape {shown(found)} for 2 inputs to the network {network}; it "
+        f"takes an array of shape (2, {outputs}).",
     )
 
 

@@ -110,9 +110,7 @@ def load(name: str, options: TableOptions, text: str) -> Task:
         text: what to call the task.
     """
     task = dataclasses.replace(bundled(name), name=text)
-    if not isinstance(options, DigitsOptions) or options.by is By.WHOLE:
-        return task
-    return show(dataclasses.replace(task, input_shape=(8, 8)), options.by)
+    return show(task, options.by) if isinstance(options, DigitsOptions) else task
 
 
 def from_csv(

@@ -1,0 +1,133 @@
+"""Gradient descent by equations (5) to (7), with other feedback or other terms than its own."""
+
+import dataclasses
+import math
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax import genome as genomes
+from blurax import inner, plasticity
+from blurax.baselines.alignment import FeedbackWeights, twins
+from blurax.baselines.descent import gain
+from blurax.errors import require
+from blurax.genome import Genome
+from blurax.inner import StepInfo
+from blurax.learner import Batch, Learner
+from blurax.network import Network, NetworkState, Synapses
+from blurax.spec import Activation, Init, InitScale, Rule, Signal
+from blurax.targets import Target
+
+
+class RuleDescent(Learner):
+    """The genome of back-propagation (sec. 3.1 of the paper), at the learning rate of each step.
+
+    In a network of `alignment` it is feedback alignment, direct or not; with `damping` it is
+    descent on neurons. Biases start at 0.
+
+    Raises:
+        BluraxError: for a decay or damping out of its range.
+    """
+
+    network: Network = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
+    target: Target = eqx.field(static=True)
+    feedback: FeedbackWeights = eqx.field(static=True, default=FeedbackWeights.RANDOM)
+    """What backward synapses of their own are, where the network has some."""
+    decay: float = eqx.field(static=True, default=0.0)
+    """The share of all synapses that each step takes away: at least 0 and below 1."""
+    damping: float | None = eqx.field(static=True, default=None)
+    """d, in (0, 1): the gradient of each edge is multiplied by (d I + (1 - d) Σ p p^T / m)^-1,
+    where p is what an event, an example or position of one, sees through the edge, the bias unit
+    included, and m is the mean of |p|². None: the gradient itself.
+
+    Source: Benzing, "Gradient Descent on Neurons and its Link to Approximate Second-Order
+    Optimization", ICML 2022."""
+
+    def __check_init__(self) -> None:
+        require(
+            0 <= self.decay < 1,
+            f"RuleDescent.decay is {self.decay}; it takes a number from 0 to below 1.",
+        )
+        require(
+            self.damping is None or 0 < self.damping < 1,
+            f"RuleDescent.damping is {self.damping}; it takes a number between 0 and 1, or None.",
+        )
+
+    @property
+    def rule(self) -> Rule:
+        """Back-propagation's; it sends down the squared error's gradient for a single output."""
+        init = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
+        signal = Signal.CROSS_ENTROPY if self.target.outputs >= 2 else Signal.SQUARED_ERROR
+        exact = Rule.backprop(self.activation, signal=signal, init=init)
+        update = dataclasses.replace(exact.update, decorrelate=self.damping is not None)
+        return dataclasses.replace(exact, update=update)
+
+    @property
+    def takes_masks(self) -> bool:
+        """Without damping."""
+        return plasticity.takes_masks(self.rule)
+
+    def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
+        """An initial network with zero biases."""
+        state = self.network.init(key, self.rule, batch)
+        zeroed = [
+            s if s.bias is None else Synapses(s.forward, jnp.zeros_like(s.bias), s.backward)
+            for s in state.synapses
+        ]
+        return self._held(_with(state, zeroed), state)
+
+    def step(
+        self,
+        state: NetworkState,
+        batch: Batch,
+        *,
+        rate: Float[Array, ""],
+        key: PRNGKeyArray,
+        index: Int[Array, ""],
+    ) -> tuple[NetworkState, StepInfo]:
+        """One inner step, after which backward synapses become what `feedback` says."""
+        x, y, how = batch.x, batch.y, {"target": self.target, "mask": batch.mask}
+        after, info = inner.step(self._genome(rate), state, x, y, index, **how)
+        return self._held(after, state), info
+
+    def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
+        """State 1 of the first output after a forward sweep."""
+        return inner.predict(self._genome(jnp.zeros((), float)), state, x)
+
+    def _genome(self, rate: Float[Array, ""]) -> Genome:
+        genome = genomes.backprop(self.rule, 0.0)
+        found: dict[str, Any] = {"eta_tilde": -rate, "f_tilde": jnp.asarray(self._kept)}
+        if self.damping is not None:
+            logit = math.log((1 - self.damping) / self.damping)
+            found["terms"] = {**genome.synapse.terms, "decorrelation": jnp.asarray(logit)}
+        return dataclasses.replace(genome, synapse=dataclasses.replace(genome.synapse, **found))
+
+    @property
+    def _kept(self) -> float:
+        return 1.0 - self.decay
+
+    def _held(self, new: NetworkState, before: NetworkState) -> NetworkState:
+        """With the backward synapses that belong to the new forward ones."""
+        synapses = list(new.synapses)
+        for l, up in twins(self.network).items():
+            forward: Any = new.synapses[up].forward
+            old: Any = before.synapses[up].forward
+            backward: Any = synapses[l].backward
+            edge = self.network.edges[l]
+            kept = self._kept if self.network.edges[up].plastic else 1.0
+            pre, post = self.network.groups[edge.pre], self.network.groups[edge.post]
+            if self.feedback is FeedbackWeights.SIGN:
+                fan_in = edge.link.fan_in(pre, post) + self.network.edges[up].bias
+                std = (gain(self.activation) / fan_in) ** 0.5
+                backward = std * jnp.sign(edge.link.turned(forward, pre, post))
+            elif self.feedback is FeedbackWeights.MIRROR:
+                backward = kept * backward + edge.link.turned(forward - kept * old, pre, post)
+            synapses[l] = Synapses(synapses[l].forward, synapses[l].bias, backward)
+        return _with(new, synapses)
+
+
+def _with(state: NetworkState, synapses: list[Synapses]) -> NetworkState:
+    return NetworkState(tuple(synapses), state.neurons, state.steps, state.graph)
