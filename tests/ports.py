@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from blurax import genome as genomes
-from blurax.export import Library
+from blurax.export import Library, graph_of
 from blurax.network import NetworkState
 
 needs_torch = pytest.mark.skipif(
@@ -37,7 +37,9 @@ class Port:
 
     def network(self, state: NetworkState) -> dict:
         kept = state.neurons
+        graph = None if state.network.is_dense else graph_of(state.network)
         return {
+            "graph": graph,
             "synapses": [
                 tuple(None if w is None else self.number(w) for w in parts(layer))
                 for layer in state.synapses

@@ -1,4 +1,4 @@
-"""`blurax show`: a genome as numbers, as a picture, and at work; the numbers of a learner."""
+"""`blurax show`: a genome as numbers, as a picture, and at work; a learner's numbers; a network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,13 @@ from blurax import io, zoo
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
+from blurax.analysis.network_picture import draw_network
+from blurax.analysis.network_words import network_table
 from blurax.analysis.numbers_view import draw_learner, numbers_panel
 from blurax.analysis.plain import message, printable
 from blurax.bounds import check_count
 from blurax.cli.learner import load_learner_class
+from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
@@ -27,17 +30,19 @@ from blurax.tasks import get
 
 
 def show(
-    genome: tyro.conf.Positional[Path],
+    genome: tyro.conf.Positional[Path | None] = None,
     other: tyro.conf.Positional[Path | None] = None,
     png: Path | None = None,
     canonical: bool = False,
     learner: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None,
     task: str | None = None,
-    hidden: str = "64",
+    hidden: str | None = None,
     steps: int = 50,
     seeds: int = 5,
 ) -> None:
     """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
+
+    Without a genome, --network and --task draw that network for that task.
 
     Args:
         genome: A genome or learner file, the directory of a run, or the name of a genome that
@@ -50,8 +55,8 @@ def show(
             was learned.
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
             synapses, and what is lost without each number.
-        hidden: The networks it teaches by their hidden layers, such as 64 or c8k5s2-16; --network
-            is the same.
+        hidden: The networks it teaches by their hidden layers, such as 64, the default, or
+            c8k5s2-16; --network is the same.
         steps: Inner steps of these episodes.
         seeds: Networks to average over.
     """
@@ -59,6 +64,14 @@ def show(
     console = Terminal()
     if png is not None:
         io.check_file(png)
+    if genome is None:
+        require(
+            hidden is not None and task is not None and not canonical and learner is None,
+            "blurax show takes a genome, such as default; or --network and --task, such as lenet "
+            "and mnist, without other options than --png, to draw a network.",
+        )
+        show_network(console, str(hidden), str(task), png)
+        return
     if io.exists(genome / BEST):
         genome = genome / BEST
     if io.is_learner(genome):
@@ -74,12 +87,23 @@ def show(
         require(task is None, "--task watches one genome at work; name one alone.")
         show_both(console, (genome, other), png)
         return
+    hidden = "64" if hidden is None else hidden
     if task is not None:  # a mistake is reported before anything is printed
         check_look(zoo.genome(genome)[0], get(task), hidden, steps, seeds)
         io.check_file(_inside(png or genome))
     show_genome(console, genome, png, canonical)
     if task is not None:
         look_inside(console, genome, png, task, hidden, steps, seeds)
+
+
+def show_network(console: Console, name: str, task: str, png: Path | None) -> None:
+    """Print and draw the network of a name."""
+    network = network_for(get(task), name)
+    picture = png or Path(f"{file_name(name)}.png")
+    io.check_file(picture)
+    console.print(network_table(network))
+    draw_network(network, picture, f"{name} for {task}")
+    console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)
 
 
 def show_learner(console: Console, path: Path, code: str | None, png: Path | None) -> None:

@@ -2,14 +2,17 @@
 
 import enum
 from pathlib import Path
+from typing import Any
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require
+from blurax.links import After, Conv, Dense, Identity, Link, Pool
+from blurax.network import Network
 from blurax.spec import Rule
 
 _KNOWN = frozenset(
     (
         *("normalisation", "normalise-synapses", "normalise-stored", "rescale", "decorrelation"),
-        "decorrelation-width-free",
+        *("decorrelation-width-free", "fan-in"),
         *("oja-multiplier", "oja-activation", "oja-full"),
         *("saturation-tanh", "saturation-exponential", "saturation-length", "saturation-slowing"),
     )
@@ -39,4 +42,46 @@ def check(rule: Rule) -> None:
         )
 
 
-__all__ = ["Library", "check"]
+def graph_of(network: Network) -> dict[str, Any]:
+    """A network as plain data, which the exported files' `init` takes and JSON can hold.
+
+    Returns:
+        `groups`, the shape of each; `edges`, whose `link` is a list of poolings and the link after
+        them; `outputs`. The docstrings of the files say more.
+
+    Raises:
+        BluraxError: for links and delays that the files do not know.
+    """
+    edges = []
+    for edge in network.edges:
+        name = f"Edge({edge.pre}, {edge.post})"
+        require(
+            edge.delay == 0,
+            f"{name} has a delay, which exported files do not know: it can be run with blurax "
+            "alone.",
+        )
+        flags = {name: getattr(edge, name) for name in ("up", "down", "plastic", "bias")}
+        edges.append({"pre": edge.pre, "post": edge.post, "link": _parts(edge.link), **flags})
+    groups = [list(group) for group in network.groups]
+    return {"groups": groups, "edges": edges, "outputs": list(network.outputs)}
+
+
+def _parts(link: Link) -> list[list[Any]]:
+    """A link as a list of poolings and the link after them."""
+    match link:
+        case After(first, then):
+            return [part for part in _parts(first) if part != ["identity"]] + _parts(then)
+        case Dense():
+            return [["dense"]]
+        case Conv(kernel, stride, padding):
+            return [["conv", kernel, stride, padding]]
+        case Pool(size):
+            return [["pool", size]]
+        case Identity():
+            return [["identity"]]
+    raise BluraxError(
+        f"The link {link} is one that exported files do not know: it can be run with blurax alone."
+    )
+
+
+__all__ = ["Library", "check", "graph_of"]

@@ -18,7 +18,7 @@ import numpy as np
 from blurax import genome as genomes
 from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.export import Library, check
+from blurax.export import Library, check, graph_of
 from blurax.export.template import CLASSIFIER, FILE, REGRESSOR
 from blurax.frozen import to_json
 from blurax.genome import Genome, at_step
@@ -64,18 +64,13 @@ def write_fitted(
 
     Raises:
         BluraxError: for another ending, labels that are no strings, numbers or booleans, a term
-            that the file could not compute, or if the system refuses the file.
+            or link that the file could not compute, or if the system refuses the file.
     """
     require(
         str(io.as_path(path)).endswith(".py"),
         f"path is {os.fspath(path)!r}; it takes a Python file to write, such as 'model.py'.",
     )
     check(genome.rule)
-    require(
-        state.network.is_dense,
-        f"The network {state.network} is no chain of fully connected layers, which is what a file "
-        "of NumPy can predict with.",
-    )
     if classes is not None:
         answers, own = CLASSIFIER, {"CLASSES": _labels(classes)}
     else:
@@ -86,7 +81,7 @@ def write_fitted(
         "VERSION": __version__,
         "ANSWERS": answers,
         "INPUTS": str(state.sizes[0]),
-        "FUNCTIONS": "\n\n\n".join(_functions("_forward", "_resting")),
+        "FUNCTIONS": "\n\n\n".join(_functions("_first", "_forward", "_linked", "_resting")),
         "CLIP": repr(None if clip is None else float(clip)),
         "SHIFT": _array(shift),
         "SCALE": _array(scale),
@@ -103,19 +98,22 @@ def _network(genome: Genome, state: NetworkState, moments: LayerMoments) -> dict
     genome = at_step(genome, state.steps)
     synapses = normalise_stored(genome, state.network, state.synapses)
     genes = {n: leaf for n, leaf in genomes.leaves(genome).items() if n.startswith("neuron.")}
-    layers = [f"({_array(s.forward)}, {_array(s.bias)}, None)" for s in synapses]
+    edges = [f"({_array(s.forward)}, {_array(s.bias)}, None)" for s in synapses]
     pairs = [measured.get("normalisation") for measured in moments]
     pairs = [pair and f"({_array(pair[0])}, {_array(pair[1])})" for pair in pairs]
     return {
         "RULE": pprint.pformat(to_json(genome.rule), width=WIDTH),
         "GENES": "".join(f"    {name!r}: {_array(leaf)},\n" for name, leaf in genes.items()),
-        "SYNAPSES": "".join(f"    {layer},\n" for layer in layers),
+        "GRAPH": pprint.pformat(graph_of(state.network), width=WIDTH),
+        "SYNAPSES": "".join(f"    {edge},\n" for edge in edges),
         "MOMENTS": "".join(f"    {pair},\n" for pair in pairs),
     }
 
 
 def _array(values: Any) -> str:
-    """The Python text of an array, read on any machine by the file's own `_array`."""
+    """The Python text of an array, read on any machine by the file's own `_array`, or of None."""
+    if values is None:
+        return "None"
     array = np.asarray(values)
     array = array.astype(array.dtype.newbyteorder("<"))
     text = base64.b64encode(array.tobytes()).decode()

@@ -39,8 +39,9 @@ def _outputs(X):
 def _block(x):
     x = (x / 2 - SHIFT / 2) * SCALE * 2  # halves, lest the difference overflow
     x = x if CLIP is None else np.clip(x, -CLIP, CLIP)
-    start = _resting(RULE, SYNAPSES, x.astype(SYNAPSES[0][0].dtype), None)
-    outputs = _forward(RULE, GENES, SYNAPSES, start, MOMENTS)[0][-1][0]
+    x = x.astype(_first(SYNAPSES).dtype).reshape(len(x), *GRAPH["groups"][0])
+    start = _resting(RULE, GRAPH, x, None)
+    outputs = _forward(RULE, GENES, GRAPH, SYNAPSES, start, MOMENTS)[0][GRAPH["outputs"][0]][0]
     return outputs.astype(np.float64) + INTERCEPT
 
 
@@ -53,6 +54,8 @@ def _array(dtype, shape, text):
 
 RULE = \\
 ${RULE}
+GRAPH = _linked(
+${GRAPH})
 CLIP = ${CLIP}
 SHIFT = ${SHIFT}
 SCALE = ${SCALE}

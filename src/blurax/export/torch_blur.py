@@ -16,8 +16,24 @@ variances of the examples last learned from. `network = observe(rule, genes, net
 those of examples of your own, say of a thousand; they hold until the next step. A network that has
 learned nothing has none: it takes those of the rows it predicts, and refuses a single one.
 
-Activations are [k, batch, n], synapses [channels, from, to], those of the bias unit
-[channels, 1, to].
+In place of sizes `init` takes any graph, plain data to keep as JSON, which you write or
+`blurax.export.graph_of(network)` gives:
+
+    graph = {
+        "groups": [[8, 8, 1], [8, 8, 4], [10]],  # the shape of each, [height, width, features]
+        "edges": [
+            {"pre": 0, "post": 1, "link": [["conv", 3, 1, "same"]]},  # kernel, stride, padding
+            {"pre": 1, "post": 2, "link": [["pool", 2], ["dense"]]},  # ["pool", None]: over all
+        ],
+        "outputs": [2],  # the groups that y is for; several take a list of them
+    }
+
+A link without synapses is ["identity"] or ["pool", 2] alone. Edges may have "up", "down",
+"plastic" and "bias", true where they are left out. Examples are [batch, *shape of the first group].
+
+Activations are [k, batch, *shape], synapses [channels, from, to], those of the bias unit
+[channels, 1, to]; None where an edge has none. Those of a convolution are shared by all positions:
+from counts patch x features. An event is an example, or an example and a position.
 Numbers (5), (6), (7), (8): equations of Sandler et al., ICML 2021.
 """
 
@@ -28,6 +44,7 @@ import json
 import torch
 
 _MATRICES = "nu_tilde", "mu_tilde"
+_OF_TERMS = "oja", "saturation", "decorrelation", "fan_in", "places"
 _DTYPES = {"F32": "float32", "F64": "float64"}
 
 
@@ -81,74 +98,165 @@ def _canonical(value):
 
 
 def init(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
-    """A network with normal synapses: a list of (forward, bias, backward) for each layer.
+    """A network with normal synapses: a list of (forward, bias, backward) for each layer or edge.
 
-    Where the rule's `init` is learned the genes are needed: they say how large the synapses are.
+    `sizes` are those of the layers of a chain, or a graph. Where the rule's `init` is learned the
+    genes are needed: they say how large the synapses are.
     """
     k = rule["states"] if rule["channels"] == "multi" else 1
+    graph = sizes if isinstance(sizes, dict) else None
 
-    def normal(layer, *shape):
+    def normal(edge, *shape):
         drawn = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
-        return (drawn.to(device) * _std(rule, shape[1], genes, layer)).to(device, dtype)
+        return (drawn.to(device) * _std(rule, shape[1], genes, edge)).to(device, dtype)
 
-    layers = []
-    for l in range(len(sizes) - 1):
-        i, j = sizes[l], sizes[l + 1]
-        up, down = normal(l, k, i + 1, j), None
-        if rule["symmetry"] == "asymmetric" and l > 0:
-            down = normal(l, k, j, i)
-        layers.append((up[:, :-1], up[:, -1:], down))
-    return {"synapses": layers, "neurons": None, "steps": 0}
+    edges = []
+    linked = _linked(graph or _chain(sizes))
+    for l, (edge, link) in enumerate(zip(linked["edges"], linked["links"], strict=True)):
+        up, bias, down = None, None, None
+        if link["synapses"]:
+            own = rule["symmetry"] == "asymmetric"
+            (i, j), ones = link["shape"], edge.get("bias", True)
+            if edge.get("up", True):
+                up = normal(l, k, i + ones, j)
+                up, bias = up[:, :i], up[:, i:] if ones else None
+            if edge.get("down", True) and edge["pre"] > 0 and (own or up is None):
+                down = normal(l, k, *link["back"])
+        edges.append((up, bias, down))
+    return {"synapses": edges, "neurons": None, "steps": 0, "graph": graph}
 
 
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
     steps = network["steps"]
-    genes, synapses, x, y = _now(rule, genes, network, x, y)
-    predicted, _ = _forward(rule, genes, synapses, _resting(rule, synapses, x, network["neurons"]))
+    genes, graph, synapses, x, *y = _now(rule, genes, network, x, y)
+    start = _resting(rule, graph, x, network["neurons"])
+    predicted, _ = _forward(rule, genes, graph, synapses, start)
     if rule["update"]["after_forward"]:
-        synapses = _update(rule, genes, "forward_synapse", synapses, predicted, predicted)
+        synapses = _update(rule, genes, "forward_synapse", graph, synapses, predicted, predicted)
     neurons = predicted
     if steps % rule["feedback"]["every"] == 0:
-        neurons = _backward(rule, genes, synapses, _feedback(rule, predicted, y))
+        corrected = _feedback(rule, graph, predicted, y)
+        neurons = _backward(rule, genes, graph, synapses, corrected)
         lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
-        synapses = _update(rule, genes, "synapse", synapses, lower, neurons)
+        synapses = _update(rule, genes, "synapse", graph, synapses, lower, neurons)
     kept, batch = neurons if rule["keep_neurons"] else None, _latest(network.get("batch"), x)
-    return {"synapses": synapses, "neurons": kept, "steps": steps + 1, "batch": batch}
+    new = {"synapses": synapses, "neurons": kept, "steps": steps + 1, "batch": batch}
+    return {**new, "graph": network.get("graph")}
 
 
 def observe(rule, genes, network, x):
     """The network with the means and variances of these examples, by which it then predicts."""
-    genes, synapses, x = _now(rule, genes, network, x)
+    genes, graph, synapses, x = _now(rule, genes, network, x)
     if len(x) < 2 and rule["stabilise"]["normalise"] in ("forward", "both"):
         raise ValueError(
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
-    moments = _forward(rule, genes, synapses, _resting(rule, synapses, x, None))[1]
-    return {**network, "moments": moments}
+    start = _resting(rule, graph, x, None)
+    return {**network, "moments": _forward(rule, genes, graph, synapses, start)[1]}
 
 
 def predict(rule, genes, network, x):
-    """What the last layer says of each example, [batch, outputs], whatever the others are."""
+    """What the first output says of each example, [batch, outputs], whatever the others are."""
     batch, known = network.get("batch"), network.get("moments")
     if known is None:
         known = observe(rule, genes, network, x if batch is None else batch)["moments"]
-        parts = [*genes.values(), *(part for layer in network["synapses"] for part in layer[:2])]
-        if batch is not None and not any(part.requires_grad for part in [batch, *parts]):
+        parts = [*genes.values(), *(w for edge in network["synapses"] for w in edge[:2])]
+        if batch is not None and not any(
+            w is not None and w.requires_grad for w in [batch, *parts]
+        ):
             network["moments"] = known  # once for all predictions of this network
-    genes, synapses, x = _now(rule, genes, network, x)
-    return _forward(rule, genes, synapses, _resting(rule, synapses, x, None), known)[0][-1][0]
+    genes, graph, synapses, x = _now(rule, genes, network, x)
+    start = _resting(rule, graph, x, None)
+    return _forward(rule, genes, graph, synapses, start, known)[0][graph["outputs"][0]][0]
 
 
-def _check(synapses, x, y=None):
+def _chain(sizes):
+    """The graph of a fully connected chain."""
+    edges = [{"pre": l, "post": l + 1, "link": [["dense"]]} for l in range(len(sizes) - 1)]
+    return {"groups": [[n] for n in sizes], "edges": edges, "outputs": [len(sizes) - 1]}
+
+
+def _linked(graph):
+    """The graph with `links`, which say how each edge leads."""
+    return {**graph, "links": [_link(graph, edge) for edge in graph["edges"]]}
+
+
+def _link(graph, edge):
+    """How an edge leads from its lower group to its upper one.
+
+    `pools`: for each pooling the shape before it and its tables; `up` and `down`: the tables of a
+    convolution; `shape` and `back`: those of forward and backward synapses; `lower`: the features
+    of the neurons that synapses see.
+    """
+    seen, upper = graph["groups"][edge["pre"]], graph["groups"][edge["post"]]
+    pools, up, down, name = [], None, None, edge["link"][-1][0]
+    for kind, *how in edge["link"]:
+        if kind == "pool":
+            size = [how[0]] * 2 if how[0] else seen[:2]
+            pools.append((seen, *_tables(seen, size, size, "valid")))
+            seen = [seen[0] // size[0], seen[1] // size[1], seen[2]]
+        elif kind == "conv":
+            kernel, stride, padding = how
+            up, down = _tables(seen, [kernel] * 2, [stride] * 2, padding)
+        elif kind not in ("dense", "identity"):
+            raise ValueError(f"The link {kind!r} is none that this file knows.")
+    lower, features = (seen[-1], upper[-1]) if name == "conv" else (_count(seen), _count(upper))
+    places = 1 if up is None else up.shape[1]
+    if name != "dense" and _count(upper) != (_count(seen) if up is None else len(up) * features):
+        raise ValueError(f"The link {edge['link']} from {seen} does not lead to neurons {upper}.")
+    return {
+        "synapses": name in ("dense", "conv"),
+        "pools": pools,
+        "up": up,
+        "down": down,
+        "lower": lower,
+        "shape": (places * lower, features),
+        "back": (places * features, lower),
+    }
+
+
+def _tables(shape, kernel, stride, padding):
+    """Which positions the patches of an image see, place by place, and which see each position.
+
+    Both are [positions, places], with -1 for none.
+    """
+    sides = []
+    for n, k, s in zip(shape[:2], kernel, stride, strict=True):
+        count, before, place = (n - k) // s + 1, 0, torch.arange(k)
+        if padding == "same":
+            count = -(-n // s)
+            before = max((count - 1) * s + k - n, 0) // 2
+        seen = torch.arange(count)[:, None] * s - before + place
+        by = torch.arange(n)[:, None] + before - place
+        whole = (by >= 0) & (by < count * s) & (by % s == 0)
+        sides.append((torch.where(seen < n, seen, -1), torch.where(whole, by // s, -1)))
+    (up, down), (up_x, down_x) = sides
+    return _crossed(up, up_x, shape[1]), _crossed(down, down_x, len(up_x))
+
+
+def _crossed(rows, columns, width):
+    y, x = rows[:, None, :, None], columns[None, :, None, :]
+    both = torch.where((y < 0) | (x < 0), -1, y * width + x)
+    return both.reshape(len(rows) * len(columns), -1)
+
+
+def _count(shape):
+    return torch.Size(shape).numel()
+
+
+def _check(graph, x, ys):
     """Refuse what would otherwise broadcast into a wrong result."""
-    inputs, outputs = synapses[0][0].shape[1], synapses[-1][0].shape[2]
-    if x.ndim != 2 or x.shape[1] != inputs:
-        raise ValueError(f"x has shape {tuple(x.shape)}; the network takes [batch, {inputs}].")
-    if y is not None and tuple(y.shape) != (len(x), outputs):
-        wanted = f"[{len(x)}, {outputs}], +1 for the right class and -1 for the others"
-        raise ValueError(f"y has shape {tuple(y.shape)}; the network takes {wanted}.")
+    inputs = graph["groups"][0]
+    if list(x.shape[1:]) != list(inputs):
+        takes = ", ".join(map(str, inputs))
+        raise ValueError(f"x has shape {tuple(x.shape)}; the network takes [batch, {takes}].")
+    for group, y in zip(graph["outputs"], ys, strict=bool(ys)):
+        if tuple(y.shape) != (len(x), *graph["groups"][group]):
+            outputs = ", ".join(map(str, graph["groups"][group]))
+            wanted = f"[{len(x)}, {outputs}], +1 for the right class and -1 for the others"
+            raise ValueError(f"y has shape {tuple(y.shape)}; the network takes {wanted}.")
 
 
 def _latest(batch, x):
@@ -167,39 +275,52 @@ def _std(rule, inputs, genes, layer):
     return rule["init"]["std"] / scale
 
 
-def _now(rule, genes, network, *arrays):
-    """The genes in force in this step, the synapses with which it begins, and x and y.
+def _now(rule, genes, network, x, y=None):
+    """The genes in force in this step, the graph, the synapses with which it begins, x and y.
 
-    All in the dtype of the synapses.
+    All in the dtype of the synapses; y as one array for each output.
     """
     count, synapses = rule.get("steps"), network["synapses"]
-    w = synapses[0][0]
-    arrays = [array.to(w.dtype) for array in arrays]
-    _check(synapses, *arrays)
-    genes = {name: gene.to(w.dtype) for name, gene in genes.items()}
+    graph, dtype = network.get("graph"), _first(synapses).dtype
+    if graph is None:
+        graph = _chain([synapses[0][0].shape[1], *(w.shape[2] for w, _, _ in synapses)])
+    several = isinstance(y, list | tuple)
+    ys = [] if y is None else y if several else [y] * len(graph["outputs"])
+    x, *ys = (array.to(dtype) for array in (x, *ys))
+    _check(graph, x, ys)
+    graph = _linked(graph)
+    genes = {name: gene.to(dtype) for name, gene in genes.items()}
     if count is not None:
         now = min(network["steps"], count - 1)
         genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
     if not rule["stabilise"].get("normalise_stored", False):
-        return genes, synapses, *arrays
+        return genes, graph, synapses, x, *ys
     new = []
     for l, (w, bias, down) in enumerate(synapses):
         up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
-        if down is not None:
-            (down,) = _to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)
-        new.append((*up, down))
-    return genes, new, *arrays
+        new.append((*up, *_to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)))
+    return genes, graph, new, x, *ys
 
 
-def _to_length(scale, *into):
+def _first(synapses):
+    return next(part for edge in synapses for part in edge if part is not None)
+
+
+def _to_length(scale, *parts):
+    into = [w for w in parts if w is not None]
+    if not into:
+        return parts
     length = _length(*into)
-    return [w / length if scale is None else w * (torch.abs(scale) / length) for w in into]
+    if scale is None:
+        return [None if w is None else w / length for w in parts]
+    return [None if w is None else w * (torch.abs(scale) / length) for w in parts]
 
 
-def _resting(rule, synapses, x, kept):
+def _resting(rule, graph, x, kept):
     if kept is not None:
         return [x[None], *kept[1:]]
-    return [x[None], *(x.new_zeros((rule["states"], 1, w.shape[2])) for w, _, _ in synapses)]
+    others = graph["groups"][1:]
+    return [x[None], *(x.new_zeros((rule["states"], 1, *shape)) for shape in others)]
 
 
 def _gene(rule, genes, name, layer):
@@ -207,40 +328,65 @@ def _gene(rule, genes, name, layer):
     return found if found is None or rule["layers"] is None else found[layer]
 
 
-def _forward(rule, genes, synapses, neurons, known=None):
-    """(5), layer by layer upwards; also the mean and variance by which each layer was normalised.
+def _forward(rule, genes, graph, synapses, neurons, known=None):
+    """(5), group by group upwards; also the mean and variance by which each was normalised.
 
     `known` are means and variances to use in place of the batch's own.
     """
     neurons, used, stable = list(neurons), [], rule["stabilise"]
-    for l, (w, bias, _) in enumerate(synapses):
-        nu, f, eta, scale, shift, rescale = (
-            _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("nu", "f", "eta", "forward_scale", "forward_shift", "forward_rescale")
+    for j in range(1, len(neurons)):
+        edges = [l for l, e in enumerate(graph["edges"]) if e["post"] == j and e.get("up", True)]
+        arriving = [_upwards(rule, genes, graph, l, synapses[l], neurons) for l in edges]
+        f, scale, shift = (
+            _gene(rule, genes, f"neuron.{name}", edges[0])
+            for name in ("f", "forward_scale", "forward_shift")
         )
-        eta = _rescaled(stable, eta, rescale)
-        z = _transmit(w, eta * nu, neurons[l]) + (eta * nu).sum(1)[:, None, None] * bias
-        if stable["normalise_synapses"]:
-            z = z / _length(w, bias)
-        z = f * neurons[l + 1] + z
-        last, moments = l == len(synapses) - 1, None
+        z = _sum(arriving)
+        z = f * neurons[j] + z
+        last, moments = j in graph["outputs"], None
         if scale is not None and (stable.get("normalise_last", True) or not last):
-            moments = known[l] if known else _moments(z)
+            moments = known[j - 1] if known else _moments(z)
             z = _normalised(z, scale, shift, moments)
         phi = rule["sigma"]["last" if last else "forward"]
         a = _phi(z, phi)
         if rule["sigma"]["derivative"]:
             a = torch.cat([a[:1], _phi_prime(z[1:2], phi), a[2:]])
-        neurons[l + 1] = a
+        neurons[j] = a
         used.append(moments)
     return neurons, used
 
 
-def _feedback(rule, neurons, y):
-    *below, last = neurons
+def _upwards(rule, genes, graph, l, own, neurons):
+    """What arrives by an edge in the forward sweep."""
+    edge, (w, bias, _) = graph["edges"][l], own
+    link, post = graph["links"][l], graph["groups"][edge["post"]]
+    nu, eta, rescale = (
+        _gene(rule, genes, f"neuron.{name}", l) for name in ("nu", "eta", "forward_rescale")
+    )
+    a = _pooled(link, neurons[edge["pre"]])
+    if w is None:
+        return _mix(eta * nu, a).reshape(len(nu), a.shape[1], *post)
+    eta = _rescaled(rule["stabilise"], eta, rescale)
+    z = _transmit(w, eta * nu, a, link["up"])
+    if bias is not None:
+        z = z + (eta * nu).sum(1)[:, None, None] * bias
+    if rule["stabilise"]["normalise_synapses"]:
+        z = z / _length(*(part for part in (w, bias) if part is not None))
+    return z.reshape(len(z), a.shape[1], *post)
+
+
+def _feedback(rule, graph, neurons, ys):
+    neurons = list(neurons)
+    for group, y in zip(graph["outputs"], ys, strict=True):
+        neurons[group] = _corrected(rule, neurons[group], y)
+    return neurons
+
+
+def _corrected(rule, last, y):
+    """An output whose state 2 is its error signal."""
     signal = rule["feedback"]["signal"]
     if rule["states"] == 1:
-        return [*below, y[None]]
+        return y[None]
     error = y
     if signal == "squared-error":
         error = last[0] - y
@@ -250,23 +396,22 @@ def _feedback(rule, neurons, y):
             error = -y * torch.sigmoid(-last[0] * y)
     if signal != "label" and rule["sigma"]["derivative"]:
         error = error * last[1]
-    return [*below, torch.cat([last[:1], error[None], torch.zeros_like(last[2:])])]
+    return torch.cat([last[:1], error[None], torch.zeros_like(last[2:])])
 
 
-def _backward(rule, genes, synapses, neurons):
-    """(6), layer by layer downwards."""
+def _backward(rule, genes, graph, synapses, neurons):
+    """(6), group by group downwards."""
     neurons = list(neurons)
-    for l in reversed(range(1, len(synapses))):
-        mu, f, eta, scale, shift, rescale = (
-            _gene(rule, genes, f"neuron.{name}", l)
-            for name in ("mu", "f", "eta", "backward_scale", "backward_shift", "backward_rescale")
+    for i in reversed(range(1, len(neurons))):
+        edges = [l for l, e in enumerate(graph["edges"]) if e["pre"] == i and e.get("down", True)]
+        if not edges:
+            continue
+        f, scale, shift = (
+            _gene(rule, genes, f"neuron.{name}", edges[0])
+            for name in ("f", "backward_scale", "backward_shift")
         )
-        eta = _rescaled(rule["stabilise"], eta, rescale)
-        w, _, down = synapses[l]
-        down = w.transpose(1, 2) if down is None else down
-        z, kept = _transmit(down, eta * mu, neurons[l + 1]), f * neurons[l]
-        if rule["stabilise"]["normalise_synapses"]:
-            z = z / _length(down)
+        arriving = [_downwards(rule, genes, graph, l, synapses[l], neurons) for l in edges]
+        z, kept = _sum(arriving), f * neurons[i]
         if rule["backward"] == "additive":
             z = kept + z
         elif rule["backward"] == "multiplicative":
@@ -274,38 +419,85 @@ def _backward(rule, genes, synapses, neurons):
         else:
             z = torch.cat([kept[:1], kept[1:] * z[1:]])
         z = z if scale is None else _normalised(z, scale, shift, _moments(z))
-        neurons[l] = _phi(z, rule["sigma"]["backward"])
+        neurons[i] = _phi(z, rule["sigma"]["backward"])
     return neurons
 
 
-def _update(rule, genes, which, synapses, lower, upper):
+def _downwards(rule, genes, graph, l, own, neurons):
+    """What arrives by an edge in the backward sweep."""
+    edge, (w, _, down) = graph["edges"][l], own
+    link, pre, a = graph["links"][l], graph["groups"][edge["pre"]], neurons[edge["post"]]
+    mu, eta, rescale = (
+        _gene(rule, genes, f"neuron.{name}", l) for name in ("mu", "eta", "backward_rescale")
+    )
+    unit = rule["stabilise"]["normalise_synapses"] and link["synapses"]
+    if not link["synapses"]:
+        z = _mix(eta * mu, a)
+    else:
+        eta = _rescaled(rule["stabilise"], eta, rescale)
+        down = _turned(link, w) if down is None else down
+        z = _transmit(down, eta * mu, a, link["down"])
+        z = z / _length(down) if unit else z
+    return _spread(link, z, a.shape[1], unit).reshape(-1, a.shape[1], *pre)
+
+
+def _turned(link, w):
+    """Forward synapses as those of the way back: [channels, patch x features above, below]."""
+    split = w.reshape(len(w), -1, link["lower"], w.shape[2])
+    return split.transpose(2, 3).reshape(len(w), *link["back"])
+
+
+def _update(rule, genes, which, graph, synapses, lower, upper):
     """(7), all synapses at once."""
     new = []
-    for l, (w, bias, down) in enumerate(synapses):
-        own = {
-            name: _gene(rule, genes, f"{which}.{name}", l)
-            for name in (*_MATRICES, "f_tilde", "eta_tilde", "oja", "saturation", "decorrelation")
-        }
-        own["width_free"] = rule["update"].get("width_free", False)
-        a_i, a_j = lower[l], upper[l + 1]
-        rate = own["eta_tilde"] / (a_i.shape[1] if rule["update"]["batch"] == "mean" else 1)
-        one = a_j.new_ones((len(a_j), a_j.shape[1], 1))
-        changes = _hebbian(own, rate, a_j, a_i, one)
-        up = _stabilised(rule, own, [w, bias], changes, _activity(rule, own, rate, a_j))
-        if down is not None:
-            changes, activity = _hebbian(own, rate, a_i, a_j), _activity(rule, own, rate, a_i)
-            (down,) = _stabilised(rule, own, [down], changes, activity)
-        new.append((*up, down))
+    for l, (edge, (w, bias, down)) in enumerate(zip(graph["edges"], synapses, strict=True)):
+        link = graph["links"][l]
+        if edge.get("plastic", True) and link["synapses"]:
+            own = {
+                name: _gene(rule, genes, f"{which}.{name}", l)
+                for name in (*_MATRICES, "f_tilde", "eta_tilde", *_OF_TERMS)
+            }
+            a_i, a_j = _pooled(link, lower[edge["pre"]]), upper[edge["post"]]
+            if w is not None:
+                parts = [w] if bias is None else [w, bias]
+                w, *rest = _learned(rule, own, a_i, a_j, link["up"], *parts)
+                bias = rest[0] if rest else None
+            if down is not None:
+                (down,) = _learned(rule, own, a_j, a_i, link["down"], down)
+        new.append((w, bias, down))
     return new
 
 
-def _hebbian(own, rate, a_j, *below):
-    """The sums over states and batch in (7), η~ a_i^e ν~^{ec} μ~^{cd} a_j^d, for neurons below."""
-    nu_tilde, mu_tilde = (own[name] for name in _MATRICES)
-    before, after = [_mix(nu_tilde.T, a_i) for a_i in below], _mix(rate * mu_tilde, a_j)
-    if own["decorrelation"] is not None:
-        after = torch.linalg.solve(_inhibition(before, own), after)
-    return [a.transpose(1, 2) @ after for a in before]
+def _learned(rule, own, below, above, table, w, *bias):
+    """The synapses by which `below` leads to `above`, after (7)."""
+    batch = below.shape[1]
+    rate = own["eta_tilde"] / (batch if rule["update"]["batch"] == "mean" else 1)
+    above = above.reshape(len(above), -1, w.shape[2])
+    seen = [_events(_mix(own["nu_tilde"].T, below), table)]
+    if bias:
+        one = above.new_ones((len(above), above.shape[1], 1))
+        seen.append(_mix(own["nu_tilde"].T, one))
+    changes = _hebbian(rule, own, seen, _mix(rate * own["mu_tilde"], above), batch)
+    if own["fan_in"] is not None:
+        places = above.shape[1] // batch
+        factor = (64 / w.shape[1]) ** own["fan_in"] * places ** -own["places"]
+        changes = [factor * change for change in changes]
+    return _stabilised(rule, own, [w, *bias], changes, _activity(rule, own, rate, above))
+
+
+def _hebbian(rule, own, seen, caused, batch):
+    """The sums over states and events in (7), of what events see and what they cause."""
+    inhibits, many = own["decorrelation"] is not None, caused.shape[1] > batch
+    if inhibits and not many:
+        caused = torch.linalg.solve(_inhibition(rule, own, seen, caused.shape[1]), caused)
+    changes = [a.transpose(1, 2) @ caused for a in seen]
+    if inhibits and many:  # the same from the other side, where the matrix is smaller
+        rows = [torch.cat(seen, dim=2).transpose(1, 2)]
+        whole = torch.linalg.solve(
+            _inhibition(rule, own, rows, caused.shape[1]), torch.cat(changes, dim=1)
+        )
+        changes = [whole[:, : seen[0].shape[2]], whole[:, seen[0].shape[2] :]][: len(seen)]
+    return changes
 
 
 def _activity(rule, own, rate, a_j):
@@ -315,16 +507,15 @@ def _activity(rule, own, rate, a_j):
     return torch.abs(rate) * torch.square(_mix(own["mu_tilde"], a_j)).sum(1, keepdim=True)
 
 
-def _inhibition(before, own):
-    """How much examples that excite the neurons below alike inhibit each other: [c, b, b]."""
+def _inhibition(rule, own, seen, events):
+    """How much events that see the neurons below alike inhibit each other: [c, n, n]."""
     share = torch.sigmoid(own["decorrelation"])
-    first, *others = (a @ a.transpose(1, 2) for a in before)
-    alike = sum(others, first)
-    mean = alike.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
+    alike = _sum(a @ a.transpose(1, 2) for a in seen)
+    mean = (alike.diagonal(dim1=1, dim2=2).sum(dim=1) / events)[:, None, None]
     unit = torch.eye(alike.shape[1], dtype=alike.dtype, device=alike.device)
     mean = torch.where(mean > 0, mean, 1)
     mixed = (1 - share) * unit + share * alike / mean
-    return mean * mixed if own["width_free"] else mixed
+    return mean * mixed if rule["update"].get("width_free", False) else mixed
 
 
 def _stabilised(rule, own, old, changes, activity):
@@ -362,24 +553,56 @@ def _square(parts):
 
 
 def _into(parts):
-    first, *others = (part.sum(1, keepdim=True) for part in parts)
+    return _sum(part.sum(1, keepdim=True) for part in parts)
+
+
+def _sum(parts):
+    first, *others = parts
     return sum(others, first)
 
 
-def _transmit(w, transform, a):
-    """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse of one channel serves all states."""
+def _transmit(w, transform, a, table):
+    """Σ_{i,d} w_ij^c transform^{cd} a_i^d by event; a synapse of one channel serves all states."""
     if len(a) == 1:  # one state: transformed where there are fewer neurons
-        return transform[:, :1, None] * (a @ w)
-    mixed = _mix(transform, a)
+        return transform[:, :1, None] * (_events(a, table) @ w)
+    seen = _events(_mix(transform, a), table)
     if len(w) > 1:
-        return mixed @ w
-    return (mixed.reshape(-1, mixed.shape[2]) @ w[0]).reshape(*mixed.shape[:2], w.shape[2])
+        return seen @ w
+    return (seen.reshape(-1, seen.shape[2]) @ w[0]).reshape(*seen.shape[:2], w.shape[2])
 
 
 def _mix(transform, a):
     """Σ_d transform^{cd} a^d, neuron by neuron; states that `a` lacks are 0."""
-    states, batch, n = a.shape
-    return (transform[:, :states] @ a.reshape(states, batch * n)).reshape(len(transform), batch, n)
+    mixed = transform[:, : len(a)] @ a.reshape(len(a), -1)
+    return mixed.reshape(len(transform), *a.shape[1:])
+
+
+def _events(a, table):
+    """What each event sees, [c, events, i]: all neurons of an example, or the places of a table."""
+    if table is None:
+        return a.reshape(*a.shape[:2], _count(a.shape[2:]))
+    return _at(a, table).reshape(len(a), a.shape[1] * len(table), table.shape[1] * a.shape[-1])
+
+
+def _at(a, table):
+    """What is at the positions in a table, [c, batch, positions, places, features]; 0 at -1."""
+    flat = a.reshape(*a.shape[:2], _count(a.shape[2:-1]), a.shape[-1])
+    return torch.cat([flat, torch.zeros_like(flat[:, :, :1])], dim=2)[:, :, table]
+
+
+def _pooled(link, a):
+    """The lower neurons as synapses see them."""
+    for _, up, _ in link["pools"]:
+        a = _at(a, up).mean(3)
+    return a
+
+
+def _spread(link, z, batch, whole):
+    """The transpose of `_pooled`; `whole`: without the shares, which a length of 1 takes out."""
+    for (*_, features), up, down in reversed(link["pools"]):
+        z = _at(z.reshape(len(z), batch, -1, features), down.amax(1)[:, None])
+        z = z if whole else z / up.shape[1]
+    return z
 
 
 def _rescaled(stable, eta, rescale):
@@ -391,15 +614,17 @@ def _length(*into):
 
 
 def _moments(z):
-    """The mean and variance over the batch."""
-    mean = z.mean(1, keepdim=True)
-    return mean, torch.square(z - mean).mean(1, keepdim=True)
+    """The mean and variance over the batch, and over the positions of an image."""
+    axes = tuple(range(1, max(z.ndim - 1, 2)))
+    mean = z.mean(axes, keepdim=True)
+    return mean, torch.square(z - mean).mean(axes, keepdim=True)
 
 
 def _normalised(z, scale, shift, moments):
     mean, variance = moments
+    states = -1, *[1] * (z.ndim - 1)
     unit = (z - mean) / torch.sqrt(variance + 1e-5)
-    return scale[:, None, None] * unit + shift[:, None, None]
+    return scale.reshape(states) * unit + shift.reshape(states)
 
 
 def _phi(z, name):
