@@ -44,6 +44,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.oja": ()} if stable.oja in (Oja.MULTIPLIER, Oja.ACTIVATION) else {}
         want |= {f"{update}.saturation": ()} if stable.saturation is not Saturation.NONE else {}
         want |= {f"{update}.decorrelation": ()} if rule.update.decorrelate else {}
+        want |= {f"{update}.{name}": () for name in ("fan_in", "places") * rule.update.fan_in}
     layers = () if rule.layers is None else (rule.layers,)
     lead = layers if rule.steps is None else (rule.steps, *layers)
     found = {name: (*lead, *shape) for name, shape in want.items()}
