@@ -281,6 +281,27 @@ def test_a_recurrent_network_is_gradient_descent_truncated_at_one_step():
     assert_close(weights_of(network, after), weights, tolerance=1e-10)
 
 
+def test_each_output_may_have_labels_of_its_own():
+    network = NETWORKS["a side branch"]
+    x, y = drawn(network, 1)
+    other = jnp.roll(y[0], 1, axis=1)
+    state = network.init(jax.random.key(0), RULE, BATCH)
+    after, _ = inner.step(genome.backprop(RULE, RATE), state, x[0], (y[0], other))
+
+    def both(weights):
+        found = 0.0
+        for out, labelled in zip(outputs_of(network, weights, x[0]), (y[0], other), strict=True):
+            chosen = jnp.sum(jnp.where(labelled > 0, out, 0.0), axis=1)
+            found += jnp.mean(jax.nn.logsumexp(out, axis=1) - chosen)
+        return found
+
+    weights = weights_of(network, state)
+    want = jax.tree.map(lambda w, g: w - RATE * g, weights, jax.grad(both)(weights))
+    assert_close(weights_of(network, after), want, tolerance=1e-10)
+    with pytest.raises(BluraxError, match="y holds 3 arrays; .* has 2 outputs"):
+        inner.step(genome.backprop(RULE, RATE), state, x[0], (y[0],) * 3)
+
+
 def test_permuting_features_of_images_permutes_synapses_alike():
     """No neuron knows its number: a network of permuted features learns the permuted numbers."""
     rule = TABLE["smooth"]
