@@ -1,7 +1,7 @@
 """An inner step of a convolutional network against the same network under `jax.grad` and SGD.
 
-Run as `python benchmarks/graphs.py [--network c8k5s2-c16k3s2 --side 14 --batch 64]`. Each program is
-20 steps in one compiled scan; they run in turns, and the least processor time of a few rounds
+Run as `python benchmarks/graphs.py [--network c8k5s2-c16k3s2 --side 14 --batch 64]`. Each program
+is 20 steps in one compiled scan; they run in turns, and the least processor time of a few rounds
 counts, so the ratios do not depend on the machine's load. The plain network is written here, with
 `lax.conv_general_dilated`, without blurax. The last column is what a meta-gradient through 10 steps
 took to compile, processor seconds.
