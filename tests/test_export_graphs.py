@@ -127,7 +127,8 @@ def test_a_graph_takes_the_same_steps(name: str, of: str, port: Port):
     rule, genes, network = to_json(genome.rule), port.genes(genome), port.network(state)
     assert network["graph"] == json.loads(json.dumps(network["graph"]))
     for number in range(STEPS):
-        own = [port.number(y[number]) for y in ys]
+        first, *others = (port.number(y[number]) for y in ys)
+        own = [first, *others] if others else first
         network = port.file.step(rule, genes, network, port.number(x[number]), own)
         for mine, theirs in zip(each[number].synapses, network["synapses"], strict=True):
             for ours, copied in zip(parts(mine), theirs, strict=True):
@@ -157,6 +158,17 @@ def test_a_graph_whose_links_do_not_meet_its_groups_is_refused(port: Port):
     graph["edges"][0]["link"] = [["placed"]]
     with pytest.raises(ValueError, match="'placed' is none that this file knows"):
         port.file.init(rule, graph, port.source(0))
+
+
+def test_labels_are_checked_output_by_output(port: Port):
+    genome, state, *_ = here("two outputs", "backprop")
+    network, (x, ys) = port.network(state), drawn(NETWORKS["two outputs"])
+    x, ys = port.number(x[0]), [port.number(y[0]) for y in ys]
+    step = functools.partial(port.file.step, to_json(genome.rule), port.genes(genome), network, x)
+    with pytest.raises(ValueError, match="y holds 1 arrays; the network has 2 outputs"):
+        step(ys[:1])
+    with pytest.raises(ValueError, match=r"y has shape \(3, 3\); the network takes \[3, 2\]"):
+        step(ys[::-1])
 
 
 @pytest.mark.parametrize(

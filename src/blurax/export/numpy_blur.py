@@ -248,7 +248,10 @@ def _check(graph, x, ys):
     if list(x.shape[1:]) != list(inputs):
         takes = ", ".join(map(str, inputs))
         raise ValueError(f"x has shape {tuple(x.shape)}; the network takes [batch, {takes}].")
-    for group, y in zip(graph["outputs"], ys, strict=bool(ys)):
+    if ys and len(ys) != len(graph["outputs"]):
+        count = len(graph["outputs"])
+        raise ValueError(f"y holds {len(ys)} arrays; the network has {count} outputs.")
+    for group, y in zip(graph["outputs"], ys, strict=False):
         if tuple(y.shape) != (len(x), *graph["groups"][group]):
             outputs = ", ".join(map(str, graph["groups"][group]))
             wanted = f"[{len(x)}, {outputs}], +1 for the right class and -1 for the others"
@@ -280,8 +283,7 @@ def _now(rule, genes, network, x, y=None):
     graph, dtype = network.get("graph"), _first(synapses).dtype
     if graph is None:
         graph = _chain([synapses[0][0].shape[1], *(w.shape[2] for w, _, _ in synapses)])
-    several = isinstance(y, list | tuple)
-    ys = [] if y is None else y if several else [y] * len(graph["outputs"])
+    ys = [] if y is None else [*y] if _several(graph, y) else [y] * len(graph["outputs"])
     x, *ys = (np.asarray(array, dtype) for array in (x, *ys))
     _check(graph, x, ys)
     graph = _linked(graph)
@@ -296,6 +298,10 @@ def _now(rule, genes, network, x, y=None):
         up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
         new.append((*up, *_to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)))
     return genes, graph, new, x, *ys
+
+
+def _several(graph, y):
+    return len(graph["outputs"]) > 1 and isinstance(y, list | tuple)
 
 
 def _first(synapses):
@@ -361,7 +367,8 @@ def _upwards(rule, genes, graph, l, own, neurons):
     )
     a = _pooled(link, neurons[edge["pre"]])
     if w is None:
-        return _mix(eta * nu, a).reshape(len(nu), a.shape[1], *post)
+        z = _mix(eta * nu, a)
+        return z.reshape(len(z), a.shape[1], *post)
     eta = _rescaled(rule["stabilise"], eta, rescale)
     z = _transmit(w, eta * nu, a, link["up"])
     if bias is not None:
