@@ -298,7 +298,7 @@ def test_each_output_may_have_labels_of_its_own():
     weights = weights_of(network, state)
     want = jax.tree.map(lambda w, g: w - RATE * g, weights, jax.grad(both)(weights))
     assert_close(weights_of(network, after), want, tolerance=1e-10)
-    with pytest.raises(BluraxError, match="y holds 3 arrays; .* has 2 outputs"):
+    with pytest.raises(BluraxError, match=r"y holds 3 arrays; .* has 2 outputs"):
         inner.step(genome.backprop(RULE, RATE), state, x[0], (y[0],) * 3)
 
 
