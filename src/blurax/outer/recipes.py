@@ -14,6 +14,7 @@ from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.start import Start
 from blurax.outer.variants import APART, CALIBRATED, STABLE, SWIFT, slowing, with_tanh
 from blurax.outer.vary import Draw, Vary
+from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 
 
@@ -44,6 +45,11 @@ _FIG7: dict[str, Any] = {
     "meta_steps": 400,
     "validate_every": 10,
 }
+
+
+def _by_fan_in(rule: Rule) -> Rule:
+    return dataclasses.replace(rule, update=dataclasses.replace(rule.update, fan_in=True))
+
 
 RECIPES: dict[str, Recipe] = {
     "demo": Recipe(
@@ -200,6 +206,32 @@ RECIPES: dict[str, Recipe] = {
             validation_episodes=6,
             seed=1,
             **_ZOO,
+        ),
+    ),
+    "conv": Recipe(
+        "the zoo's conv: default, with rates relative to fan-in, goes on with small convolutions",
+        "a quarter of an hour on one CPU core",
+        MetaTrain(
+            tasks=("mnist:crop=20,size=10",),
+            hidden=(
+                "c8k5s2-c16k3s2",
+                "c6k3-p2-c12k3-p2-32",
+                "c8k3s2-res(c8-c8)-g",
+                "c12k5s2-64",
+                "128-64",
+            ),
+            rule=_by_fan_in(slowing(APART)),
+            start="default",
+            episode=EpisodeSpec(steps=40, batch=64, query=128),
+            objective=Objective(when=When.HORIZONS, horizons=(5, 10, 20, 40), logarithm=True),
+            optimiser=_SLOWER,
+            vary=Vary(draw=Draw.ONE),
+            population=1,
+            meta_steps=500,
+            validate_every=50,
+            validation_episodes=4,
+            validation_steps=50,
+            seed=11,
         ),
     ),
     "mlp-fast": Recipe(
