@@ -13,6 +13,7 @@ from blurax.errors import BluraxError
 from blurax.genome import SynapseGenes
 from blurax.inner import predict, step, unroll
 from blurax.learner import Blur
+from blurax.links import Dense
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods.gradient import TruncatedGradient
@@ -49,7 +50,7 @@ def test_with_ojas_term_a_neuron_finds_the_first_principal_component(m: float):
     mixed = jnp.asarray(x @ np.linalg.qr(rng.normal(size=(4, 4)))[0])
 
     def learn(w: jax.Array, _: None) -> tuple[jax.Array, None]:
-        return updated(genes, rule, mixed, mixed @ w, w)[0], None
+        return updated(genes, rule, Dense(), mixed, mixed @ w, w)[0], None
 
     w, _ = jax.lax.scan(learn, jnp.asarray(0.1 * rng.normal(size=(1, 4, 1))), length=2000)
     main = np.linalg.eigh(np.array(mixed[0].T @ mixed[0]))[1][:, -1:]
@@ -64,9 +65,13 @@ def test_the_term_shortens_whatever_the_signs(oja: Oja, m: float, eta: float):
     genes, rule = one_neuron(oja, m, eta)
     w = jnp.asarray(rng.normal(size=(1, 4, 1)))
     silent = jnp.zeros((1, 5, 4)), jnp.ones((1, 5, 1))  # nothing comes from below
-    assert jnp.linalg.norm(updated(genes, rule, *silent, w)[0]) < jnp.linalg.norm(w)
+    assert jnp.linalg.norm(updated(genes, rule, Dense(), *silent, w)[0]) < jnp.linalg.norm(w)
     other, _ = one_neuron(oja, -m, eta)
-    assert_close(updated(other, rule, *silent, w), updated(genes, rule, *silent, w), tolerance=0.0)
+    assert_close(
+        updated(other, rule, Dense(), *silent, w),
+        updated(genes, rule, Dense(), *silent, w),
+        tolerance=0.0,
+    )
 
 
 @pytest.mark.parametrize("name", ["rescale", "stored-rescale", "stored-both"])

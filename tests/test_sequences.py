@@ -13,6 +13,7 @@ import blurax
 from blurax.batch import Batch
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
+from blurax.fit import network_for
 from blurax.targets import Classes, Regression, late_rows, squared_error
 from blurax.tasks import Episode, EpisodeSpec, SequenceTask, Split, Task, check_task, get
 from blurax.tasks.sequences import text
@@ -157,21 +158,28 @@ def test_a_learner_that_takes_time_learns_over_it():
 class Rows(Remembers):
     """The same, but given rows."""
 
+    rate: jax.Array = eqx.field(converter=jnp.asarray, default=0.1)
     inputs = blurax.Learner.inputs
 
 
 @pytest.mark.parametrize("name", ["delayed-bit", "delayed-bit:noise=1", "delayed-bit+delayed-bit"])
 def test_who_learns_from_rows_is_refused_a_task_with_time(name, tmp_path):
-    network = blurax.Network((1, 4, 2))
-    said = "has a time axis of 11 steps; it takes a network with delayed edges."
+    said = "has a time axis of 11 steps, but Rows learns from rows; it takes a learner that"
     with pytest.raises(BluraxError, match=said):
-        curve(Rows(network), name)
-    with pytest.raises(BluraxError, match=said):
-        blurax.learn(blurax.load("backprop"), network, get(name), steps=2)
+        curve(Rows(blurax.Network((1, 4, 2))), name)
     config = blurax.MetaTrain(tasks=(name,), hidden=("4",), meta_steps=1, population=1)
     with pytest.raises(BluraxError, match=said):
-        blurax.meta_train(config, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+        blurax.meta_train(config, tmp_path / "run", learner=Rows(blurax.Network((1, 4, 2))))
+
+
+def test_a_recurrent_network_remembers_a_bit_and_another_does_not():
+    task, genome = get("delayed-bit:delay=5"), blurax.backprop(blurax.Rule.backprop(), 0.5)
+    with_memory, without = (
+        blurax.learn(genome, network_for(task, name), task, steps=50, batch=32).curve.accuracy[-1]
+        for name in ("r16", "16")
+    )
+    assert with_memory > 0.95
+    assert without < 0.6
 
 
 @pytest.mark.parametrize(

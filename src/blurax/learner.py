@@ -208,21 +208,21 @@ class Blur(Learner):
         return step(self.genome, state, x, y, index, target=self.target, mask=mask)
 
     def predict(
-        self, state: NetworkState, x: Float[Array, "q ..."]
+        self, state: NetworkState, x: Float[Array, "..."]
     ) -> Float[Array, "*time q outputs"]:
         """State 1 of the last layer after a forward sweep."""
         way = over_time if self.over_time else inner
         return way.predict(self.genome, state, x)
 
     def predict_few(
-        self, state: NetworkState, x: Float[Array, "q ..."], batch: Float[Array, "b ..."]
+        self, state: NetworkState, x: Float[Array, "..."], batch: Float[Array, "..."]
     ) -> Float[Array, "*time q outputs"]:
         """The same, normalised by the batch."""
         way = over_time if self.over_time else inner
         return way.predict_few(self.genome, state, x, batch)
 
     def predict_after(
-        self, state: NetworkState, x: Float[Array, "q ..."], batch: Float[Array, "b ..."]
+        self, state: NetworkState, x: Float[Array, "..."], batch: Float[Array, "..."]
     ) -> Float[Array, "*time q outputs"]:
         """By the number of examples, which sequences have second."""
         axis = 1 if self.over_time else 0
