@@ -219,7 +219,10 @@ def test_a_genome_of_layers_takes_a_chain():
         (lambda: Network((2, 3), (Edge(1, 1),)), "closes a circle"),
         (lambda: Network((2, 3), (Edge(0, 2),)), "names group"),
         (lambda: Network((2, 3, 4), (Edge(0, 2),)), "Group 1 of the network gets nothing"),
-        (lambda: Network((2, 3, 4), outputs=()), "outputs is empty"),
+        (
+            lambda: Network((2, 3, 4), outputs=()),
+            r"Network.outputs is \(\); it takes a tuple of one or more",
+        ),
         (lambda: Network((2, 3, 4), outputs=(5,)), "Network.outputs names group"),
         (lambda: Network((2, 3, 4), outputs=(1, 2)), "leads back into the output group 1"),
         (lambda: Network((2, 3), (Edge(0, 1), Edge(1, 0, delay=1))), "leads to the input"),

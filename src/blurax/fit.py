@@ -31,11 +31,27 @@ def for_task(learner: Learner, task: Task) -> Learner:
 
 def check_fit(network: Network, task: Task) -> None:
     """Raise `BluraxError` if the network's first or last layer is not the task's."""
-    first, last = network.sizes[0], network.sizes[network.outputs[0]]
+    inputs, last = network.groups[0], network.sizes[network.outputs[0]]
     require(
-        (first, last) == (task.features, task.outputs),
-        f"The network {network} has {first} inputs and {last} outputs, "
+        (network.sizes[0], last) == (task.features, task.outputs),
+        f"The network {network} has {network.sizes[0]} inputs and {last} outputs, "
         f"but task {task.name} has {task.features} features and {task.outputs} outputs.",
+    )
+    require(
+        len(inputs) == 1 or inputs == task.input_shape,
+        f"The network {network} takes inputs of shape {inputs}, but those of task {task.name} have "
+        f"shape {task.input_shape}.",
+    )
+    outputs = [network.groups[n] for n in network.outputs]
+    require(
+        all(shape == (task.outputs,) for shape in outputs),
+        f"The network {network} has outputs of shapes {', '.join(map(str, outputs))}, but task "
+        f"{task.name} takes {(task.outputs,)} for each of them.",
+    )
+    require(
+        task.time is not None or not network.is_delayed,
+        f"The network {network} has edges with a delay, but task {task.name} has no time axis: its "
+        "examples would be mixed up; take a task over time, such as delayed-bit.",
     )
 
 

@@ -72,7 +72,7 @@ def step(
             rule lets examples act on each other.
     """
     require(
-        mask is None or plasticity.takes_masks(genome.rule),
+        mask is None or (plasticity.takes_masks(genome.rule) and not state.network.is_delayed),
         "The batch has a mask, but under the genome's rule examples act on each other: it "
         "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
     )

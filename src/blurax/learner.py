@@ -187,7 +187,7 @@ class Blur(Learner):
     @property
     def takes_masks(self) -> bool:
         """Unless the rule normalises over the batch, or mixes examples in other ways."""
-        return plasticity.takes_masks(self.genome.rule)
+        return plasticity.takes_masks(self.genome.rule) and not self.network.is_delayed
 
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """An initial network."""

@@ -112,7 +112,16 @@ class Network:
         )
         for size in itertools.chain(*shapes):
             check_count("A size of Network.groups", size)
-        numbers = tuple(n + len(shapes) if n < 0 else n for n in outputs)
+        found = outputs if isinstance(outputs, tuple) else ()
+        require(
+            len(found) > 0 and all(isinstance(n, int) for n in found),
+            f"Network.outputs is {shown(outputs)}; it takes a tuple of one or more group numbers.",
+        )
+        numbers = tuple(n + len(shapes) if n < 0 else n for n in found)
+        require(
+            len(set(numbers)) == len(numbers),
+            f"Network.outputs is {shown(outputs)}; it takes each group once.",
+        )
         for name, value in (
             ("groups", shapes),
             ("edges", edges or _chain(len(shapes))),
@@ -315,7 +324,6 @@ def _check_edges(network: Network) -> None:
     ):
         wrong = [n for n in groups if not 0 <= n < count]
         require(not wrong, f"{name} names group {wrong[:1]}; the network has 0 to {count - 1}.")
-    require(len(network.outputs) > 0, "Network.outputs is empty; a network has at least one.")
     for edge in network.edges:
         name = f"Edge({edge.pre}, {edge.post})"
         require(
@@ -325,7 +333,7 @@ def _check_edges(network: Network) -> None:
         require(edge.post > 0, f"{name} leads to the input, which only the task sets.")
         edge.link.check(network.groups[edge.pre], network.groups[edge.post])
         require(
-            edge.delay > 0 or edge.pre not in network.outputs or not edge.down,
+            edge.pre not in network.outputs or not edge.down,
             f"{name} leads back into the output group {edge.pre}, whose states the error signal "
             "sets; give it down=False.",
         )

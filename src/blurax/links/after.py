@@ -4,16 +4,29 @@ import dataclasses
 
 from jaxtyping import Array, Float
 
+from blurax.errors import require
+from blurax.frozen import check_types
 from blurax.links.fixed import Fixed
 from blurax.links.protocol import Link, Shape
 
 
 @dataclasses.dataclass(frozen=True)
 class After(Link):
-    """B(w, P a): `link` sees what `first` makes of the neurons."""
+    """B(w, P a): `link` sees what `first` makes of the neurons.
+
+    Raises:
+        BluraxError: if the first is no fixed link, or the second one has no synapses.
+    """
 
     first: Fixed
     link: Link
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(
+            self.link.has_synapses,
+            f"After.link is {self.link}; it takes a link with synapses, such as Dense().",
+        )
 
     def middle(self, pre: Shape) -> Shape:
         """The shape of what the link sees."""

@@ -83,6 +83,10 @@ class Placed(Link):
         """One vector leads into all neurons."""
         return 1
 
+    def pre_features(self, pre: Shape) -> int:
+        """As many lead back: one."""
+        return 1
+
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """Synapses that are there, on average."""
         there = sum(n >= 0 for n in memoryview(self.index.data).cast("i").tolist())
