@@ -77,9 +77,3 @@ def test_what_does_not_fit_is_refused(options, message, digits):
     x, y = digits
     with pytest.raises(BluraxError, match=message):
         BlurClassifier(**IMAGES).set_params(**options).fit(x[:50], y[:50])
-
-
-def test_a_file_of_numpy_holds_no_convolution(fitted, tmp_path):
-    with pytest.raises(BluraxError, match="is no chain of fully connected layers"):
-        fitted.export(tmp_path / "model.py")
-    assert not (tmp_path / "model.py").exists()
