@@ -14,7 +14,7 @@ from blurax.errors import BluraxError
 from blurax.inner import unroll
 from blurax.links import After, Conv, Dense, Identity, Index, Masked, Placed, Pool
 from blurax.network import Edge, Network, NetworkState
-from blurax.spec import Activation, Channels, Rule, Symmetry
+from blurax.spec import Channels, Rule, Symmetry
 from closeness import assert_close
 from variants import TABLE, jit, labels
 
@@ -344,4 +344,3 @@ def test_rules_are_the_links_business():
     a = jnp.ones((2, 3, 4, 4, 1))
     got = rules.arrive(Conv(2, 2), jnp.ones((1, 4, 5)), jnp.eye(2), a, (2, 2, 5))
     assert_close(got, 4 * jnp.ones((2, 3, 2, 2, 5)))
-    assert Activation.TANH is RULE.sigma.forward

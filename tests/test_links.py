@@ -84,6 +84,7 @@ CASES = {
     "placed": (Placed(Index.of(PLACES)), (6,), (5,)),
     "placed in images": (Placed(Index.of(PLACES)), (3, 2), (5, 1)),
     "masked": (Masked(0.5), (6,), (5,)),
+    "placed, masked": (Masked(0.5, 2, Placed(Index.of(PLACES))), (6,), (5,)),
     "masked conv": (Masked(0.5, 1, Conv(3)), (4, 4, 2), (4, 4, 2)),
 }
 cases = pytest.mark.parametrize("case", CASES)
@@ -147,6 +148,10 @@ def test_unfold_back_says_what_the_way_back_sees(case: str):
     if w is None:
         return
     a, a_i = (jnp.asarray(rng.normal(size=(2, BATCH, *shape))) for shape in (post, pre))
+    if case == "placed, masked":
+        with pytest.raises(BluraxError, match="take symmetric synapses, or no decorrelation"):
+            link.back.unfold(a, pre)
+        return
     seen = link.back.unfold(a, pre)
     product = jnp.matmul(jnp.swapaxes(seen, 1, 2), link.back.events(a_i))
     got = link.back.held(product, post, pre)
@@ -189,6 +194,10 @@ def test_lengths_below_a_pool_are_those_of_the_synapse_vectors():
     ("make", "names"),
     [
         (lambda: Conv(0), "Conv.kernel is 0"),
+        (lambda: Index.of([[0.9, 1.2]]), "takes an array of whole numbers"),
+        (lambda: Index.of([[0, 1], [2]]), "takes an array of whole numbers"),
+        (lambda: After(Pool(), Identity()), "After.link is .* a link with synapses"),
+        (lambda: Masked(0.5, 0, After(Pool(), Identity())), "After.link is"),
         (lambda: Conv(3, padding="full"), "Conv.padding is 'full'"),
         (lambda: Pool(0), "Pool.size is 0"),
         (lambda: Masked(0.0), "Masked.density is 0.0"),

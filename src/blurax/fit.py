@@ -1,7 +1,7 @@
 """What fits what: networks for tasks, and genomes for tasks."""
 
 from blurax import graphs
-from blurax.errors import require
+from blurax.errors import require, shown
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.network import Network
@@ -67,4 +67,9 @@ def network_for(task: Task, hidden: str | tuple[int, ...]) -> Network:
     """
     if isinstance(hidden, str):
         return graphs.network(hidden, task.input_shape, task.outputs)
+    require(
+        isinstance(hidden, tuple | list),
+        f"hidden is {shown(hidden)}; it takes the name of a network, such as 256-128, or a tuple "
+        "of sizes.",
+    )
     return Network((task.features, *hidden, task.outputs))

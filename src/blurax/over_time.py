@@ -10,7 +10,6 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from blurax import inner
@@ -40,7 +39,7 @@ def step(
     Returns:
         The state after the last time step, and what `inner.step` observed there.
     """
-    state, late = _rested(state), len(y)
+    state, late = inner.resting_state(state, genome.rule, x.shape[1]), len(y)
 
     def silent(state: NetworkState, x: Array) -> tuple[NetworkState, None]:
         return inner.forward(genome, state, x, index), None
@@ -101,8 +100,3 @@ def _swept(
         return dataclasses.replace(state, neurons=kept), (neurons[network.outputs[0]][0], used)
 
     return jax.lax.scan(now, start, (x, known))[1]
-
-
-def _rested(state: NetworkState) -> NetworkState:
-    """The state with all neurons at 0."""
-    return dataclasses.replace(state, neurons=jax.tree.map(jnp.zeros_like, state.neurons))

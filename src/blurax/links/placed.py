@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from blurax.errors import require
+from blurax.errors import require, shown
 from blurax.links.dense import Dense
 from blurax.links.protocol import Link, Shape
 
@@ -21,7 +21,17 @@ class Index:
 
     @classmethod
     def of(cls, numbers: Any) -> "Index":
-        """The index that holds these numbers: an array, or nested lists."""
+        """The index that holds these numbers: an array, or nested lists.
+
+        Raises:
+            BluraxError: if they are no array of whole numbers of 32 bits.
+        """
+        try:
+            given = jnp.asarray(numbers)
+            whole = jnp.issubdtype(given.dtype, jnp.integer)
+        except (TypeError, ValueError, OverflowError):
+            whole = False
+        require(whole, f"numbers is {shown(numbers)}; Index.of takes an array of whole numbers.")
         held = jax.device_get(jnp.asarray(numbers, jnp.int32))
         return cls(held.shape, held.tobytes())
 
