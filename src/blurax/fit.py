@@ -6,6 +6,7 @@ from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.network import Network
 from blurax.tasks import Task
+from blurax.tasks.base import check_kind
 
 
 def blur_for(genome: Genome, network: Network, task: Task) -> Blur:
@@ -30,7 +31,8 @@ def for_task(learner: Learner, task: Task) -> Learner:
 
 
 def check_fit(network: Network, task: Task) -> None:
-    """Raise `BluraxError` if the network's first or last layer is not the task's."""
+    """Raise `BluraxError` if the network's first or last layer is not the task's, or it is none."""
+    check_kind(task)
     inputs, last = network.groups[0], network.sizes[network.outputs[0]]
     require(
         (network.sizes[0], last) == (task.features, task.outputs),
