@@ -35,6 +35,15 @@ def test_they_are_compared_in_memory_beside_named_ones():
     assert again.rows == found.rows[2:]
 
 
+def test_an_optimiser_is_refused_before_a_genome_is_measured(tmp_path):
+    size = {**SIZE, "tasks": "delayed-bit:delay=2", "baselines": ("sgd",)}
+    for hidden, message in (("r3", "edges with a delay"), ("3", "has a time axis of 3 steps")):
+        directory = tmp_path / hidden
+        with pytest.raises(BluraxError, match=message):
+            blurax.compare(GENOMES, **{**size, "hidden": hidden}, directory=directory)
+        assert not directory.exists()
+
+
 @pytest.mark.usefixtures("own_tasks_forgotten")
 def test_a_directory_goes_on_with_the_same_task_only(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)

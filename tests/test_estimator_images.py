@@ -65,6 +65,7 @@ def test_a_name_stands_for_sizes(digits):
     [
         ({"network": 64}, "network is 64; it takes a name such as 'c8k5s2-16', or None"),
         ({"network": "c8q"}, "'c8q' is no layer"),
+        ({"network": "r8"}, "network is 'r8', whose neurons drive themselves over time"),
         ({"network": "c8-c9k9v"}, r"'c9k9v' does not fit: .* \(8, 8, 8\)"),
         ({"image_shape": None}, "'c8k5s2-16', which reads images, and image_shape is None; it"),
         ({"image_shape": (8, 8)}, r"image_shape is \(8, 8\); it takes \(height, width, colours\)"),

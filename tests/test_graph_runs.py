@@ -87,6 +87,9 @@ def test_learning_goes_on_in_the_same_network_only():
     assert blurax.learn(genome, network, task, steps=1, batch=8, start=first).steps == 2
     with pytest.raises(blurax.BluraxError, match=r"but start holds a network of sizes \(8x8x1"):
         blurax.learn(genome, other, task, steps=1, batch=8, start=first)
+    alike = network_for(task, CONV.replace("k3", "k5"))
+    with pytest.raises(blurax.BluraxError, match=r"\), with other edges or links\."):
+        blurax.learn(genome, alike, task, steps=1, batch=8, start=first)
 
 
 def test_the_size_of_a_residual_network_is_that_of_its_synapses():

@@ -190,6 +190,18 @@ def test_lengths_below_a_pool_are_those_of_the_synapse_vectors():
     assert_close(link.back.at(length, pre)[0, 0].ravel(), np.linalg.norm(matrix, axis=1))
 
 
+@pytest.mark.parametrize(("density", "least", "most"), [(1.0, 1, 1), (0.3, 0.25, 0.35)])
+def test_a_mask_is_the_same_in_single_precision(density, least, most):
+    link, pre, post = Masked(density, 3), (50,), (40,)
+    mask = np.asarray(link.mask(pre, post))
+    assert least <= mask.mean() <= most
+    jax.config.update("jax_enable_x64", False)
+    try:
+        np.testing.assert_array_equal(link.mask(pre, post), mask)
+    finally:
+        jax.config.update("jax_enable_x64", True)
+
+
 @pytest.mark.parametrize(
     ("make", "names"),
     [

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -12,13 +13,14 @@ import blurax
 import blurax.cli.commands as cli
 from blurax import memory
 from blurax.bounds import check_seed
+from blurax.capacity import check_episodes
 from blurax.errors import BluraxError
 from blurax.estimator.rows import Examples
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.needs import check_memory
 from blurax.outer.recipes import get_recipe
-from blurax.tasks import EpisodeSpec, from_arrays
+from blurax.tasks import EpisodeSpec, Split, from_arrays, get
 
 HUGE = 10**20
 META_TRAIN = ("meta-train", "--directory", "out")
@@ -123,6 +125,23 @@ def test_more_examples_than_can_be_numbered_are_refused(words, capsys, tmp_path)
     assert "an episode of 128000000000 examples; it takes up to 2147483647" in refused(
         words, capsys, tmp_path
     )
+
+
+def test_sequences_are_counted_by_time_steps_and_examples(monkeypatch):
+    needed = []
+    monkeypatch.setattr("blurax.capacity.available", lambda: 0.0)
+    monkeypatch.setattr(
+        "blurax.capacity.require_memory", lambda found, *words: needed.append(found)
+    )
+    task, spec = get("delayed-bit:delay=999"), EpisodeSpec(10, 8, 8)
+    network, rule = blurax.Network((1, 4, 2)), blurax.Rule.backprop()
+    check_episodes(network, rule, task, spec, 1, Split.TEST, 10)
+    without, all_needed = needed
+    number = jnp.zeros(()).nbytes
+    inputs = 1000 * number
+    assert without > 10 * 8 * inputs
+    examples = 2000
+    assert all_needed - without > examples * inputs
 
 
 def test_the_demo_fits_in_a_small_machine(monkeypatch):

@@ -110,7 +110,8 @@ def _checked(start: Learned, network: Network, keys: Key[Array, "*seeds"]) -> Ne
     found = jax.tree.map(lambda leaf: leaf[0], many).network
     require(
         found == network,
-        f"network is {network}, but start holds a network of sizes {found}.",
+        f"network is {network}, but start holds a network of sizes {found}"
+        f"{', with other edges or links' if str(found) == str(network) else ''}.",
     )
     return many
 

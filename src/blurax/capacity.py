@@ -6,11 +6,11 @@ from collections.abc import Callable
 import jax
 
 from blurax import footprint, graphs
-from blurax.batch import leading
 from blurax.memory import available, require_memory
 from blurax.network import Network
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, Task
+from blurax.tasks.base import examples
 
 LESS = "take fewer seeds or steps, smaller batches or smaller layers"
 
@@ -33,7 +33,7 @@ def check_episodes(
     Raises:
         BluraxError: with an estimate, and the memory there is.
     """
-    one, drawn = footprint.of(network, rule), min(at_once, spec.steps)
+    one, drawn = footprint.of(network, rule, task.time), min(at_once, spec.steps)
     curve = 4 * spec.steps * footprint.number()  # accuracy and loss, in parts and joined
 
     def needed(query: int) -> int:
@@ -60,7 +60,8 @@ def check_with_query(
     require_memory(needed(0), what, less)  # before a task draws what may not fit at all
     small = dataclasses.replace(spec, steps=1, batch=1)
     drawn = jax.eval_shape(lambda key: task.sample(key, small, split), jax.random.key(0))
-    require_memory(needed(sum(leading(query.y) for query in drawn.queries.values())), what, less)
+    asked = sum(examples(task, query) for query in drawn.queries.values())
+    require_memory(needed(asked), what, less)
 
 
 def side_by_side(count: int, network: Network, spec: EpisodeSpec) -> str:

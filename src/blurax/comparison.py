@@ -136,8 +136,8 @@ def compare(
     learners: Comparable | Mapping[str, Comparable] | Sequence[Comparable] = (),
     *,
     tasks: str | Task | Sequence[str | Task] = ("digits",),
-    hidden: Sequence[str] = ("128",),
-    baselines: Sequence[str] = BUILT_IN,
+    hidden: str | Sequence[str] = ("128",),
+    baselines: str | Sequence[str] = BUILT_IN,
     budgets: Sequence[int] = (10, 20, 50, 100),
     seeds: int = 5,
     seed: int = 0,
@@ -159,7 +159,7 @@ def compare(
             holds a digest of its code and data, by which the same call finds out that it is the
             same one.
         hidden: the networks by their hidden layers, such as 256-128, 0 for none, or c8k5s2-16.
-        baselines: names, those of `blurax.add_baseline` among them.
+        baselines: names, or one, those of `blurax.add_baseline` among them.
         budgets: the numbers of steps after which all are compared, growing.
         seeds: initial networks for each number, at least 2.
         seed: random seed.
@@ -181,15 +181,15 @@ def compare(
     own = own_tasks(several)
     plan = Plan(
         tasks=tuple(task.name if isinstance(task, Task) else task for task in several),
-        nets=tuple(hidden),
+        nets=_several(hidden),
         genomes=tuple(each.stamp for each in entrants),
-        baselines=tuple(baselines),
+        baselines=_several(baselines),
         budgets=tuple(budgets),
         seeds=seeds,
         seed=seed,
         batch=batch,
         tuning=tuning,
-        sources=sources(entrants, baselines) + task_sources(own),
+        sources=sources(entrants, _several(baselines)) + task_sources(own),
     )
     if directory is None:
         experiment.check(plan, entrants, own)
@@ -201,6 +201,10 @@ def compare(
         found = Comparison(experiment.advance(where, callback, mine, own))
         found.draw(where / experiment.PICTURE)
     return found
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _entrants(

@@ -61,8 +61,12 @@ class Footprint:
         )
 
 
-def of(network: Network, rule: Rule) -> Footprint:
-    """The footprint of a network under a rule."""
+def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
+    """The footprint of a network under a rule.
+
+    Args:
+        time: time steps of an example; none if None.
+    """
     count, patches = network.synapse_count, 0
     for edge in network.edges:
         link, pre, post = edge.link, network.groups[edge.pre], network.groups[edge.post]
@@ -77,7 +81,7 @@ def of(network: Network, rule: Rule) -> Footprint:
     return Footprint(
         each * channels * count,
         each * (below + rule.states * sum(above)),
-        each * (below + network.sizes[network.outputs[0]]),
+        each * ((time or 1) * below + network.sizes[network.outputs[0]]),
         each * channels * couples,
         each * channels * patches * (couples or channels > 1),
     )

@@ -19,6 +19,7 @@ import dataclasses
 import math
 import re
 
+from blurax.bounds import MOST
 from blurax.errors import BluraxError, require, shown
 from blurax.links import After, Conv, Dense, Identity, Link, Pool, Shape
 from blurax.network import Edge, Network
@@ -43,7 +44,7 @@ _NUMBER = "0*[1-9][0-9]*"
 _DENSE = re.compile(f"(r?)({_NUMBER})")
 _CONV = re.compile(f"c({_NUMBER})(?:k({_NUMBER}))?(?:s({_NUMBER}))?(v?)")
 _POOL = re.compile(f"p({_NUMBER})|g")
-_BLOCK = re.compile(rf"res\((.*)\)(?:x({_NUMBER}))?")
+_BLOCK = re.compile(rf"res\(((?:[^()]|\(.*\))*)\)(?:x({_NUMBER}))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +72,11 @@ def parse(name: str) -> tuple[Piece | Block, ...]:
     Raises:
         BluraxError: naming the piece that is none.
     """
+    long = re.search(rf"[0-9]{{{DIGITS + 1},}}", name)
     require(
-        re.search(rf"[0-9]{{{DIGITS + 1}}}", name) is None,
-        f"The network {shown(name)} holds a number of more than {DIGITS} digits.",
+        long is None,
+        f"The network {shown(name)} holds the number {shown(long and long[0])} of more than "
+        f"{DIGITS} digits.",
     )
     text = NAMED.get(name, name)
     if text == "0":
@@ -224,6 +227,9 @@ def _block(name: str, text: str) -> Block | None:
 
 def _piece(name: str, text: str) -> Piece:
     """A piece that is no block."""
+    over = [number for number in re.findall("[0-9]+", text) if int(number) > MOST]
+    why = f"holds {', '.join(over)}, and it takes a whole number <= {MOST}"
+    require(not over, _wrong(name, text, why))
     if found := _DENSE.fullmatch(text):
         return Piece(text, Dense(), int(found[2]), recurrent=bool(found[1]))
     if found := _CONV.fullmatch(text):

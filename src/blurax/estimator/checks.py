@@ -120,7 +120,13 @@ def network_of(estimator: Any, features: int, outputs: int) -> Network:
             f"network is {estimator.network!r}, which reads images, and image_shape is None; it "
             "takes (height, width, colours) of the images that rows of X are, such as (8, 8, 1)."
         )
-    return graphs.network(estimator.network, shape, outputs)
+    found = graphs.network(estimator.network, shape, outputs)
+    if found.is_delayed:
+        raise BluraxError(
+            f"network is {estimator.network!r}, whose neurons drive themselves over time, and rows "
+            "of X have no time axis; it takes one without r."
+        )
+    return found
 
 
 def is_whole(value: Any) -> bool:

@@ -8,7 +8,7 @@ from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks
-from blurax.fit import network_for
+from blurax.fit import for_task, network_for
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.numbers import check_step
@@ -37,10 +37,13 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
     for _, task, network in places(plan, own):
         for each in entrants:
             each.check(network, task)
-        for name in set(plan.baselines) - set(BUILT_IN):
+        for name in plan.baselines:
             found = baseline(name)
-            arrangement = plan.tuning.arrangements(found, network)[0]
-            check_step(found.make(arrangement, network, task), task)
+            learner = found.make(plan.tuning.arrangements(found, network)[0], network, task)
+            if name in BUILT_IN:
+                for_task(learner, task)
+            else:
+                check_step(learner, task)
         _check_memory(plan, task, network, entrants)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from blurax.bounds import check_counts
@@ -41,7 +42,9 @@ class Masked(Link):
     def mask(self, pre: Shape, post: Shape) -> Bool[Array, "i j"]:
         """Where there is a synapse."""
         shape = self.count(pre, post), self.features(post)
-        return jax.random.bernoulli(jax.random.key(self.seed), self.density, shape)
+        # Bits, so that the draw is the same whatever type numbers are of.
+        drawn = jax.random.bits(jax.random.key(self.seed), shape, jnp.uint32)
+        return drawn <= jnp.uint32(max(int(self.density * 2**32) - 1, 0))
 
     def post_shape(self, pre: Shape, features: int) -> Shape:
         """The link's."""

@@ -81,7 +81,8 @@ def _check_lists(config: MetaTrain) -> None:
 
 def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
     """One meta-step in one setting."""
-    one, method, numbers = footprint.of(network, config.rule), config.method, genome_size(config)
+    one, method = footprint.of(network, config.rule, task.time), config.method
+    numbers = genome_size(config)
     at_once, carried = method.at_once(config), method.carried(config, one)
 
     def needed(query: int) -> int:
@@ -98,7 +99,7 @@ def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: Epis
 def _check_validation(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
     genomes = config.method.validated(config)
     side = min(config.job_size or genomes, genomes) * config.validation_episodes
-    one = footprint.of(network, config.rule)
+    one = footprint.of(network, config.rule, task.time)
 
     def needed(query: int) -> int:
         return side * one.episode(spec.steps, spec.batch, query)
