@@ -14,6 +14,7 @@ import pytest
 
 from blurax.engine import Evaluator, Job, PoisonedJobError, RayOptions, open_ray
 from blurax.outer import run
+from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Truncated
 from test_engine_runs import CONFIG, files
 from test_learner_runs import RULE, cli_learner
@@ -143,7 +144,7 @@ def test_a_job_whose_worker_dies_is_done_again_by_another(engine, tmp_path):
 def test_a_rule_of_ones_own_travels_to_workers_and_gives_the_bits_of_a_local_run(engine, tmp_path):
     (tmp_path / "my_rules.py").write_text(RULE, encoding="utf-8")
     fading = cli_learner(f"{tmp_path}/my_rules.py:Fading")
-    config = dataclasses.replace(CONFIG, method=Truncated())
+    config = dataclasses.replace(CONFIG, method=Truncated(1), rule=MetaTrain().rule)
     run.start(config, tmp_path / "local", fading)
     shutil.copytree(tmp_path / "local", tmp_path / "ray")
     run.advance(tmp_path / "local", learner=fading)
