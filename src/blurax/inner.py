@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from blurax import plasticity
 from blurax.errors import require
 from blurax.genome import Genome, at_step
+from blurax.links import Indexed
 from blurax.network import Network, NetworkState, Neurons, Synapses, resting_neurons
 from blurax.rules import INPUT
 from blurax.spec import Rule, Signal, Source
@@ -47,7 +48,7 @@ class StepInfo(eqx.Module):
 def step(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "b ..."],
+    x: Float[Array, "b ..."] | Indexed,
     y: Shaped[Array, "b ..."] | tuple[Shaped[Array, "b ..."], ...],
     index: Int[Array, ""] | int = 0,
     intercept: Float[Array, " classes"] | None = None,
@@ -57,7 +58,7 @@ def step(
     """One inner step: forward, feedback, backward, update.
 
     Args:
-        x: the inputs of a batch.
+        x: the inputs of a batch; with indices that travel with them where a link takes them.
         y: its labels, +1 for the right class and -1 for the others, or what the target takes; a
             tuple has those of each output of the network.
         index: the number of this step, from 0; feedback comes where it divides by
@@ -76,11 +77,12 @@ def step(
         "The batch has a mask, but under the genome's rule examples act on each other: it "
         "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
     )
-    _check(genome.rule, state, x, y, target)
+    network, inputs = state.network.on(x)
+    _check(genome.rule, state, inputs, y, target)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
-    genome, network = at_step(genome, index), state.network
+    genome = at_step(genome, index)
     rule = genome.rule
-    synapses, predicted, earlier = _forward(genome, state, x, mask)
+    synapses, predicted, earlier = _forward(genome, network, state, inputs, mask)
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
         corrected = feedback(rule, network, predicted, y, intercept, target)
@@ -101,20 +103,27 @@ def step(
 
 
 def forward(
-    genome: Genome, state: NetworkState, x: Float[Array, "b ..."], index: Int[Array, ""] | int = 0
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "b ..."] | Indexed,
+    index: Int[Array, ""] | int = 0,
 ) -> NetworkState:
     """A step without feedback: the neurons move, and the synapses where the rule says so."""
     genome = at_step(genome, index)
-    synapses, neurons, _ = _forward(genome, state, x, None)
+    network, inputs = state.network.on(x)
+    synapses, neurons, _ = _forward(genome, network, state, inputs, None)
     kept = None if state.neurons is None else neurons
     return dataclasses.replace(state, synapses=synapses, neurons=kept)
 
 
 def _forward(
-    genome: Genome, state: NetworkState, x: Array, mask: Bool[Array, " b"] | None
+    genome: Genome,
+    network: Network,
+    state: NetworkState,
+    x: Array,
+    mask: Bool[Array, " b"] | None,
 ) -> tuple[tuple[Synapses, ...], Neurons, Neurons | None]:
     """The synapses and neurons after the forward sweep, and what delayed edges transmitted."""
-    network = state.network
     synapses = normalise_stored(genome, network, state.synapses)
     rested, earlier = starting(state, genome.rule, x)
     predicted, _ = forward_sweep(genome, network, synapses, rested, earlier)
@@ -213,7 +222,7 @@ _COUNTS = {True: "does not count", False: "counts"}
 def predict(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q ..."],
+    x: Float[Array, "q ..."] | Indexed,
     known: LayerMoments | None = None,
 ) -> Float[Array, "q classes"]:
     """State 1 of the last layer after a forward sweep from resting neurons; nothing is learned.
@@ -229,8 +238,8 @@ def predict(
 def predict_few(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q ..."],
-    batch: Float[Array, "b ..."],
+    x: Float[Array, "q ..."] | Indexed,
+    batch: Float[Array, "b ..."] | Indexed,
 ) -> Float[Array, "q classes"]:
     """`predict`, normalised by the batch just learned from.
 
@@ -243,7 +252,7 @@ def predict_few(
 def observe_moments(
     genome: Genome,
     state: NetworkState,
-    x: Float[Array, "q ..."],
+    x: Float[Array, "q ..."] | Indexed,
     weights: Float[Array, " q"] | None = None,
 ) -> LayerMoments:
     """The means and variances by which the forward sweep normalises these examples.
@@ -255,13 +264,14 @@ def observe_moments(
 
 
 def _rested(
-    genome: Genome, state: NetworkState, x: Float[Array, "q ..."]
+    genome: Genome, state: NetworkState, x: Float[Array, "q ..."] | Indexed
 ) -> tuple[Genome, Network, tuple[Synapses, ...], Neurons, Neurons | None]:
     """What the next step would begin with if no neurons were kept."""
-    genome, network = at_step(genome, state.steps), state.network
+    genome = at_step(genome, state.steps)
+    network, inputs = state.network.on(x)
     synapses = normalise_stored(genome, network, state.synapses)
     fresh = NetworkState(synapses, None, None, state.graph)
-    return genome, network, synapses, *starting(fresh, genome.rule, x)
+    return genome, network, synapses, *starting(fresh, genome.rule, inputs)
 
 
 class Remat(enum.StrEnum):

@@ -18,6 +18,7 @@ from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import Remat, StepInfo
+from blurax.links import Indexed
 from blurax.network import Network, NetworkState
 from blurax.targets import Target
 
@@ -81,9 +82,13 @@ class Learner(eqx.Module):
         So networks of fully connected layers learn images from rows, and those of convolutions
         from `[b, height, width, colours]`; a learner of pytrees returns x as it is.
 
+        Indices that travel with the inputs (`links.Travelling`) stay with them.
+
         Raises:
             BluraxError: if x is a pytree of several arrays.
         """
+        if isinstance(x, Indexed):
+            return Indexed(self.inputs(x.x), x.index)
         require(
             isinstance(x, jax.Array | jax.ShapeDtypeStruct),
             f"{type(self).__name__} learns from rows, but the task's inputs are a "
@@ -182,6 +187,11 @@ class Blur(Learner):
 
     def inputs(self, x: Any) -> Any:
         """In the shape of the first group; sequences `[time, b, ...]` at every time step."""
+        require(
+            not (self.over_time and isinstance(x, Indexed)),
+            "The task's inputs have a time axis, and indices travel with them; a genome takes "
+            "one or the other.",
+        )
         return jax.vmap(super().inputs)(x) if self.over_time else super().inputs(x)
 
     @property
@@ -208,25 +218,32 @@ class Blur(Learner):
         return step(self.genome, state, x, y, index, target=self.target, mask=mask)
 
     def predict(
-        self, state: NetworkState, x: Float[Array, "..."]
+        self, state: NetworkState, x: Float[Array, "..."] | Indexed
     ) -> Float[Array, "*time q outputs"]:
         """State 1 of the last layer after a forward sweep."""
-        way = over_time if self.over_time else inner
+        way: Any = over_time if self.over_time else inner
         return way.predict(self.genome, state, x)
 
     def predict_few(
-        self, state: NetworkState, x: Float[Array, "..."], batch: Float[Array, "..."]
+        self,
+        state: NetworkState,
+        x: Float[Array, "..."] | Indexed,
+        batch: Float[Array, "..."] | Indexed,
     ) -> Float[Array, "*time q outputs"]:
         """The same, normalised by the batch."""
-        way = over_time if self.over_time else inner
+        way: Any = over_time if self.over_time else inner
         return way.predict_few(self.genome, state, x, batch)
 
     def predict_after(
-        self, state: NetworkState, x: Float[Array, "..."], batch: Float[Array, "..."]
+        self,
+        state: NetworkState,
+        x: Float[Array, "..."] | Indexed,
+        batch: Float[Array, "..."] | Indexed,
     ) -> Float[Array, "*time q outputs"]:
         """By the number of examples, which sequences have second."""
         axis = 1 if self.over_time else 0
-        few = x.shape[axis] < batch.shape[axis]
+        sizes = [jax.tree.leaves(each)[0].shape[axis] for each in (x, batch)]
+        few = sizes[0] < sizes[1]
         return self.predict_few(state, x, batch) if few else self.predict(state, x)
 
 

@@ -20,7 +20,7 @@ from blurax.errors import require, shown
 from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.initial import normal, stds_of
-from blurax.links import Dense, Link, Shape
+from blurax.links import Dense, Indexed, Link, Shape
 from blurax.spec import Rule, Symmetry
 
 Neurons = tuple[Float[Array, "_ b *_"], ...]
@@ -168,6 +168,30 @@ class Network:
             return str(self.sizes)
         groups = " > ".join("x".join(map(str, group)) for group in self.groups)
         return f"({groups}; {len(self.edges)} edges)"
+
+    def on(self, x: Any) -> tuple["Network", Any]:
+        """The network on a batch: by the indices that travel with its inputs, if any do.
+
+        Returns:
+            The network, and the inputs without them.
+
+        Raises:
+            BluraxError: if a link takes another index.
+        """
+        if not isinstance(x, Indexed):
+            return self, x
+        edges = [dataclasses.replace(e, link=e.link.bound(x.index)) for e in self.edges]
+        require(
+            any(now.link is not edge.link for now, edge in zip(edges, self.edges, strict=True)),
+            f"The inputs come with the indices {', '.join(x.index) or 'none'}, but no link of the "
+            f"network {self} takes one.",
+        )
+        for name, index in x.index.items():
+            require(
+                len(index) == len(x.x),
+                f"The index {name!r} is of {len(index)} examples, and the inputs of {len(x.x)}.",
+            )
+        return Network(self.groups, tuple(edges), self.outputs), x.x
 
     def into(self, group: int) -> list[int]:
         """The edges by which a group gets others' states in the forward sweep, by number."""

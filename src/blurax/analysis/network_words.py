@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from blurax.links import After, Conv, Dense, Identity, Link, Masked, Placed, Pool, Shape
+from blurax.links import After, Conv, Dense, Identity, Link, Masked, Placed, Pool, Shape, Travelling
 from blurax.network import Edge, Network
 
 
@@ -74,7 +74,7 @@ def link_name(link: Link) -> str:
             return f"{link_name(first)}, {link_name(then)}"
         case Masked(density, _, inner):
             return f"{100 * density:g} % of {link_name(inner)}"
-        case Placed():
+        case Placed() | Travelling():
             return "placed"
     return type(link).__name__.lower()
 

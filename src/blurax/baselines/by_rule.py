@@ -16,6 +16,7 @@ from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Batch, Learner
+from blurax.links import Indexed
 from blurax.network import Network, NetworkState, Synapses
 from blurax.spec import Activation, Init, InitScale, Rule, Signal
 from blurax.targets import Target
@@ -93,7 +94,9 @@ class RuleDescent(Learner):
         after, info = inner.step(self._genome(rate), state, x, y, index, **how)
         return self._held(after, state), info
 
-    def predict(self, state: NetworkState, x: Float[Array, "q ..."]) -> Float[Array, "q outputs"]:
+    def predict(
+        self, state: NetworkState, x: Float[Array, "q ..."] | Indexed
+    ) -> Float[Array, "q outputs"]:
         """State 1 of the first output after a forward sweep."""
         return inner.predict(self._genome(jnp.zeros((), float)), state, x)
 

@@ -16,6 +16,7 @@ from blurax.baselines.optimisers import OptaxFactory
 from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.learner import Batch, Learner
+from blurax.links import Indexed
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.targets import Target
@@ -118,7 +119,7 @@ def initial_weights(
 def forward(
     network: Network,
     weights: Weights,
-    x: Float[Array, "b ..."],
+    x: Float[Array, "b ..."] | Indexed,
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
 ) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
@@ -131,7 +132,8 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
     """
-    groups: list[Array] = [x]
+    network, inputs = network.on(x)
+    groups: list[Array] = [inputs]
     measured: list[Moments | None] = [None]
     for j in range(1, len(network.groups)):
         edges = network.into(j)
@@ -222,12 +224,12 @@ class GradientDescent(Learner):
         return self.optimiser(rate, **self.arrangement.chosen)
 
     def _forward(
-        self, weights: Weights, x: Array, known: Sequence[Moments | None] | None = None
+        self, weights: Weights, x: Array | Indexed, known: Sequence[Moments | None] | None = None
     ) -> tuple[list[Array], list[Moments | None]]:
         return forward(self.network, weights, x, self.arrangement.activation, known)
 
     def predict(
-        self, state: tuple[Weights, Any], x: Float[Array, "q ..."]
+        self, state: tuple[Weights, Any], x: Float[Array, "q ..."] | Indexed
     ) -> Float[Array, "q outputs"]:
         """The first output's values, or logits."""
         return self._forward(state[0], x)[0][0]
@@ -235,8 +237,8 @@ class GradientDescent(Learner):
     def predict_few(
         self,
         state: tuple[Weights, Any],
-        x: Float[Array, "q ..."],
-        batch: Float[Array, "b ..."],
+        x: Float[Array, "q ..."] | Indexed,
+        batch: Float[Array, "b ..."] | Indexed,
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
         return self._forward(state[0], x, self._forward(state[0], batch)[1])[0][0]

@@ -7,6 +7,7 @@ from blurax.links.fixed import Fixed, Identity, Pool
 from blurax.links.masked import Masked
 from blurax.links.placed import Index, Placed
 from blurax.links.protocol import Link, Shape
+from blurax.links.travelling import Indexed, Travelling
 
 __all__ = [
     "After",
@@ -15,9 +16,11 @@ __all__ = [
     "Fixed",
     "Identity",
     "Index",
+    "Indexed",
     "Link",
     "Masked",
     "Placed",
     "Pool",
     "Shape",
+    "Travelling",
 ]

@@ -1,6 +1,7 @@
 """A fixed map, then a link, with no neurons in between: pooling before a readout."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from jaxtyping import Array, Float
 
@@ -27,6 +28,11 @@ class After(Link):
             self.link.has_synapses,
             f"After.link is {self.link}; it takes a link with synapses, such as Dense().",
         )
+
+    def bound(self, index: Mapping[str, Array]) -> Link:
+        """With the link bound."""
+        link = self.link.bound(index)
+        return self if link is self.link else After(self.first, link)
 
     def middle(self, pre: Shape) -> Shape:
         """The shape of what the link sees."""

@@ -1,6 +1,7 @@
 """Sparse random connectivity: a link of which only some synapses are there."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +39,11 @@ class Masked(Link):
             self.link.has_synapses,
             f"Masked.link is {self.link}; it takes a link with synapses, such as Dense().",
         )
+
+    def bound(self, index: Mapping[str, Array]) -> Link:
+        """With the link bound."""
+        link = self.link.bound(index)
+        return self if link is self.link else dataclasses.replace(self, link=link)
 
     def mask(self, pre: Shape, post: Shape) -> Bool[Array, "i j"]:
         """Where there is a synapse."""

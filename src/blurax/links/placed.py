@@ -1,5 +1,6 @@
 """Shared synapses by a map of places: w_ij = theta[index_ij] (RuleGNN)."""
 
+import array
 import dataclasses
 from typing import Any
 
@@ -45,6 +46,13 @@ class Index:
     def largest(self) -> int:
         """The largest number."""
         return max(memoryview(self.data).cast("i").tolist(), default=-1)
+
+    @property
+    def transposed(self) -> "Index":
+        """The matrix the other way; no JAX, so that a step that is traced may ask for it."""
+        (rows, columns), flat = self.shape, memoryview(self.data).cast("i").tolist()
+        turned = (flat[i * columns + j] for j in range(columns) for i in range(rows))
+        return Index((columns, rows), array.array("i", turned).tobytes())
 
     def __repr__(self) -> str:
         return f"Index{self.shape}"
@@ -145,4 +153,4 @@ class Placed(Link):
     @property
     def back(self) -> Link:
         """The transposed index."""
-        return Placed(Index.of(self.index.array.T))
+        return Placed(self.index.transposed)

@@ -12,6 +12,7 @@ the groups: j counts the post-synaptic features, i what leads into one of them.
 import abc
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -80,6 +81,14 @@ class Link(abc.ABC):
         """The transpose of B in w: what events see, times what they cause, summed over events."""
         seen = self.unfold(a_i, a_j.shape[2:])
         return jnp.matmul(jnp.swapaxes(seen, 1, 2), self.events(a_j))
+
+    def bound(self, index: Mapping[str, Array]) -> "Link":
+        """The link for the examples of a batch, by the indices that came with them.
+
+        Raises:
+            BluraxError: if it takes another index.
+        """
+        return self
 
     # The bias unit, which is 1 in every state.
 
