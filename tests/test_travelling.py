@@ -16,7 +16,7 @@ from blurax.errors import BluraxError
 from blurax.links import After, Dense, Identity, Index, Indexed, Masked, Placed, Travelling
 from blurax.network import Edge, Network
 from blurax.spec import Activation, Rule, Signal
-from blurax.tasks import Episode, Split
+from blurax.tasks import Episode, EpisodeSpec, Split
 from closeness import assert_close
 from test_graphs import TABLE as RULES
 
@@ -190,6 +190,15 @@ def test_a_genome_learns_what_only_the_graph_says():
     keys = jax.random.split(jax.random.key(0), 2)
     curve = learning_curve(learner, task, keys, (40,), Split.TEST, rate=0.1, batch=16)[1]
     assert jnp.min(curve.accuracy) == 1.0
+
+
+def test_a_genome_is_meta_learned_on_graphs():
+    network = Network((6, 6, 2), (Edge(0, 1, Travelling(6, 6, 2)), Edge(1, 2)))
+    genome = blurax.backprop(Rule.backprop(Activation.TANH), 0.01)
+    spec = EpisodeSpec(steps=10, batch=8, query=16)
+    learner = blurax.Blur(genome, network)
+    _, losses = blurax.improve(learner, Rings(), meta_steps=30, rate=0.02, spec=spec)
+    assert losses[-6:].mean() < 0.2 < losses[0]
 
 
 @pytest.mark.parametrize(
