@@ -117,6 +117,7 @@ def test_networks_with_a_name_of_their_own():
         ("9" * 5000, "of more than 10 digits"),
         ("c8k2147483648-16", "'c8k2147483648' holds 2147483648, and it takes a whole number <="),
         ("99999999999", "holds the number '99999999999' of more than 10 digits"),
+        ("res(" + "()" * 60 + "(", "is no layer"),
         ("res(64)(64)", r"'res\(64\)\(64\)' is no layer"),
         ("res(res(64)-64)", r"'res\(64\)' is no layer"),
     ],

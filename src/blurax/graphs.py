@@ -16,8 +16,10 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
 """
 
 import dataclasses
+import itertools
 import math
 import re
+from collections.abc import Iterator
 
 from blurax.bounds import MOST
 from blurax.errors import BluraxError, require, shown
@@ -44,7 +46,7 @@ _NUMBER = "0*[1-9][0-9]*"
 _DENSE = re.compile(f"(r?)({_NUMBER})")
 _CONV = re.compile(f"c({_NUMBER})(?:k({_NUMBER}))?(?:s({_NUMBER}))?(v?)")
 _POOL = re.compile(f"p({_NUMBER})|g")
-_BLOCK = re.compile(rf"res\(((?:[^()]|\(.*\))*)\)(?:x({_NUMBER}))?")
+_BLOCK = re.compile(rf"res\((.*)\)(?:x({_NUMBER}))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,10 +212,15 @@ def _split(text: str) -> list[str]:
     return parts
 
 
+def _depths(text: str) -> Iterator[int]:
+    """How many brackets are open after each sign."""
+    return itertools.accumulate((sign == "(") - (sign == ")") for sign in text)
+
+
 def _block(name: str, text: str) -> Block | None:
     """A block, if a text looks like one."""
     found = _BLOCK.fullmatch(text)
-    if found is None:
+    if found is None or min(_depths(found[1]), default=0) < 0:
         return None
     inside, times = found[1], int(found[2] or 1)
     require(times <= TIMES, _wrong(name, text, f"stands {times} times, and may {TIMES} times"))
