@@ -58,8 +58,24 @@ class Index:
         return f"Index{self.shape}"
 
 
+class Shared(Link):
+    """A link of one synapse vector theta, `[channels, n, 1]`, that leads into all neurons."""
+
+    def features(self, post: Shape) -> int:
+        """One vector leads into all neurons."""
+        return 1
+
+    def pre_features(self, pre: Shape) -> int:
+        """As many lead back: one."""
+        return 1
+
+    def turned(self, w: Float[Array, "c n 1"], pre: Shape, post: Shape) -> Float[Array, "c n 1"]:
+        """The same numbers."""
+        return w
+
+
 @dataclasses.dataclass(frozen=True)
-class Placed(Link):
+class Placed(Shared):
     """w_ij = theta[index_ij]; there is no synapse where the index is negative.
 
     Synapses are `[channels, n, 1]`: one vector leads into all neurons, n the largest index + 1.
@@ -96,14 +112,6 @@ class Placed(Link):
     def count(self, pre: Shape, post: Shape) -> int:
         """All numbers."""
         return self.index.largest + 1
-
-    def features(self, post: Shape) -> int:
-        """One vector leads into all neurons."""
-        return 1
-
-    def pre_features(self, pre: Shape) -> int:
-        """As many lead back: one."""
-        return 1
 
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """Synapses that are there, on average."""
@@ -145,10 +153,6 @@ class Placed(Link):
         ids = jnp.where(self.index.array < 0, n, self.index.array).ravel()
         summed = jax.ops.segment_sum(whole.reshape(len(whole), -1).T, ids, n + 1)
         return summed[:n].T[:, :, None]
-
-    def turned(self, w: Float[Array, "c n 1"], pre: Shape, post: Shape) -> Float[Array, "c n 1"]:
-        """The same numbers."""
-        return w
 
     @property
     def back(self) -> Link:

@@ -12,6 +12,7 @@ from blurax.bounds import check_counts
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
 from blurax.links.dense import Dense
+from blurax.links.placed import Shared
 from blurax.links.protocol import Link, Shape
 
 
@@ -27,7 +28,7 @@ class Indexed(eqx.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Travelling(Link):
+class Travelling(Shared):
     """w_ij = theta[index_ij] with an index of each example's own: the rule of a graph, say.
 
     A batch's inputs are `Indexed`. Synapses are `[channels, numbers, 1]`, as those of `Placed`, and
@@ -89,14 +90,6 @@ class Travelling(Link):
         """All numbers."""
         return self.numbers
 
-    def features(self, post: Shape) -> int:
-        """One vector leads into all neurons."""
-        return 1
-
-    def pre_features(self, pre: Shape) -> int:
-        """As many lead back: one."""
-        return 1
-
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """The neighbours."""
         return float(self.pre if self.neighbours is None else self.neighbours)
@@ -108,10 +101,6 @@ class Travelling(Link):
             "learner that knows them, as genomes and optimisers do."
         )
 
-    def turned(self, w: Float[Array, "c n 1"], pre: Shape, post: Shape) -> Float[Array, "c n 1"]:
-        """The same numbers."""
-        return w
-
     @property
     def back(self) -> Link:
         """By the transposed index."""
@@ -119,7 +108,7 @@ class Travelling(Link):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Bound(Link):
+class _Bound(Shared):
     """A `Travelling` link on the examples whose index it holds."""
 
     link: Travelling
@@ -137,14 +126,6 @@ class _Bound(Link):
     def count(self, pre: Shape, post: Shape) -> int:
         """All numbers."""
         return self.link.numbers
-
-    def features(self, post: Shape) -> int:
-        """One vector leads into all neurons."""
-        return 1
-
-    def pre_features(self, pre: Shape) -> int:
-        """As many lead back: one."""
-        return 1
 
     def fan_in(self, pre: Shape, post: Shape) -> float:
         """The link's."""
@@ -179,10 +160,6 @@ class _Bound(Link):
         by_column = jax.vmap(one, in_axes=(1, None))  # [j, c, n]
         found = jax.vmap(by_column)(self.ids, jnp.moveaxis(flat, 0, 2))  # [b, j, c, n]
         return jnp.moveaxis(found, 2, 0).reshape(len(a), -1, n)
-
-    def turned(self, w: Float[Array, "c n 1"], pre: Shape, post: Shape) -> Float[Array, "c n 1"]:
-        """The same numbers."""
-        return w
 
     @property
     def back(self) -> Link:

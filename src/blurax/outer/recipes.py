@@ -209,7 +209,7 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     "conv": Recipe(
-        "the zoo's conv: default, with rates relative to fan-in, goes on with small convolutions",
+        "for convolutions: default, with rates relative to fan-in, goes on with small ones",
         "a quarter of an hour on one CPU core",
         MetaTrain(
             tasks=("mnist:crop=20,size=10",),
