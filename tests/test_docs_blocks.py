@@ -31,7 +31,7 @@ PYTHON = {
         names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
     ),
     "how-to/networks": lambda names, out: (
-        out[2] == "True" and min(float(out[1]), float(out[3])) > 0.6
+        out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6
     ),
     "how-to/export": lambda names, out: (
         names["rule"]["states"] == 4 and out[-2:] == ["[['conv', 3, 2, 'same']]", "(32, 10)"]
