@@ -10,9 +10,8 @@ from jaxtyping import Array, Float
 from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
+from blurax.links.convolution import Geometry, Side, convolve, convolve_members
 from blurax.links.protocol import Link, Shape
-
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,23 +70,22 @@ class Conv(Link):
     def transmit(
         self, w: Float[Array, "channels i j"], a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "_ b *post"]:
-        """As a convolution where one product does: convolutions side by side are slow on a CPU."""
+        """As few convolutions as do it, see `convolution.py`."""
         kernels = w.reshape(len(w), self.kernel, self.kernel, -1, w.shape[-1])
+        geometry = self._geometry(a.shape[2:], post)
         if len(w) == 1:  # all states are further examples
-            z = self._convolved(a.reshape(-1, *a.shape[2:]), kernels[0])
+            z = convolve(a.reshape(-1, *a.shape[2:]), kernels[0], geometry)
             return z.reshape(*a.shape[:2], *post)
         if len(a) == 1:  # all channels are further features
             joined = jnp.moveaxis(kernels, 0, 3).reshape(*kernels.shape[1:4], -1)
-            z = self._convolved(a[0], joined)
+            z = convolve(a[0], joined, geometry)
             return jnp.moveaxis(z.reshape(*z.shape[:3], len(w), -1), 3, 0)
-        return super().transmit(w, a, post)
+        return convolve_members(a, kernels, geometry)
 
     def hebbian(
         self, a_i: Float[Array, "d b *pre"], a_j: Float[Array, "c b *post"]
     ) -> Float[Array, "c i j"]:
-        """By XLA's own transpose where there is one channel, and unfolded where there are more."""
-        if len(a_j) > 1 and len(a_i) > 1:
-            return super().hebbian(a_i, a_j)
+        """The transpose of `transmit` in w."""
         pre, post = a_i.shape[2:], a_j.shape[2:]
         like = jax.ShapeDtypeStruct((len(a_j), self.count(pre, post), post[-1]), a_j.dtype)
         return jax.linear_transpose(lambda w: self.transmit(w, a_i, post), like)(a_j)[0]
@@ -103,13 +101,12 @@ class Conv(Link):
         padded = lax.pad(a, jnp.zeros((), a.dtype), ((0, 0, 0), (0, 0, 0), *edges, (0, 0, 0)))
         return _patches(padded, pre[0], pre[1], 1, range(self.kernel - 1, -1, -1))
 
-    def _convolved(
-        self, a: Float[Array, "n h w i"], kernel: Float[Array, "s s i j"]
-    ) -> Float[Array, "n _ _ j"]:
-        zeros = [self._side(n)[1] for n in a.shape[1:3]]
-        return lax.conv_general_dilated(
-            a, kernel, (self.stride, self.stride), zeros, dimension_numbers=_LAYOUT
+    def _geometry(self, pre: Shape, post: Shape) -> Geometry:
+        rows, columns = (
+            Side(n, m, self.kernel, self._side(n)[1][0])
+            for n, m in zip(pre[:2], post[:2], strict=True)
         )
+        return Geometry((rows, columns), self.stride)
 
 
 def _patches(
