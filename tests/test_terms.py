@@ -150,7 +150,7 @@ def test_a_length_that_slows_grows_as_a_power_of_the_step_number():
     assert float(w[0, 0, 0]) ** 2 == pytest.approx(1 + 0.4 * 1000, rel=0.02)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("batch", [1, 2, 7, 32, 33, 64, 100])
 def test_the_inverse_is_the_inverse(batch: int):
     root = rng.normal(size=(3, batch, batch + 2))
     a = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(batch)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -111,14 +112,14 @@ def _primitive(name: str, product: _Product, folds: tuple[tuple[int, int], ...])
     def in_turn(left: Array, right: Array, geometry: Geometry) -> Array:
         if len(left) == 1:
             return product(left[0], right[0], geometry)[None]
-        return lax.map(lambda each: product(*each, geometry), (left, right))
+        return lax.map(lambda each: product(each[0], each[1], geometry), (left, right))
 
     def side_by_side(left: Array, right: Array, geometry: Geometry) -> Array:
-        return jax.vmap(functools.partial(product, geometry=geometry))(left, right)
+        return jax.vmap(lambda one, other: product(one, other, geometry))(left, right)
 
     def shaped(left: Any, right: Any, *, geometry: Geometry) -> Any:
         found = jax.eval_shape(functools.partial(side_by_side, geometry=geometry), left, right)
-        return jax.core.ShapedArray(found.shape, found.dtype)
+        return ShapedArray(found.shape, found.dtype)
 
     def mapped(operands: Any, axes: Any, *, geometry: Geometry) -> tuple[Array, int]:
         alone = [axis is not None for axis in axes]

@@ -13,6 +13,9 @@ from blurax.errors import require
 from blurax.rules import Scalar
 from blurax.terms.protocol import Gene, Pair, Term
 
+_BLOCK = 32
+"""Pivots at a time: fewer are more products, more are more single pivots."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Decorrelation(Term):
@@ -150,7 +153,7 @@ def inverse(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
     seen to wait for ever inside XLA. Elsewhere, where a loop of small operations is slow (7 times
     on an H200 for 8 matrices of 128 x 128), by Cholesky's factors.
     """
-    return jax.lax.platform_dependent(a, cpu=_by_pivots, default=_by_factors)
+    return jax.lax.platform_dependent(a, cpu=_by_blocks, default=_by_factors)
 
 
 def _by_factors(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
@@ -162,11 +165,33 @@ def _by_factors(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
     return jnp.matmul(jnp.swapaxes(lower, -1, -2), lower)
 
 
-def _by_pivots(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
-    """Pivot by pivot (Gauss and Jordan).
+def _by_blocks(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """Block of pivots by block (Gauss and Jordan): all but the blocks themselves is products.
 
-    For a batch of 128 it takes less than the product of the lower layer.
+    For a batch of 128 it takes a third of the time of single pivots.
     """
+    size = a.shape[-1]
+    if size <= _BLOCK:
+        return _by_pivots(a)
+    more = -size % _BLOCK
+    a = jnp.pad(a, ((0, 0), (0, more), (0, more)))
+    a = a + jnp.diag(jnp.arange(size + more) >= size).astype(a.dtype)  # whose inverse is itself
+    unit = jnp.broadcast_to(jnp.eye(_BLOCK, dtype=a.dtype), (len(a), _BLOCK, _BLOCK))
+    places = jnp.arange(size + more) // _BLOCK
+
+    def pivots(p: Array, a: Array) -> Array:
+        row = jax.lax.dynamic_slice_in_dim(a, p * _BLOCK, _BLOCK, axis=1)
+        column = jax.lax.dynamic_slice_in_dim(a, p * _BLOCK, _BLOCK, axis=2)
+        found = _by_pivots(jax.lax.dynamic_slice_in_dim(row, p * _BLOCK, _BLOCK, axis=2))
+        row = jnp.matmul(found, jax.lax.dynamic_update_slice_in_dim(row, unit, p * _BLOCK, axis=2))
+        others = jnp.where(places == p, 0.0, a) - jnp.matmul(column, row)
+        return jax.lax.dynamic_update_slice_in_dim(others, row, p * _BLOCK, axis=1)
+
+    return jax.lax.fori_loop(0, (size + more) // _BLOCK, pivots, a)[:, :size, :size]
+
+
+def _by_pivots(a: Float[Array, "c b b"]) -> Float[Array, "c b b"]:
+    """The same, pivot by pivot."""
     places = jnp.arange(a.shape[-1])
 
     def pivot(p: Array, a: Array) -> Array:
