@@ -73,7 +73,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         if network.has_own(edge, rule):
             count += link.back.count(post, pre) * link.back.features(pre)
         positions = math.prod(post) // link.features(post)
-        if positions > 1:  # what synapses at several positions see there stands side by side
+        if positions > 1:  # what couples examples has what they see there side by side
             patches = max(patches, positions * link.count(pre, post))
     each, channels = number(), rule.synapse_channels
     couples = any(term.couples for term in rule.terms)
@@ -83,7 +83,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         each * (below + rule.states * sum(above)),
         each * ((time or 1) * below + network.sizes[network.outputs[0]]),
         each * channels * couples,
-        each * channels * patches * (couples or channels > 1),
+        each * channels * patches * couples,
     )
 
 
