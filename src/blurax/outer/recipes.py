@@ -14,7 +14,7 @@ from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.start import Start
 from blurax.outer.variants import APART, CALIBRATED, STABLE, SWIFT, slowing, with_tanh
 from blurax.outer.vary import Draw, Vary
-from blurax.spec import Rule
+from blurax.spec import Init, InitScale, Reduction, Rule, Source, Update
 from blurax.tasks import EpisodeSpec
 
 
@@ -240,6 +240,37 @@ RECIPES: dict[str, Recipe] = {
             seed=11,
         ),
         version=2,
+    ),
+    "recurrent": Recipe(
+        "for sequences: 32 neurons that drive themselves learn a delayed bit and digits row by row",
+        "7 minutes on two shared CPU cores",
+        MetaTrain(
+            tasks=("delayed-bit:delay=10", "digits:by=rows@2"),
+            hidden=("r32",),
+            rule=dataclasses.replace(
+                Rule.backprop(init=Init(1.0, InitScale.FAN_IN, learned=True)),
+                states=3,
+                update=Update(
+                    batch=Reduction.MEAN,
+                    source=Source.FORWARD_SWEEP,
+                    decorrelate=True,
+                    fan_in=True,
+                ),
+            ),
+            start=Start.BACKPROP,
+            start_rate=0.3,
+            start_coupling=0.3,
+            episode=EpisodeSpec(steps=40, batch=32, query=128),
+            objective=Objective(when=When.HORIZONS, horizons=(5, 10, 20, 40), logarithm=True),
+            optimiser=_SLOWER,
+            vary=Vary(draw=Draw.ONE),
+            population=2,
+            meta_steps=300,
+            validate_every=50,
+            validation_episodes=4,
+            validation_steps=40,
+            seed=3,
+        ),
     ),
     "mlp-fast": Recipe(
         "the zoo's mlp-fast: MNIST 14x14, three networks, episodes of 20 steps",
