@@ -2,10 +2,10 @@
 
 XLA for CPUs has one layout of convolutions that is fast, and it rewrites others into it only
 outside loops; the transposes that JAX derives are in another. Inside a `scan`, where all learning
-is, the transpose in the kernel took 20 to 130 times as long as it has to, that in the neurons up to
-14 times (benchmarks/convolution.py). So each product is written in that layout here. They are a
-primitive, of which the transposes of each are the two others: so derivatives of every order, by
-either mode, stay in it, and mapped ones run side by side as fast as they can.
+is, the transpose in the kernel took 14 to 130 times as long as it has to, that in the neurons up to
+11 times (benchmarks/convolution.py). So each product is written in that layout here. They are
+primitives, and the transposes of each are the two others: so derivatives of every order, by either
+mode and mapped, stay in it.
 """
 
 import functools
