@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 
 from blurax.choices import Backward, Reduction
 from blurax.links import Dense, Link, Shape
+from blurax.products import product, scaled, summed
 
 Scalar = Float[Array, ""]
 
@@ -93,7 +94,7 @@ def synapse(
     f_tilde: Scalar | Float[Array, "channels 1 j"],
 ) -> Float[Array, "channels i j"]:
     """(7): f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, the second term from `hebbian`."""
-    return f_tilde * w_ij + change
+    return scaled(w_ij, f_tilde) + change
 
 
 def hebbian(
@@ -123,7 +124,7 @@ def hebbian(
     if among is None:
         return link.hebbian(pre, post)
     seen = link.unfold(pre, a_j.shape[2:])
-    return jnp.matmul(jnp.swapaxes(seen, 1, 2), jnp.matmul(among, link.events(post)))
+    return summed(seen, product(among, link.events(post)))
 
 
 def hebbian_bias(
@@ -139,8 +140,8 @@ def hebbian_bias(
     mu_tilde = _gated(mu_tilde, eta_tilde, a_j.shape[1], batch)
     weight = jnp.sum(nu_tilde, axis=0)[:, None] * mu_tilde
     if among is not None:
-        caused = jnp.matmul(among, link.events(mix(weight, a_j)))
-        return jnp.sum(caused, axis=1, keepdims=True)
+        heard = jnp.sum(among, axis=1, keepdims=True)  # first: a sum of products is slow to fuse
+        return product(heard, link.events(mix(weight, a_j)))
     caused = jnp.sum(link.events(a_j), axis=1)
     return jnp.einsum("cd,dj->cj", weight[:, : len(a_j)], caused)[:, None]
 

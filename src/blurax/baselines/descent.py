@@ -20,7 +20,7 @@ from blurax.links import Indexed
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.targets import Target
-from blurax.terms.normalise import Moments, moments, normalise_activations
+from blurax.terms.normalise import Moments, moments, standardised
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +139,10 @@ def forward(
         edges = network.into(j)
         first, *others = (_arriving(network, weights, l, groups) for l in edges)
         z, scale = sum(others, first), weights.scale[j]
-        measured.append(None if scale is None else moments(z[None]))
+        seen = None if scale is None else moments(z[None])
+        measured.append(seen)
         if scale is not None:
-            one, zero, seen = jnp.ones(1, float), jnp.zeros(1), known[j] if known else None
-            z = scale * normalise_activations(z[None], one, zero, seen)[0]
+            z = standardised(z[None], (known[j] if known else seen), scale)[0]
         for l in edges:
             b = weights.b[l]
             if b is not None:

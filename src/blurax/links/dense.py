@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.links.protocol import Link, Shape
+from blurax.products import product, turned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Dense(Link):
         """A matrix product; where one synapse serves all states, one over all of them."""
         seen = self.unfold(a, post)
         if len(w) == 1 and len(a) > 1:
-            product = jnp.einsum("ij,cbi->cbj", w[0], seen)
+            sent = jnp.einsum("ij,cbi->cbj", w[0], seen)
         else:
-            product = jnp.matmul(seen, w)
-        return product if len(post) == 1 else product.reshape(*product.shape[:2], *post)
+            sent = product(seen, w)
+        return sent if len(post) == 1 else sent.reshape(*sent.shape[:2], *post)
 
     @property
     def back(self) -> Link:
@@ -54,7 +55,7 @@ class Dense(Link):
 
     def turned(self, w: Float[Array, "c i j"], pre: Shape, post: Shape) -> Float[Array, "c j i"]:
         """Transposed."""
-        return jnp.swapaxes(w, 1, 2)
+        return turned(w)
 
     def unfold_back(self, a: Float[Array, "c b *post"], pre: Shape) -> Float[Array, "c b j"]:
         """All neurons, for each example."""

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.errors import BluraxError, require
+from blurax.products import product, summed
 
 Shape = tuple[int, ...]
 
@@ -72,15 +73,15 @@ class Link(abc.ABC):
         self, w: Float[Array, "channels i j"], a: Float[Array, "k b *pre"], post: Shape
     ) -> Float[Array, "_ b *post"]:
         """B(w, a) by channel; one channel serves all states, and one state all channels."""
-        product = jnp.matmul(self.unfold(a, post), w)
-        return product.reshape(-1, a.shape[1], *post)
+        sent = product(self.unfold(a, post), w)
+        return sent.reshape(-1, a.shape[1], *post)
 
     def hebbian(
         self, a_i: Float[Array, "d b *pre"], a_j: Float[Array, "c b *post"]
     ) -> Float[Array, "c i j"]:
         """The transpose of B in w: what events see, times what they cause, summed over events."""
         seen = self.unfold(a_i, a_j.shape[2:])
-        return jnp.matmul(jnp.swapaxes(seen, 1, 2), self.events(a_j))
+        return summed(seen, self.events(a_j))
 
     def bound(self, index: Mapping[str, Array]) -> "Link":
         """The link for the examples of a batch, by the indices that came with them.

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from blurax import rules
 from blurax.errors import require
+from blurax.products import alike, product, summed
 from blurax.rules import Scalar
 from blurax.terms.protocol import Gene, Pair, Term
 
@@ -55,7 +56,7 @@ class Decorrelation(Term):
             return among
         bias, share = self._genes(pair)
         found = decorrelation(_seen(pair), bias, share, self.width_free)
-        return found if among is None else jnp.matmul(among, found)
+        return found if among is None else product(among, found)
 
     def change(self, changes: list[Array], pair: Pair) -> list[Array]:
         """The same from the other side, where there are fewer synapses into a neuron than events.
@@ -70,9 +71,8 @@ class Decorrelation(Term):
         if bias is not None:
             ones = jnp.broadcast_to(bias[:, None, None], (*seen.shape[:2], 1))
             seen = jnp.concatenate([seen, ones], axis=2)
-        alike = jnp.matmul(jnp.swapaxes(seen, 1, 2), seen)
-        found = _uncorrelated(alike, share, seen.shape[1], self.width_free)
-        whole = jnp.matmul(found, jnp.concatenate(changes, axis=1))
+        found = _uncorrelated(summed(seen, seen), share, seen.shape[1], self.width_free)
+        whole = product(found, jnp.concatenate(changes, axis=1))
         return jnp.split(whole, [changes[0].shape[1]], axis=1)[: len(changes)]
 
     def _genes(self, pair: Pair) -> tuple[Array | None, Array]:
@@ -128,10 +128,10 @@ def decorrelation(
         width_free: divide the whole by the mean that the diagonal of K had before: of what the
             lower layer offers then only the direction counts, not the length.
     """
-    alike = jnp.matmul(pre, jnp.swapaxes(pre, 1, 2))
+    between = alike(pre)
     if bias is not None:
-        alike = alike + bias[:, None, None] ** 2
-    return _uncorrelated(alike, share, pre.shape[1], width_free)
+        between = between + bias[:, None, None] ** 2
+    return _uncorrelated(between, share, pre.shape[1], width_free)
 
 
 def _uncorrelated(

@@ -3,12 +3,14 @@
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.choices import Normalise
 from blurax.errors import require
 from blurax.genes import NeuronGenes
+from blurax.products import scaled
 from blurax.terms.protocol import SHORT, Gene, Sweep, Term, Where
 
 ACTIVATION_EPSILON = 1e-5
@@ -114,7 +116,20 @@ def normalise_activations(
     Args:
         known: mean and variance to use in place of the batch's own.
     """
-    mean, variance = moments(z) if known is None else known
-    unit = (z - mean) / jnp.sqrt(variance + ACTIVATION_EPSILON)
     states = (-1, *[1] * (z.ndim - 1))
-    return scale.reshape(states) * unit + shift.reshape(states)
+    return standardised(z, moments(z) if known is None else known, scale.reshape(states)) + (
+        shift.reshape(states)
+    )
+
+
+def standardised(
+    z: Float[Array, "k b *n"], known: Moments, scale: Float[Array, "..."]
+) -> Float[Array, "k b *n"]:
+    """Mean 0, and the scale as standard deviation, if z has this mean and variance.
+
+    All factors of a neuron are one before they meet its activations: with each by itself a gradient
+    would go over all activations once more for each, and XLA's fusion of that is slow (150 µs for
+    5 of [128, 256] on a CPU).
+    """
+    mean, variance = known
+    return scaled(z - mean, scale * jax.lax.rsqrt(variance + ACTIVATION_EPSILON))
