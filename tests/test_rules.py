@@ -128,7 +128,9 @@ def forward(a_i, a_j, w_ij, bias_j, nu, f, eta, length=None) -> jax.Array:
 
 def backward(a_i, a_j, w_ji, mu, f, eta, *how, length=None) -> jax.Array:
     """(6) between two layers."""
-    arriving = rules.arrive(Dense(), w_ji, eta * mu, a_j, a_i.shape[2:], None, length)
+    states = rules.reached(*how) if how else slice(None)
+    w_ji, length = (v if v is None or len(v) == 1 else v[states] for v in (w_ji, length))
+    arriving = rules.arrive(Dense(), w_ji, (eta * mu)[states], a_j, a_i.shape[2:], None, length)
     return rules.backward(a_i, f, [arriving], *how)
 
 

@@ -4,8 +4,18 @@ As one would write them it is slow where the leading axis is 1, as in synapses o
 and where a factor is transposed. Measured in docs/explanation/performance.md.
 """
 
+from functools import partial
+from typing import Any
+
+import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
+
+FEW = 8
+"""States that are mixed term by term."""
+MANY = 32
+"""Rows of a block that are worth a product of their own."""
 
 
 def scaled(a: Float[Array, "c n *_"], factor: Float[Array, "..."]) -> Float[Array, "c n *_"]:
@@ -32,10 +42,50 @@ def summed(a: Float[Array, "#c n i"], b: Float[Array, "#c n j"]) -> Float[Array,
 
 
 def alike(a: Float[Array, "c n m"]) -> Float[Array, "c n n"]:
-    """Multiply a a'."""
-    return jnp.einsum("cim,cjm->cij", a, a)
+    """Multiply a a', of whose two blocks beside the diagonal only one is computed."""
+    half = a.shape[1] // 2
+    if a.shape[1] % 2 or half < MANY:
+        return jnp.einsum("cim,cjm->cij", a, a)
+    upper, lower = a[:, :half], a[:, half:]
+    first, beside, last = (
+        jnp.einsum("cim,cjm->cij", *pair)
+        for pair in ((upper, upper), (upper, lower), (lower, lower))
+    )
+    top = jnp.concatenate([first, beside], axis=2)
+    return jnp.concatenate(
+        [top, jnp.concatenate([jnp.swapaxes(beside, 1, 2), last], axis=2)], axis=1
+    )
 
 
 def turned(w: Float[Array, "c i j"]) -> Float[Array, "c j i"]:
     """Transposed, so that a product with it need not form it."""
     return w[0].T[None] if len(w) == 1 else jnp.swapaxes(w, 1, 2)
+
+
+@jax.custom_jvp
+def mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
+    """Σ_d transform^{cd} a^d, neuron by neuron.
+
+    A sum over a few states goes term by term: XLA fuses it with what made them, which a product of
+    matrices would want written down first. A gradient takes the product.
+    """
+    if len(a) > FEW:
+        return _mixed(transform, a)
+    columns = transform.reshape(*transform.shape, *[1] * (a.ndim - 1))
+    first, *others = (columns[:, d] * a[d : d + 1] for d in range(len(a)))
+    return sum(others, first)
+
+
+def _mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
+    return jnp.einsum("cd,db...->cb...", transform, a)
+
+
+@partial(mixed.defjvp, symbolic_zeros=True)
+def _(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+    (transform, a), (turned, moved) = primals, tangents
+    parts = []
+    if not isinstance(turned, SymbolicZero):
+        parts.append(_mixed(turned, a))
+    if not isinstance(moved, SymbolicZero):
+        parts.append(_mixed(transform, moved))
+    return mixed(transform, a), sum(parts[1:], parts[0])

@@ -14,6 +14,7 @@ The functions return the argument of σ; normalisation and σ follow in `sweeps.
 et al., "Meta-Learning Bidirectional Update Rules", ICML 2021, section 3.2.
 """
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from jaxtyping import Array, Float
 
 from blurax.choices import Backward, Reduction
 from blurax.links import Dense, Link, Shape
-from blurax.products import product, scaled, summed
+from blurax.products import mixed, product, scaled, summed
 
 Scalar = Float[Array, ""]
 
@@ -46,13 +47,14 @@ def forward(
 def backward(
     a_i: Float[Array, "k b *i"],
     f: Scalar,
-    arriving: list[Float[Array, "k b *i"]],
+    arriving: list[Float[Array, "_ b *i"]],
     how: Backward = Backward.ADDITIVE,
 ) -> Float[Array, "k b *i"]:
     """(6): f a_i^c + η Σ_{j,d} w_ji^c μ^{cd} a_j^d, or its multiplicative variants (Fig. 9).
 
     Args:
-        arriving: the second term from `arrive` with η μ, for each group j that leads back to i.
+        arriving: the second term from `arrive` with η μ, for each group j that leads back to i, of
+            the states that are `reached`.
     """
     first, *others = arriving
     kept, z = f * a_i, sum(others, first)
@@ -62,18 +64,23 @@ def backward(
         case Backward.MULTIPLICATIVE:
             return kept * z
         case Backward.MULTIPLICATIVE_STATE_2:
-            return jnp.concatenate([kept[:1], kept[1:] * z[1:]])
+            return jnp.concatenate([kept[:1], kept[1:] * z])
+
+
+def reached(how: Backward) -> slice:
+    """The states that what arrives by (6) reaches: nothing else of it has to be computed."""
+    return slice(1 if how is Backward.MULTIPLICATIVE_STATE_2 else 0, None)
 
 
 def arrive(
     link: Link,
     w_ij: Float[Array, "channels i j"] | None,
-    transform: Float[Array, "k k"],
+    transform: Float[Array, "c k"],
     a_i: Float[Array, "d b *i"],
     post: Shape,
     bias_j: Float[Array, "channels 1 j"] | None = None,
     length: Float[Array, "channels 1 j"] | None = None,
-) -> Float[Array, "k b *j"]:
+) -> Float[Array, "c b *j"]:
     """Σ_{i,d} w_ij^c transform^{cd} a_i^d: what a group of neurons gets from another.
 
     Args:
@@ -117,10 +124,11 @@ def hebbian(
             act on each other between a_i and a_j, if they do (`Term.coupling`).
     """
     mu_tilde = _gated(mu_tilde, eta_tilde, a_i.shape[1], batch)
-    if len(a_i) == 1:  # one state: its transform joins that of the other side
-        pre, post = a_i, mix(nu_tilde[:1].T * mu_tilde, a_j)
+    pre, post = a_i, mix(mu_tilde, a_j)
+    if len(a_i) == 1:  # one state: its transform joins the other side
+        post = nu_tilde[:1].T.reshape(-1, *[1] * (post.ndim - 1)) * post
     else:
-        pre, post = mix(nu_tilde.T, a_i), mix(mu_tilde, a_j)
+        pre = mix(nu_tilde.T, a_i)
     if among is None:
         return link.hebbian(pre, post)
     seen = link.unfold(pre, a_j.shape[2:])
@@ -138,12 +146,12 @@ def hebbian_bias(
 ) -> Float[Array, "channels 1 j"]:
     """The same for the synapses of the bias unit, a_i^e = 1."""
     mu_tilde = _gated(mu_tilde, eta_tilde, a_j.shape[1], batch)
-    weight = jnp.sum(nu_tilde, axis=0)[:, None] * mu_tilde
-    if among is not None:
-        heard = jnp.sum(among, axis=1, keepdims=True)  # first: a sum of products is slow to fuse
-        return product(heard, link.events(mix(weight, a_j)))
-    caused = jnp.sum(link.events(a_j), axis=1)
-    return jnp.einsum("cd,dj->cj", weight[:, : len(a_j)], caused)[:, None]
+    post = link.events(mix(mu_tilde, a_j))  # as `hebbian` has it, so that XLA forms it once
+    if among is None:
+        caused = jnp.sum(post, axis=1, keepdims=True)
+    else:  # the sum over `among` first: that over a product is slow where XLA fuses the two
+        caused = product(jnp.sum(among, axis=1, keepdims=True), post)
+    return jnp.sum(nu_tilde, axis=0)[:, None, None] * caused
 
 
 def activity(
@@ -160,16 +168,16 @@ def activity(
 
 def mix(transform: Float[Array, "c k"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
     """Σ_d transform^{cd} a^d, neuron by neuron; states that `a` lacks are 0."""
-    return jnp.einsum("cd,db...->cb...", transform[:, : len(a)], a)
+    return mixed(transform[:, : len(a)], a)
 
 
 def transmit(
     w: Any,
-    transform: Float[Array, "k k"],
+    transform: Float[Array, "c k"],
     a: Float[Array, "d b *i"],
     link: Link,
     post: Shape,
-) -> Float[Array, "k b *j"]:
+) -> Float[Array, "c b *j"]:
     """Σ_{i,d} w_ij^c transform^{cd} a_i^d; a synapse with a single channel serves every state.
 
     Args:
@@ -178,7 +186,15 @@ def transmit(
     if len(a) == 1:  # one state: transformed afterwards, the input needs no gradient then
         product = checkpoint_name(link.transmit(w, a, post), INPUT)
         return transform[:, :1].reshape(-1, *[1] * (product.ndim - 1)) * product
+    if _mixes_later(w, transform, a, post):
+        return mix(transform, checkpoint_name(link.transmit(w, a, post), INPUT))
     return checkpoint_name(link.transmit(w, mix(transform, a), post), INPUT)
+
+
+def _mixes_later(w: Any, transform: Array, a: Array, post: Shape) -> bool:
+    """Whether states may mix after the synapses, and are fewer numbers there."""
+    shared = w is None or len(w) == 1
+    return shared and len(a) <= len(transform) and math.prod(post) < math.prod(a.shape[2:])
 
 
 def bias(

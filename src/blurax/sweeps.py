@@ -146,7 +146,10 @@ def _downwards(
     eta, length, w_ji = genes.eta, None, backward_synapses(network, edge, own)
     if edge.link.has_synapses:
         eta, length = folds.gain(rule.terms, genes, where, w_ji)
-    return rules.arrive(link, w_ji, eta * genes.mu, a_j, network.groups[edge.pre], None, length)
+    states = rules.reached(rule.backward)
+    w_ji, length = (v if v is None or len(v) == 1 else v[states] for v in (w_ji, length))
+    transform = (eta * genes.mu)[states]
+    return rules.arrive(link, w_ji, transform, a_j, network.groups[edge.pre], None, length)
 
 
 def backward_synapses(network: Network, edge: Edge, own: Synapses) -> Any:
