@@ -13,7 +13,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 FEW = 8
-"""States that are mixed term by term."""
+"""States whose sum goes term by term."""
 MANY = 32
 """Rows of a block that are worth a product of their own."""
 
@@ -66,10 +66,10 @@ def turned(w: Float[Array, "c i j"]) -> Float[Array, "c j i"]:
 def mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
     """Σ_d transform^{cd} a^d, neuron by neuron.
 
-    A sum over a few states goes term by term: XLA fuses it with what made them, which a product of
-    matrices would want written down first. A gradient takes the product.
+    A single sum over a few states goes term by term: XLA fuses it with what made them, which a
+    product of matrices would want written down first. A gradient takes the product.
     """
-    if len(a) > FEW:
+    if len(transform) > 1 or len(a) > FEW:
         return _mixed(transform, a)
     columns = transform.reshape(*transform.shape, *[1] * (a.ndim - 1))
     first, *others = (columns[:, d] * a[d : d + 1] for d in range(len(a)))

@@ -124,11 +124,10 @@ def hebbian(
             act on each other between a_i and a_j, if they do (`Term.coupling`).
     """
     mu_tilde = _gated(mu_tilde, eta_tilde, a_i.shape[1], batch)
-    pre, post = a_i, mix(mu_tilde, a_j)
-    if len(a_i) == 1:  # one state: its transform joins the other side
-        post = nu_tilde[:1].T.reshape(-1, *[1] * (post.ndim - 1)) * post
+    if len(a_i) == 1:  # one state: its transform joins that of the other side
+        pre, post = a_i, mix(nu_tilde[:1].T * mu_tilde, a_j)
     else:
-        pre = mix(nu_tilde.T, a_i)
+        pre, post = mix(nu_tilde.T, a_i), mix(mu_tilde, a_j)
     if among is None:
         return link.hebbian(pre, post)
     seen = link.unfold(pre, a_j.shape[2:])
@@ -146,12 +145,12 @@ def hebbian_bias(
 ) -> Float[Array, "channels 1 j"]:
     """The same for the synapses of the bias unit, a_i^e = 1."""
     mu_tilde = _gated(mu_tilde, eta_tilde, a_j.shape[1], batch)
-    post = link.events(mix(mu_tilde, a_j))  # as `hebbian` has it, so that XLA forms it once
-    if among is None:
-        caused = jnp.sum(post, axis=1, keepdims=True)
-    else:  # the sum over `among` first: that over a product is slow where XLA fuses the two
-        caused = product(jnp.sum(among, axis=1, keepdims=True), post)
-    return jnp.sum(nu_tilde, axis=0)[:, None, None] * caused
+    weight = jnp.sum(nu_tilde, axis=0)[:, None] * mu_tilde
+    if among is not None:  # its sum first: that over a product is slow where XLA fuses the two
+        heard = jnp.sum(among, axis=1, keepdims=True)
+        return product(heard, link.events(mix(weight, a_j)))
+    caused = jnp.sum(link.events(a_j), axis=1)
+    return jnp.einsum("cd,dj->cj", weight[:, : len(a_j)], caused)[:, None]
 
 
 def activity(
