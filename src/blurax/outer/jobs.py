@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from blurax.engine import LOCAL, Evaluate, Job
+from blurax.mapping import mapped
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import Estimator, Which
 from blurax.outer.space import Space
@@ -63,7 +64,7 @@ class Estimates(eqx.Module):
             key = jax.random.wrap_key_data(seed)
             return self.estimator.estimate(numbers, carry, key, which)
 
-        return jax.vmap(one)(*batch)
+        return mapped(one, *batch)
 
 
 class EstimateJobs(eqx.Module):
