@@ -13,26 +13,26 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-FEW = 8
-"""States whose sum goes term by term."""
-MANY = 32
-"""Rows of a block that are worth a product of their own."""
-
-
-FEW_INPUTS = 4
-"""Inputs of a product that goes term by term."""
+FEW_STATES, FEW_INPUTS = 8, 4
+"""States or inputs whose sum goes term by term."""
+BLOCK = 32
+"""Rows that are worth a product of their own."""
 
 
 def _bilinear(
-    function: Callable, product: Callable, primals: tuple[Array, Array], tangents: tuple[Any, Any]
+    function: Callable,
+    in_a: Callable,
+    in_b: Callable,
+    primals: tuple[Array, Array],
+    tangents: tuple[Any, Any],
 ) -> tuple[Array, Array]:
-    """Differentiate a function that is a product, by the product."""
+    """Differentiate a function that is a product, as the product is written for either factor."""
     (a, b), (along_a, along_b) = primals, tangents
     parts = []
     if not isinstance(along_a, SymbolicZero):
-        parts.append(product(along_a, b))
+        parts.append(in_a(along_a, b))
     if not isinstance(along_b, SymbolicZero):
-        parts.append(product(a, along_b))
+        parts.append(in_b(a, along_b))
     return function(a, b), sum(parts[1:], parts[0])
 
 
@@ -67,7 +67,7 @@ def _product(a: Float[Array, "#c n m"], b: Float[Array, "#c m p"]) -> Float[Arra
     return jnp.matmul(a[0], b[0])[None] if len(a) == len(b) == 1 else jnp.matmul(a, b)
 
 
-few_terms.defjvp(partial(_bilinear, few_terms, _product), symbolic_zeros=True)
+few_terms.defjvp(partial(_bilinear, few_terms, _product, _product), symbolic_zeros=True)
 
 
 def summed(a: Float[Array, "#c n i"], b: Float[Array, "#c n j"]) -> Float[Array, "c i j"]:
@@ -80,17 +80,13 @@ def summed(a: Float[Array, "#c n i"], b: Float[Array, "#c n j"]) -> Float[Array,
 def alike(a: Float[Array, "c n m"]) -> Float[Array, "c n n"]:
     """Multiply a a', of whose two blocks beside the diagonal only one is computed."""
     half = a.shape[1] // 2
-    if a.shape[1] % 2 or half < MANY:
+    if a.shape[1] % 2 or half < BLOCK:
         return jnp.einsum("cim,cjm->cij", a, a)
-    upper, lower = a[:, :half], a[:, half:]
-    first, beside, last = (
-        jnp.einsum("cim,cjm->cij", *pair)
-        for pair in ((upper, upper), (upper, lower), (lower, lower))
-    )
+    pairs = (a[:, :half], a[:, :half]), (a[:, :half], a[:, half:]), (a[:, half:], a[:, half:])
+    first, beside, last = (jnp.einsum("cim,cjm->cij", *pair) for pair in pairs)
     top = jnp.concatenate([first, beside], axis=2)
-    return jnp.concatenate(
-        [top, jnp.concatenate([jnp.swapaxes(beside, 1, 2), last], axis=2)], axis=1
-    )
+    low = jnp.concatenate([jnp.swapaxes(beside, 1, 2), last], axis=2)
+    return jnp.concatenate([top, low], axis=1)
 
 
 def turned(w: Float[Array, "c i j"]) -> Float[Array, "c j i"]:
@@ -105,7 +101,7 @@ def mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Ar
     A single sum over a few states goes term by term: XLA fuses it with what made them, which a
     product of matrices would want written down first. A gradient takes the product.
     """
-    if len(transform) > 1 or len(a) > FEW:
+    if len(transform) > 1 or len(a) > FEW_STATES:
         return _mixed(transform, a)
     columns = transform.reshape(*transform.shape, *[1] * (a.ndim - 1))
     first, *others = (columns[:, d] * a[d : d + 1] for d in range(len(a)))
@@ -116,4 +112,16 @@ def _mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[A
     return jnp.einsum("cd,db...->cb...", transform, a)
 
 
-mixed.defjvp(partial(_bilinear, mixed, _mixed), symbolic_zeros=True)
+def _turned(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
+    """`_mixed`, with a transpose in a as fast: XLA would exchange axes for a product [n, 2] [2, 2].
+
+    From three states on the product is the faster one.
+    """
+    if max(transform.shape) > 2:
+        return _mixed(transform, a)
+    each = jax.lax.split(a, [1] * len(a))
+    rows = [[transform[c, d] * one for d, one in enumerate(each)] for c in range(len(transform))]
+    return jnp.concatenate([sum(row[1:], row[0]) for row in rows])
+
+
+mixed.defjvp(partial(_bilinear, mixed, _mixed, _turned), symbolic_zeros=True)

@@ -139,10 +139,10 @@ def forward(
         edges = network.into(j)
         first, *others = (_arriving(network, weights, l, groups) for l in edges)
         z, scale = sum(others, first), weights.scale[j]
-        seen = None if scale is None else moments(z[None])
-        measured.append(seen)
+        measured.append(None if scale is None else moments(z[None]))
         if scale is not None:
-            z = standardised(z[None], (known[j] if known else seen), scale)[0]
+            used: Any = (known or measured)[j]
+            z = standardised(z[None], used, scale)[0]
         for l in edges:
             b = weights.b[l]
             if b is not None:
