@@ -33,7 +33,6 @@ SHOW = ("show", "default", "--task", "digits", "--png", "out.png")
 def away_from_home(tmp_path, monkeypatch):
     """A folder of its own, and a machine of 16 GiB."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     monkeypatch.setattr(memory, "on_host", lambda: 2.0**34)
     monkeypatch.setattr(memory, "available", lambda: 2.0**34)
     monkeypatch.setattr("blurax.capacity.available", lambda: 2.0**34)
