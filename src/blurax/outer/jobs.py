@@ -63,6 +63,9 @@ class Estimates(eqx.Module):
             key = jax.random.wrap_key_data(seed)
             return self.estimator.estimate(numbers, carry, key, which)
 
+        if len(batch[2]) == 1:
+            first = jax.tree.map(lambda leaf: leaf[0], batch)
+            return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one(*first))
         return jax.vmap(one)(*batch)
 
 
