@@ -71,7 +71,7 @@ def refused(words, capsys, tmp_path):
         (*META_TRAIN, "--curriculum.add", 10**5, "--curriculum.every", 100),
         (*META_TRAIN, "--tasks", "linear-noise:features=1000000000"),
         (*META_TRAIN, "--rule.states", 10**5),
-        (*META_TRAIN, "--episode.batch", 10**5, "--rule.update.decorrelate"),
+        (*META_TRAIN, "--episode.batch", 10**5, "--hidden", 10**5, "--rule.update.decorrelate"),
         (*TRAIN, "--seeds", 10**6),
         (*TRAIN, "--batch", 10**7),
         (*TRAIN, "--steps", 10**9, "--batch", 1),
