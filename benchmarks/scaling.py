@@ -2,6 +2,9 @@
 
 Run as `python benchmarks/scaling.py --json FILE --picture FILE`. Each is varied alone from the same
 base; the slope on log-log axes over the larger half says the power: 1 is linear.
+
+`--steps` measures single steps of genomes of the zoo in its place: of networks of one matrix of up
+to 8192 x 8192 synapses, and on batches of up to 65,536 examples.
 """
 
 import argparse
@@ -11,18 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from sizes import Size
 from timing import Program, compiled, in_turns
 
+import blurax
 from blurax import genome as genomes
 from blurax.analysis.style import new_figure, save, tidy
-from blurax.learner import Blur
+from blurax.learner import Batch, Blur
+from blurax.network import Network
 from blurax.outer.objective import Objective, episode_loss
 from blurax.tasks import EpisodeSpec
 
 BASE = Size("base", (128, 256, 10), states=4, batch=128, steps=8)
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
+WIDE = (256, 512, 1024, 2048, 4096, 8192)
+BATCHES = (512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536)
 VARIED: dict[str, list[Size]] = {
     "batch": [dataclasses.replace(BASE, batch=n) for n in (32, 64, 128, 256, 512)],
     "unroll": [dataclasses.replace(BASE, steps=n) for n in (4, 8, 16, 32, 64)],
@@ -59,6 +67,36 @@ def meta_gradient(size: Size) -> Program:
     return compiled(size.name, size.gradient_flops(), gradients, genome, keys)
 
 
+def single_step(name: str, network: Network, batch: int) -> Program:
+    """One step of a genome of the zoo."""
+    learner = Blur(blurax.load(name), network)
+    x = jax.random.normal(jax.random.key(0), (batch, network.sizes[0]))
+    y = jnp.eye(network.sizes[-1])[jnp.arange(batch) % network.sizes[-1]]
+    state = jax.jit(learner.init, static_argnums=1)(jax.random.key(1), batch)
+    given = {"rate": jnp.zeros(()), "key": jax.random.key(0), "index": jnp.zeros((), jnp.int32)}
+
+    def step(state: Any, x: jax.Array, y: jax.Array) -> Any:
+        return learner.step(state, Batch(x, y), **given)[0]
+
+    return compiled(name, 0, step, state, x, y)
+
+
+def steps(seconds: float) -> None:
+    """Measure and print single steps."""
+    for name in ("default", "steady"):
+        for what, values in (("batch", BATCHES), ("width", WIDE)):
+            programs = [
+                single_step(name, Network((n, n)), 128)
+                if what == "width"
+                else single_step(name, BASE.network, n)
+                for n in values
+            ]
+            times = np.median(in_turns(programs, seconds, 3), axis=0)
+            x = np.array(values, float) ** (2 if what == "width" else 1)
+            found = f"{np.round(1e3 * times, 1)} ms, slope {slope(x, times):.2f}"
+            print(f"{name}, {what}: {values} {found}", flush=True)
+
+
 def slope(x: np.ndarray, y: np.ndarray) -> float:
     """The power with which y grows with x, over the larger half."""
     half = len(x) // 2
@@ -71,7 +109,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--steps", action="store_true")
     options = parser.parse_args()
+    if options.steps:
+        steps(options.seconds)
+        return
     found: dict[str, Any] = {}
     for what, sizes in VARIED.items():
         times = np.median(in_turns([meta_gradient(s) for s in sizes], options.seconds), axis=0)

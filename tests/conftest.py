@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 # Compiling takes the tests longer than running: programs are small and run once.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# What tests compile is no business of the cache of whoever runs them.
+os.environ["BLURAX_COMPILE_CACHE"] = "off"
 
 import jax
 import jaxtyping

@@ -48,7 +48,6 @@ def test_a_picture_says_what_it_leaves_out():
 @pytest.mark.parametrize("png", [None, "mine.png"])
 def test_a_learner_file_is_drawn(tmp_path, monkeypatch, capsys, png):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     io.save_learner(tmp_path / "rule.safetensors", "Mine", TENSORS, FOUND)
     assert cli.main(["show", "rule.safetensors", *(["--png", png] if png else [])]) == 0
     picture = png or "rule.png"

@@ -25,9 +25,8 @@ TINY = [
 
 @pytest.fixture(autouse=True)
 def away_from_home(tmp_path, monkeypatch):
-    """Default directories and the compilation cache land in a temporary folder."""
+    """Default directories land in a temporary folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
 
 
 @pytest.fixture

@@ -271,7 +271,6 @@ WORDS = [
 @pytest.fixture
 def at_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     return tmp_path
 
 

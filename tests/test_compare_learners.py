@@ -70,7 +70,6 @@ WORDS = [
 @pytest.fixture
 def at_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     (tmp_path / "my_rules.py").write_text(RULE, encoding="utf-8")
     return tmp_path
 

@@ -46,7 +46,6 @@ def test_an_optimiser_is_refused_before_a_genome_is_measured(tmp_path):
 
 @pytest.mark.usefixtures("own_tasks_forgotten")
 def test_a_directory_goes_on_with_the_same_task_only(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     where = tmp_path / "it"
     found = blurax.compare(GENOMES, tasks=arrays(), **SIZE, directory=where)
     (cell,) = (where / "cells").iterdir()

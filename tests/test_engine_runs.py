@@ -193,7 +193,6 @@ def test_the_command_opens_the_engine_it_is_told_and_closes_it(tmp_path, monkeyp
         return opened[0][1]
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "_use_compilation_cache", lambda: None)
     monkeypatch.setattr(meta_train, "open_ray", open_ray)
     monkeypatch.setattr(meta_train, "check_installed", lambda: None)
     asked = ["--engine", "ray", "--workers", "3", "--address", "10.0.0.1:6379"]

@@ -156,7 +156,6 @@ ALONE = {
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_command_writes_two_files_that_work_alone(library, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     out = tmp_path / "out"
     command = ["export", str(out), "--genome", "toys", "--library", library.value]
     assert cli.main(command) == 0

@@ -109,7 +109,6 @@ def test_the_picture_holds_both_and_the_difference(tmp_path):
 
 @pytest.mark.usefixtures("unchecked")
 def test_the_command_compares_two(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["show", "default", "smooth"]) == 0
     assert "cosine" in capsys.readouterr().out

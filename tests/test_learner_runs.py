@@ -220,7 +220,6 @@ def test_a_learner_that_draws_gets_another_key_in_each_step(rules):
 @pytest.mark.usefixtures("unchecked")
 def test_the_command_line_takes_a_rule_of_ones_own(rules, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     words = ["meta-train", "--learner", f"{rules}:Fading", "--tasks", "iris", "--hidden", "3"]
     words += ["--meta-steps", "2", "--validate-every", "1", "--population", "1"]
     assert (

@@ -99,7 +99,6 @@ def test_a_picture_that_no_file_holds_is_refused(tmp_path):
 
 @pytest.mark.usefixtures("unchecked")
 def test_the_command_draws_a_network(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["show", "--network", "res(c4-c4)", "--task", "digits"]) == 0
     assert "conv 3" in capsys.readouterr().out

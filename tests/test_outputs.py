@@ -52,7 +52,6 @@ BAD = {
 def place(tmp_path, monkeypatch):
     """A folder with things in the way, in which all work is an error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     (tmp_path / "dangling").symlink_to("nowhere/at/all")
@@ -104,7 +103,6 @@ NOBODY = """
 import json, os, sys
 import blurax.cli.commands as cli
 
-cli._use_compilation_cache = lambda: None
 commands = json.loads(sys.argv[1])
 for words in commands:
     cli.main([*words, "file/x"])  # imports what nobody may be unable to read

@@ -74,7 +74,6 @@ class Half(blurax.Learner):
 def command(tmp_path, monkeypatch, capsys):
     """Runs meta-train with a learner; returns what stands on stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     (tmp_path / "mine.py").write_text(RULES, encoding="utf-8")
 
     def run(learner, *words, code=2):

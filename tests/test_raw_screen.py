@@ -53,7 +53,6 @@ WHERE = io.Provenance("1", "2026-01-01", 0, ("xor",), 1, None, {})
 def in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
 
 
 def write(name: str, content: dict) -> None:

@@ -33,7 +33,6 @@ SHOW = ("show", "default", "--task", "digits", "--png", "out.png")
 def away_from_home(tmp_path, monkeypatch):
     """A folder of its own, and a machine of 16 GiB."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     monkeypatch.setattr(memory, "on_host", lambda: 2.0**34)
     monkeypatch.setattr(memory, "available", lambda: 2.0**34)
     monkeypatch.setattr("blurax.capacity.available", lambda: 2.0**34)
@@ -72,7 +71,7 @@ def refused(words, capsys, tmp_path):
         (*META_TRAIN, "--curriculum.add", 10**5, "--curriculum.every", 100),
         (*META_TRAIN, "--tasks", "linear-noise:features=1000000000"),
         (*META_TRAIN, "--rule.states", 10**5),
-        (*META_TRAIN, "--episode.batch", 10**5, "--rule.update.decorrelate"),
+        (*META_TRAIN, "--episode.batch", 10**5, "--hidden", 10**5, "--rule.update.decorrelate"),
         (*TRAIN, "--seeds", 10**6),
         (*TRAIN, "--batch", 10**7),
         (*TRAIN, "--steps", 10**9, "--batch", 1),

@@ -21,7 +21,6 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.delenv("BLURAX_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
 
 
 def printed(width: int) -> str:

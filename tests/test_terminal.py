@@ -31,7 +31,6 @@ ODD = "a[/b] [v2] :x:"
 @pytest.fixture(autouse=True)
 def away_from_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
 
 
 def started(directory):

@@ -204,3 +204,23 @@ def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
 def test_the_constants_are_the_documented_ones():
     assert normalise.ACTIVATION_EPSILON == 1e-5
     assert vectors.SYNAPSE_EPSILON == 1e-9
+
+
+@pytest.mark.parametrize("width_free", [False, True])
+@pytest.mark.parametrize("batch", [4, 5, 6, 20])
+def test_decorrelation_goes_by_the_smaller_side_and_both_are_the_same(batch: int, width_free: bool):
+    """Four synapses and that of a bias unit lead into each of three neurons."""
+    term = decorrelation.WidthFree() if width_free else decorrelation.Decorrelation()
+    lower, upper = rng.normal(size=(3, batch, 4)), rng.normal(size=(3, batch, 3))
+    nu, mu = rng.normal(size=(3, 2)), rng.normal(size=(2, 3))
+    genes = SynapseGenes(*numbers(nu, mu, 1.0, 0.7), {"decorrelation": jnp.asarray(1.5)})
+    old = [jnp.zeros((2, 4, 3)), jnp.zeros((2, 1, 3))]
+    given = Pair(genes, Reduction.SUM, *numbers(lower, upper), old)
+    among = term.coupling(None, given)
+    assert (among is None) == (batch > 5)
+    own = genes.nu_tilde, genes.mu_tilde, genes.eta_tilde, Reduction.SUM, among
+    plain = [rules.hebbian(given.a_i, given.a_j, *own), rules.hebbian_bias(given.a_j, *own)]
+    between = naive.among_examples(lower, nu, 1.5, 5, width_free)
+    zeros = np.zeros((2, 5, 3))
+    expected = naive.synapse(lower, upper, zeros, nu, mu, 1.0, 0.7, Reduction.SUM, between)
+    assert_close(whole(term.change(plain, given)), expected, tolerance=1e-10)

@@ -145,7 +145,6 @@ def test_a_digest_alone_starts_nothing():
 
 def test_one_method_after_another_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     words = ["meta-train", "--tasks", "xor", "--hidden", "3", "--meta-steps", "2"]
     words += ["--validate-every", "1", "--episode.steps", "2", "--episode.query", "16"]
     first = ["--method", "cma-es", "--cma.sigma", "0.2", "--population", "4", "--directory", "a"]

@@ -96,7 +96,6 @@ def test_names_and_files_are_told_apart(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("unchecked")
 def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_use_compilation_cache", lambda: None)
     assert cli.main(["zoo"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in EXPECTED)

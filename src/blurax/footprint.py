@@ -25,7 +25,10 @@ class Footprint:
     example: int
     """Of an input and its label."""
     among: int = 0
-    """Of how the examples of a batch act on each other, for each pair of them."""
+    """Of how the examples of a batch act on each other, for each pair of them, or for each pair of
+    synapses into a neuron where these are fewer."""
+    widest: int = 0
+    """The most synapses that lead into a neuron."""
     patches: int = 0
     """Of what the synapses of a convolution see at all positions, for one example."""
 
@@ -35,7 +38,7 @@ class Footprint:
             2 * self.synapses
             + steps * batch * self.example
             + batch * (2 * self.neurons + self.patches)
-            + batch**2 * self.among
+            + min(batch, self.widest) ** 2 * self.among
             + query * (self.example + self.neurons)
         )
 
@@ -67,7 +70,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
     Args:
         time: time steps of an example; none if None.
     """
-    count, patches = network.synapse_count, 0
+    count, patches, widest = network.synapse_count, 0, 0
     for edge in network.edges:
         link, pre, post = edge.link, network.groups[edge.pre], network.groups[edge.post]
         if network.has_own(edge, rule):
@@ -75,6 +78,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         positions = math.prod(post) // link.features(post)
         if positions > 1:  # what couples examples has what they see there side by side
             patches = max(patches, positions * link.count(pre, post))
+        widest = max(widest, link.count(pre, post) + edge.bias if link.has_synapses else 0)
     each, channels = number(), rule.synapse_channels
     couples = any(term.couples for term in rule.terms)
     below, *above = network.sizes
@@ -83,6 +87,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         each * (below + rule.states * sum(above)),
         each * ((time or 1) * below + network.sizes[network.outputs[0]]),
         each * channels * couples,
+        widest,
         each * channels * patches * couples,
     )
 

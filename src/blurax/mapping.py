@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 def mapped(function: Callable[..., Any], *trees: Any) -> Any:
@@ -18,4 +19,4 @@ def mapped(function: Callable[..., Any], *trees: Any) -> Any:
     if jax.tree.leaves(trees)[0].shape[0] > 1:
         return jax.vmap(function)(*trees)
     one = jax.tree.map(lambda leaf: leaf[0], trees)
-    return jax.tree.map(lambda leaf: leaf[None], function(*one))
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*one))

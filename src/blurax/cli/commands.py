@@ -5,7 +5,6 @@ Only the command that is asked for is imported: `blurax --help` needs neither JA
 
 import os
 import sys
-from pathlib import Path
 
 from blurax.analysis.plain import message
 from blurax.cli import streams
@@ -53,8 +52,10 @@ def dispatch(args: list[str]) -> None:
 
         call = parsed(word, args[1:])
         _check_backend()
-        _use_compilation_cache()
+        from blurax.io.compile_cache import keep_compiled
         from blurax.memory import exhaustion_told
+
+        keep_compiled()
 
         with interruptible(), exhaustion_told():
             call()
@@ -151,14 +152,3 @@ def _check_backend() -> None:
         raise BluraxError(
             f"JAX finds no device {where}{reason}; install JAX for it, or set JAX_PLATFORMS=cpu."
         ) from error
-
-
-def _use_compilation_cache() -> None:
-    """Keep compiled programs between runs, so that the second start is quick."""
-    import jax
-
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "blurax" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

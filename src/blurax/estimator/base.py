@@ -25,7 +25,15 @@ from blurax.estimator.checks import (
     network_of,
     refuse_too_large,
 )
-from blurax.estimator.learning import CHUNK, SteadyBlur, genome_for, in_blocks, learn, moments
+from blurax.estimator.learning import (
+    CHUNK,
+    SteadyBlur,
+    genome_for,
+    in_blocks,
+    learn,
+    moments,
+    start,
+)
 from blurax.estimator.rows import RECENT, Examples, divide, one_pass
 from blurax.estimator.stops import STOPS, Course
 from blurax.estimator.threads import asking, fitting
@@ -179,7 +187,7 @@ class BlurEstimator(BaseEstimator):
         key = jax.random.key(rng.randint(2**31 - 1))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
         self._learner = SteadyBlur(self.genome_, network, self.memory)
-        self._learning = self._learner.init(key, self.batch_size)
+        self._learning = start(self._learner, key, self.batch_size)
         self._inputs = ColumnMoments.none(examples.x.shape[1])
         self._moments: LayerMoments | None = None
         self.n_iter_ = 0
@@ -237,11 +245,11 @@ class BlurEstimator(BaseEstimator):
         """A step on each batch."""
         batches = iter(batches)
         while chunk := list(itertools.islice(batches, CHUNK)):
-            x = np.zeros((CHUNK, self.batch_size, chunk[0].x.shape[1]), jnp.zeros(0).dtype)
+            x = np.zeros((CHUNK, self.batch_size, chunk[0].x.shape[1]), jnp.result_type(float))
             y = np.zeros((CHUNK, self.batch_size, chunk[0].y.shape[1]), x.dtype)
             for i, batch in enumerate(chunk):
                 x[i], y[i] = self._scaled(batch.x), self._scaled_targets(batch.y)
-            count = jnp.asarray(len(chunk), jnp.int32)
+            count = jnp.asarray(np.int32(len(chunk)))
             self._learning, predictions = learn(
                 self._learner, self._learning, jnp.asarray(x), jnp.asarray(y), count
             )
@@ -257,7 +265,7 @@ class BlurEstimator(BaseEstimator):
 
     def _warn_if_diverged(self) -> None:
         found = jax.tree.leaves((self._learning.average, self._moments))
-        if not all(np.isfinite(leaf).all() for leaf in found):
+        if not all(np.isfinite(np.asarray(leaf)).all() for leaf in found):  # not compiled
             warnings.warn(
                 f"The network diverged within {self.n_iter_} steps: its synapses are no longer "
                 "numbers, its predictions mean nothing. Fewer steps or another genome may help.",

@@ -139,6 +139,16 @@ class SteadyBlur(Learner):
 
 
 @eqx.filter_jit
+def start(learner: SteadyBlur, key: PRNGKeyArray, batch: int) -> Learning:
+    """An initial network, as one program: op by op it would be thirty of them.
+
+    Args:
+        batch: examples in each step.
+    """
+    return learner.init(key, batch)
+
+
+@eqx.filter_jit
 def learn(
     learner: Learner,
     state: Any,
@@ -187,7 +197,12 @@ def moments(
     size = next(size for size in SIZES if size >= len(x))
     padded = np.pad(x, [(0, size - len(x)), (0, 0)])
     share = np.pad(weights / weights.sum(), (0, size - len(x)))
-    return _moments(learner, learning, jnp.asarray(padded, float), jnp.asarray(share, float))
+    return _moments(learner, learning, _given(padded), _given(share))
+
+
+def _given(numbers: np.ndarray) -> Array:
+    """In JAX's precision; converted by NumPy, which compiles nothing for it."""
+    return jnp.asarray(numbers.astype(jnp.result_type(float)))
 
 
 @eqx.filter_jit
@@ -211,7 +226,7 @@ def in_blocks(
     answers = []
     for first in range(0, len(x), BLOCK):
         block = scaled(x[first : first + BLOCK])
-        padded = jnp.asarray(np.pad(block, [(0, BLOCK - len(block)), (0, 0)]), float)
+        padded = _given(np.pad(block, [(0, BLOCK - len(block)), (0, 0)]))
         answers.append(np.asarray(_predict(learner, learning, padded, known))[: len(block)])
     return np.concatenate(answers).astype(np.float64)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from blurax.errors import BluraxError
 from blurax.estimator.checks import refuse_forked
+from blurax.io.compile_cache import keep_compiled
 
 
 @dataclasses.dataclass
@@ -34,6 +35,7 @@ def fitting(estimator: Any) -> Iterator[None]:
             others go on to use), or in a process that `refuse_forked` refuses.
     """
     refuse_forked()
+    keep_compiled()
     me = threading.get_ident()
     with _changed:
         use = _uses.setdefault(estimator, _Use())
@@ -62,6 +64,7 @@ def asking(estimator: Any) -> Iterator[None]:
         BluraxError: in a process that `refuse_forked` refuses.
     """
     refuse_forked()
+    keep_compiled()
     me = threading.get_ident()
     with _changed:
         use = _uses.setdefault(estimator, _Use())

@@ -131,7 +131,7 @@ def _check_tensors(tensors: sealed.Tensors, rule: Rule, where: str) -> Genome:
         raise BluraxError(f"{where} lacks the tensor neuron.nu; make it anew.")
     _check_sizes(nu.shape, rule, where)
     # Only now: for a forged rule it could be of any size.
-    like = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), genomes.template(rule))
+    like = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), genomes.template(rule))
     expected = genomes.leaves(like)
     strange, missing = sorted(set(tensors) - set(expected)), sorted(set(expected) - set(tensors))
     require(not missing, f"{where} lacks the tensor {some(missing)}; make it anew.")
@@ -178,12 +178,12 @@ def _check_sizes(shape: tuple[int, ...], rule: Rule, where: str) -> None:
 def _build(tensors: sealed.Tensors, like: Genome, where: str) -> Genome:
     named = genomes.leaves(like).items()
     with np.errstate(over="ignore"):  # a float64 number may be too large for float32
-        leaves = [jnp.asarray(tensors[name], leaf.dtype) for name, leaf in named]
+        leaves = [tensors[name].astype(leaf.dtype) for name, leaf in named]
     require(
-        all(bool(jnp.isfinite(leaf).all()) for leaf in leaves),
+        all(np.isfinite(leaf).all() for leaf in leaves),
         f"{where} has numbers too large for {leaves[0].dtype}; switch on jax_enable_x64.",
     )
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(leaf) for leaf in leaves])
 
 
 def _is_iso_date(text: str) -> bool:

@@ -87,9 +87,10 @@ def _seen(pair: Pair) -> Float[Array, "channels events i"]:
 
 
 def _many_events(pair: Pair) -> bool:
-    """Whether synapses act in many places: the matrix between events is the larger one then."""
-    batch, shape = pair.a_j.shape[1], pair.a_j.shape[2:]
-    return batch * math.prod(shape) > batch * pair.link.features(shape)
+    """Whether there are more events than synapses into a neuron: the matrix of these is smaller."""
+    shape = pair.a_j.shape[2:]
+    events = pair.a_j.shape[1] * (math.prod(shape) // pair.link.features(shape))
+    return events > pair.link.count(pair.a_i.shape[2:], shape) + len(pair.old) - 1
 
 
 @dataclasses.dataclass(frozen=True)
