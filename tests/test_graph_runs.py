@@ -14,7 +14,7 @@ from blurax.curves import Schedule
 from blurax.experiments.inside import ANGLE, look
 from blurax.fit import network_for
 from blurax.outer import run
-from blurax.outer.objective import log_size
+from blurax.outer.plastic import log_size
 from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec, get
 

@@ -1,7 +1,7 @@
 """The meta-gradient: through all inner steps to the genome, against central differences."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -100,6 +100,26 @@ def test_the_meta_gradient_is_the_slope(name: str):
     want, got = differences(name), gradient(name)
     assert np.linalg.norm(want) > 1e-3
     assert np.linalg.norm(got - want) <= 1e-6 * np.linalg.norm(want)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 7, 8])
+def test_sqrt_has_the_gradient_for_any_number_of_steps(steps: int):
+    rule = TABLE["smooth"]
+    initial_state, (x, y) = initial(rule), batches(steps)
+
+    def loss(vector: jax.Array, remat: Remat) -> jax.Array:
+        own = genome.unflatten(vector, rule)
+        state, seen = unroll(own, initial_state, x, y, lambda s, i: i.prediction, remat)
+        assert len(seen) == steps
+        return jnp.sum(predict(own, state, x[0]) ** 2) + jnp.sum(seen**2)
+
+    (value, slope), (want, wanted) = (
+        jit(jax.value_and_grad(partial(loss, remat=remat)))(genes("smooth"))
+        for remat in (Remat.SQRT, Remat.NONE)
+    )
+    assert jnp.linalg.norm(wanted) > 1e-3
+    assert_close(value, want)
+    assert_close(slope, wanted)
 
 
 @pytest.mark.parametrize("name", ["smooth", "after-forward-every-3"])

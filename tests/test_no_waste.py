@@ -1,5 +1,7 @@
 """One compile a run, none after the first call; programs and memory that do not grow."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -10,9 +12,16 @@ from blurax.learner import Blur
 from blurax.network import Network
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
-from blurax.outer.objective import Objective, episode_loss
+from blurax.outer.objective import Objective, When, episode_loss
 from blurax.spec import Rule, Symmetry
 from blurax.tasks import EpisodeSpec, get
+
+LAST = Objective()
+
+
+def at(*horizons: int) -> Objective:
+    return Objective(when=When.HORIZONS, horizons=horizons)
+
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
@@ -53,13 +62,34 @@ def test_nothing_compiles_after_the_first_steps(tmp_path, compilations):
     assert seen[1] == seen[0]
 
 
-def gradient_of(steps: int, remat: Remat):
+def test_each_setting_is_a_program_of_its_own(compilations):
+    def compiled(hidden: tuple[str, ...]) -> int:
+        trainer = MetaTrain(hidden=hidden, episode=EpisodeSpec(2, 8, 8), population=2).trainer()
+        state = trainer.init(jax.random.key(0))
+        keys = [jax.random.key(n) for n in (1, 2)]
+        before = compilations.count
+        state, _ = trainer.step(state, keys[0])
+        after = compilations.count
+        trainer.step(state, keys[1])
+        assert compilations.count == after
+        return after - before
+
+    def settings(first: int, count: int) -> tuple[str, ...]:
+        return tuple(str(size) for size in range(first, first + count))
+
+    for count in (2, 4):
+        compiled(settings(3, count))  # with what is compiled once for so many
+    assert compiled(settings(7, 4)) - compiled(settings(11, 2)) == 2
+
+
+def gradient_of(steps: int, remat: Remat, when: Objective = LAST):
     task, rule = get("digits"), Rule(states=3)
     network, spec = Network((64, 100, 10)), EpisodeSpec(steps, 32, 32)
     genome = genomes.random(jax.random.key(0), rule)
+    objective = dataclasses.replace(when, remat=remat)
 
     def loss(genome, key):
-        return episode_loss(Blur(genome, network), task, spec, Objective(remat=remat), key)
+        return episode_loss(Blur(genome, network), task, spec, objective, key)
 
     return jax.grad(loss), genome
 
@@ -87,8 +117,20 @@ def test_the_program_does_not_grow_with_the_unroll(remat):
     assert sizes[1] == sizes[0]
 
 
-def temporary_bytes(steps: int, remat: Remat) -> int:
-    gradient, genome = gradient_of(steps, remat)
+@pytest.mark.parametrize("remat", Remat)
+def test_the_program_does_not_grow_with_the_horizons(remat):
+    def size(*horizons: int) -> int:
+        gradient, genome = gradient_of(16, remat, at(*horizons))
+        return equations(jax.make_jaxpr(gradient)(genome, jax.random.key(1)).jaxpr)
+
+    few, many = size(2, 16), size(1, 2, 4, 8, 12, 16)
+    assert many == few
+    # The step is in it once, as if the query were asked at the end alone; the query twice.
+    assert few < size(16) * 1.5
+
+
+def temporary_bytes(steps: int, remat: Remat, when: Objective = LAST) -> int:
+    gradient, genome = gradient_of(steps, remat, when)
     compiled = jax.jit(gradient).lower(genome, jax.random.key(1)).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
@@ -106,6 +148,21 @@ def test_rematerialisation_bounds_the_memory_of_the_gradient():
     assert none > 2 * step
     # Remat.SQRT keeps 10 + 10 of them.
     assert sqrt < 35 * synapses + 3 * episode
+
+
+def test_a_prime_number_of_steps_takes_no_more_memory_than_the_number_after_it():
+    prime, even = (temporary_bytes(steps, Remat.SQRT) for steps in (97, 100))
+    assert prime < 1.1 * even
+    assert prime < 0.5 * temporary_bytes(97, Remat.STEP)
+
+
+def test_a_horizon_takes_no_memory_in_the_steps_that_do_not_ask():
+    number = jnp.zeros(()).itemsize
+    query = 32 * 3 * (100 + 10) * number
+    last, horizons = (
+        temporary_bytes(50, Remat.PRODUCTS, when) for when in (LAST, at(5, 10, 20, 30, 50))
+    )
+    assert horizons < last + 20 * query
 
 
 def test_a_gradient_computes_no_product_twice_if_it_keeps_them():

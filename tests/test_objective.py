@@ -14,7 +14,9 @@ from blurax.learner import Blur
 from blurax.network import Network, NetworkState
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Pes
-from blurax.outer.objective import Loss, Objective, When, episode_loss, log_size
+from blurax.outer.objective import Loss, Objective, When, episode_loss
+from blurax.outer.plastic import log_size
+from blurax.remat import Remat
 from blurax.spec import Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec, Split, get
 
@@ -68,6 +70,23 @@ def test_the_query_is_asked_when_it_should_be(objective, weights, by_hand):
         asked = dataclasses.replace(objective, loss=loss)
         values = by_hand[1:, column] if loss is Loss.CROSS_ENTROPY else 1 - by_hand[1:, column]
         assert loss_of(asked) == pytest.approx(float(values @ weights), rel=1e-9)
+
+
+@pytest.mark.parametrize("remat", Remat)
+def test_horizons_at_every_step_have_the_gradient_of_the_mean(remat):
+    def slope(objective: Objective):
+        def loss(genome):
+            return episode_loss(Blur(genome, NETWORK), get("iris"), SPEC, objective, KEY)
+
+        return genomes.flatten(eqx.filter_jit(jax.grad(loss))(GENOME))
+
+    want = slope(Objective(when=When.MEAN, remat=Remat.NONE))
+    every = Objective(when=When.HORIZONS, horizons=(1, 2, 3, 4, 5), remat=remat)
+    assert np.linalg.norm(want) > 1e-3
+    np.testing.assert_allclose(slope(every), want, rtol=1e-7, atol=1e-9)
+    some = dataclasses.replace(every, horizons=(2, 3))
+    parts = [slope(Objective(when=When.HORIZONS, horizons=(n,), remat=Remat.NONE)) for n in (2, 3)]
+    np.testing.assert_allclose(slope(some), sum(parts) / 2, rtol=1e-7, atol=1e-9)
 
 
 def test_an_average_of_the_synapses_is_asked_and_the_logarithm_of_its_loss_taken():

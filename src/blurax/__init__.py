@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from blurax.experiments.compare import CellProgress
     from blurax.genes import NeuronGenes, SynapseGenes
     from blurax.genome import Genome, backprop, random
-    from blurax.inner import Remat
     from blurax.io import Provenance, save_genome
     from blurax.learner import Blur, Learner
     from blurax.links import Link
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from blurax.outer.run import Progress, Result
     from blurax.outer.start import Given, Start
     from blurax.outer.vary import Draw, Vary
+    from blurax.remat import Remat
     from blurax.spec import (
         Activation,
         Backward,
@@ -191,7 +191,6 @@ _HOMES = {
     "experiments.compare": ("CellProgress",),
     "genes": ("NeuronGenes", "SynapseGenes"),
     "genome": ("Genome", "backprop", "random"),
-    "inner": ("Remat",),
     "io": ("Provenance", "save_genome"),
     "learner": ("Blur", "Learner"),
     "links": ("Link",),
@@ -208,6 +207,7 @@ _HOMES = {
     "outer.run": ("Progress", "Result"),
     "outer.start": ("Given", "Start"),
     "outer.vary": ("Draw", "Vary"),
+    "remat": ("Remat",),
     "spec": (
         *("Activation", "Backward", "Channels", "Feedback", "Init", "InitScale", "Normalise"),
         *("Oja", "Reduction", "Rule", "Saturation", "Sigma", "Signal", "Source", "Stabilise"),

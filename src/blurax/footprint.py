@@ -9,8 +9,8 @@ import math
 
 import jax
 
-from blurax.inner import Remat
 from blurax.network import Network
+from blurax.remat import Remat
 from blurax.spec import Rule
 
 

@@ -5,8 +5,6 @@ synapse update.
 """
 
 import dataclasses
-import enum
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +18,7 @@ from blurax.errors import require
 from blurax.genome import Genome, at_step
 from blurax.links import Indexed
 from blurax.network import Network, NetworkState, Neurons, Synapses, resting_neurons
-from blurax.rules import INPUT
+from blurax.remat import Remat, scan
 from blurax.spec import Rule, Signal, Source
 from blurax.sweeps import (
     LayerMoments,
@@ -274,21 +272,6 @@ def _rested(
     return genome, network, synapses, *starting(fresh, genome.rule, inputs)
 
 
-class Remat(enum.StrEnum):
-    """What a gradient through `unroll` keeps of each step, and what it computes again."""
-
-    NONE = "none"
-    """Keep everything: fastest, memory grows with all activations of all steps."""
-    STEP = "step"
-    """Keep the state before each step; compute each step once more."""
-    PRODUCTS = "products"
-    """Keep the state before each step and what its matrix products gave, apart from the synapses'
-    change; compute only the rest once more."""
-    SQRT = "sqrt"
-    """Keep the state before every √n-th step: about 2√n states, each step computed twice more.
-    The distance is the divisor of n nearest to √n: for a prime n nothing is gained."""
-
-
 Observer = Callable[[NetworkState, StepInfo], Any]
 
 
@@ -323,34 +306,4 @@ def unroll(
         state, info = step(genome, state, x, y, index)
         return state, observe(state, info)
 
-    return scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)
-
-
-def scan(
-    body: Callable[[Any, Any], tuple[Any, Any]], state: Any, batches: Any, remat: Remat
-) -> tuple[Any, Any]:
-    """`lax.scan` over steps, whose gradient keeps what `remat` says.
-
-    Args:
-        batches: a pytree whose leaves lead with the steps.
-    """
-    steps = jax.tree.leaves(batches)[0].shape[0]
-    require(steps >= 1, "x holds no step; an unroll takes at least one.")
-    if remat is Remat.NONE:
-        return jax.lax.scan(body, state, batches)
-    policy = jax.checkpoint_policies.save_only_these_names(INPUT)
-    kept = policy if remat is Remat.PRODUCTS else None
-    once = jax.checkpoint(body, prevent_cse=False, policy=kept)  # pyright: ignore[reportArgumentType]
-    if remat in (Remat.STEP, Remat.PRODUCTS):
-        return jax.lax.scan(once, state, batches)
-    chunk = _divisor_near_root(steps)
-    chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), batches)
-    many = jax.checkpoint(lambda s, b: jax.lax.scan(once, s, b), prevent_cse=False)
-    state, seen = jax.lax.scan(many, state, chunks)
-    return state, jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), seen)
-
-
-def _divisor_near_root(steps: int) -> int:
-    """The divisor of `steps` nearest to its square root, the smaller one in doubt."""
-    divisors = [d for d in range(1, steps + 1) if steps % d == 0]
-    return min(divisors, key=lambda d: abs(math.log(d) - math.log(steps) / 2))
+    return scan(body, state, (first + jnp.arange(x.shape[0]), x, y), remat)[:2]

@@ -11,15 +11,16 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax import inner, over_time, plasticity
 from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.genome import Genome
-from blurax.inner import Remat, StepInfo
+from blurax.inner import StepInfo
 from blurax.links import Indexed
 from blurax.network import Network, NetworkState
+from blurax.remat import Remat, scan
 from blurax.targets import Target
 
 
@@ -255,7 +256,9 @@ def unroll(
     remat: Remat,
     first: int | Int[Array, ""],
     key: PRNGKeyArray,
-) -> tuple[Any, Any]:
+    ask: Callable[[Any], Any] | None = None,
+    due: Bool[Array, " steps"] | None = None,
+) -> tuple[Any, Any, Any]:
     """Many steps of a learner at rate 0, for rules that have their own; one `lax.scan`.
 
     Args:
@@ -264,9 +267,12 @@ def unroll(
         remat: what a gradient through the unroll keeps.
         first: the number of the first step.
         key: each step's key comes of it and the number of the step.
+        ask: called with the state before the steps that are `due`.
+        due: before which it is called.
 
     Returns:
-        The state after the last step, and what `observe` returned, stacked over steps.
+        The state after the last step, and what `observe` and `ask` returned, stacked over steps: 0
+        where `ask` was not due.
     """
     rate = jnp.zeros((), float)
     batches = jax.vmap(learner.takes)(batches)  # here XLA need not form the images that rows are of
@@ -277,4 +283,5 @@ def unroll(
         state, _ = learner.step(state, batch, rate=rate, key=drawn, index=index)
         return state, observe(state)
 
-    return inner.scan(body, state, (first + jnp.arange(leading(batches.y)), batches), remat)
+    numbered = first + jnp.arange(leading(batches.y)), batches
+    return scan(body, state, numbered, remat, ask, due)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 
 from blurax.engine import LOCAL, Evaluate
 from blurax.outer.jobs import EstimateJobs, Estimates, cut, joined
@@ -60,7 +60,11 @@ class Descent(eqx.Module):
         """
         compiled = self._compiled()
         if self.job_size == 0:
-            return compiled._whole(state, key, self._drawn(key))
+            which = self._drawn(key)
+            several = which is None and len(self.problem.settings()) > 1
+            if several and self.estimator.adds and not isinstance(key, Tracer):
+                return compiled._setting_by_setting(state, key)
+            return compiled._whole(state, key, which)
         work = EstimateJobs(Estimates(self.estimator), self.problem.space)
         evaluate = self.evaluate or LOCAL.prepare(work)
         genomes, seeds, which = compiled._batch(state, key)
@@ -113,6 +117,22 @@ class Descent(eqx.Module):
         genomes, seeds, _ = self._batch(state, key)
         estimates = Estimates(self.estimator)((genomes, state.carry, seeds), which)
         return self._follow(state, seeds, *estimates)
+
+    def _setting_by_setting(
+        self, state: DescentState, key: PRNGKeyArray
+    ) -> tuple[DescentState, MetaInfo]:
+        """A meta-step as a program for each setting.
+
+        One program of them all takes the compiler more memory than each, and more time than all.
+        """
+        genomes, seeds, _ = self._batch(state, key)
+        weights, estimates = self.problem.setting_weights(), Estimates(self.estimator)
+        found = [
+            estimates((genomes, state.carry, own), s)[:2]
+            for s, own in enumerate(_seeds_of(seeds, len(weights)))
+        ]
+        losses, gradients = _weighted(found, tuple(weights))
+        return self._follow(state, seeds, losses, gradients, state.carry)
 
     @eqx.filter_jit
     def _batch(self, state: DescentState, key: PRNGKeyArray) -> tuple[Any, Array, Any]:
@@ -184,6 +204,24 @@ class Descent(eqx.Module):
 
     def _optax(self) -> optax.GradientTransformation:
         return self.optimiser.transformation(self.meta_steps)
+
+
+@eqx.filter_jit
+def _seeds_of(seeds: UInt32[Array, "n ..."], settings: int) -> list[UInt32[Array, "n ..."]]:
+    """The seeds of each setting, as `Problem.loss` makes them where it computes them all."""
+    keys = jax.random.wrap_key_data(seeds)
+    own = [jax.vmap(lambda key, s=s: jax.random.fold_in(key, s))(keys) for s in range(settings)]
+    return [jax.random.key_data(keys) for keys in own]
+
+
+@eqx.filter_jit
+def _weighted(parts: list[Any], weights: tuple[float, ...]) -> Any:
+    """The sum of pytrees of one structure, each times its weight."""
+
+    def one(*leaves: Array) -> Array:
+        return sum(w * leaf for w, leaf in zip(weights, leaves, strict=True))  # pyright: ignore
+
+    return jax.tree.map(one, *parts)
 
 
 def _finite_mean(finite: Array, values: Array) -> Array:

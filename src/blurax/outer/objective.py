@@ -6,24 +6,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from blurax.average import followed
-from blurax.batch import at, leading
+from blurax.batch import leading
 from blurax.errors import require
 from blurax.fit import for_task
 from blurax.frozen import added, check_types
-from blurax.inner import Remat
 from blurax.learner import Learner, unroll
-from blurax.network import NetworkState
+from blurax.outer.plastic import Averaging, log_size
 from blurax.outer.vary import Vary
+from blurax.remat import Remat
 from blurax.targets import squared_error
 from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
-from blurax.terms.vectors import squared_length
 
 STEADY = Vary()
 _LEAST = 1e-4
@@ -75,7 +72,7 @@ class Objective:
     steps counts the same, with 0 each step does."""
     average: float = added(0.0)
     """The query is evaluated with an average of the synapses over recent steps, as estimators
-    predict: the average so far counts this much at most (`average.averaging`). 0: of the newest
+    predict: the average so far counts this much at most (`average.kept`). 0: of the newest
     alone. Not where the query is evaluated after every step."""
     logarithm: bool = added(False)
     """The logarithm of each loss: what an error falls by then counts in shares of itself, so that
@@ -131,24 +128,15 @@ class Objective:
             f"Objective.horizons is {self.horizons}, but an episode has {steps} steps.",
         )
 
-    def evaluated_after(self, steps: int) -> list[tuple[int, float]]:
-        """The steps after which the query is evaluated, in order, and how much each weighs.
-
-        Not for `When.MEAN`, which asks after each.
-        """
-        horizons = self.horizons or (steps,)
-        weights = self.weights or (1.0,) * len(horizons)
-        found = {
-            step: sum(w for h, w in zip(horizons, weights, strict=True) if h == step)
-            for step in sorted({*horizons, steps})
-        }
-        return [(step, weight / sum(weights)) for step, weight in found.items()]
-
-
-def _weights(steps: int, early: float) -> np.ndarray:
-    """How much each step of an episode weighs that is evaluated after every step; 1 in the mean."""
-    weights = np.arange(1, steps + 1) ** -early
-    return (weights / weights.mean()).astype(jnp.zeros((), float).dtype)
+    def over_steps(self, steps: int) -> np.ndarray:
+        """How much the query counts after each step, `[steps]`, with mean 1; 0: it is not asked."""
+        if self.when is When.MEAN:
+            weights = np.arange(1, steps + 1) ** -self.early
+        else:
+            weights = np.zeros(steps)
+            places = np.subtract(self.horizons or (steps,), 1)
+            np.add.at(weights, places, self.weights or 1.0)
+        return (weights / weights.mean()).astype(jnp.zeros((), float).dtype)
 
 
 def prediction_loss(
@@ -198,6 +186,40 @@ def window_loss(
         key: for learners that draw.
         first: the number of the first step, where an earlier window is continued.
     """
+    if objective.average:
+        learner = Averaging(learner, objective.average)
+        state = learner.begin(state)
+    steps, always = leading(episode.y), objective.when is When.MEAN
+    weights = objective.over_steps(steps)
+    evaluated = _evaluated(learner, episode, objective, target)
+
+    def size(state: Any) -> Any:
+        learned = state[0] if objective.average else state
+        return log_size(learned) if objective.growth else ()
+
+    def observe(state: Any) -> tuple[Any, Any]:
+        return evaluated(state) if always else (), size(state)
+
+    before = size(state)
+    # What comes before a step comes after the one before it. The last has no step behind it.
+    due = np.append(0, weights[:-1]) > 0
+    rarely = not always and due.any()
+    way = observe, objective.remat, first, key, evaluated if rarely else None, jnp.asarray(due)
+    state, (losses, sizes), early = unroll(learner, state, episode.support, *way)
+    if not always:
+        last = evaluated(state) if weights[-1] else jnp.zeros((), float)
+        losses = jnp.append(early[1:], last) if rarely else last
+    loss = jnp.mean(losses * weights) if always or rarely else losses
+    if objective.growth:
+        late = jnp.append(before, sizes)[-2:]
+        loss += objective.growth * jax.nn.relu(late[1] - late[0]) * steps
+    return loss, state[0] if objective.average else state
+
+
+def _evaluated(
+    learner: Learner, episode: Episode, objective: Objective, target: Target
+) -> Callable[[Any], Float[Array, ""]]:
+    """What a state costs on the query."""
 
     def evaluated(state: Any) -> Float[Array, ""]:
         query = learner.takes(episode.query)
@@ -205,64 +227,4 @@ def window_loss(
         loss = prediction_loss(prediction, query.y, objective.loss, target, query.mask)
         return jnp.log(loss + _LEAST) if objective.logarithm else loss
 
-    def learn(state: Any, start: int, end: int, observe: Callable[[Any], Any]) -> tuple:
-        batches = at(episode.support, slice(start, end))
-        return unroll(learner, state, batches, observe, objective.remat, first + start, key)
-
-    def grown(state: Any) -> Any:
-        return log_size(state) if objective.growth else ()
-
-    steps = leading(episode.y)
-    sizes: list[Any] = [grown(state)]
-    if objective.when is When.MEAN:
-        state, (losses, size) = learn(state, 0, steps, lambda s: (evaluated(s), grown(s)))
-        sizes += _last_two(size, steps)
-        loss = jnp.mean(losses * _weights(steps, objective.early))
-    else:
-        loss, start, most = jnp.zeros((), float), 0, objective.average
-        average = plastic(state)
-        for end, weight in objective.evaluated_after(steps):
-            seen = (lambda s: (grown(s), plastic(s))) if most else (lambda s: (grown(s), ()))
-            state, (size, passed) = learn(state, start, end, seen)
-            sizes += _last_two(size, end - start)
-            if most:
-                average = followed(average, passed, start, end, most)
-            evaluating = with_plastic(state, average) if most else state
-            loss, start = (loss + weight * evaluated(evaluating) if weight else loss), end
-    if not objective.growth:
-        return loss, state
-    return loss + objective.growth * jax.nn.relu(sizes[-1] - sizes[-2]) * steps, state
-
-
-def _last_two(size: Any, steps: int) -> list:
-    """The sizes after the last two steps, of which there may be but one."""
-    return [jax.tree.map(lambda leaf, n=n: leaf[n], size) for n in (-2, -1)[-min(steps, 2) :]]
-
-
-def plastic(state: Any) -> Any:
-    """What is averaged of a state: synapses, or all real numbers of a learner's own state."""
-    if isinstance(state, NetworkState):
-        return state.synapses
-    return eqx.filter(state, eqx.is_inexact_array)
-
-
-def with_plastic(state: Any, average: Any) -> Any:
-    """The state with an average in the place of its `plastic` part."""
-    if isinstance(state, NetworkState):
-        return dataclasses.replace(state, synapses=average, neurons=None)
-    return eqx.combine(average, state)
-
-
-def log_size(state: Any) -> Float[Array, ""]:
-    """The logarithm of the root mean square of all forward synapses, the mean over layers.
-
-    Of a learner's own state: of all real numbers, the mean over its arrays.
-    """
-    if not isinstance(state, NetworkState):
-        squares = [jnp.mean(leaf**2) for leaf in jax.tree.leaves(plastic(state))]
-    else:
-        squares = [
-            jnp.mean(squared_length(*parts)) / sum(part.shape[1] for part in parts)
-            for parts in state.forward_parts
-        ]
-    return jnp.mean(jnp.stack([0.5 * jnp.log(square + 1e-12) for square in squares]))
+    return evaluated

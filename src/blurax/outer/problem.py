@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.average import followed
 from blurax.batch import at
 from blurax.errors import require
 from blurax.fit import check_fit, for_task
-from blurax.inner import Remat
 from blurax.learner import Learner, unroll
 from blurax.network import Network
-from blurax.outer.objective import STEADY, Objective, episode_loss, plastic, with_plastic
+from blurax.outer.objective import STEADY, Objective, episode_loss
+from blurax.outer.plastic import Averaging
 from blurax.outer.space import Space
 from blurax.outer.vary import Draw, Vary
+from blurax.remat import Remat
 from blurax.tasks import EpisodeSpec, Split, Task, choice
 
 Setting = tuple[Task, Network, EpisodeSpec]
@@ -162,16 +162,15 @@ def final_score(
     Pure and without checks, to be called inside jit and vmap.
 
     Args:
-        average: above 0 an average of the synapses predicts, see `average.averaging`.
+        average: above 0 an average of the synapses predicts, see `Averaging`.
     """
     first, drawn = jax.random.split(key)
     episode, steps = task.sample(drawn, spec, split), jax.random.fold_in(key, 2)
     learner = for_task(learner, task)
-    state = learner.init(first, spec.batch)
-    seen = plastic if average else lambda state: ()
-    last, passed = unroll(learner, state, episode.support, seen, Remat.NONE, 0, steps)
     if average:
-        last = with_plastic(last, followed(plastic(state), passed, 0, spec.steps, average))
+        learner = Averaging(learner, average)
+    state = learner.init(first, spec.batch)
+    last, *_ = unroll(learner, state, episode.support, lambda _: (), Remat.NONE, 0, steps)
     query = learner.takes(episode.query)
     prediction = learner.predict_after(last, query.x, learner.inputs(at(episode.support, -1).x))
     return task.target.finite_score(prediction, query.y, query.mask)

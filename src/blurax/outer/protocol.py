@@ -1,6 +1,6 @@
 """The protocols of the outer loop: a meta-trainer, and an estimator of the gradient."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
@@ -51,6 +51,10 @@ class MetaTrainer(Protocol):
 @runtime_checkable
 class Estimator(Protocol):
     """A way to estimate the meta-gradient, which `Descent` follows; pure, run in jit and vmap."""
+
+    adds: ClassVar[bool]
+    """Whether the estimate over all settings is the weighted sum of those of each, and nothing is
+    carried: then each setting is a program of its own."""
 
     def init(self, key: PRNGKeyArray) -> Any:
         """What it carries from one meta-step to the next."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -116,6 +116,7 @@ class AntitheticES(eqx.Module):
     It estimates the gradient of the loss smoothed by normal noise, so the loss needs no gradient.
     """
 
+    adds: ClassVar[bool] = False
     problem: Problem
     pairs: int = eqx.field(static=True)
     sigma: float = eqx.field(static=True)
@@ -157,6 +158,7 @@ class PersistentES(eqx.Module):
     alone is not.
     """
 
+    adds: ClassVar[bool] = False
     problem: Problem
     pairs: int = eqx.field(static=True)
     sigma: float = eqx.field(static=True)

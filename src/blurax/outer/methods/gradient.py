@@ -1,7 +1,7 @@
 """The gradient of the loss itself: through the whole episode, in either mode, or a window of it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -113,6 +113,7 @@ def _backward(config: Config, one: Footprint, spec: EpisodeSpec, query: int, ste
 class FullGradient(eqx.Module):
     """Reverse mode through the whole unrolled episode (paper, sec. 3.3): exact for its episode."""
 
+    adds: ClassVar[bool] = True
     problem: Problem
 
     def init(self, key: PRNGKeyArray) -> None:
@@ -132,6 +133,7 @@ class ForwardGradient(eqx.Module):
     The same gradient as `FullGradient`, to rounding.
     """
 
+    adds: ClassVar[bool] = True
     problem: Problem
     chunk: int = eqx.field(static=True)
     """Tangents computed side by side."""
@@ -159,6 +161,7 @@ class ForwardGradient(eqx.Module):
 class TruncatedGradient(eqx.Module):
     """Reverse mode through a window of an ongoing episode: cheap, blind to what came before it."""
 
+    adds: ClassVar[bool] = False
     problem: Problem
     window: int = eqx.field(static=True)
 
