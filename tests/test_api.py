@@ -23,6 +23,22 @@ def test_learn_is_repeatable_and_a_seed_is_a_key():
     assert one.curve.loss.shape == (3,)
 
 
+def test_a_curve_has_the_stops_that_were_asked_for():
+    def learned(steps, stops, start=None):
+        return blurax.learn(
+            GENOME, NETWORK, blurax.task("iris"), steps=steps, batch=8, start=start, stops=stops
+        )
+
+    every, some = learned(6, ()), learned(6, (2, 5))
+    np.testing.assert_array_equal(some.curve.loss, every.curve.loss[np.array([1, 4])])
+    np.testing.assert_array_equal(*(found.state.synapses[0].forward for found in (some, every)))
+    later = learned(3, (3,), learned(3, (1,)))
+    np.testing.assert_array_equal(later.curve.loss, every.curve.loss[-1:])
+    for wrong in ((7,), (0,), (3, 2)):
+        with pytest.raises(BluraxError, match="stops is"):
+            learned(6, wrong)
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("changes", "message"),

@@ -238,3 +238,12 @@ def test_bad_optimisers_and_problems_are_refused():
         change(rule=Rule(layers=3)).trainer()
     with pytest.raises(BluraxError, match=r"Problem.tasks is empty"):
         Problem((), (), GenomeSpace(Rule()), EpisodeSpec(), Objective())
+
+
+def test_a_program_for_each_setting_computes_what_one_of_them_all_does():
+    trainer = change(hidden=("3", "4"), objective=Objective(when=When.HORIZONS, horizons=(1, 3)))
+    trainer = trainer.trainer()
+    state, key = trainer.init(jax.random.key(0)), jax.random.key(1)
+    apart, together = trainer.step(state, key), eqx.filter_jit(trainer.step)(state, key)
+    for one, other in zip(jax.tree.leaves(apart), jax.tree.leaves(together), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
