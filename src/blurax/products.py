@@ -98,18 +98,26 @@ def turned(w: Float[Array, "c i j"]) -> Float[Array, "c j i"]:
 def mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
     """Σ_d transform^{cd} a^d, neuron by neuron.
 
-    A single sum over a few states goes term by term: XLA fuses it with what made them, which a
-    product of matrices would want written down first. A gradient takes the product.
+    A sum over a few states goes term by term: XLA fuses it with what made them, which a product of
+    matrices would want written down first. A gradient, for which they are written down, takes the
+    product, but for a single sum.
     """
-    if len(transform) > 1 or len(a) > FEW_STATES:
-        return _mixed(transform, a)
+    return _mixed(transform, a) if len(a) > FEW_STATES else _by_terms(transform, a)
+
+
+def _mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
+    return jnp.einsum("cd,db...->cb...", transform, a)
+
+
+def _by_terms(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
     columns = transform.reshape(*transform.shape, *[1] * (a.ndim - 1))
     first, *others = (columns[:, d] * a[d : d + 1] for d in range(len(a)))
     return sum(others, first)
 
 
-def _mixed(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
-    return jnp.einsum("cd,db...->cb...", transform, a)
+def _kept(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
+    """`mixed` where a gradient is wanted."""
+    return mixed(transform, a) if len(transform) == 1 else _mixed(transform, a)
 
 
 def _turned(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[Array, "c b *n"]:
@@ -124,4 +132,4 @@ def _turned(transform: Float[Array, "c d"], a: Float[Array, "d b *n"]) -> Float[
     return jnp.concatenate([sum(row[1:], row[0]) for row in rows])
 
 
-mixed.defjvp(partial(_bilinear, mixed, _mixed, _turned), symbolic_zeros=True)
+mixed.defjvp(partial(_bilinear, _kept, _mixed, _turned), symbolic_zeros=True)

@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -54,10 +55,11 @@ def _too_old() -> bool:
 
 def _user_decides() -> bool:
     """Whether JAX already has a folder, or is told to keep nothing or only so much."""
+    config: Any = jax.config  # whose type knows no options
     return (
-        jax.config.jax_compilation_cache_dir is not None
-        or not jax.config.jax_enable_compilation_cache
-        or jax.config.jax_compilation_cache_max_size != -1
+        config.jax_compilation_cache_dir is not None
+        or not config.jax_enable_compilation_cache
+        or config.jax_compilation_cache_max_size != -1
     )
 
 
@@ -108,6 +110,7 @@ def _prune(folder: Path) -> None:
 
 def _tell_jax(folder: Path) -> None:
     warnings.filterwarnings("ignore", _UNHEARD, UserWarning)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    if jax.config.jax_persistent_cache_min_compile_time_secs == _DEFAULT_SECONDS:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
+    config: Any = jax.config
+    config.update("jax_compilation_cache_dir", str(folder))
+    if config.jax_persistent_cache_min_compile_time_secs == _DEFAULT_SECONDS:
+        config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
