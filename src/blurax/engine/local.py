@@ -37,7 +37,7 @@ class Local:
         """Nothing to let go."""
 
 
-def _at(tree: Any, device: jax.Device) -> Any:
+def _at(tree: Any, device: Any) -> Any:
     """A pytree whose arrays lie on a device; what is no array stays as it is."""
     return jax.tree.map(
         lambda leaf: jax.device_put(leaf, device) if hasattr(leaf, "dtype") else leaf, tree
