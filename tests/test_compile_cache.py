@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from blurax.io import compile_cache
@@ -23,6 +24,7 @@ model = blurax.BlurClassifier(3, steps=2, batch_size=4, random_state=0)
 print(model.fit(x, x[:, 0] > 20).predict_proba(x).sum(axis=0))
 print(jax.config.jax_compilation_cache_dir, len(hits))
 """
+keeps = pytest.mark.skipif(compile_cache._too_old(), reason="nothing is kept with this JAX")
 SETTINGS = ("BLURAX_COMPILE_CACHE", "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
 
 
@@ -47,6 +49,7 @@ def entries(folder):
     return [path for path in folder.iterdir() if path.name.endswith("-cache")]
 
 
+@keeps
 def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     folder = tmp_path / "blurax" / "xla"
     first, where, none = fitted(tmp_path)
@@ -64,6 +67,7 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     assert hits == 0
 
 
+@keeps
 @pytest.mark.parametrize(
     ("named", "folder"), [("off", "None"), ("{}/mine", "{}/mine"), ("{}/file/mine", "None")]
 )
@@ -84,6 +88,7 @@ def test_what_the_user_said_to_jax_holds(tmp_path):
 COMMAND = "import blurax.cli.commands as c; c.main(['zoo']); import jax; print(FOUND)"
 
 
+@keeps
 def test_the_command_line_keeps_too(tmp_path):
     found = COMMAND.replace("FOUND", "jax.config.jax_compilation_cache_dir")
     assert run(found, tmp_path)[-1] == str(tmp_path / "blurax" / "xla")
@@ -115,3 +120,13 @@ def test_a_folder_that_has_grown_keeps_what_was_used_last(tmp_path, monkeypatch)
     compile_cache._prune(tmp_path)
     assert sorted(path.name for path in entries(tmp_path)) == [f"{n}-cache" for n in range(3)]
     compile_cache._prune(tmp_path / "nowhere")
+    (tmp_path / "thesis.tex").write_bytes(bytes(2000))
+    compile_cache._prune(tmp_path)  # of a folder that the user named, only what JAX keeps there
+    assert (tmp_path / "thesis.tex").exists()
+    assert len(entries(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(("version", "old"), [((0, 6, 2), True), ((0, 7, 0), False)])
+def test_a_jax_that_reads_programs_wrong_keeps_none(version, old, monkeypatch):
+    monkeypatch.setattr(jax, "__version_info__", version)
+    assert compile_cache._too_old() == old
