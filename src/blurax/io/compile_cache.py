@@ -58,7 +58,6 @@ def _too_old() -> bool:
 
 def _user_decides() -> bool:
     """Whether JAX already has a folder, or is told to keep nothing or only so much."""
-    config: Any = jax.config  # whose type knows no options
     return (
         _settings.jax_compilation_cache_dir is not None
         or not _settings.jax_enable_compilation_cache
