@@ -234,8 +234,28 @@ def transposed(w_ij):
     return w_ji
 
 
-def updated(genes, rule, a_i, a_j, w):
-    """One matrix of synapses after (7), with what appendix B adds to it."""
+def input_size(a_i, nu_tilde, gene, inputs):
+    """(200 / c)^p of each channel, c the mean over examples of Σ_i (Σ_e a_i^e ν~^{ec})²."""
+    (k, batch, _), rates = a_i.shape, []
+    for c in range(nu_tilde.shape[1]):
+        total = 0.0
+        for b, i in np.ndindex(batch, inputs):
+            total += sum(a_with_bias(a_i, e, b, i) * nu_tilde[e, c] for e in range(k)) ** 2
+        rates.append((200 * batch / total) ** gene if total > 0 else 1.0)
+    return rates
+
+
+def traced(genes, w, change, m):
+    """m after (7): F²¹ w + F²² m + ω Δ, synapse by synapse."""
+    new = np.zeros(m.shape)
+    for c, i, j in np.ndindex(*m.shape):
+        new[c, i, j] = genes.trace_of_synapse * w[c, i, j] + genes.trace_kept * m[c, i, j]
+        new[c, i, j] += genes.trace_of_change * change[c, i, j]
+    return new
+
+
+def updated(genes, rule, a_i, a_j, w, m=None):
+    """One matrix of synapses after (7), with what appendix B adds to it, and its traces."""
     pair = genes.nu_tilde, genes.mu_tilde
     f_tilde = genes.f_tilde
     if rule.stabilise.saturation is Saturation.SLOWING:
@@ -243,12 +263,18 @@ def updated(genes, rule, a_i, a_j, w):
     gates = f_tilde, genes.eta_tilde
     if rule.update.fan_in:
         gates = f_tilde, genes.eta_tilde * (64 / np.shape(a_i)[-1]) ** genes.fan_in
+    if rule.update.input_size:
+        rates = input_size(a_i, genes.nu_tilde, genes.input_size, w.shape[1])
+        pair = genes.nu_tilde, np.array(rates)[:, None] * genes.mu_tilde
     among = None
     if rule.update.decorrelate:
         own = genes.nu_tilde, genes.decorrelation, w.shape[1], rule.update.width_free
         among = among_examples(a_i, *own)
     reduction = rule.update.batch, among
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
+    if rule.update.trace:
+        change = synapse(a_i, a_j, w, *pair, 0.0, gates[1], *reduction)
+        new = new + genes.trace_to_synapse * m
     if rule.stabilise.oja is Oja.MULTIPLIER:
         new = new + oja_multiplier(w, genes.oja)
     if rule.stabilise.oja is Oja.ACTIVATION:
@@ -263,4 +289,4 @@ def updated(genes, rule, a_i, a_j, w):
         new = shorten(new, genes.saturation)
     if rule.stabilise.saturation is Saturation.EXPONENTIAL:
         new = saturate_exponentially(w, new, genes.saturation)
-    return new
+    return new, traced(genes, new, change, m) if rule.update.trace else None

@@ -13,11 +13,14 @@ from blurax.spec import Normalise, Signal, Source, Symmetry
 @dataclasses.dataclass
 class Net:
     """Synapses upwards, the bias unit's in the last row, and downwards (None: symmetric; those to
-    the input layer, which nobody reads, are made up), and kept neurons (None: zeroed)."""
+    the input layer, which nobody reads, are made up), and kept neurons (None: zeroed); the traces
+    of synapses upwards and downwards (None: the rule has none)."""
 
     up: list[np.ndarray]
     down: list[np.ndarray] | None
     neurons: list[np.ndarray] | None
+    up_traces: list[np.ndarray | None]
+    down_traces: list[np.ndarray | None]
 
 
 def matrix(synapses):
@@ -35,10 +38,13 @@ def downwards(synapses):
 def net_of(state, rule):
     """The naive copy of a `NetworkState`."""
     symmetric = rule.symmetry is Symmetry.SYMMETRIC
+    traces = [s.kept.get("trace") for s in state.synapses]
     return Net(
         [matrix(s) for s in state.synapses],
         None if symmetric else [downwards(s) for s in state.synapses],
         whole(state.neurons, rule) if rule.keep_neurons else None,
+        [m and matrix(m) for m in traces],
+        [m and downwards(m) for m in traces],
     )
 
 
@@ -49,12 +55,19 @@ def whole(neurons, rule):
     return [first, *(np.array(a) for a in neurons[1:])]
 
 
-def genes_at(genes, rule, l, index):
-    """The genes of synapse layer l in step `index` as numbers, by their names."""
+def genes_at(genes, rule, l, index, last):
+    """The genes of synapse layer l in step `index` as numbers, by their names.
+
+    Args:
+        last: whether the layer leads to the outputs.
+    """
+    if rule.readout:
+        l = 1 if last else 0
     named = {name: value for name, value in vars(genes).items() if name != "terms"} | genes.terms
     if rule.steps is not None:
         named = {name: v[min(index, rule.steps - 1)] for name, v in named.items()}
-    own = {name: np.asarray(v) if rule.layers is None else v[l] for name, v in named.items()}
+    one = rule.layers is None and not rule.readout
+    own = {name: np.asarray(v) if one else v[l] for name, v in named.items()}
     return SimpleNamespace(**{name: np.array(value) for name, value in own.items()})
 
 
@@ -76,12 +89,27 @@ def stored(genome, net, index):
         return net
     up, down = [], []
     for l, w in enumerate(net.up):
-        g = genes_at(genome.neuron, rule, l, index)
+        g = genes_at(genome.neuron, rule, l, index, w is net.up[-1])
         up.append(abs(getattr(g, "forward_rescale", 1.0)) * naive.normalise_synapses(w))
         if net.down is not None:
             size = abs(getattr(g, "backward_rescale", 1.0))
             down.append(size * naive.normalise_synapses(net.down[l]))
-    return Net(up, None if net.down is None else down, net.neurons)
+    return dataclasses.replace(net, up=up, down=None if net.down is None else down)
+
+
+def read(genome, net, index):
+    """The synapses by which sweeps go: w + ρ m, where the rule has traces."""
+    rule, last = genome.rule, len(net.up) - 1
+    if not rule.update.trace:
+        return net
+    share = [
+        genes_at(genome.synapse, rule, l, index, l == last).trace_in_sweeps for l in range(last + 1)
+    ]
+    up, down = (
+        weights and [w + s * m for w, s, m in zip(weights, share, traces, strict=True)]
+        for weights, traces in ((net.up, net.up_traces), (net.down, net.down_traces))
+    )
+    return dataclasses.replace(net, up=up, down=down)
 
 
 def swept(w, rule, g, direction):
@@ -95,7 +123,7 @@ def forward_sweep(genome, net, layers, index):
     """(5), layer by layer upwards."""
     rule, layers = genome.rule, list(layers)
     for l, w in enumerate(net.up):
-        g = genes_at(genome.neuron, rule, l, index)
+        g = genes_at(genome.neuron, rule, l, index, l == len(net.up) - 1)
         w = swept(w, rule, g, "forward")
         z = naive.forward(layers[l], layers[l + 1], w, g.nu, g.f, g.eta)
         last = l == len(net.up) - 1
@@ -111,7 +139,7 @@ def backward_sweep(genome, net, layers, index):
     """(6), layer by layer downwards; neither the first layer nor the last is updated."""
     rule, layers = genome.rule, list(layers)
     for l in range(len(net.up) - 1, 0, -1):
-        g = genes_at(genome.neuron, rule, l, index)
+        g = genes_at(genome.neuron, rule, l, index, l == len(net.up) - 1)
         w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
         w = swept(w, rule, g, "backward")
         z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward)
@@ -148,24 +176,31 @@ def update(genes, rule, net, lower, upper, index):
     """(7) for all synapses at once, upwards and downwards."""
     up, down = [], []
     for l, w in enumerate(net.up):
-        g = genes_at(genes, rule, l, index)
-        up.append(naive.updated(g, rule, lower[l], upper[l + 1], w))
+        g = genes_at(genes, rule, l, index, l == len(net.up) - 1)
+        up.append(naive.updated(g, rule, lower[l], upper[l + 1], w, net.up_traces[l]))
+        back = (None, None)
         if net.down is not None:
-            down.append(naive.updated(g, rule, upper[l + 1], lower[l], net.down[l]))
-    return Net(up, None if net.down is None else down, net.neurons)
+            own = net.down[l], net.down_traces[l]
+            back = naive.updated(g, rule, upper[l + 1], lower[l], *own)
+        down.append(back)
+    (up, up_traces), (down, down_traces) = (zip(*pairs, strict=True) for pairs in (up, down))
+    down = None if net.down is None else list(down)
+    return Net(list(up), down, net.neurons, list(up_traces), list(down_traces))
 
 
 def step(genome, net, x, y, index):
     """One inner step: the new network, the prediction, and the neurons at its end."""
     rule = genome.rule
     net = stored(genome, net, index)
-    predicted = forward_sweep(genome, net, resting(net, rule, x), index)
+    start = resting(net, rule, x)
+    predicted = forward_sweep(genome, read(genome, net, index), start, index)
     if rule.update.after_forward:
         net = update(genome.forward_synapse, rule, net, predicted, predicted, index)
     neurons = predicted
     if index % rule.feedback.every == 0:
-        neurons = backward_sweep(genome, net, feedback(rule, predicted, y), index)
+        corrected = feedback(rule, predicted, y)
+        neurons = backward_sweep(genome, read(genome, net, index), corrected, index)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         net = update(genome.synapse, rule, net, lower, neurons, index)
     kept = neurons if rule.keep_neurons else None
-    return Net(net.up, net.down, kept), predicted[-1][0], neurons
+    return dataclasses.replace(net, neurons=kept), predicted[-1][0], neurons

@@ -35,6 +35,15 @@ class Port:
     def genes(self, genome) -> dict:
         return {path: self.number(leaf) for path, leaf in genomes.leaves(genome).items()}
 
+    def traces(self, state: NetworkState) -> list | None:
+        """Those of all synapses; None where there are none."""
+        if not state.synapses[0].kept:
+            return None
+        return [
+            tuple(None if m is None else self.number(m) for m in parts(layer.kept["trace"]))
+            for layer in state.synapses
+        ]
+
     def network(self, state: NetworkState) -> dict:
         kept = state.neurons
         graph = None if state.network.is_dense else graph_of(state.network)
@@ -44,6 +53,7 @@ class Port:
                 tuple(None if w is None else self.number(w) for w in parts(layer))
                 for layer in state.synapses
             ],
+            "traces": self.traces(state),
             "neurons": None if kept is None else [self.number(a) for a in kept],
             "steps": 0,
         }

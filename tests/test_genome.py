@@ -27,6 +27,12 @@ randomly = jit(genomes.random, static_argnums=1)
 PER_LAYER = Rule(states=3, layers=LAYERS, update=Update(after_forward=True))
 
 
+TRACE = (
+    *(f"trace_{name}" for name in ("to_synapse", "of_synapse", "kept", "of_change", "in_sweeps")),
+    *("predict_synapse", "predict_trace"),
+)
+
+
 def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
     """The shape of each number a genome for this rule should have, as the paper counts them."""
     k, channels = rule.states, 1 if rule.channels is Channels.SINGLE else rule.states
@@ -45,7 +51,10 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.saturation": ()} if stable.saturation is not Saturation.NONE else {}
         want |= {f"{update}.decorrelation": ()} if rule.update.decorrelate else {}
         want |= {f"{update}.{name}": () for name in ("fan_in", "places") * rule.update.fan_in}
+        want |= {f"{update}.input_size": ()} if rule.update.input_size else {}
+        want |= {f"{update}.{name}": () for name in TRACE * rule.update.trace}
     layers = () if rule.layers is None else (rule.layers,)
+    layers = (2,) if rule.readout else layers
     lead = layers if rule.steps is None else (rule.steps, *layers)
     found = {name: (*lead, *shape) for name, shape in want.items()}
     return found | ({"init_std": layers} if rule.init.learned else {})

@@ -39,6 +39,11 @@ def test_whole_steps_are_the_naive_ones(name: str):
         assert_close(naive_step.whole(info.neurons, rule), neurons)
         down = None if net.down is None else [s.backward for s in got.synapses[1:]]
         assert_close(down, None if net.down is None else net.down[1:])
+        if rule.update.trace:
+            traces = [s.kept["trace"] for s in got.synapses]
+            assert_close([naive_step.matrix(m) for m in traces], net.up_traces)
+            if down is not None:
+                assert_close([m.backward for m in traces[1:]], net.down_traces[1:])
         kept = None if got.neurons is None else naive_step.whole(got.neurons, rule)
         assert_close(kept, net.neurons)
 

@@ -110,6 +110,32 @@ TABLE = {
     ),
     "fan-in": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, fan_in=True)),
     "width-free": Rule(states=3, sigma=SMOOTH, update=Update(decorrelate=True, width_free=True)),
+    "input-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, input_size=True)),
+    "input-size-decorrelate": Rule(
+        sigma=SMOOTH, update=Update(source=BEFORE, decorrelate=True, input_size=True)
+    ),
+    "trace": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, trace=True)),
+    "trace-everywhere": Rule(
+        states=4,
+        layers=LAYERS,
+        symmetry=SYMMETRIC,
+        channels=SINGLE,
+        sigma=SMOOTH,
+        stabilise=Stabilise(
+            Normalise.FORWARD, normalise_synapses=True, saturation=Saturation.SLOWING
+        ),
+        update=Update(MEAN, BEFORE, after_forward=True, decorrelate=True, trace=True),
+    ),
+    "readout": Rule(states=3, sigma=SMOOTH, readout=True, update=Update(fan_in=True)),
+    "readout-per-step": Rule(
+        states=4,
+        steps=2,
+        readout=True,
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.BOTH, normalise_synapses=True, rescale=True),
+        update=Update(MEAN, after_forward=True, trace=True),
+        init=Init(0.7, InitScale.FAN_IN, learned=True),
+    ),
     "mean": Rule(sigma=SMOOTH, update=Update(MEAN), init=Init(1.0, InitScale.FAN_IN)),
     "normalise-forward": Rule(sigma=SMOOTH, stabilise=Stabilise(Normalise.FORWARD)),
     "normalise-backward": Rule(states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BACKWARD)),

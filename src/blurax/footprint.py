@@ -80,6 +80,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
             patches = max(patches, positions * link.count(pre, post))
         widest = max(widest, link.count(pre, post) + edge.bias if link.has_synapses else 0)
     each, channels = number(), rule.synapse_channels
+    count *= 1 + sum(term.keeps for term in rule.terms)
     couples = any(term.couples for term in rule.terms)
     below, *above = network.sizes
     return Footprint(

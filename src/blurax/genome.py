@@ -54,8 +54,12 @@ Genes = TypeVar("Genes", NeuronGenes, SynapseGenes)
 
 
 def at_layer(genes: Genes, rule: Rule, index: int) -> Genes:
-    """The genes in force at synapse layer `index`: the same for all unless the rule says so."""
-    if rule.layers is None:
+    """The genes in force at synapse layer `index`: the same for all unless the rule says so.
+
+    With `Rule.readout` index 1 means the layers that lead to outputs, and 0 the others; see
+    `Network.gene_set`.
+    """
+    if rule.gene_sets is None:
         return genes
     return jax.tree.map(lambda leaf: leaf[index], genes)
 
@@ -139,9 +143,9 @@ def perturb(key: PRNGKeyArray, genome: Genome, std: float) -> Genome:
 
 
 def _for_each_layer(one: Callable[[PRNGKeyArray], Genome], key: PRNGKeyArray, rule: Rule) -> Genome:
-    if rule.layers is None:
+    if rule.gene_sets is None:
         return one(key)
-    return jax.vmap(one)(jax.random.split(key, rule.layers))
+    return jax.vmap(one)(jax.random.split(key, rule.gene_sets))
 
 
 def _repeated(genome: Genome) -> Genome:

@@ -12,16 +12,21 @@ from blurax.genome import Genome
 from blurax.spec import InitScale, Rule
 
 
-def stds_of(of: Rule | Genome, layers: int) -> list[Array | float]:
-    """The standard deviation of the initial synapses of each link, before they are scaled."""
+def stds_of(of: Rule | Genome, sets: list[int]) -> list[Array | float]:
+    """The standard deviation of the initial synapses of each link, before they are scaled.
+
+    Args:
+        sets: for each link the number of its genes, where the rule has several.
+    """
     if isinstance(of, Genome) and of.init_std is not None:
-        return list(jnp.broadcast_to(jnp.abs(of.init_std), (layers,)))
+        std = jnp.abs(of.init_std)
+        return [std if of.rule.gene_sets is None else std[n] for n in sets]
     rule = of.rule if isinstance(of, Genome) else of
     require(
         not rule.init.learned,
         "Init.learned is on: the initial synapses depend on the genome, and a rule alone is given.",
     )
-    return [rule.init.std] * layers
+    return [rule.init.std] * len(sets)
 
 
 def normal(

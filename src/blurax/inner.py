@@ -5,7 +5,7 @@ synapse update.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import equinox as eqx
@@ -28,6 +28,7 @@ from blurax.sweeps import (
     feedback,
     forward_sweep,
     normalise_stored,
+    read,
     resting,
     update_synapses,
 )
@@ -84,7 +85,8 @@ def step(
 
     def supervised(synapses: tuple[Synapses, ...]) -> tuple[tuple[Synapses, ...], Neurons]:
         corrected = feedback(rule, network, predicted, y, intercept, target)
-        neurons = backward_sweep(genome, network, synapses, corrected, earlier)
+        seen = read(genome, network, synapses)
+        neurons = backward_sweep(genome, network, seen, corrected, earlier)
         lower = predicted if rule.update.source is Source.FORWARD_SWEEP else neurons
         counted = plasticity.counted(rule, mask, lower, neurons)
         new = update_synapses(genome.synapse, rule, network, synapses, *counted, earlier)
@@ -124,7 +126,8 @@ def _forward(
     """The synapses and neurons after the forward sweep, and what delayed edges transmitted."""
     synapses = normalise_stored(genome, network, state.synapses)
     rested, earlier = starting(state, genome.rule, x)
-    predicted, _ = forward_sweep(genome, network, synapses, rested, earlier)
+    seen = read(genome, network, synapses)
+    predicted, _ = forward_sweep(genome, network, seen, rested, earlier)
     return _unsupervised(genome, network, synapses, predicted, earlier, mask), predicted, earlier
 
 
@@ -173,6 +176,12 @@ def _check(rule: Rule, state: NetworkState, x: Array, y: Any, target: Target | N
             f"The state has synapses of {channels} channels, but the genome takes "
             f"{rule.synapse_channels}.",
         )
+        keepers = [term.name for term in rule.terms if term.keeps]
+        require(
+            sorted(between.kept) == sorted(keepers),
+            f"The state keeps {_names(between.kept)} beside synapses, but the genome takes "
+            f"{_names(keepers)}.",
+        )
         require(
             (between.backward is not None) == network.has_own(edge, rule),
             f"The genome is {rule.symmetry.value}, but the state's synapses are not.",
@@ -212,6 +221,10 @@ def _check_batch(rule: Rule, network: Network, x: Array, y: Any, target: Target 
             f"x has shape {x.shape} and y {own.shape}; the network {network} takes {takes} "
             f"and {wanted}.",
         )
+
+
+def _names(terms: Iterable[str]) -> str:
+    return ", ".join(sorted(terms)) or "nothing"
 
 
 _COUNTS = {True: "does not count", False: "counts"}
@@ -267,7 +280,8 @@ def _rested(
     """What the next step would begin with if no neurons were kept."""
     genome = at_step(genome, state.steps)
     network, inputs = state.network.on(x)
-    synapses = normalise_stored(genome, network, state.synapses)
+    stored = normalise_stored(genome, network, state.synapses)
+    synapses = read(genome, network, stored, predicting=True)
     fresh = NetworkState(synapses, None, None, state.graph)
     return genome, network, synapses, *starting(fresh, genome.rule, inputs)
 

@@ -22,22 +22,11 @@ from blurax.genome import Genome
 from blurax.initial import normal, stds_of
 from blurax.links import Dense, Indexed, Link, Shape
 from blurax.spec import Rule, Symmetry
+from blurax.synapses import Synapses
 
 Neurons = tuple[Float[Array, "_ b *_"], ...]
 """The states of all groups, `[k, b, *shape]` each, after the input, `[1, b, *shape]`: its other
 states would be 0 for ever."""
-
-
-class Synapses(eqx.Module):
-    """The synapses of an edge; all are None where its link has none."""
-
-    forward: Float[Array, "channels i j"] | None
-    """w_ij, from the lower group to the upper; None where the edge leads only back."""
-    bias: Float[Array, "channels 1 j"] | None
-    """w_ij from the bias unit of the lower group; None without one."""
-    backward: Float[Array, "channels _ _"] | None
-    """w_ji, from the upper group to the lower; None where it is w_ij transposed, and towards the
-    input, which is never updated."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +196,10 @@ class Network:
         own = rule.symmetry is Symmetry.ASYMMETRIC or not edge.up
         return own and edge.down and edge.pre > 0 and edge.link.has_synapses
 
+    def gene_set(self, rule: Rule, edge: int) -> int:
+        """Which of the rule's genes hold for an edge, where it has several (`genome.at_layer`)."""
+        return int(self.edges[edge].post in self.outputs) if rule.readout else edge
+
     def init(self, key: PRNGKeyArray, of: Rule | Genome, batch: int) -> "NetworkState":
         """An initial network: normal synapses, and neurons at 0 where they are kept.
 
@@ -220,10 +213,11 @@ class Network:
         """
         rule = of.rule if isinstance(of, Genome) else of
         self.check(rule)
-        stds = stds_of(of, len(self.edges))
+        stds = stds_of(of, [self.gene_set(rule, l) for l in range(len(self.edges))])
         up, bias = self._init_up(key, rule, stds)
         down = self._init_down(jax.random.fold_in(key, 1), rule, stds)
-        synapses = [Synapses(up.get(l), bias.get(l), down.get(l)) for l in range(len(self.edges))]
+        every = range(len(self.edges))
+        synapses = [Synapses(up.get(l), bias.get(l), down.get(l)).begun(rule) for l in every]
         kept = rule.keep_neurons or self.is_delayed
         neurons = resting_neurons(self, rule, batch) if kept else None
         steps = None if rule.steps is None else jnp.zeros((), jnp.int32)
@@ -318,8 +312,7 @@ class NetworkState(eqx.Module):
     @property
     def forward_parts(self) -> list[tuple[Array, ...]]:
         """The forward synapses of each edge that has any, and after them the bias unit's."""
-        both = [(s.forward, s.bias) for s in self.synapses if s.forward is not None]
-        return [tuple(part for part in parts if part is not None) for parts in both]
+        return [tuple(s.up) for s in self.synapses if s.forward is not None]
 
 
 def resting_neurons(network: Network, rule: Rule, batch: int, dtype: Any = float) -> Neurons:

@@ -16,7 +16,7 @@ from blurax import inner
 from blurax.genome import Genome, at_step
 from blurax.inner import StepInfo
 from blurax.network import NetworkState
-from blurax.sweeps import LayerMoments, forward_sweep, normalise_stored
+from blurax.sweeps import LayerMoments, forward_sweep, normalise_stored, read
 from blurax.targets import Target
 
 
@@ -89,7 +89,8 @@ def _swept(
 ) -> tuple[Array, LayerMoments]:
     """The outputs and the moments at each time step."""
     genome, network, rule = at_step(genome, state.steps), state.network, genome.rule
-    synapses = normalise_stored(genome, network, state.synapses)
+    stored = normalise_stored(genome, network, state.synapses)
+    synapses = read(genome, network, stored, predicting=True)
     start = inner.resting_state(state, genome.rule, x.shape[1])
 
     def now(state: NetworkState, given: tuple[Array, Any]) -> tuple[NetworkState, Any]:

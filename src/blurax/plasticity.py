@@ -10,6 +10,7 @@ from blurax import rules
 from blurax.genome import SynapseGenes
 from blurax.links import Link
 from blurax.spec import Reduction, Rule
+from blurax.synapses import Kept
 from blurax.terms import Pair
 
 States = tuple[Float[Array, "_ b *_"], ...]
@@ -17,10 +18,16 @@ States = tuple[Float[Array, "_ b *_"], ...]
 
 
 def updated(
-    g: SynapseGenes, rule: Rule, link: Link, a_i: Array, a_j: Array, w_ij: Array, *bias_j: Array
-) -> list[Array]:
-    """The synapses w_ij, and those of the bias unit if given, after (7) and the terms."""
-    pair = Pair(g, rule.update.batch, a_i, a_j, [w_ij, *bias_j], link)
+    g: SynapseGenes, rule: Rule, link: Link, a_i: Array, a_j: Array, old: list[Array], kept: Kept
+) -> tuple[list[Array], Kept]:
+    """Synapses after (7) and the terms, and what these keep.
+
+    Args:
+        old: w_ij, and the synapses of the bias unit if there are any; none if empty.
+    """
+    if not old:
+        return old, kept
+    pair = Pair(g, rule.update.batch, a_i, a_j, old, link, kept=kept)
     pair.changes = _changes(pair, rule)
     pair.f_tilde = g.f_tilde
     for term in rule.terms:
@@ -28,7 +35,12 @@ def updated(
     new = [rules.synapse(w, c, pair.f_tilde) for w, c in zip(pair.old, pair.changes, strict=True)]
     for term in rule.terms:
         new = term.after(new, pair)
-    return [link.held(new[0], a_i.shape[2:], a_j.shape[2:]), *new[1:]]
+
+    def held(parts: list[Array]) -> list[Array]:
+        return [link.held(parts[0], a_i.shape[2:], a_j.shape[2:]), *parts[1:]]
+
+    new = held(new)
+    return new, {t.name: held(t.remember(new, pair)) for t in rule.terms if t.keeps}
 
 
 def _changes(pair: Pair, rule: Rule) -> list[Array]:

@@ -112,6 +112,12 @@ class Update:
     fan_in: bool = added(False)
     """Learned powers by which η~ falls with the number of neurons into one, and with the number of
     places in which synapses act: `terms.fan_in`. Not in the paper."""
+    input_size: bool = added(False)
+    """A learned power by which η~ falls with the mean squared length of what the lower layer
+    offers: `terms.input_size`. Not in the paper."""
+    trace: bool = added(False)
+    """A second number beside each synapse, for momentum and averages: `terms.trace`. Not in the
+    paper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +177,8 @@ class Rule:
     None: one genome for all."""
     extra: tuple[Term, ...] = added(())
     """Terms of one's own."""
+    readout: bool = added(False)
+    """The synapse layers that lead to outputs have a genome of their own. Not in the paper."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -197,6 +205,11 @@ class Rule:
         """The gene of a term by its path in a genome, such as `synapse.oja`; None for others."""
         group, _, name = leaf.rpartition(".")
         return (self.neuron_genes if group == "neuron" else self.synapse_genes).get(name)
+
+    @property
+    def gene_sets(self) -> int | None:
+        """How many genomes in one: for each layer, or for readouts and the rest; None: one."""
+        return 2 if self.readout else self.layers
 
     @property
     def synapse_channels(self) -> int:
@@ -267,6 +280,11 @@ def _check_combinations(rule: Rule) -> None:
         rule.feedback.every == 1 or rule.update.after_forward or rule.keep_neurons,
         f"Feedback.every is {rule.feedback.every}, but the steps without feedback would change "
         "nothing: switch on Update.after_forward or Rule.keep_neurons.",
+    )
+    require(
+        not (rule.readout and rule.layers is not None),
+        f"Rule.readout is on and Rule.layers is {rule.layers}: genes for each layer are the "
+        "readout's own already; choose one of the two.",
     )
     require(
         rule.init.std > 0 or not rule.init.learned,

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Shaped
 
 from blurax import plasticity, rules
 from blurax.activations import activate
-from blurax.genome import Genome, SynapseGenes, at_layer
+from blurax.genome import Genes, Genome, SynapseGenes, at_layer
 from blurax.network import Edge, Network, NetworkState, Neurons, Synapses, resting_neurons
 from blurax.spec import Rule, Signal
 from blurax.targets import Classes, Target
@@ -42,16 +42,36 @@ def normalise_stored(
     """The synapses with which an inner step begins: as they are, unless a term changes them."""
     rule, found = genome.rule, []
 
-    def stored(l: int, sweep: Sweep, *into: Array | None) -> list[Array | None]:
-        there = [part for part in into if part is not None]
-        genes = at_layer(genome.neuron, rule, l)
-        changed = iter(folds.stored(rule.terms, genes, sweep, *there) if there else ())
-        return [None if part is None else next(changed) for part in into]
+    def stored(l: int, sweep: Sweep, into: list[Array]) -> list[Array]:
+        genes = _own(genome.neuron, rule, network, l)
+        return folds.stored(rule.terms, genes, sweep, *into) if into else into
 
     for l, between in enumerate(synapses):
-        up, bias_j = stored(l, Sweep.FORWARD, between.forward, between.bias)
-        (down,) = stored(l, Sweep.BACKWARD, between.backward)
-        found.append(Synapses(up, bias_j, down))
+        up, down = stored(l, Sweep.FORWARD, between.up), stored(l, Sweep.BACKWARD, between.down)
+        new = between.having(up, down)
+        found.append(new.keeping(between.kept_up(), between.kept_down()))
+    return tuple(found)
+
+
+def read(
+    genome: Genome, network: Network, synapses: tuple[Synapses, ...], predicting: bool = False
+) -> tuple[Synapses, ...]:
+    """The synapses by which sweeps go: as they are, unless a term keeps something beside them.
+
+    Args:
+        predicting: whether for a prediction, and not for a step of learning.
+    """
+    rule, found = genome.rule, []
+    for l, between in enumerate(synapses):
+        genes = _own(genome.synapse, rule, network, l)
+        up, down = (
+            folds.read(rule.terms, genes, predicting, parts, kept)
+            for parts, kept in (
+                (between.up, between.kept_up()),
+                (between.down, between.kept_down()),
+            )
+        )
+        found.append(between.having(up, down))
     return tuple(found)
 
 
@@ -82,7 +102,7 @@ def forward_sweep(
     rule, groups, used = genome.rule, list(neurons), []
     for j in range(1, len(groups)):
         edges, last = network.into(j), j in network.outputs
-        genes, where = at_layer(genome.neuron, rule, edges[0]), Where(Sweep.FORWARD, last)
+        genes, where = _own(genome.neuron, rule, network, edges[0]), Where(Sweep.FORWARD, last)
         arriving = []
         for l in edges:
             edge, own = network.edges[l], synapses[l]
@@ -102,11 +122,10 @@ def _upwards(
 ) -> Array:
     """What arrives by an edge in the forward sweep."""
     rule, edge = genome.rule, network.edges[l]
-    genes = at_layer(genome.neuron, rule, l)
+    genes = _own(genome.neuron, rule, network, l)
     eta, length = genes.eta, None
     if edge.link.has_synapses:
-        parts = [part for part in (own.forward, own.bias) if part is not None]
-        eta, length = folds.gain(rule.terms, genes, where, *parts)
+        eta, length = folds.gain(rule.terms, genes, where, *own.up)
     post = network.groups[edge.post]
     return rules.arrive(edge.link, own.forward, eta * genes.nu, a_i, post, own.bias, length)
 
@@ -125,7 +144,7 @@ def backward_sweep(
         edges = network.back_into(i)
         if not edges:
             continue
-        genes = at_layer(genome.neuron, rule, edges[0])
+        genes = _own(genome.neuron, rule, network, edges[0])
         arriving = []
         for l in edges:
             edge = network.edges[l]
@@ -142,7 +161,7 @@ def _downwards(
 ) -> Array:
     """What arrives by an edge in the backward sweep."""
     rule, edge = genome.rule, network.edges[l]
-    genes, link = at_layer(genome.neuron, rule, l), edge.link.back
+    genes, link = _own(genome.neuron, rule, network, l), edge.link.back
     eta, length, w_ji = genes.eta, None, backward_synapses(network, edge, own)
     if edge.link.has_synapses:
         eta, length = folds.gain(rule.terms, genes, where, w_ji)
@@ -157,6 +176,11 @@ def backward_synapses(network: Network, edge: Edge, own: Synapses) -> Any:
     if own.backward is not None or own.forward is None:
         return own.backward
     return edge.link.turned(own.forward, network.groups[edge.pre], network.groups[edge.post])
+
+
+def _own(genes: Genes, rule: Rule, network: Network, l: int) -> Genes:
+    """The genes of an edge."""
+    return at_layer(genes, rule, network.gene_set(rule, l))
 
 
 def _source(edge: Edge, groups: list[Array], before: Neurons | None) -> Any:
@@ -186,17 +210,13 @@ def update_synapses(
         if not (edge.plastic and edge.link.has_synapses):
             updated.append(between)
             continue
-        own, link, a_j = at_layer(genes, rule, l), edge.link, upper[edge.post]
+        own, link, a_j = _own(genes, rule, network, l), edge.link, upper[edge.post]
         a_i = _source(edge, list(lower), before)[edge.pre]
-        up, bias_j, down = between.forward, between.bias, between.backward
-        if up is not None:
-            parts = (up,) if bias_j is None else (up, bias_j)
-            up, *rest = plasticity.updated(own, rule, link, a_i, a_j, *parts)
-            bias_j = rest[0] if rest else None
-        if down is not None:
-            a_j = _source(edge, list(upper), before)[edge.post]
-            (down,) = plasticity.updated(own, rule, link.back, a_j, a_i, down)
-        updated.append(Synapses(up, bias_j, down))
+        up = plasticity.updated(own, rule, link, a_i, a_j, between.up, between.kept_up())
+        a_j = _source(edge, list(upper), before)[edge.post]
+        back = between.down, between.kept_down()
+        down = plasticity.updated(own, rule, link.back, a_j, a_i, *back)
+        updated.append(between.having(up[0], down[0]).keeping(up[1], down[1]))
     return tuple(updated)
 
 

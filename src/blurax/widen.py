@@ -31,6 +31,7 @@ _ADDED: dict[str, Callable[[Any, Any], bool]] = {
     "init.learned": lambda old, new: new,
     "states": lambda old, new: new > old > 1,  # a single state loses its prediction to the label
     "layers": lambda old, new: old is None,
+    "readout": lambda old, new: new,
     "steps": lambda old, new: new is not None and (old is None or new > old),
 }
 """By the field of a rule that differs and is about no term, whether the new value only adds."""
@@ -125,7 +126,7 @@ def _idle(name: str, of_synapse: Array, rule: Rule) -> Array:
 
 def _widened(name: str, before: Array, like: Any, old: Rule, new: Rule) -> Array:
     """One leaf with more states, and repeated for each layer and each step."""
-    axes = ("steps",) * (name != "init_std") + ("layers",)
+    axes = ("steps",) * (name != "init_std") + ("gene_sets",)
     lead = [(getattr(old, axis), getattr(new, axis)) for axis in axes]
     kept = sum(was is not None for was, _ in lead)
     shape = like.shape[len(like.shape) - before.ndim + kept :]

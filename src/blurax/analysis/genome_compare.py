@@ -113,6 +113,7 @@ def _check(genome: Genome, other: Genome) -> None:
         ("states", lambda g: g.rule.states),
         ("synapse channels", lambda g: g.rule.synapse_channels),
         ("layers with genes of their own", lambda g: g.rule.layers or 0),
+        ("readouts with genes of their own", lambda g: int(g.rule.readout)),
         ("inner steps with genes of their own", lambda g: g.rule.steps or 0),
         ("updates after the forward sweep", lambda g: int(g.forward_synapse is not None)),
     ):

@@ -67,9 +67,8 @@ def _when(index: int, steps: int) -> str:
 
 
 def _parts_of_step(genome: Genome) -> list[Part]:
-    rule, layers, found = genome.rule, genome.rule.layers, []
-    for index in range(layers or 1):
-        where = "all layers" if layers is None else f"synapse layer {index + 1} of {layers}"
+    rule, found = genome.rule, []
+    for index, where in enumerate(_wheres(rule)):
         neuron = at_layer(genome.neuron, rule, index)
         synapse = at_layer(genome.synapse, rule, index)
         in_sweeps, in_update = rule.neuron_genes, rule.synapse_genes
@@ -91,6 +90,15 @@ def _parts_of_step(genome: Genome) -> list[Part]:
             grids = *_synapse_grids(after), *_term_grids(after.terms, rule, "synapse_genes")
             found.append(Part(title, grids, tuple(_synapse_gates(after, in_update))))
     return found
+
+
+def _wheres(rule: Rule) -> list[str]:
+    """For which layers each of the rule's genomes is."""
+    if rule.readout:
+        return ["hidden layers", "readout"]
+    if rule.layers is None:
+        return ["all layers"]
+    return [f"synapse layer {index + 1} of {rule.layers}" for index in range(rule.layers)]
 
 
 def _grid(name: str, latex: str, meaning: str, leaf: jax.Array | np.ndarray) -> Grid:

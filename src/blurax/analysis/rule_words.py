@@ -18,7 +18,8 @@ def _neuron_words(rule: Rule) -> str:
     states = f"{rule.states} state" + "s" * (rule.states > 1)
     kept = ", kept from step to step" if rule.keep_neurons else ""
     steps = "" if rule.steps is None else f", {rule.steps} steps with genes of their own"
-    return f"{states}{kept}, {rule.backward.value} backward sweep{steps}"
+    readout = ", readouts with genes of their own" if rule.readout else ""
+    return f"{states}{kept}, {rule.backward.value} backward sweep{steps}{readout}"
 
 
 def _synapse_words(rule: Rule) -> str:

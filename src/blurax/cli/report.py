@@ -45,7 +45,7 @@ def _seen(console: Console, directory: Path) -> Findings | None:
     if config.learner:
         return None
     genome, _ = io.load_genome(directory / "best.safetensors")
-    if genome.rule.layers is not None or genome.rule.steps is not None:
+    if genome.rule.gene_sets is not None or genome.rule.steps is not None:
         return None
     task = (config.validate_on or config.tasks)[0]
     steps = min(LONGEST, config.validation_steps or config.episode.steps)

@@ -74,7 +74,7 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     network = network_for(task, hidden)
     network.check(genome.rule)
     require(
-        genome.rule.layers is None and genome.rule.steps is None,
+        genome.rule.gene_sets is None and genome.rule.steps is None,
         "A genome with numbers for each layer or each step cannot be looked into.",
     )
     spec = EpisodeSpec(steps=steps, batch=128)

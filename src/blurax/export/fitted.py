@@ -23,7 +23,7 @@ from blurax.export.template import CLASSIFIER, FILE, REGRESSOR
 from blurax.frozen import to_json
 from blurax.genome import Genome, at_step
 from blurax.network import NetworkState
-from blurax.sweeps import LayerMoments, normalise_stored
+from blurax.sweeps import LayerMoments, normalise_stored, read
 from blurax.version import __version__
 
 WIDTH = 96
@@ -96,8 +96,12 @@ def write_fitted(
 def _network(genome: Genome, state: NetworkState, moments: LayerMoments) -> dict[str, str]:
     """The rule, the genes and the synapses in force, and the moments, as Python text."""
     genome = at_step(genome, state.steps)
-    synapses = normalise_stored(genome, state.network, state.synapses)
+    stored = normalise_stored(genome, state.network, state.synapses)
+    synapses = read(genome, state.network, stored, predicting=True)
     genes = {n: leaf for n, leaf in genomes.leaves(genome).items() if n.startswith("neuron.")}
+    if genome.rule.readout:
+        sets = [state.network.gene_set(genome.rule, l) for l in range(len(synapses))]
+        genes = {n: leaf[np.array(sets)] for n, leaf in genes.items()}
     edges = [f"({_array(s.forward)}, {_array(s.bias)}, None)" for s in synapses]
     pairs = [measured.get("normalisation") for measured in moments]
     pairs = [pair and f"({_array(pair[0])}, {_array(pair[1])})" for pair in pairs]

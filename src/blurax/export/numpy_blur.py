@@ -42,7 +42,8 @@ import json
 import numpy as np
 
 _MATRICES = "nu_tilde", "mu_tilde"
-_OF_TERMS = "oja", "saturation", "decorrelation", "fan_in", "places"
+_OF_TRACES = "trace_to_synapse", "trace_of_synapse", "trace_kept", "trace_of_change"
+_OF_TERMS = "oja", "saturation", "decorrelation", "fan_in", "places", "input_size", *_OF_TRACES
 _DTYPES = {"F32": "float32", "F64": "float64"}
 
 
@@ -108,6 +109,8 @@ def init(rule, sizes, rng, genes=None, dtype=np.float32):
 
     edges = []
     linked = _linked(graph or _chain(sizes))
+    if rule.get("readout", False) and genes is not None and "init_std" in genes:
+        genes = {"init_std": genes["init_std"][_readouts(linked)]}
     for l, (edge, link) in enumerate(zip(linked["edges"], linked["links"], strict=True)):
         up, bias, down = None, None, None
         if link["synapses"]:
@@ -119,25 +122,35 @@ def init(rule, sizes, rng, genes=None, dtype=np.float32):
             if edge.get("down", True) and edge["pre"] > 0 and (own or up is None):
                 down = normal(l, k, *link["back"])
         edges.append((up, bias, down))
-    return {"synapses": edges, "neurons": None, "steps": 0, "graph": graph}
+    found = {"synapses": edges, "neurons": None, "steps": 0, "graph": graph}
+    if rule["update"].get("trace", False):
+        found["traces"] = [
+            tuple(w if w is None else np.zeros_like(w) for w in edge) for edge in edges
+        ]
+    return found
 
 
 def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
     steps = network["steps"]
     genes, graph, synapses, x, *y = _now(rule, genes, network, x, y)
+    traces = _traces(network)
     start = _resting(rule, graph, x, network["neurons"])
-    predicted, _ = _forward(rule, genes, graph, synapses, start)
+    predicted, _ = _forward(rule, genes, graph, _read(rule, genes, synapses, traces), start)
     if rule["update"]["after_forward"]:
-        synapses = _update(rule, genes, "forward_synapse", graph, synapses, predicted, predicted)
+        both = synapses, traces, predicted, predicted
+        synapses, traces = _update(rule, genes, "forward_synapse", graph, *both)
     neurons = predicted
     if steps % rule["feedback"]["every"] == 0:
         corrected = _feedback(rule, graph, predicted, y)
-        neurons = _backward(rule, genes, graph, synapses, corrected)
+        seen = _read(rule, genes, synapses, traces)
+        neurons = _backward(rule, genes, graph, seen, corrected)
         lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
-        synapses = _update(rule, genes, "synapse", graph, synapses, lower, neurons)
+        both = synapses, traces, lower, neurons
+        synapses, traces = _update(rule, genes, "synapse", graph, *both)
     kept, batch = neurons if rule["keep_neurons"] else None, _latest(network.get("batch"), x)
     new = {"synapses": synapses, "neurons": kept, "steps": steps + 1, "batch": batch}
+    new = new if network.get("traces") is None else {**new, "traces": traces}
     return {**new, "graph": network.get("graph")}
 
 
@@ -149,6 +162,7 @@ def observe(rule, genes, network, x):
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
+    synapses = _read(rule, genes, synapses, _traces(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return {**network, "moments": _forward(rule, genes, graph, synapses, start)[1]}
 
@@ -161,6 +175,7 @@ def predict(rule, genes, network, x):
         if batch is not None:
             network["moments"] = known  # once for all predictions of this network
     genes, graph, synapses, x = _now(rule, genes, network, x)
+    synapses = _read(rule, genes, synapses, _traces(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return _forward(rule, genes, graph, synapses, start, known)[0][graph["outputs"][0]][0]
 
@@ -291,6 +306,8 @@ def _now(rule, genes, network, x, y=None):
     if count is not None:
         now = min(network["steps"], count - 1)
         genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
+    if rule.get("readout", False):
+        genes = {name: gene[_readouts(graph)] for name, gene in genes.items()}
     if not rule["stabilise"].get("normalise_stored", False):
         return genes, graph, synapses, x, *ys
     new = []
@@ -298,6 +315,26 @@ def _now(rule, genes, network, x, y=None):
         up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
         new.append((*up, *_to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)))
     return genes, graph, new, x, *ys
+
+
+def _traces(network):
+    """The traces of each edge's synapses; None for each where the rule has none."""
+    found = network.get("traces")
+    return [(None, None, None)] * len(network["synapses"]) if found is None else found
+
+
+def _read(rule, genes, synapses, traces, predicting=False):
+    """The synapses by which sweeps go, and predictions."""
+    if not rule["update"].get("trace", False):
+        return synapses
+    names = ("predict_synapse", "predict_trace") if predicting else (None, "trace_in_sweeps")
+    seen = []
+    for l, (edge, kept) in enumerate(zip(synapses, traces, strict=True)):
+        own, other = (n and _gene(rule, genes, f"synapse.{n}", l) for n in names)
+        own = 1 if own is None else own
+        pairs = zip(edge, kept, strict=True)
+        seen.append(tuple(w if w is None else own * w + other * m for w, m in pairs))
+    return seen
 
 
 def _several(graph, y):
@@ -327,7 +364,17 @@ def _resting(rule, graph, x, kept):
 
 def _gene(rule, genes, name, layer):
     found = genes.get(name)
-    return found if found is None or rule["layers"] is None else found[layer]
+    return found if found is None or not _own_genes(rule) else found[layer]
+
+
+def _own_genes(rule):
+    """Whether each edge has genes of its own."""
+    return rule["layers"] is not None or rule.get("readout", False)
+
+
+def _readouts(graph):
+    """For each edge the number of its genes: 1 where it leads to an output."""
+    return [int(edge["post"] in graph["outputs"]) for edge in graph["edges"]]
 
 
 def _forward(rule, genes, graph, synapses, neurons, known=None):
@@ -451,10 +498,10 @@ def _turned(link, w):
     return np.swapaxes(split, 2, 3).reshape(len(w), *link["back"])
 
 
-def _update(rule, genes, which, graph, synapses, lower, upper):
-    """(7), all synapses at once."""
-    new = []
-    for l, (edge, (w, bias, down)) in enumerate(zip(graph["edges"], synapses, strict=True)):
+def _update(rule, genes, which, graph, synapses, traces, lower, upper):
+    """(7), all synapses at once; the new synapses and their traces."""
+    new, kept = [], []
+    for l, (edge, old, m) in enumerate(zip(graph["edges"], synapses, traces, strict=True)):
         link = graph["links"][l]
         if edge.get("plastic", True) and link["synapses"]:
             own = {
@@ -462,18 +509,20 @@ def _update(rule, genes, which, graph, synapses, lower, upper):
                 for name in (*_MATRICES, "f_tilde", "eta_tilde", *_OF_TERMS)
             }
             a_i, a_j = _pooled(link, lower[edge["pre"]]), upper[edge["post"]]
-            if w is not None:
-                parts = [w] if bias is None else [w, bias]
-                w, *rest = _learned(rule, own, a_i, a_j, link["up"], *parts)
-                bias = rest[0] if rest else None
-            if down is not None:
-                (down,) = _learned(rule, own, a_j, a_i, link["down"], down)
-        new.append((w, bias, down))
-    return new
+            up = _learned(rule, own, a_i, a_j, link["up"], old[:2], m[:2])
+            down = _learned(rule, own, a_j, a_i, link["down"], old[2:], m[2:])
+            old, m = ((*a, *b) for a, b in zip(up, down, strict=True))
+        new.append(old)
+        kept.append(m)
+    return new, kept
 
 
-def _learned(rule, own, below, above, table, w, *bias):
-    """The synapses by which `below` leads to `above`, after (7)."""
+def _learned(rule, own, below, above, table, given, traces):
+    """The synapses by which `below` leads to `above` after (7), and their traces."""
+    if given[0] is None:
+        return given, traces
+    w, *bias = old = [part for part in given if part is not None]
+    kept = [m for m in traces if m is not None]
     batch = below.shape[1]
     rate = own["eta_tilde"] / (batch if rule["update"]["batch"] == "mean" else 1)
     above = above.reshape(len(above), -1, w.shape[2])
@@ -486,7 +535,29 @@ def _learned(rule, own, below, above, table, w, *bias):
         places = above.shape[1] // batch
         factor = (64 / w.shape[1]) ** own["fan_in"] * places ** -own["places"]
         changes = [factor * change for change in changes]
-    return _stabilised(rule, own, [w, *bias], changes, _activity(rule, own, rate, above))
+    if own["input_size"] is not None:
+        rates = _relative(own, seen)
+        changes = [rates * change for change in changes]
+    activity = _activity(rule, own, rate, above)
+    new = _stabilised(rule, own, old, changes, activity, kept)
+    kept = (
+        [_followed(own, *three) for three in zip(new, kept, changes, strict=True)] if kept else []
+    )
+    rest = [None] * (len(given) - len(old))
+    return [*new, *rest], [*kept, *rest] if kept else traces
+
+
+def _relative(own, seen):
+    """Rates relative to the mean squared length of what is seen: [c, 1, 1]."""
+    size = _sum((a**2).sum(axis=2).mean(axis=1) for a in seen)
+    size = np.where(size > 0, size, 200 * np.ones_like(size))
+    return ((200 / size) ** own["input_size"])[:, None, None]
+
+
+def _followed(own, w, m, change):
+    """A trace after (7)."""
+    follows, kept, adds_up = (own[name] for name in _OF_TRACES[1:])
+    return follows * w + kept * m + adds_up * change
 
 
 def _hebbian(rule, own, seen, caused, batch):
@@ -522,12 +593,14 @@ def _inhibition(rule, own, seen, events):
     return mean * mixed if rule["update"].get("width_free", False) else mixed
 
 
-def _stabilised(rule, own, old, changes, activity):
+def _stabilised(rule, own, old, changes, activity, traces):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     if stable["saturation"] == "slowing":
         f_tilde = 1 + (f_tilde - 1) * np.maximum(_square(old), 1) ** (-0.5 * np.exp(bound))
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
+    if traces:
+        new = [w + own["trace_to_synapse"] * m for w, m in zip(new, traces, strict=True)]
     if stable["oja"] == "multiplier":
         inhibition = np.abs(own["oja"]) * _square(old)
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]

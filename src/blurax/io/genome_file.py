@@ -156,7 +156,8 @@ def _check_tensors(tensors: sealed.Tensors, rule: Rule, where: str) -> Genome:
 
 def _check_sizes(shape: tuple[int, ...], rule: Rule, where: str) -> None:
     """Say a mismatch of k or of the number of steps or layers in words."""
-    several = {"steps": rule.steps, "layers": rule.layers}
+    sets = "kinds of layers" if rule.readout else "layers"
+    several = {"steps": rule.steps, sets: rule.gene_sets}
     own = {name: count for name, count in several.items() if count is not None}
     alike = " and ".join(f"each of several {name}" for name in own) or "all layers alike"
     require(

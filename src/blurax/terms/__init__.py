@@ -11,11 +11,13 @@ from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
 from blurax.terms.decorrelation import Decorrelation, WidthFree
 from blurax.terms.fan_in import FanIn
+from blurax.terms.input_size import InputSize
 from blurax.terms.normalise import BatchNormalisation
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
 from blurax.terms.rescale import Rescaling
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
+from blurax.terms.trace import Trace
 from blurax.terms.unit_synapses import NormalisedStored, NormalisedSynapses
 
 __all__ = [
@@ -37,6 +39,7 @@ CHOSEN: tuple[type[Term], ...] = (
     NormalisedSynapses,
     Rescaling,
     NormalisedStored,
+    Trace,
     OjaMultiplier,
     OjaActivation,
     OjaFull,
@@ -47,6 +50,7 @@ CHOSEN: tuple[type[Term], ...] = (
     Decorrelation,
     WidthFree,
     FanIn,
+    InputSize,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their
 genes stand in a genome."""

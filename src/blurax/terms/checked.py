@@ -79,6 +79,9 @@ def _gain(found: Any, given: Any, _: Any, __: Any, into: Any) -> tuple[bool, str
 _WANTED: dict[str, Callable[..., tuple[bool, str]]] = {
     "initial": _array,
     "stored": _arrays,
+    "begin": _arrays,
+    "remember": _arrays,
+    "read": _arrays,
     "gain": _gain,
     "argument": _array,
     "coupling": _coupling,

@@ -102,7 +102,7 @@ class WidthFree(Decorrelation):
     words = "alike examples inhibiting each other, at any width alike"
     width_free = True
 
-    def taken_over(self, scale: Array) -> Array:
+    def taken_over(self, scale: Array, genes: dict[str, Array]) -> Array:
         """It divides by the square of what the lower layer offers, ν~ included."""
         return 1 / scale
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from jaxtyping import Array
 
-from blurax.genes import NeuronGenes
+from blurax.genes import NeuronGenes, SynapseGenes
 from blurax.terms.protocol import Gain, Sweep, Term, Where
 
 
@@ -14,6 +14,20 @@ def stored(terms: tuple[Term, ...], genes: NeuronGenes, sweep: Sweep, *into: Arr
     for term in terms:
         stored = term.stored(stored, genes, sweep)
     return stored
+
+
+def read(
+    terms: tuple[Term, ...],
+    genes: SynapseGenes,
+    predicting: bool,
+    into: list[Array],
+    kept: dict[str, list[Array]],
+) -> list[Array]:
+    """The synapses that sweeps go by, where terms keep something beside them."""
+    for term in terms:
+        if term.keeps and into:
+            into = term.read(into, kept[term.name], genes, predicting)
+    return into
 
 
 def gain(terms: tuple[Term, ...], genes: NeuronGenes, where: Where, *into: Array) -> Gain:

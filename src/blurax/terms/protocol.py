@@ -107,6 +107,8 @@ class Pair:
     """The second term of (7) for each of them; empty before `Term.change`."""
     f_tilde: Any = None
     """The forget gate in force; None before `Term.forget`."""
+    kept: dict[str, list[Array]] = dataclasses.field(default_factory=dict)
+    """What terms keep for each of the synapses, by the term's name; see `Term.begin`."""
 
     square: Float[Array, "channels 1 j"] = dataclasses.field(init=False)
     """Σ_r w_rj² over all that leads into a neuron."""
@@ -160,6 +162,11 @@ class Term:
         """Raise `BluraxError` if the term does not go with the rest of a `spec.Rule`."""
 
     @property
+    def keeps(self) -> bool:
+        """Whether it keeps numbers of its own from step to step, see `begin`."""
+        return type(self).begin is not Term.begin
+
+    @property
     def couples(self) -> bool:
         """Whether it makes the examples of a batch act on each other, see `coupling`."""
         return type(self).coupling is not Term.coupling
@@ -184,6 +191,26 @@ class Term:
 
     def stored(self, into: list[Array], g: NeuronGenes, sweep: Sweep) -> list[Array]:
         """All synapses into the neurons of a layer, as a step begins with them."""
+        return into
+
+    # Numbers of the term's own beside each synapse, from step to step.
+
+    def begin(self, into: list[Array]) -> list[Array]:
+        """What it keeps for all synapses into a layer at first, an array for each of theirs."""
+        return into
+
+    def remember(self, new: list[Array], pair: Pair) -> list[Array]:
+        """What it keeps after (7), where before it kept `pair.kept[self.name]`."""
+        return pair.kept[self.name]
+
+    def read(
+        self, into: list[Array], kept: list[Array], g: SynapseGenes, predicting: bool
+    ) -> list[Array]:
+        """The synapses that sweeps go by.
+
+        Args:
+            predicting: whether it is for a prediction, and not for a step of learning.
+        """
         return into
 
     # (5) and (6).
@@ -239,8 +266,8 @@ class Term:
         """What multiplies ν and μ, and what is left in the genes of terms."""
         return gain, genes
 
-    def taken_over(self, scale: Array) -> Array:
-        """What multiplies μ~, `[..., channels]`, where ν~ is divided by `scale`."""
+    def taken_over(self, scale: Array, genes: dict[str, Array]) -> Array:
+        """What multiplies μ~, `[..., 1, channels]`, where ν~ is divided by `scale`."""
         return scale
 
     def canonical_synapse(
