@@ -45,7 +45,11 @@ def identities(x) -> set[float]:
 
 
 TABLE = [
-    *(name for name, entry in TASKS.items() if entry.family in (Family.TOY, Family.REGRESSION)),
+    *(
+        name
+        for name, entry in TASKS.items()
+        if entry.family in (Family.TOY, Family.MADE, Family.REGRESSION)
+    ),
     *("digits", "wine", "breast-cancer", "iris"),
     *("delayed-bit", "adding:time=4", "text", "digits:by=rows"),
     "digits:by=rows,noise=0.1,scale=2,pattern=0.5,permute-labels",

@@ -9,7 +9,17 @@ from typing import Any
 
 from blurax.errors import BluraxError, require
 from blurax.targets import TARGETS, Classes, Regression, Target
-from blurax.tasks import grammar, images, omniglot, regressions, sequences, tabular, toys, worlds
+from blurax.tasks import (
+    class_tables,
+    grammar,
+    images,
+    omniglot,
+    regressions,
+    sequences,
+    tabular,
+    toys,
+    worlds,
+)
 from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
@@ -21,6 +31,7 @@ class Family(enum.StrEnum):
 
     TOY = "toy"
     TABLE = "table"
+    MADE = "made table"
     REGRESSION = "regression"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
@@ -74,10 +85,21 @@ def _toys() -> list[Entry]:
     def blobs(options: toys.BlobsOptions, text: str) -> Task:
         return toys.Toy(text, worlds.blobs(options.classes))
 
+    def spiral(options: toys.SpiralOptions, text: str) -> Task:
+        return toys.Toy(text, worlds.spiral(options.arms, options.turns))
+
+    def checkerboard(options: toys.CheckerboardOptions, text: str) -> Task:
+        return toys.Toy(text, worlds.checkerboard(options.squares))
+
     about = "a sine of random amplitude: regression"
     return [
         *(plain(name, world) for name, world in worlds.WORLDS.items()),
         toy("blobs", "round clouds at random places", 5, blobs, toys.BlobsOptions),
+        toy("spiral", "arms that wind around each other", 3, spiral, toys.SpiralOptions),
+        toy(
+            *("checkerboard", "squares of two classes in turn", 2),
+            *(checkerboard, toys.CheckerboardOptions),
+        ),
         toy("sine", about, 1, lambda _, text: toys.Sine(text)),
     ]
 
@@ -105,6 +127,17 @@ def _tables() -> list[Entry]:
     shape = ("your own table: csv:path=my.csv", "any", "any", "yours", "yours")
     csv = Entry("csv", Family.TABLE, *shape, tabular.CsvOptions, own, _always)
     return [*map(bundled, _TABLES), csv]
+
+
+def _class_tables() -> list[Entry]:
+    def made(name: str, about: str, family: class_tables.Family) -> Entry:
+        def make(options: Any, text: str) -> Task:
+            return class_tables.ClassTable(text, family, options)
+
+        shape, options = ("8", "2", "1,000 rows", "-"), class_tables.ClassTableOptions
+        return Entry(name, Family.MADE, about, *shape, options, make, _always)
+
+    return [made(name, *found) for name, found in class_tables.CLASS_FAMILIES.items()]
 
 
 def _regressions() -> list[Entry]:
@@ -204,6 +237,7 @@ TASKS: dict[str, Entry] = {
     for entry in (
         *_toys(),
         *_tables(),
+        *_class_tables(),
         *_regressions(),
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),

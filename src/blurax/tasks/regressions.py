@@ -81,9 +81,9 @@ class TableFamily(Task):
         draw = self._world(world)
         x, y = draw(table, self.options.rows)
         query = draw(jax.random.fold_in(fresh, MARKS[split]), size)
-        where = x.mean(0), x.std(0), y.mean(0), y.std(0)
-        x, y = _standardised(x, y, *where, SUPPORT)
-        query_x, query_y = _standardised(*query, *where, MARKS[split])
+        of_x, of_y = (x.mean(0), x.std(0)), (y.mean(0), y.std(0))
+        query_x, query_y = standardised(query[0], *of_x, MARKS[split]), _unit(query[1], *of_y)
+        x, y = standardised(x, *of_x, SUPPORT), _unit(y, *of_y)
         n, batch = self.options.rows, spec.batch
         steps = 1 if spec.fixed_batch else spec.steps
         start = 0 if spec.fixed_batch else first * batch
@@ -98,7 +98,7 @@ class TableFamily(Task):
         """How rows of this episode are drawn."""
         what, shape, level, probe = jax.random.split(key, 4)
         function = self.family(what, self.features)
-        inputs = _inputs(shape, self.features)
+        inputs = inputs_of(shape, self.features)
         values = function(inputs(probe, 512))
         mean, spread = values.mean(), values.std() + 1e-6
         noise = self.options.target_noise * jax.random.uniform(level, (), float)
@@ -112,7 +112,7 @@ class TableFamily(Task):
         return draw
 
 
-def _inputs(
+def inputs_of(
     key: PRNGKeyArray, features: int
 ) -> Callable[[PRNGKeyArray, int], Float[Array, "n features"]]:
     """How the inputs of an episode are spread: some share causes, each column has a shape.
@@ -137,19 +137,19 @@ def _inputs(
     return draw
 
 
-def _standardised(
-    x: Array, y: Array, mean_x: Array, spread_x: Array, mean_y: Array, spread_y: Array, mark: int
-) -> tuple[Array, Array]:
-    """Both in deviations of the table; a column of one value becomes 0.
+def standardised(
+    x: Float[Array, "n features"], mean: Array, spread: Array, mark: int
+) -> Float[Array, "n features"]:
+    """In deviations of the table; a column of one value becomes 0.
 
     The mark keeps rows of the query apart from those of the table, as in `toys.marked`.
     """
+    return marked(_unit(x, mean, spread), mark)
 
-    def one(values: Array, mean: Array, spread: Array) -> Array:
-        unit = (values - mean) / jnp.where(spread > 1e-6, spread, jnp.inf)
-        return jnp.clip(unit, -CLIP, CLIP)
 
-    return marked(one(x, mean_x, spread_x), mark), one(y, mean_y, spread_y)
+def _unit(values: Array, mean: Array, spread: Array) -> Array:
+    unit = (values - mean) / jnp.where(spread > 1e-6, spread, jnp.inf)
+    return jnp.clip(unit, -CLIP, CLIP)
 
 
 def teacher(key: PRNGKeyArray, features: int) -> Function:

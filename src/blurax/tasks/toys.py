@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_counts
+from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.targets import Classes, Regression, Target, signed_one_hot
 from blurax.tasks import worlds
@@ -37,6 +38,44 @@ class BlobsOptions:
     def __post_init__(self) -> None:
         check_types(self)
         check_counts(self, "classes", least=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpiralOptions:
+    """Arms that wind around each other.
+
+    Raises:
+        BluraxError: for fewer than two arms, or turns out of range.
+    """
+
+    arms: int = 3
+    """How many arms, each a class."""
+    turns: float = 1.25
+    """How often each winds around the middle: above 0, at most 10."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_counts(self, "arms", least=2)
+        require(
+            0 < self.turns <= 10,
+            f"SpiralOptions.turns is {self.turns}; it takes a number above 0, at most 10.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckerboardOptions:
+    """Squares of two classes in turn.
+
+    Raises:
+        BluraxError: for fewer than two squares a side.
+    """
+
+    squares: int = 4
+    """How many to a side."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_counts(self, "squares", least=2)
 
 
 class Toy(Task):

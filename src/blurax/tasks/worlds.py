@@ -158,6 +158,43 @@ def blobs(classes: int) -> World:
     )
 
 
+@functools.cache
+def spiral(arms: int, turns: float) -> World:
+    """Arms of noise 0.02 that wind from a quarter of their length to its end, at radius 1."""
+
+    def centre(labels: Labels, along: Float[Array, " n"]) -> Points:
+        angle = 2 * jnp.pi * (turns * along + labels / arms)
+        return along[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+
+    def cloud(key: PRNGKeyArray, _: Any, labels: Labels) -> Points:
+        place, around = jax.random.split(key)
+        along = jax.random.uniform(place, labels.shape, float, 0.25, 1.0)
+        return centre(labels, along) + 0.02 * jax.random.normal(around, (*labels.shape, 2), float)
+
+    def label(_: Any, x: Points) -> Labels:
+        along = jnp.linspace(0.25, 1.0, 129)
+        distances = [
+            jnp.min(
+                jnp.sum((x[:, None] - centre(jnp.full(129, arm), along)) ** 2, axis=-1), axis=-1
+            )
+            for arm in range(arms)
+        ]
+        return jnp.argmin(jnp.stack(distances), axis=0).astype(jnp.int32)
+
+    return World(f"{arms} arms of a spiral", label, arms, cloud=cloud)
+
+
+@functools.cache
+def checkerboard(squares: int) -> World:
+    """Squares of two classes in turn."""
+
+    def label(_: Any, x: Points) -> Labels:
+        place = jnp.floor((x + 1) * squares / 2).astype(jnp.int32)
+        return jnp.sum(place, axis=-1) % 2
+
+    return World(f"{squares} x {squares} squares of two classes in turn", label)
+
+
 def _circle_theta(key: PRNGKeyArray) -> tuple[Array, Array]:
     centre, radius = jax.random.split(key)
     return (

@@ -1,0 +1,185 @@
+"""Families of tables with classes: an episode has its own table, few rows or many, rare classes.
+
+As in `regressions.py` a finite number of rows is shown again and again, standardised by the table's
+own means and deviations, and the query is of fresh rows.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax.bounds import check_counts
+from blurax.errors import require
+from blurax.frozen import check_types
+from blurax.targets import Classes, Target, signed_one_hot
+from blurax.tasks import orders
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
+from blurax.tasks.endless import MARKS, SUPPORT
+from blurax.tasks.regressions import FAMILIES, inputs_of, standardised
+
+Rows = Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Int[Array, " n"]]]
+"""So many rows of an episode, and their classes."""
+Family = Callable[[PRNGKeyArray, int, tuple[float, ...]], Rows]
+"""The rows of an episode that a key draws: of so many features, and classes of these shares."""
+
+_WRONG = 0.01
+"""The share of labels that are drawn by chance."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassTableOptions:
+    """A family of tables with classes.
+
+    Raises:
+        BluraxError: for too few features, classes or rows, or a share that there cannot be.
+    """
+
+    features: int = 8
+    """Inputs."""
+    classes: int = 2
+    """Classes."""
+    rows: int = 1000
+    """Rows of the table that an episode repeats."""
+    rarest: float = 0.0
+    """The share of the rarest class, the last; those of the others rise evenly from there, each by
+    the same factor. 0: all the same."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name, least in (("features", 1), ("classes", 2), ("rows", 2)):
+            check_counts(self, name, least=least)
+        require(
+            0 <= self.rarest <= 1 / self.classes,
+            f"ClassTableOptions.rarest is {self.rarest}; it takes a share from 0, for classes all "
+            f"alike, to {1 / self.classes:.4g}.",
+        )
+
+
+def shares_of(options: ClassTableOptions) -> tuple[float, ...]:
+    """The share of each class, the rarest last."""
+    count, rarest = options.classes, options.rarest or 1 / options.classes
+
+    def share(factor: float) -> float:
+        return float(1 / np.sum(factor ** np.arange(count)))  # of the rarest
+
+    low, high = 1.0, 1 / rarest  # at this factor the class before it alone has all
+    for _ in range(100):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if share(middle) > rarest else (low, middle)
+    sizes = high ** np.arange(count - 1, -1, -1.0)
+    return tuple(map(float, sizes / sizes.sum()))
+
+
+class ClassTable(Task):
+    """Classes to predict from a table; an episode has rows of its own kind."""
+
+    name: str = eqx.field(static=True)
+    family: Family = eqx.field(static=True)
+    options: ClassTableOptions = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True, init=False)
+    target: Target = eqx.field(static=True, init=False)
+
+    def __post_init__(self) -> None:
+        self.input_shape = (self.options.features,)
+        self.target = Classes(self.options.classes)
+
+    def sample(
+        self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
+    ) -> Episode:
+        """Draw an episode; the query is of fresh rows, other ones for each split."""
+        check_split(split)
+        size = spec.query if split is Split.TRAIN else spec.held_out
+        world, table, fresh, order = jax.random.split(key, 4)
+        draw = self._rows(world)
+        x, labels = draw(table, self.options.rows)
+        query, wanted = draw(jax.random.fold_in(fresh, MARKS[split]), size)
+        mean, spread = x.mean(0), x.std(0)
+        x = standardised(x, mean, spread, SUPPORT)
+        query = standardised(query, mean, spread, MARKS[split])
+        y, query_y = (signed_one_hot(each, self.options.classes) for each in (labels, wanted))
+        n, batch, steps = self.options.rows, spec.batch, 1 if spec.fixed_batch else spec.steps
+        start = 0 if spec.fixed_batch else first * batch
+        rows = orders.stream(order, n, start, steps * batch).reshape(steps, batch)
+        x, y = (jnp.broadcast_to(p[rows], (spec.steps, batch, p.shape[1])) for p in (x, y))
+        return Episode(x, y, query, query_y)
+
+    def _rows(self, key: PRNGKeyArray) -> Rows:
+        """How rows of this episode are drawn; a few labels are wrong."""
+        options = self.options
+        right = self.family(key, options.features, shares_of(options))
+
+        def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+            rows, which, other = jax.random.split(key, 3)
+            x, labels = right(rows, n)
+            wrong = jax.random.bernoulli(which, _WRONG, (n,))
+            drawn = jax.random.randint(other, (n,), 0, options.classes, labels.dtype)
+            return x, jnp.where(wrong, drawn, labels)
+
+        return draw
+
+
+_CLOUDS = 2
+"""Of each class in `clusters`."""
+_APART = 1.5
+"""The distance of a cloud's centre from 0 in each column that tells, in deviations."""
+_TELLING = 5
+"""The columns that tell, at most."""
+
+
+def clusters(key: PRNGKeyArray, features: int, shares: tuple[float, ...]) -> Rows:
+    """Two stretched clouds a class around corners of a cube in five columns; others are noise.
+
+    As `sklearn.datasets.make_classification` draws them (Guyon, 2003).
+    """
+    corners, stretch = jax.random.split(key)
+    telling, count = min(_TELLING, features), (len(shares), _CLOUDS)
+    signs = jax.random.rademacher(corners, (*count, telling), float)
+    mixing = jax.random.uniform(stretch, (*count, telling, telling), float, -1, 1)
+
+    def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+        which, cloud, place = jax.random.split(key, 3)
+        labels = jax.random.categorical(which, jnp.log(jnp.asarray(shares)), shape=(n,))
+        of = labels, jax.random.randint(cloud, (n,), 0, _CLOUDS)
+        x = jax.random.normal(place, (n, features), float)
+        near = _APART * signs[of] + jnp.einsum("ni,nij->nj", x[:, :telling], mixing[of])
+        return x.at[:, :telling].set(near), labels.astype(jnp.int32)
+
+    return draw
+
+
+_SLOPE = 0.02
+
+
+def levels(name: str) -> Family:
+    """Classes are the levels of a random function of `regressions.py`, cut where shares want."""
+
+    def family(key: PRNGKeyArray, features: int, shares: tuple[float, ...]) -> Rows:
+        what, shape, probe, tilt = jax.random.split(key, 4)
+        function, inputs = FAMILIES[name][1](what, features), inputs_of(shape, features)
+        slope = _SLOPE * jax.random.normal(tilt, (features,), float)
+
+        def value(x: Float[Array, "n features"]) -> Float[Array, " n"]:
+            return function(x) + x @ slope  # a flat piece of it could not be cut
+
+        cuts = jnp.quantile(value(inputs(probe, 4096)), jnp.cumsum(jnp.asarray(shares))[:-1])
+
+        def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
+            x = inputs(key, n)
+            return x, jnp.searchsorted(cuts, value(x)).astype(jnp.int32)
+
+        return draw
+
+    return family
+
+
+CLASS_FAMILIES: dict[str, tuple[str, Family]] = {
+    "clusters": ("two clouds a class at random corners, columns of noise", clusters),
+    "teacher-levels": ("levels of a random network of tanh or relu", levels("teacher")),
+    "sines-levels": ("levels of sines of up to three columns", levels("sines")),
+}
+"""What each family is, and its rows."""
