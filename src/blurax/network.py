@@ -16,49 +16,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
+from blurax.edges import Edge, chain, check_edges
 from blurax.errors import require, shown
 from blurax.frozen import check_types
 from blurax.genome import Genome
 from blurax.initial import normal, stds_of
-from blurax.links import Dense, Indexed, Link, Shape
+from blurax.links import Indexed, Shape
 from blurax.spec import Rule, Symmetry
 from blurax.synapses import Synapses
 
 Neurons = tuple[Float[Array, "_ b *_"], ...]
 """The states of all groups, `[k, b, *shape]` each, after the input, `[1, b, *shape]`: its other
 states would be 0 for ever."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Edge:
-    """One group drives another.
-
-    Raises:
-        BluraxError: for a field of another type, or an edge that does nothing.
-    """
-
-    pre: int
-    """The number of the lower group."""
-    post: int
-    """The number of the upper group."""
-    link: Link = Dense()
-    """How."""
-    up: bool = True
-    """Whether `post` gets the states of `pre` in the forward sweep, (5)."""
-    down: bool = True
-    """Whether `pre` gets those of `post` in the backward sweep, (6). Without `up`, by synapses of
-    its own: feedback alignment is an edge up and another one down."""
-    plastic: bool = True
-    """Whether (7) changes its synapses."""
-    delay: int = 0
-    """1: it transmits what the inner step before has left, so that it may lead anywhere."""
-    bias: bool = True
-    """Whether the bias unit of `pre` leads to `post` too."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        require(self.up or self.down, f"Edge({self.pre}, {self.post}) leads neither up nor down.")
-        require(self.delay in (0, 1), f"Edge.delay is {self.delay}; it takes 0 or 1.")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -113,12 +82,12 @@ class Network:
         )
         for name, value in (
             ("groups", shapes),
-            ("edges", edges or _chain(len(shapes))),
+            ("edges", edges or chain(len(shapes))),
             ("outputs", numbers),
         ):
             object.__setattr__(self, name, value)
         check_types(self)
-        _check_edges(self)
+        check_edges(self.groups, self.edges, self.outputs)
 
     @classmethod
     def dense(cls, sizes: tuple[int, ...]) -> "Network":
@@ -135,7 +104,7 @@ class Network:
         """Whether it is a fully connected chain, whose sizes say everything."""
         rows = all(len(group) == 1 for group in self.groups)
         last = len(self.groups) - 1
-        return rows and self.edges == _chain(len(self.groups)) and self.outputs == (last,)
+        return rows and self.edges == chain(len(self.groups)) and self.outputs == (last,)
 
     @property
     def is_delayed(self) -> bool:
@@ -326,37 +295,3 @@ def resting_neurons(network: Network, rule: Rule, batch: int, dtype: Any = float
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _chain(groups: int) -> tuple[Edge, ...]:
-    return tuple(Edge(l, l + 1) for l in range(groups - 1))
-
-
-def _check_edges(network: Network) -> None:
-    """Raise `BluraxError` for edges or outputs that make no network."""
-    count = len(network.groups)
-    for name, groups in (
-        *((f"Edge({e.pre}, {e.post})", (e.pre, e.post)) for e in network.edges),
-        ("Network.outputs", network.outputs),
-    ):
-        wrong = [n for n in groups if not 0 <= n < count]
-        require(not wrong, f"{name} names group {wrong[:1]}; the network has 0 to {count - 1}.")
-    for edge in network.edges:
-        name = f"Edge({edge.pre}, {edge.post})"
-        require(
-            edge.delay > 0 or edge.pre < edge.post,
-            f"{name} does not lead to a later group: it closes a circle; give it delay=1.",
-        )
-        require(edge.post > 0, f"{name} leads to the input, which only the task sets.")
-        edge.link.check(network.groups[edge.pre], network.groups[edge.post])
-        require(
-            edge.pre not in network.outputs or not edge.down,
-            f"{name} leads back into the output group {edge.pre}, whose states the error signal "
-            "sets; give it down=False.",
-        )
-    for group in range(1, count):
-        now = [l for l in network.into(group) if not network.edges[l].delay]
-        require(
-            len(now) > 0,
-            f"Group {group} of the network gets nothing from the groups before it.",
-        )
