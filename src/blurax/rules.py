@@ -15,7 +15,7 @@ et al., "Meta-Learning Bidirectional Update Rules", ICML 2021, section 3.2.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
@@ -31,6 +31,23 @@ INPUT = "input"
 """The name under which a gradient may keep the products of a sweep, see `inner.Remat`."""
 
 DENSE = Dense()
+
+
+class Multiples(NamedTuple):
+    """gain^c one + offset^c: what the states of a group get from a single state."""
+
+    gain: Float[Array, "c 1 *_"]
+    one: Float[Array, "1 b *j"]
+    offset: Float[Array, "c 1 *_"] | float
+
+    def all(self) -> Float[Array, "c b *j"]:
+        """What each state gets."""
+        return self.gain * self.one + self.offset
+
+    @property
+    def even(self) -> bool:
+        """Whether a feature gets the same offset at all positions."""
+        return all(n == 1 for n in jnp.shape(self.offset)[2:-1])
 
 
 def forward(
@@ -89,10 +106,29 @@ def arrive(
         bias_j: the synapses of the bias unit.
         length: what the synapses into a neuron are divided by (App. B), if by anything.
     """
+    if len(a_i) == 1 and shared(w_ij):
+        return multiples(link, w_ij, transform, a_i, post, bias_j, length).all()
     z = transmit(w_ij, transform, a_i, link, post)
     if bias_j is not None:
         z = z + bias(bias_j, transform, link, post)
     return z if length is None else z / link.at(length, post)
+
+
+def multiples(
+    link: Link,
+    w_ij: Float[Array, "1 i j"] | None,
+    transform: Float[Array, "c k"],
+    a_i: Float[Array, "1 b *i"],
+    post: Shape,
+    bias_j: Float[Array, "1 1 j"] | None = None,
+    length: Float[Array, "1 1 j"] | None = None,
+) -> Multiples:
+    """`arrive` of one state by synapses of one channel: the input needs no gradient then."""
+    one = checkpoint_name(link.transmit(w_ij, a_i, post), INPUT)
+    offset = 0.0 if bias_j is None else bias(bias_j, transform, link, post)
+    if length is not None:
+        one, offset = one / link.at(length, post), offset / link.at(length, post)
+    return Multiples(transform[:, :1].reshape(-1, *[1] * (one.ndim - 1)), one, offset)
 
 
 def synapse(
@@ -123,11 +159,11 @@ def hebbian(
         among: how the events of the link, the examples of the batch where it is fully connected,
             act on each other between a_i and a_j, if they do (`Term.coupling`).
     """
-    mu_tilde = _gated(mu_tilde, eta_tilde, a_i.shape[1], batch)
-    if len(a_i) == 1:  # one state: its transform joins that of the other side
-        pre, post = a_i, mix(nu_tilde[:1].T * mu_tilde, a_j)
+    post = _asked(a_j, mu_tilde, eta_tilde, batch)
+    if len(a_i) == 1:  # one state: its transform joins the other side
+        pre, post = a_i, nu_tilde[0].reshape(-1, *[1] * (post.ndim - 1)) * post
     else:
-        pre, post = mix(nu_tilde.T, a_i), mix(mu_tilde, a_j)
+        pre = mix(nu_tilde.T, a_i)
     if among is None:
         return link.hebbian(pre, post)
     seen = link.unfold(pre, a_j.shape[2:])
@@ -144,13 +180,11 @@ def hebbian_bias(
     link: Link = DENSE,
 ) -> Float[Array, "channels 1 j"]:
     """The same for the synapses of the bias unit, a_i^e = 1."""
-    mu_tilde = _gated(mu_tilde, eta_tilde, a_j.shape[1], batch)
-    weight = jnp.sum(nu_tilde, axis=0)[:, None] * mu_tilde
-    if among is not None:  # its sum first: that over a product is slow where XLA fuses the two
-        heard = jnp.sum(among, axis=1, keepdims=True)
-        return product(heard, link.events(mix(weight, a_j)))
-    caused = jnp.sum(link.events(a_j), axis=1)
-    return jnp.einsum("cd,dj->cj", weight[:, : len(a_j)], caused)[:, None]
+    post = link.events(_asked(a_j, mu_tilde, eta_tilde, batch))
+    # Its sum as a product: XLA would fuse a sum with what made `post`, and compute that slowly.
+    one = jnp.ones((len(post), 1, post.shape[1]), post.dtype)
+    heard = one if among is None else jnp.sum(among, axis=1, keepdims=True)
+    return jnp.sum(nu_tilde, axis=0)[:, None, None] * product(heard, post)
 
 
 def activity(
@@ -192,8 +226,13 @@ def transmit(
 
 def _mixes_later(w: Any, transform: Array, a: Array, post: Shape) -> bool:
     """Whether states may mix after the synapses, and are fewer numbers there."""
-    shared = w is None or len(w) == 1
-    return shared and len(a) <= len(transform) and math.prod(post) < math.prod(a.shape[2:])
+    fewer = math.prod(post) < math.prod(a.shape[2:])
+    return shared(w) and len(a) <= len(transform) and fewer
+
+
+def shared(w: Any) -> bool:
+    """Whether all states go by the same synapses, or there are none."""
+    return w is None or len(w) == 1
 
 
 def bias(
@@ -206,7 +245,12 @@ def bias(
     return jnp.sum(transform, axis=1).reshape(-1, *[1] * (1 + len(post))) * link.bias(bias_j, post)
 
 
-def _gated(
-    mu_tilde: Float[Array, "channels k"], eta_tilde: Scalar, examples: int, batch: Reduction
-) -> Float[Array, "channels k"]:
-    return eta_tilde / (examples if batch is Reduction.MEAN else 1) * mu_tilde
+def _asked(
+    a_j: Float[Array, "e b *j"],
+    mu_tilde: Float[Array, "channels k"],
+    eta_tilde: Scalar,
+    batch: Reduction,
+) -> Float[Array, "channels b *j"]:
+    """η~ Σ_d μ~^{cd} a_j^d: the same for neurons and bias unit, so that it is computed once."""
+    examples = a_j.shape[1] if batch is Reduction.MEAN else 1
+    return mix(eta_tilde / examples * mu_tilde, a_j)

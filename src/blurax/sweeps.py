@@ -9,6 +9,7 @@ from blurax import plasticity, rules
 from blurax.activations import activate
 from blurax.genome import Genes, Genome, SynapseGenes, at_layer
 from blurax.network import Edge, Network, NetworkState, Neurons, Synapses, resting_neurons
+from blurax.rules import Multiples
 from blurax.spec import Rule, Signal
 from blurax.targets import Classes, Target
 from blurax.terms import Sweep, Where, folds
@@ -108,18 +109,26 @@ def forward_sweep(
             edge, own = network.edges[l], synapses[l]
             a_i = _source(edge, groups, before)[edge.pre]
             arriving.append(_upwards(genome, network, l, own, a_i, where))
-        z = rules.forward(groups[j], genes.f, arriving)
+        whole = [a.all() if isinstance(a, Multiples) else a for a in arriving]
+        z = rules.forward(groups[j], genes.f, whole)
         seen = known[j - 1] if known else None
-        z, measured = folds.argument(rule.terms, genes, where, z, seen, weights)
+        of = None if rule.keep_neurons else _alone(arriving)
+        z, measured = folds.argument(rule.terms, genes, where, z, seen, weights, of)
         phi = rule.sigma.last if last else rule.sigma.forward
         groups[j] = activate(z, phi, rule.sigma.derivative)
         used.append(measured)
     return tuple(groups), tuple(used)
 
 
+def _alone(arriving: list[Array | Multiples]) -> Multiples | None:
+    """The multiples that a group of neurons gets, if it gets nothing else."""
+    first, *others = arriving
+    return first if isinstance(first, Multiples) and first.even and not others else None
+
+
 def _upwards(
     genome: Genome, network: Network, l: int, own: Synapses, a_i: Array, where: Where
-) -> Array:
+) -> Array | Multiples:
     """What arrives by an edge in the forward sweep."""
     rule, edge = genome.rule, network.edges[l]
     genes = _own(genome.neuron, rule, network, l)
@@ -127,7 +136,8 @@ def _upwards(
     if edge.link.has_synapses:
         eta, length = folds.gain(rule.terms, genes, where, *own.up)
     post = network.groups[edge.post]
-    return rules.arrive(edge.link, own.forward, eta * genes.nu, a_i, post, own.bias, length)
+    arrive = rules.multiples if len(a_i) == 1 and rules.shared(own.forward) else rules.arrive
+    return arrive(edge.link, own.forward, eta * genes.nu, a_i, post, own.bias, length)
 
 
 def backward_sweep(

@@ -5,6 +5,7 @@ from typing import Any
 from jaxtyping import Array
 
 from blurax.genes import NeuronGenes, SynapseGenes
+from blurax.rules import Multiples
 from blurax.terms.protocol import Gain, Sweep, Term, Where
 
 
@@ -45,12 +46,27 @@ def argument(
     z: Array,
     known: dict[str, Any] | None = None,
     weights: Array | None = None,
+    of: Multiples | None = None,
 ) -> tuple[Array, dict[str, Any]]:
-    """The argument of σ as the terms make it, and what they measured to do so."""
+    """The argument of σ as the terms make it, and what they measured to do so.
+
+    Args:
+        of: what all states of z are multiples of, if they are; then a term need measure that alone.
+    """
     used = {}
     for term in terms:
-        measured = term.measure(z, where, weights) if known is None else known.get(term.name)
-        z = term.argument(z, genes, where, measured)
+        measured = _measured(term, z, where, weights, of) if known is None else known.get(term.name)
+        given, z = z, term.argument(z, genes, where, measured)
+        of = of if z is given else None
         if measured is not None:
             used[term.name] = measured
     return z, used
+
+
+def _measured(
+    term: Term, z: Array, where: Where, weights: Array | None, of: Multiples | None
+) -> Any:
+    if of is None or type(term).moved is Term.moved:
+        return term.measure(z, where, weights)
+    found = term.measure(of.one, where, weights)
+    return None if found is None else term.moved(found, of.gain, of.offset)

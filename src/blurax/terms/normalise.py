@@ -74,6 +74,11 @@ class BatchNormalisation(Term):
         """Mean and variance."""
         return moments(z, weights) if self._acts(where) else None
 
+    def moved(self, measured: Moments, gain: Array, offset: Array | float) -> Moments:
+        """A mean moves along; of maps the offset is that of a feature, everywhere the same."""
+        mean, variance = measured
+        return gain * mean + offset, gain**2 * variance
+
     def argument(
         self, z: Float[Array, "k b *n"], g: NeuronGenes, where: Where, measured: Moments | None
     ) -> Float[Array, "k b *n"]:

@@ -229,6 +229,18 @@ class Term:
         """
         return None
 
+    def moved(self, measured: Any, gain: Array, offset: Array | float) -> Any:
+        """What `measure` would find of gain z + offset, by what it found of z.
+
+        Optional. Where all states of a group are such multiples of one array, `[1, b, *n]`, that
+        one alone is measured then.
+
+        Args:
+            gain: `[k, 1, ...]`, the same for all neurons.
+            offset: `[k, 1, ...]`, the same for all examples.
+        """
+        raise NotImplementedError
+
     def argument(
         self, z: Float[Array, "k b *n"], g: NeuronGenes, where: Where, measured: Any
     ) -> Float[Array, "k b *n"]:
