@@ -32,6 +32,18 @@ def test_the_table_at_given_steps() -> None:
         curve_table(CURVES, (0, 1000))
 
 
+def test_a_curve_with_stops_is_shown_at_these(tmp_path: Path) -> None:
+    stops, few = (1, 2, 4, 20, 25), CURVES[:, [0, 1, 3, 19, 24]]
+    rows, dense = _rows(curve_table(few, stops=stops)), _rows(curve_table(CURVES, (1, 2, 20, 25)))
+    assert rows == dense
+    assert list(rows) == ["1", "2", "20", "25"]
+    axes = style.new_figure(400, 300).subplots()
+    draw_band(axes, few, stops=stops)
+    assert list(axes.lines[-1].get_xdata()) == list(stops)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "5", "10", "20"]
+    assert draw_curve(few, tmp_path / "a.png", "A curve", stops=stops).stat().st_size > 5_000
+
+
 def test_one_seed_has_no_spread() -> None:
     rows = _rows(curve_table(jnp.asarray(CURVES[0])))
     assert rows["1"] == "10.0"

@@ -12,6 +12,7 @@ from blurax.analysis.demo_view import demo_tables, draw_demo, headline, long_tit
 from blurax.baselines import Record
 from blurax.errors import BluraxError
 from blurax.experiments.demo import DemoResult, Setting, SettingResult
+from blurax.frozen import from_json, to_json
 from records import record
 
 BUDGETS = (10, 100)
@@ -86,6 +87,14 @@ def test_the_title_of_the_long_episode_tells_of_decay() -> None:
     assert long_title(*RESULT.long) == (
         "The learned rule over 4 steps of known (32-16): 80.0 % at best, 70.0 % at the end"
     )
+
+
+def test_a_long_episode_may_be_measured_after_some_steps() -> None:
+    few = dataclasses.replace(RESULT, long_stops=(1, 2, 10, 25))
+    assert long_title(*few.long).startswith("The learned rule over 25 steps of")
+    assert list(next(iter(demo_tables((), few.long)[-1].columns)).cells) == ["1", "2", "10", "25"]
+    old = {k: v for k, v in to_json(few).items() if k != "long_stops"}  # each step, in older files
+    assert from_json(DemoResult, old) == RESULT
 
 
 def test_a_setting_without_baselines_is_a_sentence() -> None:

@@ -58,6 +58,7 @@ def test_meta_train_train_and_show(tmp_path, capsys):
     curve = json.loads((directory / "curve-best-wine-4-3.json").read_text(encoding="utf-8"))
     assert curve["sizes"] == [13, 4, 3, 3]
     assert np.shape(curve["accuracy"]) == (5, 3)
+    assert curve["steps"] == [1, 2, 3]
     assert (directory / "curve-best-wine-4-3.png").stat().st_size > 5_000
 
     assert cli.main(["show", str(best)]) == 0
@@ -216,6 +217,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
         demo.LEARNER, "sgd", "momentum", "adam",
     ]  # fmt: skip
     assert np.shape(result.long_run) == (2, 8)
+    assert result.long_stops == (*range(1, 9),)
     assert (directory / "demo.png").stat().st_size > 10_000
     first = (directory / "best.safetensors").read_bytes()
     run_demo(console, directory, seeds=2, redo=True)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from blurax import genome as genomes
-from blurax.curves import learning_curve
+from blurax.analysis.style import round_steps
+from blurax.curves import learning_curve, spread_stops
 from blurax.fit import blur_for
 from blurax.learner import Blur
 from blurax.network import Network
@@ -73,3 +74,24 @@ def test_numbers_are_taught_by_the_squared_error_whatever_the_genome_was_trained
         np.testing.assert_array_equal(
             found[outputs, Signal.CROSS_ENTROPY], found[outputs, Signal.SQUARED_ERROR]
         )
+
+
+def test_spread_stops_are_dense_at_first_and_end_at_the_last():
+    assert spread_stops(1) == (1,)
+    assert spread_stops(20) == (*range(1, 21),)
+    assert spread_stops(32) == (*range(1, 20), 20, 25, 30, 32)
+    stops = spread_stops(3001)
+    assert set(round_steps(3001)) <= set(stops)
+    assert stops[-4:] == (2000, 2500, 3000, 3001)
+    assert len(stops) == 19 + 36 + 36 + 4
+
+
+def test_a_curve_at_some_stops_is_part_of_the_dense_one(iris):
+    network, keys = Network((4, 5, 3)), jax.random.split(jax.random.key(0), 2)
+    way = blur_for(genomes.backprop(Rule.backprop(), 0.3), network, iris), iris, keys
+    last, dense = learning_curve(*way, range(1, 24), Split.TEST)
+    same, few = learning_curve(*way, spread_stops(23), Split.TEST)
+    places = np.subtract(spread_stops(23), 1)
+    np.testing.assert_array_equal(few.accuracy, dense.accuracy[:, places])
+    np.testing.assert_array_equal(few.loss, dense.loss[:, places])
+    jax.tree.map(np.testing.assert_array_equal, last, same)

@@ -4,6 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
+
+import jax
+import pytest
+
+from blurax.engine.local import at_device, spread
 
 CODE = """
 import hashlib, json
@@ -44,10 +51,33 @@ print(json.dumps([sorted(used), found]))
 """
 
 
-def found(count):
+COMPARE = """
+import json
+import jax
+import blurax
+from blurax.experiments import compare
+
+used, told = set(), []
+step = compare.record_learner
+def noted(name, learner, task, key, *rest, **more):
+    used.update(d.id for d in jax.random.key_data(key).devices())
+    used.update(d.id for leaf in jax.tree.leaves(task) for d in leaf.devices())
+    return step(name, learner, task, key, *rest, **more)
+compare.record_learner = noted
+
+way = dict(tasks=("iris", "wine"), hidden=("4",), budgets=(1, 2), seeds=2, batch=8)
+found = blurax.compare("steady", baselines=(), callback=told.append, **way)
+finished = [each for each in told if not each.doing]
+assert [each.done for each in finished] == [1, 2], told
+assert {each.where for each in finished} == {each.where for each in told}
+print(json.dumps([sorted(used), found.to_dict()]))
+"""
+
+
+def found(count, code=CODE):
     flags = f"--xla_force_host_platform_device_count={count}"
     settings = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", CODE]
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -57,3 +87,35 @@ def test_two_devices_find_what_one_finds():
     (one, expected), (two, got) = found(1), found(2)
     assert (one, two) == ([0], [0, 1])
     assert got == expected
+
+
+def test_the_cells_of_a_comparison_take_turns_on_two_devices():
+    (one, expected), (two, got) = found(1, COMPARE), found(2, COMPARE)
+    assert (one, two) == ([0], [0, 1])
+    assert got == expected
+
+
+def test_with_one_device_functions_are_called_in_turn_in_this_thread():
+    here = threading.get_ident()
+    assert spread([lambda device: (device, threading.get_ident())] * 2) == [(None, here)] * 2
+    assert spread([]) == []
+
+
+def test_two_devices_work_side_by_side_and_failures_are_told(monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda: [jax.devices()[0]] * 2)
+    together = threading.Barrier(2, timeout=60)
+
+    def part(number, device):
+        assert device == jax.devices()[0]
+        together.wait()
+        return number
+
+    assert spread([partial(part, n) for n in range(4)]) == [0, 1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        spread([lambda device: 1, lambda device: 1 // 0])
+
+
+def test_what_is_no_array_has_no_device():
+    tree = {"a": "word", "b": jax.numpy.ones(2)}
+    assert at_device(tree, None) is tree
+    assert at_device(tree, jax.devices()[0])["a"] == "word"

@@ -10,7 +10,10 @@ import pytest
 
 import blurax
 
-HEAVY = ("jax", "numpy", "equinox", "sklearn", "scipy", "matplotlib", "optax", "tyro", "rich")
+HEAVY = (
+    *("jax", "numpy", "equinox", "sklearn", "scipy", "matplotlib", "optax", "tyro", "rich"),
+    *("requests", "pooch", "PIL", "blurax.tasks"),
+)
 
 
 def loaded(code: str) -> set[str]:
@@ -39,11 +42,13 @@ def test_nothing_heavy_is_imported(code):
 
 def test_a_genome_is_loaded_without_what_it_does_not_need():
     found = loaded("import blurax; blurax.load('default'); blurax.task('xor'); blurax.learn")
-    assert not found & {"sklearn", "scipy", "matplotlib", "tyro"}
+    assert not found & {"sklearn", "scipy", "matplotlib", "tyro", "requests", "pooch", "PIL"}
 
 
 def test_the_estimators_are_what_needs_scikit_learn():
-    assert "sklearn" in loaded("import blurax; blurax.BlurClassifier")
+    found = loaded("import blurax; blurax.BlurClassifier")
+    assert "sklearn" in found
+    assert not found & {"matplotlib", "optax", "tyro", "requests", "pooch", "PIL", "blurax.tasks"}
 
 
 def test_every_name_is_at_hand():

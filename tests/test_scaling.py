@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 from blurax.errors import BluraxError
+from blurax.scaling import EPSILON, LARGEST
 from blurax.tasks import ColumnMoments
-from blurax.tasks.scaling import EPSILON, LARGEST
 
 SEEDS = st.integers(0, 10**6)
 EXPONENTS = st.floats(-150, 150)
@@ -59,7 +59,7 @@ def test_parts_make_the_whole(seed, cuts, exponent):
 def test_many_rows_are_as_few(monkeypatch):
     x, weights = table(3, 1000) + 100, np.random.default_rng(3).uniform(size=1000)
     whole = ColumnMoments.of(x, weights)
-    monkeypatch.setattr("blurax.tasks.scaling.BLOCK", 100)
+    monkeypatch.setattr("blurax.scaling.BLOCK", 100)
     assert_same(ColumnMoments.of(x, weights), whole)
     assert ColumnMoments.of(np.full((1000, 3), 0.1)).constant.all()
 

@@ -135,6 +135,15 @@ def learning_curve(
     return state, jax.tree.map(lambda *each: jnp.concatenate(each, axis=1), *parts)
 
 
+def spread_stops(steps: int) -> tuple[int, ...]:
+    """Steps at which a curve shows what there is to see: each of the first 20, then ever fewer.
+
+    From 20 on every 5th, from 200 on every 50th, and so on; the last step always.
+    """
+    gaps = (max(1, 10 ** (len(str(n // 2)) - 1) // 2) for n in range(1, steps))
+    return (*tuple(n for n, gap in enumerate(gaps, start=1) if n % gap == 0), steps)
+
+
 def check_memory(
     network: Network,
     task: Task,

@@ -23,32 +23,29 @@ from blurax.baselines import Record
 from blurax.errors import require
 from blurax.outer.metrics import read_metrics
 
+Long = tuple[str, Curves, Sequence[int]]
+"""A long episode: where it was, the accuracy, and the steps after which that was measured."""
 
-def demo_tables(panels: Sequence[Panel], long: tuple[str, Curves]) -> list[RenderableType]:
+
+def demo_tables(panels: Sequence[Panel], long: Long) -> list[RenderableType]:
     """A table for each setting, and one of the long episode.
-
-    Args:
-        panels: the settings.
-        long: where the long episode was, and the accuracy after each step.
 
     Raises:
         BluraxError: if a setting has no learner, or learners with different budgets.
     """
     tables = [comparison_table(f"{name}: test accuracy (%)", records) for name, records in panels]
-    return [*tables, Text(long_title(*long), "bold"), curve_table(long[1])]
+    return [*tables, Text(long_title(*long), "bold"), curve_table(long[1], stops=long[2])]
 
 
 def draw_demo(
     panels: Sequence[Panel],
-    long: tuple[str, Curves],
+    long: Long,
     metrics_directory: Path,
     path: str | os.PathLike[str],
 ) -> Path:
     """Draw the whole demo as one picture.
 
     Args:
-        panels: the settings.
-        long: where the long episode was, and the accuracy after each step.
         metrics_directory: the run directory in which the rule was learned.
 
     Raises:
@@ -63,7 +60,7 @@ def draw_demo(
     draw_panels(right, [panels[n : n + 2] for n in range(0, len(panels), 2)], 4)
     style.heading(right, "It teaches networks (mean and standard deviation over the seeds)")
     axes = below.subplots()
-    draw_band(axes, long[1])
+    draw_band(axes, long[1], stops=long[2])
     axes.set_ylabel("test accuracy (%)")
     style.heading(below, long_title(*long))
     return style.save(figure, path)
@@ -113,11 +110,11 @@ def headline(panels: Sequence[Panel]) -> str:
     )
 
 
-def long_title(setting: str, accuracy: Curves) -> str:
+def long_title(setting: str, accuracy: Curves, stops: Sequence[int]) -> str:
     """What became of the learned rule in the long episode."""
     mean = np.asarray(accuracy, float).mean(axis=0)
     return (
-        f"The learned rule over {len(mean):,} steps of {setting}: "
+        f"The learned rule over {stops[-1]:,} steps of {setting}: "
         f"{percent(mean.max())} % at best, {percent(mean[-1])} % at the end"
     )
 

@@ -13,7 +13,7 @@ from blurax.analysis.plain import message
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.curves import check_memory, learning_curve
+from blurax.curves import check_memory, learning_curve, spread_stops
 from blurax.fit import blur_for, network_for
 from blurax.tasks import EpisodeSpec, Split, get
 
@@ -54,7 +54,7 @@ def train(
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
     with console.status(Text(title)):
-        learner, stops = blur_for(learned, network, data), range(1, spec.steps + 1)
+        learner, stops = blur_for(learned, network, data), spread_stops(spec.steps)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     io.write_json(
@@ -67,9 +67,11 @@ def train(
             "batch": batch,
             "seed": seed,
             "score": data.target.score_name,
+            "steps": list(stops),
             "accuracy": accuracy.tolist(),
         },
     )
-    draw_curve(accuracy, out / f"{stem}.png", title, data.target.score_name)
-    console.print(message(title), curve_table(accuracy, what=data.target.score_name))
+    draw_curve(accuracy, out / f"{stem}.png", title, data.target.score_name, stops)
+    table = curve_table(accuracy, what=data.target.score_name, stops=stops)
+    console.print(message(title), table)
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)

@@ -1,12 +1,16 @@
 """The engine of one process: each job in its turn, or one for each of its devices at a time."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import jax
 
 from blurax.engine.protocol import Evaluate, Job, Work
+
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +27,12 @@ class Local:
         devices = jax.local_devices()
         if len(devices) == 1:
             return lambda jobs: [work(*job.arguments) for job in jobs]
-        works = [_at(work, device) for device in devices]
+        works = [at_device(work, device) for device in devices]
 
         def evaluate(jobs: Sequence[Job]) -> list[Any]:
             turns = [n % len(devices) for n in range(len(jobs))]
             pairs = zip(turns, jobs, strict=True)
-            results = [works[n](*_at(job.arguments, devices[n])) for n, job in pairs]
+            results = [works[n](*at_device(job.arguments, devices[n])) for n, job in pairs]
             return jax.device_get(results)  # not before all have begun
 
         return evaluate
@@ -37,8 +41,39 @@ class Local:
         """Nothing to let go."""
 
 
-def _at(tree: Any, device: Any) -> Any:
-    """A pytree whose arrays lie on a device; what is no array stays as it is."""
+def spread(parts: Sequence[Callable[[Any], Result]]) -> list[Result]:
+    """Call functions with a device each, None if there is but one; results are in their order.
+
+    Where this process has several devices, each that is free takes the next function. All that a
+    function makes lies on its device; what it is given from elsewhere it puts there itself. Where
+    one fails, those that have begun are waited for.
+    """
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        return [part(None) for part in parts]
+    free: SimpleQueue[Any] = SimpleQueue()
+    for device in devices:
+        free.put(device)
+
+    def taken(part: Callable[[Any], Result]) -> Result:
+        device = free.get()
+        try:
+            with jax.default_device(device):
+                return part(device)
+        finally:
+            free.put(device)
+
+    pool = ThreadPoolExecutor(max_workers=len(devices))
+    try:
+        return [future.result() for future in [pool.submit(taken, part) for part in parts]]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def at_device(tree: Any, device: Any) -> Any:
+    """A pytree whose arrays lie on a device, where they are if None; all else stays as it is."""
+    if device is None:
+        return tree
     return jax.tree.map(
         lambda leaf: jax.device_put(leaf, device) if hasattr(leaf, "dtype") else leaf, tree
     )

@@ -40,8 +40,8 @@ from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
 from blurax.network import NetworkState
+from blurax.scaling import ColumnMoments
 from blurax.sweeps import LayerMoments
-from blurax.tasks.scaling import ColumnMoments
 
 MEASURE_EVERY = 50
 """Steps between two measurements of the examples held apart."""
@@ -184,10 +184,10 @@ class BlurEstimator(BaseEstimator):
         self.genome_ = self._genome_meant()
         check_memory(self, self.genome_.rule, examples.x.shape[1], examples.y.shape[1])
         network = network_of(self, examples.x.shape[1], examples.y.shape[1])
-        key = jax.random.key(rng.randint(2**31 - 1))
+        seed = jax.device_put(np.int32(rng.randint(2**31 - 1)))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
         self._learner = SteadyBlur(self.genome_, network, self.memory)
-        self._learning = start(self._learner, key, self.batch_size)
+        self._learning = start(self._learner, seed, self.batch_size)
         self._inputs = ColumnMoments.none(examples.x.shape[1])
         self._moments: LayerMoments | None = None
         self.n_iter_ = 0
@@ -249,10 +249,9 @@ class BlurEstimator(BaseEstimator):
             y = np.zeros((CHUNK, self.batch_size, chunk[0].y.shape[1]), x.dtype)
             for i, batch in enumerate(chunk):
                 x[i], y[i] = self._scaled(batch.x), self._scaled_targets(batch.y)
-            count = jnp.asarray(np.int32(len(chunk)))
-            self._learning, predictions = learn(
-                self._learner, self._learning, jnp.asarray(x), jnp.asarray(y), count
-            )
+            # Not by `jnp.asarray`, which compiles a program for each shape.
+            given = jax.device_put((x, y, np.int32(len(chunk))))
+            self._learning, predictions = learn(self._learner, self._learning, *given)
             self.n_iter_ += len(chunk)
             pairs = zip(np.asarray(predictions)[: len(chunk)], y, strict=False)
             self.learning_curve_ += [self._batch_score(found, right) for found, right in pairs]

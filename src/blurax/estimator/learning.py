@@ -139,13 +139,13 @@ class SteadyBlur(Learner):
 
 
 @eqx.filter_jit
-def start(learner: SteadyBlur, key: PRNGKeyArray, batch: int) -> Learning:
+def start(learner: SteadyBlur, seed: Int[Array, ""], batch: int) -> Learning:
     """An initial network, as one program: op by op it would be thirty of them.
 
     Args:
         batch: examples in each step.
     """
-    return learner.init(key, batch)
+    return learner.init(jax.random.key(seed), batch)
 
 
 @eqx.filter_jit
@@ -201,8 +201,8 @@ def moments(
 
 
 def _given(numbers: np.ndarray) -> Array:
-    """In JAX's precision; converted by NumPy, which compiles nothing for it."""
-    return jnp.asarray(numbers.astype(jnp.result_type(float)))
+    """In JAX's precision; converted by NumPy, so that nothing is compiled for it."""
+    return jax.device_put(numbers.astype(jnp.result_type(float)))
 
 
 @eqx.filter_jit

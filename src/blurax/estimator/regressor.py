@@ -14,8 +14,8 @@ from blurax.estimator.rows import Examples
 from blurax.estimator.stops import FEWEST, MOST_OF_FEW, STOPS, parts, tried
 from blurax.estimator.threads import asking
 from blurax.genome import Genome
+from blurax.scaling import ColumnMoments
 from blurax.sweeps import LayerMoments
-from blurax.tasks.scaling import ColumnMoments
 
 
 class BlurRegressor(RegressorMixin, BlurEstimator):

@@ -6,8 +6,10 @@ interrupted anywhere goes on to the same bits.
 """
 
 import dataclasses
+import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +19,7 @@ from jaxtyping import PRNGKeyArray
 
 from blurax import io
 from blurax.baselines import Record, record_baseline, record_learner
+from blurax.engine.local import at_device, spread
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
 from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
@@ -159,7 +162,7 @@ def measure(
     directory: Path | None = None,
     own: OwnTasks = NONE,
 ) -> Compared:
-    """Measure the cells of a comparison.
+    """Measure the cells of a comparison; where there are several devices, a cell on each.
 
     Args:
         entrants: those of `plan.genomes`.
@@ -167,10 +170,13 @@ def measure(
         own: tasks of the user's own.
     """
     work = _Work(plan, {each.name: each for each in entrants}, directory, callback)
-    panels = []
-    for (t, n), task, network in places(plan, own):
-        records = tuple(work.cell(t, n, l, task, network) for l in range(len(plan.learners)))
-        panels.append(Panel(plan.tasks[t], plan.nets[n], task.target.score_name, records))
+    found = list(places(plan, own))
+    records = spread([partial(work.cell, l, *place) for place in found for l in plan.learners])
+    each = len(plan.learners)
+    panels = [
+        Panel(plan.tasks[t], plan.nets[n], task.target.score_name, tuple(records[first:][:each]))
+        for first, ((t, n), task, _) in zip(range(0, len(records), each), found, strict=True)
+    ]
     return Compared(plan, tuple(panels))
 
 
@@ -192,19 +198,20 @@ class _Work:
     entrants: dict[str, Entrant]
     directory: Path | None
     callback: Callback
+    finished: list[str] = dataclasses.field(default_factory=list)
+    lock: Any = dataclasses.field(default_factory=threading.Lock)
+    """Cells may be measured side by side; the callback is called by one at a time."""
 
-    def cell(self, t: int, n: int, l: int, task: Task, network: Network) -> Record:
+    def cell(
+        self, learner: str, place: tuple[int, int], task: Task, network: Network, device: Any
+    ) -> Record:
         """The record of a learner on a task with a network, measured unless it is there already."""
-        plan, learner = self.plan, self.plan.learners[l]
-        done = (t * len(plan.nets) + n) * len(plan.learners) + l
-        cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
+        plan, (t, n) = self.plan, place
         where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
 
         def measured() -> Record:
-            def log(text: str) -> None:
-                self.callback(CellProgress(done, cells, where, text))
-
-            return self._measured(learner, task, network, _key(plan, t, n), log)
+            here, key = at_device((task, _key(plan, t, n)), device)
+            return self._measured(learner, here, network, key, partial(self._tell, where))
 
         if self.directory is None:
             record = measured()
@@ -214,8 +221,15 @@ class _Work:
                 write_cell(path, measured())
             # Read back, so that a resumed comparison cannot differ from one that ran through.
             record = read_cell(path, plan, learner)
-        self.callback(CellProgress(done + 1, cells, where, ""))
+        self._tell(where, "")
         return record
+
+    def _tell(self, where: str, doing: str) -> None:
+        plan = self.plan
+        cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
+        with self.lock:
+            self.finished.extend(() if doing else (where,))
+            self.callback(CellProgress(len(self.finished), cells, where, doing))
 
     def _measured(
         self, learner: str, task: Task, network: Network, key: PRNGKeyArray, log: Log

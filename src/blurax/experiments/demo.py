@@ -11,10 +11,10 @@ import numpy as np
 from blurax import curves, io
 from blurax.baselines import Record, Tuning, record_baseline, record_learner
 from blurax.bounds import check_count
-from blurax.curves import Schedule, learning_curve
+from blurax.curves import Schedule, learning_curve, spread_stops
 from blurax.errors import BluraxError
 from blurax.fit import blur_for, network_for
-from blurax.frozen import Checked, from_json, to_json
+from blurax.frozen import Checked, added, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.recipes import get_recipe
@@ -86,7 +86,9 @@ class DemoResult(Checked):
     settings: tuple[SettingResult, ...]
     long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
-    """`[seeds][steps]`: the accuracy after each step of an episode ten times as long."""
+    """`[seeds][stops]`: the accuracy in an episode ten times as long."""
+    long_stops: tuple[int, ...] = added(())
+    """After which steps that is; after each if empty."""
 
     @property
     def panels(self) -> list[tuple[str, tuple[Record, ...]]]:
@@ -94,9 +96,11 @@ class DemoResult(Checked):
         return [(each.setting.name, each.records) for each in self.settings]
 
     @property
-    def long(self) -> tuple[str, np.ndarray]:
-        """What is shown of the long episode: where it was, and the accuracy."""
-        return self.long_setting.name, np.asarray(self.long_run)
+    def long(self) -> tuple[str, np.ndarray, tuple[int, ...]]:
+        """What is shown of the long episode: where it was, the accuracy, and after which steps."""
+        accuracy = np.asarray(self.long_run)
+        stops = self.long_stops or tuple(range(1, accuracy.shape[1] + 1))
+        return self.long_setting.name, accuracy, stops
 
 
 Log = Callable[[str], None]
@@ -120,7 +124,7 @@ def measure(
     # Most of this is compilation, which keeps one core busy; two threads use two.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
-        long_run = pool.submit(_long_run, genome, seeds, long_steps)
+        long_run = pool.submit(_long_run, genome, seeds, spread_stops(long_steps))
         jobs = [
             [
                 pool.submit(_compare, learner, genome, number, setting, seeds, budgets)
@@ -133,7 +137,8 @@ def measure(
             log(setting.title)
             settings.append(SettingResult(setting, tuple(job.result() for job in found)))
         log(f"{long_steps} steps, to see whether it keeps what it learned")
-        return DemoResult(validation, tuple(settings), LONG_SETTING, long_run.result())
+        long = LONG_SETTING, long_run.result(), spread_stops(long_steps)
+        return DemoResult(validation, tuple(settings), *long)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
 
@@ -163,10 +168,10 @@ def _compare(
     return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
 
 
-def _long_run(genome: Genome, seeds: int, steps: int) -> tuple[tuple[float, ...], ...]:
+def _long_run(genome: Genome, seeds: int, stops: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
     task, network = LONG_SETTING.place
     keys = jax.random.split(jax.random.key(1000), seeds)
-    learner, stops = blur_for(genome, network, task), range(1, steps + 1)
+    learner = blur_for(genome, network, task)
     _, curve = learning_curve(learner, task, keys, stops, Split.TEST)
     return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
-from blurax.curves import Curve, Observe, learning_curve
+from blurax.curves import Curve, Observe, learning_curve, spread_stops
 from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
@@ -47,7 +47,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     learner = blur_for(genome, network, task)
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
-    stops, observe = range(1, steps + 1), _observe(learner.genome, task.target)
+    stops, observe = spread_stops(steps), _observe(learner.genome, task.target)
     _, curves = learning_curve(
         learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
     )
@@ -59,7 +59,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         __version__,
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
         f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0.",
-        charts=_charts(curves, steps, genome.rule.stabilise.normalise_synapses),
+        charts=_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
         tables=tables,
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
@@ -82,12 +82,15 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     return network
 
 
-def _charts(curves: Curve, steps: int, normalised: bool) -> tuple[Chart, ...]:
+def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart, ...]:
     """The charts; where synapses are normalised, how far they turn tells more than where they go.
 
     A normalised vector that only grows says the same as before.
+
+    Args:
+        x: the steps that were watched.
     """
-    x, seen = range(1, steps + 1), curves.seen
+    seen = curves.seen
     layers = [f"layer {n + 1}" for n in range(seen.size.shape[2])]
 
     def chart(title: str, label: str, values: Array, log_y: bool = False) -> Chart:

@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from blurax import genome as genomes
@@ -184,7 +183,8 @@ def _build(tensors: sealed.Tensors, like: Genome, where: str) -> Genome:
         all(np.isfinite(leaf).all() for leaf in leaves),
         f"{where} has numbers too large for {leaves[0].dtype}; switch on jax_enable_x64.",
     )
-    return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(leaf) for leaf in leaves])
+    # Not by `jnp.asarray`, which compiles a program for each shape.
+    return jax.tree.unflatten(jax.tree.structure(like), jax.device_put(leaves))
 
 
 def _is_iso_date(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Tasks: data sets and episodes."""
 
 from blurax.batch import Batch
+from blurax.scaling import ColumnMoments
 from blurax.targets import Classes, Kind, Regression, Target, signed_one_hot
 from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.augment import Augment, Augmented
@@ -16,7 +17,6 @@ from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
-from blurax.tasks.scaling import ColumnMoments
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 

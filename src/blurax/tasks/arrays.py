@@ -10,11 +10,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from blurax.bounds import check_seed
 from blurax.errors import require
+from blurax.scaling import ColumnMoments
 from blurax.targets import AnyTarget, Classes, Regression, Target, target_of
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.labels import labels_of, real, standardised_labels
 from blurax.tasks.orders import order, stream
-from blurax.tasks.scaling import ColumnMoments
 
 
 class ArrayTask(Task):

@@ -9,13 +9,13 @@ import numpy as np
 from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.scaling import scale
 from blurax.targets import Classes
 from blurax.tasks import fetch, pixels
 from blurax.tasks.arrays import ArrayTask, divide
 from blurax.tasks.base import Task
 from blurax.tasks.holdings import Part, holdings
 from blurax.tasks.in_time import By, show
-from blurax.tasks.scaling import scale
 from blurax.tasks.sources import TEST, TRAIN, Source
 
 

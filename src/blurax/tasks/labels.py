@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from blurax.errors import require
+from blurax.scaling import ColumnMoments
 from blurax.targets import Classes, MakeTarget, Regression, Target
-from blurax.tasks.scaling import ColumnMoments
 
 _REAL = (numbers.Real, decimal.Decimal, np.bool_)
 

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
-from PIL import Image
 
 from blurax.errors import require
 from blurax.frozen import check_types
@@ -234,6 +233,8 @@ def _drawings(archive: zipfile.ZipFile, path: Path) -> dict[tuple[str, str], lis
 
 def _ink(archive: zipfile.ZipFile, name: str, path: Path) -> UInt8[np.ndarray, "105 105"]:
     """A drawing, white on black as in MNIST."""
+    from PIL import Image  # imported when used, as few tasks are
+
     data = formats.read_member(archive, name, str(path))
     with (
         formats.reading(f"{path}: {name} is no readable PNG"),
