@@ -121,6 +121,7 @@ def _draw_panel(
         each = timed(record, times)
         draw_curve(axes, each.seconds, 100 * each.scores, record, *look)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
     axes.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
 
 
