@@ -1,11 +1,19 @@
 """Rules near gradient descent on fully connected and convolutional networks, against NumPy."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax.baselines import Arrangement, Setting, baseline, direct_feedback, feedback_alignment
+from blurax.baselines import (
+    Arrangement,
+    NeuronDescent,
+    Setting,
+    baseline,
+    direct_feedback,
+    feedback_alignment,
+)
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.links import After, Conv, Dense, Identity, Pool
@@ -118,6 +126,8 @@ def made(name, activation, network):
 
 def synapses_of(learner, state, network):
     """w, b, and what leads back, by layer or by hidden group."""
+    if isinstance(learner, NeuronDescent):
+        return [np.asarray(w) for w in state[0].w], [np.asarray(b) for b in state[0].b], []
     pairs = list(zip(learner.network.edges, state.synapses, strict=True))
     w = [np.asarray(s.forward[0]) for edge, s in pairs if edge.up]
     b = [np.asarray(s.bias[0, 0]) for edge, s in pairs if edge.up]
@@ -149,7 +159,7 @@ def test_each_rule_is_its_formula(name, which, activation):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(STEPS, BATCH, *network.groups[0]))
     y = 2.0 * np.eye(CLASSES)[rng.integers(0, CLASSES, (STEPS, BATCH))] - 1
-    step = jax.jit(learner.step)
+    step = eqx.filter_jit(learner.step)
     for t in range(STEPS):
         batch, before = Batch(jnp.asarray(x[t]), jnp.asarray(y[t])), list(hand.w)
         how = {"rate": jnp.asarray(RATE), "key": KEYS[0], "index": jnp.asarray(t)}
@@ -223,6 +233,8 @@ def test_a_residual_network_with_two_outputs_learns(name):
     ("name", "task", "sizes"),
     [
         ("sgd", "sine", (1, 8, 1)),
+        ("foof", "sine", (1, 8, 1)),
+        ("muon", "iris", (4, 3)),
         ("fa", "sine", (1, 8, 1)),
         ("dfa", "sine", (1, 8, 1)),
         ("sign-symmetric", "iris", (4, 3)),
@@ -239,5 +251,5 @@ def test_numbers_one_output_and_no_hidden_layer(name, task, sizes):
 def test_damping_takes_no_mask():
     learner = made("foof", Activation.RELU, NETWORKS["dense"])
     batch = Batch(jnp.ones((2, 4)), jnp.ones((2, 3)), jnp.ones(2, bool))
-    with pytest.raises(BluraxError, match="RuleDescent as it is lets examples"):
+    with pytest.raises(BluraxError, match="NeuronDescent as it is lets examples"):
         learner.takes(batch)

@@ -215,7 +215,7 @@ def test_a_comparison_of_another_version_is_not_mixed_with_this_one(finished, tm
         ({"tasks": ()}, "Plan.tasks is empty"),
         ({"nets": ("3", "3")}, "Plan.nets has 3 twice"),
         ({"nets": ("3,4",)}, "The network '3,4'"),
-        ({"baselines": ("lion",)}, "no baseline 'lion'"),
+        ({"baselines": ("best",)}, "no baseline 'best'"),
         ({"baselines": (), "genomes": ()}, "no learner and no baseline"),
         ({"budgets": (5, 2)}, "growing numbers of steps"),
         ({"seeds": 1}, "Plan.seeds is 1; a spread takes at least 2"),
@@ -313,7 +313,7 @@ def test_the_genomes_of_two_runs_are_compared(at_home, genome_file, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--baselines", "lion"], "There is no baseline 'lion'"),
+        (["--baselines", "best"], "There is no baseline 'best'"),
         (["nothing.safetensors"], "nothing.safetensors"),
         (["nothing.py:Rule"], "There is no file nothing.py"),
         (["--learner", "nothing"], "--learner is 'nothing'; it takes a Python file"),

@@ -56,7 +56,7 @@ def fast(network):
     return Line(network, 0.2, True)
 
 
-blurax.add_baseline("lion", optax.lion, scale=0.01, space={"b1": (0.8, 0.9)})
+blurax.add_baseline("lion-like", optax.lion, scale=0.01, space={"b1": (0.8, 0.9)})
 blurax.add_baseline("line", lambda network: Line(network, 0.0), scale=0.1)
 """
 
@@ -111,7 +111,7 @@ def test_learner_files_and_classes_are_compared_from_the_command_line(at_home, c
     assert cli.main([*words, "--baselines", "sgd"]) == 2
     error = capsys.readouterr().err
     assert "holds the numbers of Line, which takes its class: --learner my_rules.py:Line" in error
-    words += ["--learner", "my_rules.py:Line", "--baselines", "sgd", "lion"]
+    words += ["--learner", "my_rules.py:Line", "--baselines", "sgd", "lion-like"]
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
@@ -129,9 +129,9 @@ def test_learner_files_and_classes_are_compared_from_the_command_line(at_home, c
     assert "fast against the best tuned baseline" in printed
     result = experiment.read(at_home / "runs/compare")
     records = {record.learner: record for record in result.panels[0].records}
-    assert [*records] == ["mine", "fast", "default", "sgd", "lion"]
-    assert {source.name for source in result.plan.sources} == {"mine", "fast", "lion"}
-    assert records["lion"].choices[0].arrangement.settings[0].name == "b1"
+    assert [*records] == ["mine", "fast", "default", "sgd", "lion-like"]
+    assert {source.name for source in result.plan.sources} == {"mine", "fast", "lion-like"}
+    assert records["lion-like"].choices[0].arrangement.settings[0].name == "b1"
     whole = (at_home / "runs/compare/comparison.json").read_bytes()
     assert cli.main(words) == 0  # the same call goes on, too
     assert (at_home / "runs/compare/comparison.json").read_bytes() == whole

@@ -112,7 +112,7 @@ def test_what_the_tuner_may_arrange():
     for name, many in (
         ("sgd", (4, 1)),
         ("fa", (2, 1)),
-        ("foof", (8, 4)),
+        ("foof", (16, 4)),
         ("kolen-pollack", (6, 3)),
     ):
         found = tuple(len(Tuning().arrangements(baseline(name), n)) for n in (deep, flat))

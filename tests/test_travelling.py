@@ -125,7 +125,7 @@ def test_optimisers_compute_with_the_same_index():
     state = NETWORK.init(jax.random.key(1), Rule.backprop(), BATCH)
     w, b = parts(state)
     weights = Weights(tuple(w), tuple(b), (None,) * 4)
-    (logits,), _ = forward(NETWORK, weights, with_index(), Activation.TANH)
+    (*_, logits), _ = forward(NETWORK, weights, with_index(), Activation.TANH)
     genome = blurax.backprop(Rule.backprop(Activation.TANH), 0.1)
     assert_close(logits, inner.predict(genome, state, with_index()), 1e-12)
 

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax.baselines import Arrangement, Tuning, record_baseline, tune
+from blurax.baselines import BASELINES, Arrangement, Tuning, record_baseline, tune
 from blurax.baselines.search import HIGHEST, LOWEST, at_edge, rate_of, settle
 from blurax.curves import Curve, Schedule
 from blurax.errors import BluraxError
+from blurax.frozen import from_json, to_json
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import Split, get
@@ -171,12 +172,54 @@ def test_no_hidden_layer_leaves_nothing_to_arrange(monkeypatch, iris):
     assert {call[0].arrangement for call in made.calls} == {Arrangement()}
 
 
+def test_constants_are_tuned_where_more_is_asked_for(monkeypatch, iris):
+    """Here momentum 0.95 is best after 20 steps, tanh at the usual one after 100."""
+
+    def height(learner, schedule, stop):
+        constants = {name: round(float(value), 4) for name, value in learner.constants}
+        tanh = learner.arrangement.activation is Activation.TANH
+        if stop == 100:
+            return 1.0 if tanh and constants["momentum"] == 0.9 else 0.5
+        return (0.9 if tanh else 0.8) + 0.1 * (constants["momentum"] == 0.95)
+
+    def peak(learner, schedule, stop):
+        return 1e-4 if dict(learner.constants)["momentum"] > 0.94 else 0.1
+
+    made = Made(monkeypatch, peak, height)
+    more = Tuning(normalise=(False,), seeds=2, long_seeds=2, more=True)
+    short, long, longest = tune("momentum", NETWORK, iris, KEY, (20, 100, 200), tuning=more)
+    assert [str(each.arrangement) for each in (short, long)] == [
+        "tanh + momentum=0.95",
+        "tanh + momentum=0.9",
+    ]
+    assert short.rate == pytest.approx(1e-4)  # the grid grew until the best stood inside
+    tried = {
+        (c[0].arrangement.activation, round(float(c[0].constants[0][1]), 4))
+        for c in made.calls
+        if c[3] == (200,)
+    }
+    assert len(tried) == 2  # the best two after 100 steps, whatever their constants
+    assert longest.arrangement.activation is Activation.TANH
+
+
+def test_constants_are_the_usual_ones_otherwise(iris):
+    for name, baseline_ in BASELINES.items():
+        plain, more = (Tuning(more=m).arrangements(baseline_, NETWORK)[0] for m in (False, True))
+        assert len(more.settings) == len(plain.settings) + len(baseline_.more), name
+
+
+def test_a_tuning_from_before_there_was_more_is_read_without():
+    values = to_json(Tuning())
+    assert values.pop("more") is False
+    assert from_json(Tuning, values) == Tuning()
+
+
 def test_mistakes_are_sentences(iris):
     for budgets in ((), (0,), (10, 5)):
         with pytest.raises(BluraxError, match="it takes growing numbers of steps"):
             tune("sgd", NETWORK, iris, KEY, budgets)
-    with pytest.raises(BluraxError, match="no baseline 'lion'"):
-        tune("lion", NETWORK, iris, KEY, (10,))
+    with pytest.raises(BluraxError, match="no baseline 'best'"):
+        tune("best", NETWORK, iris, KEY, (10,))
 
 
 @pytest.mark.parametrize(

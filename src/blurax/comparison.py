@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax import io
-from blurax.baselines import BUILT_IN, USUAL, Tuning
+from blurax.baselines import USUAL, Tuning, named
 from blurax.errors import described, require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare import CellProgress, Compared
@@ -22,6 +22,7 @@ from blurax.experiments.compare_entrants import Entrant, entrant, found_file, re
 from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import own_tasks, task_sources
+from blurax.experiments.compare_times import By, chosen
 from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
@@ -90,28 +91,64 @@ class Comparison:
             for record in panel.records
         }
 
+    @property
+    def times(self) -> list[dict[str, Any]]:
+        """A row for each task, network and learner, and each network that was chosen for it.
+
+        `seconds` is what a whole step takes, the median over the rounds in which all learners took
+        turns; empty unless the comparison is by time.
+        """
+        return [
+            {
+                "task": panel.task,
+                "hidden": panel.net,
+                "learner": each.learner,
+                "network": each.arrangement or None,
+                "seconds": each.seconds,
+                "machine": each.machine,
+            }
+            for panel in self.result.panels
+            for each in panel.times
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON: what `comparison.json` holds."""
         return to_json(self.result)
 
-    def draw(self, path: str | os.PathLike[str]) -> Path:
+    def draw(self, path: str | os.PathLike[str], by: str = "steps") -> Path:
         """Draw all curves, with bands of one standard deviation over the seeds.
 
+        Args:
+            by: steps, or time.
+
         Raises:
-            BluraxError: if the file cannot be written.
+            BluraxError: if the file cannot be written, or no steps were timed.
         """
-        from blurax.analysis.comparison_view import (
-            draw_records,  # when used: it takes half a second
-        )
+        # When used: they take half a second.
+        from blurax.analysis.comparison_view import draw_records
+        from blurax.analysis.time_view import draw_times
 
         title = f"Mean and standard deviation over {self.result.plan.seeds} seeds, on test examples"
         rows = [
             [(f"{p.task} ({p.net})", p.records) for p in self.result.panels if p.task == task]
             for task in self.result.plan.tasks
         ]
-        return draw_records(rows, path, title)
+        if chosen(by) is By.STEPS:
+            return draw_records(rows, path, title)
+        require(self.timed, "No steps were timed; compare by time: --by time.")
+        timed = [
+            [(f"{p.task} ({p.net})", p.records, p.times) for p in self.result.panels if p.task == t]
+            for t in self.result.plan.tasks
+        ]
+        return draw_times(timed, path, title)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the comparison is also by time."""
+        return all(panel.times for panel in self.result.panels)
 
     def __rich__(self) -> RenderableType:
+        from blurax.analysis import time_view
         from blurax.analysis.compare_words import overall_lines, winner_line
         from blurax.analysis.comparison_view import LEGEND, comparison_table
         from blurax.analysis.plain import message
@@ -119,12 +156,18 @@ class Comparison:
         parts: list[Table | Text] = []
         for panel in self.result.panels:
             title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
-            parts.append(comparison_table(title, panel.records, networks=True))
+            parts.append(comparison_table(title, panel.records, full=True))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
+            if panel.times:
+                title = f"{panel.task} ({panel.net}): test {panel.score} (%) by time"
+                parts.append(time_view.time_table(title, panel.records, panel.times))
         parts.append(Text(LEGEND, "dim"))
-        panels = [panel.records for panel in self.result.panels]
-        return Group(*parts, *(Text(message(line)) for line in overall_lines(panels)))
+        lines = overall_lines([panel.records for panel in self.result.panels])
+        if self.timed:
+            parts.append(Text(time_view.LEGEND, "dim"))
+            lines += time_view.ahead_lines([("", p.records, p.times) for p in self.result.panels])
+        return Group(*parts, *(Text(message(line)) for line in lines))
 
     def __str__(self) -> str:
         file = texts.StringIO()
@@ -137,7 +180,7 @@ def compare(
     *,
     tasks: str | Task | Sequence[str | Task] = ("digits",),
     hidden: str | Sequence[str] = ("128",),
-    baselines: str | Sequence[str] = BUILT_IN,
+    baselines: str | Sequence[str] = "rivals",
     budgets: Sequence[int] = (10, 20, 50, 100),
     seeds: int = 5,
     seed: int = 0,
@@ -145,6 +188,7 @@ def compare(
     tuning: Tuning = USUAL,
     like: Learner | Mapping[str, Learner] | None = None,
     directory: str | os.PathLike[str] | None = None,
+    by: str = "steps",
     callback: Callable[[CellProgress], None] = lambda progress: None,
 ) -> Comparison:
     """Compare learners and genomes with baselines that are tuned for each number of steps.
@@ -159,7 +203,8 @@ def compare(
             holds a digest of its code and data, by which the same call finds out that it is the
             same one.
         hidden: the networks by their hidden layers, such as 256-128, 0 for none, or c8k5s2-16.
-        baselines: names, or one, those of `blurax.add_baseline` among them.
+        baselines: names, or one, those of `blurax.add_baseline` among them; or a group: rivals (all
+            that descend the gradient itself), feedback (those with feedback of another kind), all.
         budgets: the numbers of steps after which all are compared, growing.
         seeds: initial networks for each number, at least 2.
         seed: random seed.
@@ -169,37 +214,43 @@ def compare(
             several classes, by the name of the class, or by that of the learner in the comparison.
         directory: where cells are kept, so that the same call goes on where an earlier one stopped;
             in memory if None.
+        by: steps; or time, for which the steps of all learners are timed in turns at the end of
+            each task and network.
         callback: called with what is done in each cell, and when it is finished.
 
     Raises:
         BluraxError: if something does not exist or does not fit, or the directory holds another
             comparison.
     """
+    way = chosen(by)
     likes = {name_of(like): like} if isinstance(like, Learner) else dict(like or {})
     entrants = _entrants(learners, likes)
     several = (tasks,) if isinstance(tasks, str | Task) else tuple(tasks)
     own = own_tasks(several)
+    met = named(_several(baselines))
     plan = Plan(
         tasks=tuple(task.name if isinstance(task, Task) else task for task in several),
         nets=_several(hidden),
         genomes=tuple(each.stamp for each in entrants),
-        baselines=_several(baselines),
+        baselines=met,
         budgets=tuple(budgets),
         seeds=seeds,
         seed=seed,
         batch=batch,
         tuning=tuning,
-        sources=sources(entrants, _several(baselines)) + task_sources(own),
+        sources=sources(entrants, met) + task_sources(own),
     )
     if directory is None:
         experiment.check(plan, entrants, own)
-        return Comparison(experiment.measure(plan, entrants, callback, own=own))
+        return Comparison(experiment.measure(plan, entrants, callback, own=own, by=way))
     where = io.as_path(directory, "directory")
     mine = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
     with io.writing(where, experiment.COMPARISON):
         experiment.start(plan, entrants, where, own)
-        found = Comparison(experiment.advance(where, callback, mine, own))
+        found = Comparison(experiment.advance(where, callback, mine, own, way))
         found.draw(where / experiment.PICTURE)
+        if found.timed:
+            found.draw(where / experiment.TIME_PICTURE, "time")
     return found
 
 

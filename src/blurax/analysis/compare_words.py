@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from blurax.analysis.comparison_view import is_learned, shared_budgets
-from blurax.baselines import Record
+from blurax.baselines import Record, strongest
 from blurax.errors import require
 
 
@@ -63,11 +63,14 @@ def winner_line(records: Sequence[Record]) -> str:
 def overall_lines(panels: Sequence[Sequence[Record]]) -> list[str]:
     """How far each genome is from the best baseline, averaged over tasks and networks.
 
+    The best baseline is the best on the test examples, which favours the baselines, or, where there
+    are several, the one with the best validation.
+
     Args:
         panels: the same learners for each task and network.
 
     Returns:
-        A line for each genome; none where there is no baseline.
+        A line for each genome and each best; none where there is no baseline.
 
     Raises:
         BluraxError: if there is nothing to compare, or the budgets differ.
@@ -76,14 +79,21 @@ def overall_lines(panels: Sequence[Sequence[Record]]) -> list[str]:
     baselines = [[c for c in panel if not is_learned(c)] for panel in panels]
     if not all(baselines):
         return []
+    bests = {
+        "the best tuned baseline of each cell": lambda tuned, budget: max(
+            tuned, key=lambda c: c.mean(budget)
+        ),
+        "the baseline with the best validation": strongest,
+    }
+    several = any(len(tuned) > 1 for tuned in baselines)
     lines = []
     for genomes in zip(*([c for c in panel if is_learned(c)] for panel in panels), strict=True):
-        parts = []
-        for budget in budgets:
-            best = [max(c.mean(budget) for c in tuned) for tuned in baselines]
-            ahead = np.array([genome.mean(budget) for genome in genomes]) - np.array(best)
-            won = f"{int((ahead > 0).sum())} of {len(ahead)} won"
-            parts.append(f"{budget:,} steps {100 * ahead.mean():+.1f} ({won})")
-        name = genomes[0].learner
-        lines.append(f"{name} against the best tuned baseline of each cell: {', '.join(parts)}")
+        for words, best_of in list(bests.items())[: 2 if several else 1]:
+            parts = []
+            for budget in budgets:
+                best = [best_of(tuned, budget).mean(budget) for tuned in baselines]
+                ahead = np.array([genome.mean(budget) for genome in genomes]) - np.array(best)
+                won = f"{int((ahead > 0).sum())} of {len(ahead)} won"
+                parts.append(f"{budget:,} steps {100 * ahead.mean():+.1f} ({won})")
+            lines.append(f"{genomes[0].learner} against {words}: {', '.join(parts)}")
     return lines

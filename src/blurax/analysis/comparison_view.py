@@ -13,7 +13,7 @@ from rich.text import Text
 
 from blurax.analysis import style
 from blurax.analysis.plain import message
-from blurax.baselines import Choice, Record
+from blurax.baselines import Choice, Record, strongest
 from blurax.curves import Schedule
 from blurax.errors import require
 
@@ -32,13 +32,14 @@ Panel = tuple[str, Sequence[Record]]
 """A title, and the learners on one task with one network."""
 
 
-def comparison_table(title: str, records: Sequence[Record], networks: bool = False) -> Table:
+def comparison_table(title: str, records: Sequence[Record], full: bool = False) -> Table:
     """The test accuracy of each learner at each budget, in per cent, mean ± std over the seeds.
 
     The best mean of each column is bold; a tuned learning rate stands below its accuracy.
 
     Args:
-        networks: whether the network that the tuner chose stands there too.
+        full: whether the network that the tuner chose stands there too, and in a last row, where
+            there are several baselines, the one with the best validation.
 
     Raises:
         BluraxError: if there is nothing to compare, or if the budgets differ.
@@ -59,7 +60,10 @@ def comparison_table(title: str, records: Sequence[Record], networks: bool = Fal
     for budget in budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
     for record in records:
-        table.add_row(_name(record), *(_cell(b, record, records, networks) for b in budgets))
+        table.add_row(_name(record), *(_cell(b, record, records, full) for b in budgets))
+    tuned = [record for record in records if not is_learned(record)]
+    if full and len(tuned) > 1:
+        table.add_row(best_name(), *(_best(budget, tuned) for budget in budgets))
     return table
 
 
@@ -109,6 +113,18 @@ def _cell(budget: int, record: Record, all_of_them: Sequence[Record], networks: 
     return text
 
 
+def best_name() -> Text:
+    """What the row of the baselines' best is called."""
+    return Text.assemble("best baseline", ("\n  by validation", "dim"))
+
+
+def _best(budget: int, tuned: Sequence[Record]) -> Text:
+    """The test accuracy of the baseline with the best validation, and its name."""
+    found = strongest(tuned, budget)
+    number = percent(found.mean(budget), found.std(budget))
+    return Text.assemble(number, (f"\n{message(found.learner)}", "dim"))
+
+
 def _short(choice: Choice) -> str:
     """A choice in few letters, such as tanh·bn·cos."""
     words = choice.arrangement.words("bn")
@@ -154,24 +170,51 @@ def draw_panels(canvas: style.Canvas, panels: Sequence[Sequence[Panel]], across:
 
 def _draw_panel(axes: Axes, name: str, records: Sequence[Record]) -> None:
     style.tidy(axes, "steps", "test score (%)")
+    for record, look in zip(records, looks(records), strict=True):
+        _draw_record(axes, record, look)
+    style.log_steps(axes, sorted({1, *records[0].budgets}))
+    axes.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
+
+
+Look = tuple[str, str, str]
+"""A colour, a marker and a line."""
+
+
+def looks(records: Sequence[Record]) -> list[Look]:
+    """How each learner is drawn: none like another."""
     learned = ((style.EMPHASIS, "o", line) for line in itertools.cycle(("-", "--", ":", "-.")))
     tuned = (
         (colour, marker, line)
         for line in itertools.cycle(("-", "--", ":"))
         for colour, marker in zip(style.PALETTE, style.MARKERS, strict=True)
     )
-    for record in records:
-        _draw_record(axes, record, *next(learned if is_learned(record) else tuned))
-    style.log_steps(axes, sorted({1, *records[0].budgets}))
-    axes.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
+    return [next(learned if is_learned(record) else tuned) for record in records]
 
 
-def _draw_record(axes: Axes, record: Record, colour: str, marker: str, line: str) -> None:
+def _draw_record(axes: Axes, record: Record, look: Look) -> None:
     """A genome's episode as a curve; a baseline's tuned episodes joined from budget to budget."""
     if record.curve:
         steps, values = record.curve_steps, 100 * np.asarray(record.curve)
     else:
         steps, values = record.budgets, 100 * np.asarray(record.accuracy).T
+    draw_curve(axes, np.array(steps, float), values, record, *look)
+
+
+def draw_curve(
+    axes: Axes,
+    steps: np.ndarray,
+    values: np.ndarray,
+    record: Record,
+    colour: str,
+    marker: str,
+    line: str,
+) -> None:
+    """The mean over the seeds and a band around it.
+
+    Args:
+        steps: or seconds.
+        values: `[seeds, steps]`, in per cent.
+    """
     bold = is_learned(record)
     above = 4 if bold else 3
     style.band(axes, steps, values, colour, alpha=0.22 if bold else 0.1, zorder=above - 2)

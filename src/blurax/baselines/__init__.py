@@ -2,35 +2,59 @@
 
 from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
 from blurax.baselines.by_rule import RuleDescent
-from blurax.baselines.catalogue import BASELINES, BUILT_IN, Baseline, baseline
+from blurax.baselines.by_time import Mark, Timed, marks, strongest_at, timed
+from blurax.baselines.catalogue import (
+    BASELINES,
+    BUILT_IN,
+    FEEDBACK,
+    RIVALS,
+    Baseline,
+    baseline,
+    named,
+)
 from blurax.baselines.code import code_digest
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
-from blurax.baselines.record import Record, record_baseline, record_learner
+from blurax.baselines.record import Record, record_baseline, record_learner, strongest
+from blurax.baselines.step_time import StepTime, entries, time_steps
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
 __all__ = [
     "BASELINES",
     "BUILT_IN",
+    "FEEDBACK",
     "OPTIMISERS",
+    "RIVALS",
     "USUAL",
     "Arrangement",
     "Baseline",
     "Choice",
     "FeedbackWeights",
     "GradientDescent",
+    "Mark",
+    "NeuronDescent",
     "Record",
     "RuleDescent",
     "Setting",
+    "StepTime",
+    "Timed",
     "Tuning",
     "add_baseline",
     "baseline",
     "check_budgets",
     "code_digest",
     "direct_feedback",
+    "entries",
     "feedback_alignment",
+    "marks",
+    "named",
     "record_baseline",
     "record_learner",
+    "strongest",
+    "strongest_at",
+    "time_steps",
+    "timed",
     "tune",
 ]

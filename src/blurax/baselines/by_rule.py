@@ -1,7 +1,6 @@
-"""Gradient descent by equations (5) to (7), with other feedback or other terms than its own."""
+"""Gradient descent by equations (5) to (7), with other feedback than its own."""
 
 import dataclasses
-import math
 from typing import Any
 
 import equinox as eqx
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax import genome as genomes
-from blurax import inner, plasticity
+from blurax import inner
 from blurax.baselines.alignment import FeedbackWeights, twins
 from blurax.baselines.descent import gain
 from blurax.errors import require
@@ -25,11 +24,10 @@ from blurax.targets import Target
 class RuleDescent(Learner):
     """The genome of back-propagation (sec. 3.1 of the paper), at the learning rate of each step.
 
-    In a network of `alignment` it is feedback alignment, direct or not; with `damping` it is
-    descent on neurons. Biases start at 0.
+    In a network of `alignment` it is feedback alignment, direct or not. Biases start at 0.
 
     Raises:
-        BluraxError: for a decay or damping out of its range.
+        BluraxError: for a decay out of its range.
     """
 
     network: Network = eqx.field(static=True)
@@ -39,22 +37,11 @@ class RuleDescent(Learner):
     """What backward synapses of their own are, where the network has some."""
     decay: float = eqx.field(static=True, default=0.0)
     """The share of all synapses that each step takes away: at least 0 and below 1."""
-    damping: float | None = eqx.field(static=True, default=None)
-    """d, in (0, 1): the gradient of each edge is multiplied by (d I + (1 - d) Σ p p^T / m)^-1,
-    where p is what an event, an example or position of one, sees through the edge, the bias unit
-    included, and m is the mean of |p|². None: the gradient itself.
-
-    Source: Benzing, "Gradient Descent on Neurons and its Link to Approximate Second-Order
-    Optimization", ICML 2022."""
 
     def __check_init__(self) -> None:
         require(
             0 <= self.decay < 1,
             f"RuleDescent.decay is {self.decay}; it takes a number from 0 to below 1.",
-        )
-        require(
-            self.damping is None or 0 < self.damping < 1,
-            f"RuleDescent.damping is {self.damping}; it takes a number between 0 and 1, or None.",
         )
 
     @property
@@ -62,14 +49,7 @@ class RuleDescent(Learner):
         """Back-propagation's; it sends down the squared error's gradient for a single output."""
         init = Init(gain(self.activation) ** 0.5, InitScale.FAN_IN)
         signal = Signal.CROSS_ENTROPY if self.target.outputs >= 2 else Signal.SQUARED_ERROR
-        exact = Rule.backprop(self.activation, signal=signal, init=init)
-        update = dataclasses.replace(exact.update, decorrelate=self.damping is not None)
-        return dataclasses.replace(exact, update=update)
-
-    @property
-    def takes_masks(self) -> bool:
-        """Without damping."""
-        return plasticity.takes_masks(self.rule)
+        return Rule.backprop(self.activation, signal=signal, init=init)
 
     def init(self, key: PRNGKeyArray, batch: int) -> NetworkState:
         """An initial network with zero biases."""
@@ -103,9 +83,6 @@ class RuleDescent(Learner):
     def _genome(self, rate: Float[Array, ""]) -> Genome:
         genome = genomes.backprop(self.rule, 0.0)
         found: dict[str, Any] = {"eta_tilde": -rate, "f_tilde": jnp.asarray(self._kept)}
-        if self.damping is not None:
-            logit = math.log((1 - self.damping) / self.damping)
-            found["terms"] = {**genome.synapse.terms, "decorrelation": jnp.asarray(logit)}
         return dataclasses.replace(genome, synapse=dataclasses.replace(genome.synapse, **found))
 
     @property

@@ -1,17 +1,24 @@
 """Every baseline by name: how it is made, and what the tuner may choose for it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array
 
 from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
 from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
+
+Choices = tuple[tuple[Setting, ...], ...]
+"""What may be chosen for each of some settings."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +31,16 @@ class Baseline:
     """Whether its networks may have batch normalisation."""
     scale: float
     """A learning rate of the right order of magnitude, from which the tuner sets out."""
-    settings: tuple[tuple[Setting, ...], ...] = ()
-    """What else may be chosen: the choices for each setting."""
+    settings: Choices = ()
+    """What else is chosen."""
+    more: Choices = ()
+    """What is also chosen where the user asks for more: constants of the update, the usual value of
+    each first."""
     own_network: bool = False
     """Whether it makes its network itself: there is no non-linearity to choose then."""
     source: str = ""
-    """The SHA-256 of the code of a baseline of the user's own."""
+    """The SHA-256 of the code of a baseline of the user's own; of another one what is new in it,
+    where numbers of before are not to be mixed with its own."""
 
 
 def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
@@ -41,41 +52,89 @@ def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
     return Baseline(about, make, True, scale)
 
 
-def _named(optimiser: str, about: str, scale: float) -> Baseline:
-    return descent(OPTIMISERS[optimiser], about, scale)
+def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) -> Baseline:
+    """One of `OPTIMISERS`."""
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        bare, constants = _apart(arrangement)
+        given = tuple(constants.items())
+        return GradientDescent(network, OPTIMISERS[optimiser], bare, task.target, given)
+
+    return Baseline(about, make, True, scale, more=_choices(**more))
+
+
+def _on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+    bare, constants = _apart(arrangement)
+    damping = constants.pop("damping", jnp.asarray(0.5))
+    given = tuple(constants.items())
+    return NeuronDescent(network, OPTIMISERS["sgd"], bare, task.target, given, damping=damping)
+
+
+def _apart(arrangement: Arrangement) -> tuple[Arrangement, dict[str, Array]]:
+    """The settings by themselves, as data: one compiled program serves all their values."""
+    constants = {name: jnp.asarray(value, float) for name, value in arrangement.chosen.items()}
+    return dataclasses.replace(arrangement, settings=()), constants
 
 
 def _by_rule(
     about: str,
-    network_of: Callable[[Network], Network] = lambda network: network,
-    settings: tuple[tuple[Setting, ...], ...] = (),
-    scale: float = 0.1,
+    network_of: Callable[[Network], Network],
+    settings: Choices = (),
     **fields: Any,
 ) -> Baseline:
-    """Back-propagation's genome, with other feedback or a term of its own."""
+    """Back-propagation's genome with other feedback."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         chosen = fields | arrangement.chosen
         return RuleDescent(network_of(network), arrangement.activation, task.target, **chosen)
 
-    return Baseline(about, make, False, scale, settings)
+    return Baseline(about, make, False, 0.1, settings)
 
 
-def _choices(name: str, *values: float) -> tuple[tuple[Setting, ...], ...]:
-    return (tuple(Setting(name, value) for value in values),)
+def _choices(**values: tuple[float, ...]) -> Choices:
+    return tuple(tuple(Setting(name, value) for value in each) for name, each in values.items())
 
 
 BASELINES: dict[str, Baseline] = {
     "sgd": _named("sgd", "gradient descent", 0.1),
-    "momentum": _named("momentum", "gradient descent with momentum 0.9", 0.03),
-    "nesterov": _named("nesterov", "Nesterov's accelerated gradient, momentum 0.9", 0.03),
-    "adam": _named("adam", "Adam", 0.005),
-    "adamw": _named("adamw", "Adam with decoupled weight decay of 0.01", 0.005),
-    "rmsprop": _named("rmsprop", "RMSprop with decay 0.9", 0.003),
-    "foof": _by_rule(
+    "momentum": _named(
+        "momentum", "gradient descent with momentum", 0.03, momentum=(0.9, 0.8, 0.95, 0.99)
+    ),
+    "nesterov": _named(
+        "nesterov", "Nesterov's accelerated gradient", 0.03, momentum=(0.9, 0.8, 0.95, 0.99)
+    ),
+    "adam": _named("adam", "Adam", 0.005, b1=(0.9, 0.8, 0.95), b2=(0.999, 0.99, 0.95)),
+    "adamw": _named(
+        "adamw", "Adam with decoupled weight decay", 0.005, weight_decay=(0.01, 0.001, 0.1, 1.0)
+    ),
+    "nadam": _named(
+        "nadam", "Adam with Nesterov's momentum", 0.005, b1=(0.9, 0.8, 0.95), b2=(0.999, 0.99, 0.95)
+    ),
+    "rmsprop": _named("rmsprop", "RMSprop", 0.003, decay=(0.9, 0.99), momentum=(0.0, 0.8, 0.9)),
+    "lion": _named(
+        "lion", "Lion: the sign of a momentum", 0.001, b1=(0.9, 0.8, 0.95), b2=(0.99, 0.98, 0.95)
+    ),
+    "schedule-free": _named(
+        "schedule-free",
+        "Adam that predicts by an average of its weights",
+        0.01,
+        b1=(0.9, 0.95, 0.98),
+        b2=(0.999, 0.99),
+    ),
+    "muon": _named(
+        "muon",
+        "Muon: orthogonalised momentum for matrices, Adam for the rest",
+        0.02,
+        beta=(0.95, 0.8, 0.9),
+    ),
+    "foof": Baseline(
         "descent on neurons",
-        settings=_choices("damping", 0.9, 0.5, 0.1, 0.01),
-        scale=3.0,
+        _on_neurons,
+        True,
+        3.0,
+        _choices(damping=(0.9, 0.5, 0.1, 0.01)),
+        _choices(momentum=(0.0, 0.5, 0.9)),
+        source="with batch normalisation",
     ),
     "fa": _by_rule("feedback alignment", feedback_alignment),
     "sign-symmetric": _by_rule(
@@ -86,7 +145,7 @@ BASELINES: dict[str, Baseline] = {
     "kolen-pollack": _by_rule(
         "feedback weights that change and decay as the forward ones",
         feedback_alignment,
-        _choices("decay", 0.001, 0.01, 0.05),
+        _choices(decay=(0.001, 0.01, 0.05)),
         feedback=FeedbackWeights.MIRROR,
     ),
     "dfa": _by_rule("direct feedback alignment", direct_feedback),
@@ -94,7 +153,31 @@ BASELINES: dict[str, Baseline] = {
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)
 """Those that are always there."""
-assert set(OPTIMISERS) <= set(BASELINES), "An optimiser lacks an entry among the baselines."
+FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
+RIVALS = tuple(name for name in BUILT_IN if name not in FEEDBACK)
+"""Those that descend the exact gradient: what a rule is compared with unless others are named."""
+assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
+
+
+def named(words: Iterable[str]) -> tuple[str, ...]:
+    """The baselines that are meant by their names, or by that of a group, each once.
+
+    `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
+    kind, `all` are all there are, the user's own among them.
+
+    Raises:
+        BluraxError: for a word that is neither.
+    """
+    groups = {"rivals": RIVALS, "feedback": FEEDBACK, "all": tuple(BASELINES)}
+    found: list[str] = []
+    for word in words:
+        require(
+            word in groups or word in BASELINES,
+            f"There is no baseline {word!r}; there are {', '.join(BASELINES)}, and the groups "
+            f"{', '.join(groups)}.",
+        )
+        found += groups.get(word, (word,))
+    return tuple(dict.fromkeys(found))
 
 
 def baseline(name: str) -> Baseline:

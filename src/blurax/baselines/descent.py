@@ -122,8 +122,9 @@ def forward(
     x: Float[Array, "b ..."] | Indexed,
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
+    nudges: Sequence[Array] | None = None,
 ) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
-    """What the outputs give, and the mean and variance of each group that is normalised.
+    """What each group gives, and the mean and variance of those that are normalised.
 
     Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the examples
     at hand: running averages would still be wrong after 10 steps, and a genome's normalisation does
@@ -131,6 +132,7 @@ def forward(
 
     Args:
         known: means and variances of other examples, used in place of those of `x`.
+        nudges: added to what arrives at each group but the first.
     """
     network, inputs = network.on(x)
     groups: list[Array] = [inputs]
@@ -139,6 +141,8 @@ def forward(
         edges = network.into(j)
         first, *others = (_arriving(network, weights, l, groups) for l in edges)
         z, scale = sum(others, first), weights.scale[j]
+        if nudges is not None:
+            z = z + nudges[j - 1]
         measured.append(None if scale is None else moments(z[None]))
         if scale is not None:
             used: Any = (known or measured)[j]
@@ -148,7 +152,7 @@ def forward(
             if b is not None:
                 z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
         groups.append(z if j in network.outputs else phi(z, activation))
-    return [groups[j] for j in network.outputs], measured
+    return groups, measured
 
 
 def _arriving(
@@ -178,6 +182,8 @@ class GradientDescent(Learner):
     arrangement: Arrangement = eqx.field(static=True)
     target: Target = eqx.field(static=True)
     """What the task asks for."""
+    constants: tuple[tuple[str, Float[Array, ""]], ...] = ()
+    """Further settings, as data: names and values."""
 
     def __check_init__(self) -> None:
         require(
@@ -206,33 +212,48 @@ class GradientDescent(Learner):
         key: PRNGKeyArray,
         index: Int[Array, ""],
     ) -> tuple[tuple[Weights, Any], None]:
-        """One update; no optimiser here keeps the learning rate in its memory."""
+        """One update; the optimiser is made anew for the rate of each step."""
         weights: Any  # optax's type of a pytree knows no modules
         weights, memory = state
 
-        def loss(weights: Weights) -> Float[Array, ""]:
-            outputs, _ = self._forward(weights, batch.x)
-            losses = [self.target.loss(each, batch.y, batch.mask) for each in outputs]
-            return sum(losses[1:], losses[0]) / len(losses)
-
-        gradient: Any = jax.grad(loss)(weights)
+        gradient: Any = self.gradient(weights, batch)
         updates, memory = self._made(rate).update(gradient, memory, weights)
         new = jax.tree.map(jnp.add, weights, updates)
         return (_with_fixed(self.network, new, weights), memory), None
 
+    def gradient(self, weights: Weights, batch: Batch) -> Weights:
+        """What the optimiser is given."""
+        return jax.grad(lambda weights: self.loss(self._forward(weights, batch.x)[0], batch))(
+            weights
+        )
+
+    def loss(self, groups: Sequence[Array], batch: Batch) -> Float[Array, ""]:
+        """The mean over the outputs."""
+        losses = [self.target.loss(groups[j], batch.y, batch.mask) for j in self.network.outputs]
+        return sum(losses[1:], losses[0]) / len(losses)
+
     def _made(self, rate: Float[Array, ""]) -> optax.GradientTransformation:
-        return self.optimiser(rate, **self.arrangement.chosen)
+        return self.optimiser(rate, **self.arrangement.chosen, **dict(self.constants))
 
     def _forward(
         self, weights: Weights, x: Array | Indexed, known: Sequence[Moments | None] | None = None
     ) -> tuple[list[Array], list[Moments | None]]:
         return forward(self.network, weights, x, self.arrangement.activation, known)
 
+    def _predicting(self, state: tuple[Weights, Any]) -> Weights:
+        """The weights that predict: of a schedule-free optimiser an average of those that learn."""
+        weights: Any
+        weights, memory = state
+        if not isinstance(memory, optax.contrib.ScheduleFreeState):
+            return weights
+        average: Any = optax.contrib.schedule_free_eval_params(memory, weights)
+        return _with_fixed(self.network, average, weights)
+
     def predict(
         self, state: tuple[Weights, Any], x: Float[Array, "q ..."] | Indexed
     ) -> Float[Array, "q outputs"]:
         """The first output's values, or logits."""
-        return self._forward(state[0], x)[0][0]
+        return self._forward(self._predicting(state), x)[0][self.network.outputs[0]]
 
     def predict_few(
         self,
@@ -241,7 +262,9 @@ class GradientDescent(Learner):
         batch: Float[Array, "b ..."] | Indexed,
     ) -> Float[Array, "q outputs"]:
         """The same, normalised by the batch."""
-        return self._forward(state[0], x, self._forward(state[0], batch)[1])[0][0]
+        weights = self._predicting(state)
+        measured = self._forward(weights, batch)[1]
+        return self._forward(weights, x, measured)[0][self.network.outputs[0]]
 
 
 def _with_fixed(network: Network, new: Weights, before: Weights) -> Weights:

@@ -4,18 +4,24 @@ from collections.abc import Callable
 
 import optax
 
+OptaxFactory = Callable[..., optax.GradientTransformation]
+"""Called with a learning rate, and the settings of a baseline by name."""
+
+
 WEIGHT_DECAY = 1e-2
 """AdamW's, times the learning rate. With optax's own 1e-4 a thousand steps would be Adam's."""
 
-OptaxFactory = Callable[..., optax.GradientTransformation]
-"""Called with a learning rate, and the settings of a baseline of the user's own by name."""
-
 OPTIMISERS: dict[str, OptaxFactory] = {
-    "sgd": lambda rate: optax.sgd(rate),
-    "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
-    "nesterov": lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
-    "adam": lambda rate: optax.adam(rate),
-    "adamw": lambda rate: optax.adamw(rate, weight_decay=WEIGHT_DECAY),
-    "rmsprop": lambda rate: optax.rmsprop(rate),
+    "sgd": lambda rate, momentum=None: optax.sgd(rate, momentum),
+    "momentum": lambda rate, momentum=0.9: optax.sgd(rate, momentum),
+    "nesterov": lambda rate, momentum=0.9: optax.sgd(rate, momentum, nesterov=True),
+    "adam": optax.adam,
+    "adamw": lambda rate, weight_decay=WEIGHT_DECAY: optax.adamw(rate, weight_decay=weight_decay),
+    "nadam": optax.nadam,
+    "rmsprop": optax.rmsprop,
+    "lion": optax.lion,
+    "schedule-free": optax.contrib.schedule_free_adamw,
+    "muon": optax.contrib.muon,
 }
-"""The optimisers by name, each made from a learning rate. None keeps the rate in its memory."""
+"""The optimisers by name, each made anew from the learning rate of each step, with the constants
+that optax documents. Their memory does not hold that rate."""

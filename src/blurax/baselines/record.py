@@ -1,6 +1,7 @@
 """What one learner reached on one task with one network, measured on the test examples."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -53,6 +54,15 @@ class Record:
         """The standard deviation over the seeds at a budget; 0 for a single seed."""
         seeds = self.accuracy[self.budgets.index(budget)]
         return float(np.std(seeds, ddof=1)) if len(seeds) > 1 else 0.0
+
+
+def strongest(records: Sequence[Record], budget: int) -> Record:
+    """Of several tuned baselines the one with the best validation at a budget.
+
+    It is picked as its own settings were, without a look at the test examples; the first of equals.
+    """
+    place = records[0].budgets.index(budget)
+    return max(records, key=lambda record: record.choices[place].validation)
 
 
 def record_baseline(

@@ -5,8 +5,9 @@ learner on one task:
 
 1. For every arrangement (non-linearity, batch normalisation) constant rates half a decade apart.
    One run serves all budgets up to `SHORT`, for a constant rate does not know how long it has.
-2. For each budget the best arrangement also gets cosine schedules, each a run of that length.
-3. The better of the two schedules gets the rates between, a factor of 1.8 apart.
+2. Where more is asked for, the best arrangement of each budget also gets other constants.
+3. For each budget the best arrangement also gets cosine schedules, each a run of that length.
+4. The better of the two schedules gets the rates between, a factor of 1.8 apart.
 
 Each time the grid grows until the best rate stands inside it. Longer budgets are dear: they start
 from what was best at the longest budget up to `SHORT`, with fewer arrangements and seeds.
@@ -27,7 +28,7 @@ from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
 from blurax.curves import Schedule
 from blurax.errors import require
-from blurax.frozen import Checked, check_types
+from blurax.frozen import Checked, added, check_types
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import Task
@@ -59,6 +60,8 @@ class Tuning:
     """Validation seeds for budgets of more than 100 steps."""
     finalists: int = 2
     """Arrangements that are tried for budgets of more than 100 steps: the best at 100."""
+    more: bool = added(False)
+    """Whether the constants of the updates are chosen too: momentum, rates of decay."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -75,7 +78,8 @@ class Tuning:
 
         Without a hidden group there is no choice of a network.
         """
-        settings = tuple(itertools.product(*found.settings))
+        usual = tuple(each[:1] for each in found.more) if self.more else ()
+        settings = tuple(itertools.product(*found.settings, *usual))
         if found.own_network:
             return tuple(Arrangement(settings=chosen, own=True) for chosen in settings)
         activations, normalise = self.activations, self.normalise
@@ -157,6 +161,8 @@ def tune(
     start = dict.fromkeys(tuning.arrangements(found, network), around)
     scorer = trials(tuning.seeds)
     ranked = _constant(scorer, scouted, start)
+    if tuning.more and found.more:
+        ranked = {b: _with_more(scorer, scouted, b, ranked[b], found) for b in scouted}
     chosen = [_choose(scorer, scouted, b, ranked[b], tuning) for b in short]
     if long:
         finalists = ranked[scouted[-1]][: tuning.finalists]
@@ -189,6 +195,24 @@ def _constant(
         ]
         ranked[budget] = sorted(found, key=lambda each: each.score, reverse=True)
     return ranked
+
+
+def _with_more(
+    trials: Trials, budgets: tuple[int, ...], budget: int, ranked: list[_Found], found: Baseline
+) -> list[_Found]:
+    """The ranking at a budget, with the best arrangement under all other constants in it."""
+    best = ranked[0]
+    usual = {choices[0] for choices in found.more}
+    kept = tuple(each for each in best.arrangement.settings if each not in usual)
+    others = [
+        dataclasses.replace(best.arrangement, settings=kept + constants)
+        for constants in itertools.product(*found.more)
+        if not usual >= {*constants}
+    ]
+    tried = [
+        _settled(trials, budgets, budget, each, Schedule.CONSTANT, (best.place,)) for each in others
+    ]
+    return sorted((*ranked, *tried), key=lambda each: each.score, reverse=True)
 
 
 def _choose(

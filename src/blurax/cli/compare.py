@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from blurax import io
-from blurax.baselines import BUILT_IN, USUAL, Tuning
+from blurax.baselines import USUAL, Tuning, named
 from blurax.cli.learner import load_learner_class, load_learners, run_files
 from blurax.cli.progress import CompareProgress, resumable
 from blurax.cli.terminal import Terminal
@@ -20,6 +20,7 @@ from blurax.experiments.compare_names import called, is_code
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.experiments.compare_reuse import reuse as taken_over
 from blurax.experiments.compare_tasks import NONE, check_tasks
+from blurax.experiments.compare_times import By
 from blurax.fit import network_for
 from blurax.learner import Learner
 from blurax.network import Network
@@ -51,8 +52,9 @@ class Request:
     """Random seed."""
     batch: int = 128
     """Examples in each step."""
-    baselines: tuple[str, ...] = BUILT_IN
-    """What they are compared with, tuned for each number of steps."""
+    baselines: tuple[str, ...] = ("rivals",)
+    """What they are compared with, tuned for each number of steps: by name, or the groups rivals
+    (all that descend the gradient itself), feedback (those with feedback of another kind), all."""
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it tries."""
 
@@ -81,13 +83,13 @@ class Request:
             self.tasks,
             self.hidden,
             tuple(each.stamp for each in entrants),
-            self.baselines,
+            named(self.baselines),
             budgets_up_to(self.steps),
             self.seeds,
             self.seed,
             self.batch,
             self.tuning,
-            sources=sources(entrants, self.baselines),
+            sources=sources(entrants, named(self.baselines)),
         )
 
 
@@ -99,6 +101,7 @@ def compare(
     directory: Path = DIRECTORY,
     resume: Path | None = None,
     reuse: tuple[Path, ...] = (),
+    by: By = By.STEPS,
 ) -> None:
     """Compare learners with baselines that are tuned for each number of steps.
 
@@ -114,6 +117,9 @@ def compare(
         resume: Go on with the comparison in this directory, as it was started.
         reuse: Directories of earlier comparisons with the same settings, whose cells are taken
             over where task, network and learner are the same.
+        by: Compare by steps; or by time, for which the steps of all learners are timed in turns on
+            this machine, with a second table and picture. A finished comparison gets them with
+            --resume DIRECTORY --by time.
     """
     run_files(learner)  # before their tasks and baselines are asked for
     if resume is None:
@@ -125,36 +131,39 @@ def compare(
             experiment.start(plan, entrants, directory)
             for other in reuse:
                 taken_over(plan, directory, other)
-            _advance(directory, likes, (*learner, *request.written()))
+            _advance(directory, likes, (*learner, *request.written()), by)
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
         require(
             alone,
-            f"--resume {resume} goes with no other option but --learner: a comparison keeps its "
-            "own.",
+            f"--resume {resume} goes with no other option but --learner and --by: a comparison "
+            "keeps its own.",
         )
         plan = experiment.read_plan(resume)
         check_tasks(plan, NONE, resume)
         likes = load_learners(learner, first_network(plan.tasks, plan.nets))
         with io.writing(resume, experiment.COMPARISON):
-            _advance(resume, likes, learner)
+            _advance(resume, likes, learner, by)
 
 
-def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str]) -> None:
+def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str], by: By) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
     console, plan = Terminal(), experiment.read_plan(directory)
-    cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
-    console.print(f"Comparison in {directory}: {cells} cells", soft_wrap=True)
+    console.print(f"Comparison in {directory}: {plan.cells} cells", soft_wrap=True)
     options = [part for word in code for part in ("--learner", word)]
+    options += ["--by", by.value] if by is not By.STEPS else []
     with (
         resumable("compare", "--resume", directory, *options),
         CompareProgress(console) as progress,
     ):
-        found = Comparison(experiment.advance(directory, progress, likes))
+        found = Comparison(experiment.advance(directory, progress, likes, by=by))
     console.print(found)
     picture = found.draw(directory / experiment.PICTURE)
     where = directory / experiment.RESULT
     console.print(f"Result: {where}\nPicture: {picture}", soft_wrap=True)
+    if found.timed:
+        picture = found.draw(directory / experiment.TIME_PICTURE, "time")
+        console.print(f"Picture by time: {picture}", soft_wrap=True)
 
 
 def first_network(tasks: Sequence[str], hidden: Sequence[str]) -> Network:

@@ -18,7 +18,14 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.baselines import Record, record_baseline, record_learner
+from blurax.baselines import (
+    Record,
+    StepTime,
+    entries,
+    record_baseline,
+    record_learner,
+    time_steps,
+)
 from blurax.engine.local import at_device, spread
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
@@ -26,14 +33,15 @@ from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks, check_tasks
-from blurax.frozen import Checked, from_json, to_json
+from blurax.experiments.compare_times import TIMES, By, kept_times, times_path
+from blurax.frozen import Checked, added, from_json, to_json
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
 from blurax.version import __version__
 
 PLAN, RESULT, GENOMES = "plan.json", "comparison.json", "genomes"
-PICTURE = "comparison.png"
+PICTURE, TIME_PICTURE = "comparison.png", "comparison-by-time.png"
 COMPARISON = "comparison"
 """What a directory of ours holds, for the sentence to a second writer."""
 
@@ -47,6 +55,8 @@ class Panel(Checked):
     score: str
     """What the score is called: accuracy, say."""
     records: tuple[Record, ...]
+    times: tuple[StepTime, ...] = added(())
+    """What the steps of each took; empty where they were not timed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +131,7 @@ def advance(
     callback: Callback = lambda progress: None,
     likes: Mapping[str, Learner] = MappingProxyType({}),
     own: OwnTasks = NONE,
+    by: By = By.STEPS,
 ) -> Compared:
     """Take a comparison to its end, cell by cell; cells that are there already are kept.
 
@@ -129,6 +140,7 @@ def advance(
         likes: learners of the classes of those in the comparison, by their name in it or by that of
             the class.
         own: the tasks of the user's own that it was started with.
+        by: whether steps are timed too; what was timed before is kept either way.
 
     Raises:
         BluraxError: if the directory holds no comparison, or a damaged one, another process writes
@@ -136,11 +148,11 @@ def advance(
     """
     read_plan(directory)  # before a lock makes the directory
     with io.writing(directory, COMPARISON):
-        return _advance(directory, callback, likes, own)
+        return _advance(directory, callback, likes, own, by)
 
 
 def _advance(
-    directory: Path, callback: Callback, likes: Mapping[str, Learner], own: OwnTasks
+    directory: Path, callback: Callback, likes: Mapping[str, Learner], own: OwnTasks, by: By
 ) -> Compared:
     plan = read_plan(directory)
     require(
@@ -150,7 +162,7 @@ def _advance(
     )
     _check_places(directory)
     check_tasks(plan, own, directory)
-    result = measure(plan, _entrants(plan, directory, likes), callback, directory, own)
+    result = measure(plan, _entrants(plan, directory, likes), callback, directory, own, by)
     io.write_json(directory / RESULT, to_json(result))
     return result
 
@@ -161,6 +173,7 @@ def measure(
     callback: Callback = lambda progress: None,
     directory: Path | None = None,
     own: OwnTasks = NONE,
+    by: By = By.STEPS,
 ) -> Compared:
     """Measure the cells of a comparison; where there are several devices, a cell on each.
 
@@ -168,15 +181,18 @@ def measure(
         entrants: those of `plan.genomes`.
         directory: where cells are kept and found; nowhere if None.
         own: tasks of the user's own.
+        by: whether steps are timed too.
     """
     work = _Work(plan, {each.name: each for each in entrants}, directory, callback)
     found = list(places(plan, own))
     records = spread([partial(work.cell, l, *place) for place in found for l in plan.learners])
-    each = len(plan.learners)
-    panels = [
-        Panel(plan.tasks[t], plan.nets[n], task.target.score_name, tuple(records[first:][:each]))
-        for first, ((t, n), task, _) in zip(range(0, len(records), each), found, strict=True)
-    ]
+    panels, each = [], len(plan.learners)
+    for first, (place, task, network) in zip(range(0, len(records), each), found, strict=True):
+        t, n = place
+        own_records = tuple(records[first:][:each])
+        times = work.times(place, own_records, task, network, by)  # nothing else is at work now
+        score = task.target.score_name
+        panels.append(Panel(plan.tasks[t], plan.nets[n], score, own_records, times))
     return Compared(plan, tuple(panels))
 
 
@@ -225,11 +241,29 @@ class _Work:
         return record
 
     def _tell(self, where: str, doing: str) -> None:
-        plan = self.plan
-        cells = len(plan.tasks) * len(plan.nets) * len(plan.learners)
         with self.lock:
             self.finished.extend(() if doing else (where,))
-            self.callback(CellProgress(len(self.finished), cells, where, doing))
+            self.callback(CellProgress(len(self.finished), self.plan.cells, where, doing))
+
+    def times(
+        self,
+        place: tuple[int, int],
+        records: tuple[Record, ...],
+        task: Task,
+        network: Network,
+        by: By,
+    ) -> tuple[StepTime, ...]:
+        """What the steps take on a task with a network, timed unless it is there or not asked."""
+        plan, (t, n) = self.plan, place
+
+        def measured() -> tuple[StepTime, ...]:
+            self._tell(f"{plan.tasks[t]}, {plan.nets[n]}", "timing all steps in turns")
+            learned = {name: each.learner(network, task) for name, each in self.entrants.items()}
+            several = entries(records, learned, network, task)
+            return time_steps(several, task, _key(plan, t, n), plan.batch)
+
+        path = None if self.directory is None else times_path(self.directory, t, n)
+        return kept_times(path, measured if by is By.TIME else tuple)
 
     def _measured(
         self, learner: str, task: Task, network: Network, key: PRNGKeyArray, log: Log
@@ -246,7 +280,7 @@ class _Work:
 
 
 def _check_places(directory: Path) -> None:
-    io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
+    io.check_directory(directory, (PLAN, RESULT, PICTURE, TIME_PICTURE), (CELLS, GENOMES, TIMES))
 
 
 def _key(plan: Plan, t: int, n: int) -> PRNGKeyArray:

@@ -28,8 +28,7 @@ def write_cell(path: Path, record: Record) -> None:
     Raises:
         BluraxError: if the system refuses.
     """
-    content = to_json(record)
-    io.write_json(path, {**content, SHA256: _checksum(content)})
+    io.write_json(path, stamped(to_json(record)))
 
 
 def read_cell(path: Path, plan: Plan, learner: str) -> Record:
@@ -41,17 +40,30 @@ def read_cell(path: Path, plan: Plan, learner: str) -> Record:
     """
     damaged = f"{path} is damaged; remove it, and it is measured again."
     try:
-        content = io.read_json(path)
-        require(isinstance(content, dict), damaged)
-        wanted = content.pop(SHA256, None)
-        require(wanted is None or wanted == _checksum(content), damaged)
-        record: Record = from_json(Record, content)
+        record: Record = from_json(Record, checked(io.read_json(path), damaged))
     except BluraxError as error:
         raise BluraxError(damaged) from error
     rows = (plan.seeds,) * len(plan.budgets)
     fits = (record.learner, record.budgets) == (learner, plan.budgets)
     require(fits and tuple(map(len, record.accuracy)) == rows, damaged)
     return record
+
+
+def stamped(content: dict[str, Any]) -> dict[str, Any]:
+    """With its checksum."""
+    return {**content, SHA256: _checksum(content)}
+
+
+def checked(content: Any, damaged: str) -> dict[str, Any]:
+    """What was stamped, without the checksum.
+
+    Raises:
+        BluraxError: saying `damaged`, if it is no longer the same.
+    """
+    require(isinstance(content, dict), damaged)
+    wanted = content.pop(SHA256, None)
+    require(wanted is None or wanted == _checksum(content), damaged)
+    return content
 
 
 def _checksum(content: Any) -> str:

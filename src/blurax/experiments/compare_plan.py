@@ -3,7 +3,7 @@
 import dataclasses
 
 from blurax import graphs
-from blurax.baselines import BUILT_IN, USUAL, Tuning, baseline, check_budgets
+from blurax.baselines import RIVALS, USUAL, Tuning, baseline, check_budgets
 from blurax.bounds import check_count, check_counts, check_seed
 from blurax.errors import require
 from blurax.frozen import Checked, added, check_types
@@ -41,6 +41,7 @@ class CodeVersion(Checked):
     """Of the learner or baseline that it is the code of, or `task NAME`: of a task given as it is,
     its data too."""
     sha256: str
+    """Of a baseline that is not the user's own, what is new in it (`Baseline.source`)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Plan:
     """The networks by their hidden layers, such as 256-128 or c8k5s2-16."""
     genomes: tuple[GenomeFile, ...] = ()
     """Genomes and learners of the user's own, which are compared as they are."""
-    baselines: tuple[str, ...] = BUILT_IN
+    baselines: tuple[str, ...] = RIVALS
     budgets: tuple[int, ...] = BUDGETS
     seeds: int = 5
     """Initial networks for each reported number."""
@@ -93,6 +94,11 @@ class Plan:
     def learners(self) -> tuple[str, ...]:
         """The names of all learners, those that are compared as they are first."""
         return (*(genome.name for genome in self.genomes), *self.baselines)
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return len(self.tasks) * len(self.nets) * len(self.learners)
 
     def source(self, learner: str) -> str:
         """The SHA-256 of the user's code behind a learner; empty where there is none."""

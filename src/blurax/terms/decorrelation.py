@@ -71,7 +71,7 @@ class Decorrelation(Term):
         if bias is not None:
             ones = jnp.broadcast_to(bias[:, None, None], (*seen.shape[:2], 1))
             seen = jnp.concatenate([seen, ones], axis=2)
-        found = _uncorrelated(summed(seen, seen), share, seen.shape[1], self.width_free)
+        found = uncorrelated(summed(seen, seen), share, seen.shape[1], self.width_free)
         whole = product(found, jnp.concatenate(changes, axis=1))
         return jnp.split(whole, [changes[0].shape[1]], axis=1)[: len(changes)]
 
@@ -132,10 +132,10 @@ def decorrelation(
     between = alike(pre)
     if bias is not None:
         between = between + bias[:, None, None] ** 2
-    return _uncorrelated(between, share, pre.shape[1], width_free)
+    return uncorrelated(between, share, pre.shape[1], width_free)
 
 
-def _uncorrelated(
+def uncorrelated(
     alike: Float[Array, "c n n"], share: Scalar, events: int, width_free: bool
 ) -> Float[Array, "c n n"]:
     """((1 - s) I + s A / m)^-1, where m is the mean square of what an event sees."""
