@@ -4,9 +4,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from blurax import genome, graphs
 from blurax.inner import observe_moments, predict, predict_few
 from blurax.learner import Blur
 from blurax.network import Network, NetworkState
+from blurax.spec import Channels, Normalise, Rule, Stabilise
+from blurax.terms import Term
+from blurax.terms.normalise import BatchNormalisation
 from closeness import assert_close
 from variants import BATCH, TABLE, batches, initial, lively
 
@@ -65,3 +69,24 @@ def test_the_size_of_a_query_is_looked_at_in_predict_after_alone(name: str):
     batch = batches(2)[0][1][:2]
     by_batch = predict(genome, state, x, observe_moments(genome, state, batch))
     assert_close(predict_few(genome, state, x, batch), by_batch)
+
+
+@pytest.mark.parametrize(("hidden", "shape"), [("5", (7,)), ("c4k3", (5, 5, 2))])
+def test_of_multiples_one_state_is_measured(
+    hidden: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """Behind the input all states are multiples of one, and so are their moments."""
+    stabilise = Stabilise(normalise=Normalise.BOTH, normalise_synapses=True)
+    rule = Rule(states=3, channels=Channels.SINGLE, stabilise=stabilise)
+    given = genome.random(jax.random.key(0), rule)
+    x = jax.random.normal(jax.random.key(1), (6, *shape))
+    state = graphs.network(hidden, shape, 3).init(jax.random.key(2), given, len(x))
+
+    def found():
+        slope = jax.grad(lambda g: jnp.sum(jnp.sin(predict(g, state, x))))(given)
+        weighed = observe_moments(given, state, x, jnp.arange(6.0) / 15)
+        return slope, observe_moments(given, state, x), weighed
+
+    short = found()
+    monkeypatch.setattr(BatchNormalisation, "moved", Term.moved)
+    assert_close(short, found(), tolerance=1e-8)  # of η, which they nearly cancel

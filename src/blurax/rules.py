@@ -116,14 +116,14 @@ def arrive(
 
 def multiples(
     link: Link,
-    w_ij: Float[Array, "1 i j"] | None,
+    w_ij: Any,
     transform: Float[Array, "c k"],
     a_i: Float[Array, "1 b *i"],
     post: Shape,
     bias_j: Float[Array, "1 1 j"] | None = None,
     length: Float[Array, "1 1 j"] | None = None,
 ) -> Multiples:
-    """`arrive` of one state by synapses of one channel: the input needs no gradient then."""
+    """`arrive` of one state by synapses `[1, i, j]`: the input needs no gradient then."""
     one = checkpoint_name(link.transmit(w_ij, a_i, post), INPUT)
     offset = 0.0 if bias_j is None else bias(bias_j, transform, link, post)
     if length is not None:
