@@ -169,7 +169,8 @@ def compare(
             several classes, by the name of the class, or by that of the learner in the comparison.
         directory: where cells are kept, so that the same call goes on where an earlier one stopped;
             in memory if None.
-        callback: called with what is done in each cell, and when it is finished.
+        callback: called with what is done in each cell, and when it is finished; where there are
+            several devices in threads of theirs, by one at a time.
 
     Raises:
         BluraxError: if something does not exist or does not fit, or the directory holds another
