@@ -214,9 +214,9 @@ def compare(
             several classes, by the name of the class, or by that of the learner in the comparison.
         directory: where cells are kept, so that the same call goes on where an earlier one stopped;
             in memory if None.
-        by: steps; or time, for which the steps of all learners are timed in turns at the end of
-            each task and network.
-        callback: called with what is done in each cell, and when it is finished.
+        by: steps; or time, for which the steps of all learners are timed in turns at the end.
+        callback: called with what is done in each cell, and when it is finished; where there are
+            several devices in threads of theirs, by one at a time.
 
     Raises:
         BluraxError: if something does not exist or does not fit, or the directory holds another
