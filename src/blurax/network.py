@@ -28,6 +28,10 @@ Neurons = tuple[Float[Array, "_ b *_"], ...]
 states would be 0 for ever."""
 
 
+GROUPS = 1000
+"""The most groups of a network: each is a part of the program of its own, to trace and compile."""
+
+
 class Synapses(eqx.Module):
     """The synapses of an edge; all are None where its link has none."""
 
@@ -103,6 +107,7 @@ class Network:
             outputs: negative numbers count from the last group.
         """
         given = groups if isinstance(groups, tuple) else ()
+        check_groups(len(given))
         shapes = tuple(g if isinstance(g, tuple) else (g,) for g in given)
         whole = all(shape and all(map(_is_count, shape)) for shape in shapes)
         require(
@@ -337,6 +342,11 @@ def _is_count(value: Any) -> bool:
 
 def _chain(groups: int) -> tuple[Edge, ...]:
     return tuple(Edge(l, l + 1) for l in range(groups - 1))
+
+
+def check_groups(count: int) -> None:
+    """Raise `BluraxError` for more groups than a network may have."""
+    require(count <= GROUPS, f"A network of {count} groups has more than {GROUPS}; take fewer.")
 
 
 def _check_edges(network: Network) -> None:

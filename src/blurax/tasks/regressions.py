@@ -16,7 +16,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_counts
 from blurax.errors import require
+from blurax.footprint import number
 from blurax.frozen import check_types
+from blurax.memory import require_memory
 from blurax.targets import Regression, Target
 from blurax.tasks import orders
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
@@ -69,7 +71,13 @@ class TableFamily(Task):
     target: Target = eqx.field(static=True, init=False, default=Regression(1))
 
     def __post_init__(self) -> None:
-        self.input_shape = (self.options.features,)
+        rows, features = self.options.rows, self.options.features
+        require_memory(
+            number() * rows * (features + 1),
+            f"The table of task {self.name}, {rows} rows of {features} inputs and a target,",
+            "take fewer rows or features",
+        )
+        self.input_shape = (features,)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
