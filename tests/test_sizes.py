@@ -16,6 +16,7 @@ from blurax.bounds import check_seed
 from blurax.capacity import check_episodes
 from blurax.errors import BluraxError
 from blurax.estimator.rows import Examples
+from blurax.links import Masked
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.needs import check_memory
@@ -222,6 +223,7 @@ def test_the_library_refuses_a_seed_out_of_range(seed, iris):
         lambda: blurax.BlurClassifier(3, steps=1, random_state=seed).fit(x, y),
         lambda: blurax.BlurRegressor(3, steps=1, random_state=seed).fit(x, y),
         lambda: MetaTrain(seed=seed),
+        lambda: Masked(seed=seed),
     ):
         with pytest.raises(BluraxError, match="it takes a whole number from 0 to 4294967295"):
             call()
