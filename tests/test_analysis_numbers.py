@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import blurax.cli.commands as cli
 from blurax import io
 from blurax.analysis import style
-from blurax.analysis.numbers_view import draw_numbers
+from blurax.analysis.numbers_view import draw_numbers, numbers_panel
 
 FOUND = io.Provenance("0.1.0", "2026-01-31", 0, ("iris",), 0, None, {})
 TENSORS = {
@@ -43,6 +44,16 @@ def test_a_picture_says_what_it_leaves_out():
     assert len(maps) == 12
     assert words[0] == "Numbers, without the last 8 arrays"
     assert drawn({})[1] == []
+
+
+def test_a_table_of_very_many_arrays_ends():
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(numbers_panel("Many", {f"w{n}": np.ones(1) for n in range(20_000)}, FOUND))
+    lines = shown.get().splitlines()
+    assert len(lines) < 215
+    assert any("w199 " in line for line in lines)
+    assert any("and 19,800 more" in line for line in lines)
 
 
 @pytest.mark.parametrize("png", [None, "mine.png"])

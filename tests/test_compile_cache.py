@@ -60,11 +60,33 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     second, _, hits = fitted(tmp_path)
     assert second == first
     assert hits > 0
-    for path in entries(folder):  # as a full disk leaves them
-        path.write_bytes(path.read_bytes()[:50])
+    whole = {path: path.read_bytes() for path in entries(folder)}
+    for number, (path, content) in enumerate(whole.items()):
+        # As a full disk leaves them, or a disk that fails.
+        flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+        path.write_bytes(flipped if number % 2 else content[:50])
     third, _, hits = fitted(tmp_path)
     assert third == first
     assert hits == 0
+    fourth, _, hits = fitted(tmp_path)  # the damaged ones were written anew
+    assert fourth == first
+    assert hits > 0
+
+
+def test_an_entry_with_a_flipped_bit_is_removed(tmp_path, monkeypatch):
+    module = compile_cache._jax_cache
+    for name in ("compress_executable", "decompress_executable"):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    assert compile_cache._seal(tmp_path)
+    entry = module.compress_executable(b"a program")
+    assert module.decompress_executable(entry) == b"a program"
+    flipped = bytes([entry[0], entry[1] ^ 4]) + entry[2:]
+    for name, content in (("one-cache", flipped), ("other-cache", entry), ("one", flipped)):
+        (tmp_path / name).write_bytes(content)
+    for damaged in (flipped, entry[:-1], b""):
+        with pytest.raises(ValueError, match="checksum"):
+            module.decompress_executable(damaged)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other-cache"]
 
 
 @keeps

@@ -10,7 +10,7 @@ from blurax.fit import network_for
 from blurax.inner import Remat
 from blurax.learner import Blur
 from blurax.outer.config import MetaTrain
-from blurax.outer.needs import genome_size
+from blurax.outer.needs import size_of
 from blurax.outer.objective import Objective
 from blurax.outer.variants import STABLE
 from blurax.spec import Rule
@@ -69,5 +69,6 @@ def test_a_meta_step_takes_what_is_estimated(remat, hidden, batch):
     lowered = type(trainer)._whole.lower(trainer, state, jax.random.key(0), None)
     network = config.problem().networks[0][0]
     one = footprint.of(network, config.rule)
-    args = config, one, config.episode, config.episode.query, genome_size(config)
+    numbers = size_of(config.space())
+    args = config, one, config.episode, config.episode.query, numbers
     check(2 * config.method.episode(*args), lowered)

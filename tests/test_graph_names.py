@@ -1,7 +1,7 @@
 """Networks by name: what each piece makes, and what is refused, by its piece."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blurax import graphs
@@ -114,6 +114,8 @@ def test_networks_with_a_name_of_their_own():
         ("c4-res(c4v)", r"from neurons \(8, 8, 4\) to \(6, 6, 4\), where no edge around it leads"),
         ("c4-p2-p2-res(c4)", "follows two poolings"),
         ("4-res(4)x101", "stands 101 times, and may 100 times"),
+        ("-".join(["1"] * 60_000), "^A network of 60000 groups has more than 1000; take fewer"),
+        ("-".join(["res(4-4)x100"] * 300), "^A network of 60000 groups has more than 1000"),
         ("9" * 5000, "of more than 10 digits"),
         ("c8k2147483648-16", "'c8k2147483648' holds 2147483648, and it takes a whole number <="),
         ("99999999999", "holds the number '99999999999' of more than 10 digits"),
@@ -144,6 +146,7 @@ conv = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(conv, min_size=1, max_size=4), st.lists(dense, max_size=3))
 def test_a_name_says_every_link(convolutions, rows):
     pieces = [*convolutions, *rows]

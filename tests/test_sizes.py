@@ -16,6 +16,7 @@ from blurax.bounds import check_seed
 from blurax.capacity import check_episodes
 from blurax.errors import BluraxError
 from blurax.estimator.rows import Examples
+from blurax.links import Masked
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.needs import check_memory
@@ -23,6 +24,32 @@ from blurax.outer.recipes import get_recipe
 from blurax.tasks import EpisodeSpec, Split, from_arrays, get
 
 HUGE = 10**20
+RULE = """
+import equinox as eqx
+import jax.numpy as jnp
+
+import blurax
+
+
+class Line(blurax.Learner):
+    network: blurax.Network = eqx.field(static=True)
+    rate: object = eqx.field(converter=jnp.asarray, default=0.1)
+    width: int = eqx.field(static=True, default=1)
+
+    def init(self, key, batch):
+        return jnp.zeros((2, 2)), jnp.zeros((self.width, 1000))
+
+    def step(self, state, batch, *, rate, key, index):
+        return (state[0] + self.rate * batch.x.T @ batch.y, state[1]), None
+
+    def predict(self, state, x):
+        return x @ state[0]
+
+
+def wide(network):
+    return Line(network, width=10**7)
+"""
+"""A rule of one's own with a state of 8 numbers, or of ten thousand million."""
 META_TRAIN = ("meta-train", "--directory", "out")
 COMPARE = ("compare", "default", "--baselines", "sgd", "--directory", "out")
 TRAIN = ("train", "default", "--directory", "out")
@@ -70,6 +97,7 @@ def refused(words, capsys, tmp_path):
         (*META_TRAIN, "--forward-chunk", 10**6, "--rule.states", 300, "--method", "forward"),
         (*META_TRAIN, "--curriculum.add", 10**5, "--curriculum.every", 100),
         (*META_TRAIN, "--tasks", "linear-noise:features=1000000000"),
+        (*TRAIN, "--task", "teacher:rows=1000000000"),
         (*META_TRAIN, "--rule.states", 10**5),
         (*META_TRAIN, "--episode.batch", 10**5, "--hidden", 10**5, "--rule.update.decorrelate"),
         (*TRAIN, "--seeds", 10**6),
@@ -94,6 +122,35 @@ def test_what_would_not_fit_is_told_with_an_estimate(words, capsys, tmp_path):
     )
     assert found, said
     assert float(found[1].replace(",", "")) > (16 if found[2] == "GiB" else 0.9)
+
+
+@pytest.mark.parametrize("task", ["teacher:rows=1000000000", "delayed-bit:delay=1000000000"])
+def test_a_task_that_would_not_fit_is_not_drawn(task, capsys, tmp_path):
+    assert cli.main(["tasks", "show", task, "--directory", "out"]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert "of memory, and there are 16.0 GiB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"),
+    [
+        ("Line", ("--episode.batch", 10**8)),
+        ("Line", ("--population", 10**6)),
+        ("Line", ("--population", 10**9)),
+        ("Line", ("--episodes", 10**9)),
+        ("Line", ("--validation-episodes", 10**9)),
+        ("Line", ("--validation-steps", 10**7)),
+        ("wide", ()),
+    ],
+)
+def test_a_run_of_a_rule_of_ones_own_is_estimated_too(
+    learner, words, capsys, tmp_path, tmp_path_factory
+):
+    file = tmp_path_factory.mktemp("rules") / "rule.py"
+    file.write_text(RULE, "utf-8")
+    common = ("--learner", f"{file}:{learner}", "--tasks", "xor", "--hidden", 4)
+    said = refused((*META_TRAIN, *common, *words), capsys, tmp_path)
+    assert "of memory, and there are 16.0 GiB" in said
 
 
 @pytest.mark.parametrize(
@@ -166,6 +223,7 @@ def test_the_library_refuses_a_seed_out_of_range(seed, iris):
         lambda: blurax.BlurClassifier(3, steps=1, random_state=seed).fit(x, y),
         lambda: blurax.BlurRegressor(3, steps=1, random_state=seed).fit(x, y),
         lambda: MetaTrain(seed=seed),
+        lambda: Masked(seed=seed),
     ):
         with pytest.raises(BluraxError, match="it takes a whole number from 0 to 4294967295"):
             call()

@@ -42,6 +42,17 @@ def check_episodes(
     check_with_query(needed, side_by_side(seeds, network, spec), LESS, task, spec, split)
 
 
+def check_drawing(task: Task, spec: EpisodeSpec, split: Split) -> None:
+    """Refuse to draw an episode that would not fit in memory.
+
+    Raises:
+        BluraxError: with an estimate, and the memory there is.
+    """
+    drawn = jax.eval_shape(lambda key: task.sample(key, spec, split), jax.random.key(0))
+    needed = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(drawn))
+    require_memory(needed, f"An episode of task {task.name}", "take smaller options of the task")
+
+
 def check_with_query(
     needed: Callable[[int], int], what: str, less: str, task: Task, spec: EpisodeSpec, split: Split
 ) -> None:

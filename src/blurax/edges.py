@@ -6,6 +6,9 @@ from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.links import Dense, Link, Shape
 
+GROUPS = 1000
+"""The most groups of a network: each is a part of the program of its own, to trace and compile."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Edge:
@@ -42,6 +45,11 @@ class Edge:
 def chain(groups: int) -> tuple[Edge, ...]:
     """Each group leads to the next."""
     return tuple(Edge(l, l + 1) for l in range(groups - 1))
+
+
+def check_groups(count: int) -> None:
+    """Raise `BluraxError` for more groups than a network may have."""
+    require(count <= GROUPS, f"A network of {count} groups has more than {GROUPS}; take fewer.")
 
 
 def check_edges(

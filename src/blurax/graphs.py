@@ -22,9 +22,10 @@ import re
 from collections.abc import Iterator
 
 from blurax.bounds import MOST
+from blurax.edges import Edge, check_groups
 from blurax.errors import BluraxError, require, shown
 from blurax.links import After, Conv, Dense, Identity, Link, Pool, Shape
-from blurax.network import Edge, Network
+from blurax.network import Network
 
 NAMED = {
     "lenet": "c6k5-p2-c16k5-p2-120-84",
@@ -83,7 +84,9 @@ def parse(name: str) -> tuple[Piece | Block, ...]:
     text = NAMED.get(name, name)
     if text == "0":
         return ()
-    return tuple(_block(name, part) or _piece(name, part) for part in _split(text))
+    parts = _split(text)
+    check_groups(len(parts))
+    return tuple(_block(name, part) or _piece(name, part) for part in parts)
 
 
 def network(name: str, inputs: Shape, outputs: int) -> Network:
@@ -98,6 +101,7 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
         BluraxError: naming the piece that is none, or does not fit what is before it.
     """
     parts = parse(name)
+    check_groups(sum(len(p.pieces) * p.times if isinstance(p, Block) else 1 for p in parts))
     graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)
     for part in parts:
         if isinstance(part, Block):
@@ -224,7 +228,9 @@ def _block(name: str, text: str) -> Block | None:
         return None
     inside, times = found[1], int(found[2] or 1)
     require(times <= TIMES, _wrong(name, text, f"stands {times} times, and may {TIMES} times"))
-    pieces = tuple(_piece(name, part) for part in _split(inside))
+    parts = _split(inside)
+    check_groups(len(parts))
+    pieces = tuple(_piece(name, part) for part in parts)
     require(
         not isinstance(pieces[-1].link, Pool),
         _wrong(name, text, f"ends in the pooling {pieces[-1].text}; it may follow the block"),
@@ -235,8 +241,9 @@ def _block(name: str, text: str) -> Block | None:
 def _piece(name: str, text: str) -> Piece:
     """A piece that is no block."""
     over = [number for number in re.findall("[0-9]+", text) if int(number) > MOST]
-    why = f"holds {', '.join(over)}, and it takes a whole number <= {MOST}"
-    require(not over, _wrong(name, text, why))
+    if over:
+        why = f"holds {', '.join(over)}, and it takes a whole number <= {MOST}"
+        raise BluraxError(_wrong(name, text, why))
     if found := _DENSE.fullmatch(text):
         return Piece(text, Dense(), int(found[2]), recurrent=bool(found[1]))
     if found := _CONV.fullmatch(text):

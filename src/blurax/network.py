@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
-from blurax.edges import Edge, chain, check_edges
+from blurax.edges import Edge, chain, check_edges, check_groups
 from blurax.errors import require, shown
 from blurax.frozen import check_types
 from blurax.genome import Genome
@@ -61,6 +61,7 @@ class Network:
             outputs: negative numbers count from the last group.
         """
         given = groups if isinstance(groups, tuple) else ()
+        check_groups(len(given))
         shapes = tuple(g if isinstance(g, tuple) else (g,) for g in given)
         whole = all(shape and all(map(_is_count, shape)) for shape in shapes)
         require(

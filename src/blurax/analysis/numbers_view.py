@@ -1,5 +1,6 @@
 """The numbers of a rule that somebody wrote: named arrays as text and as a picture."""
 
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from blurax.analysis import style
 from blurax.analysis.genome_parts import Gate, Grid
 from blurax.analysis.genome_picture import draw_gates, draw_grid
 from blurax.analysis.genome_view import provenance_words
-from blurax.analysis.plain import message
+from blurax.analysis.plain import MOST, message
 from blurax.io import Provenance
 
 _SHOWN = 8
@@ -59,13 +60,15 @@ def numbers_panel(
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("name", "shape", "value", *(("at the start", "moved") if start else ())):
         table.add_column(column, overflow="fold")
-    for leaf, tensor in tensors.items():
+    for leaf, tensor in itertools.islice(tensors.items(), MOST):
         shape = "x".join(map(str, tensor.shape)) or "-"
         cells = [message(leaf), shape, _words(tensor)]
         if start:
             before = np.asarray(start[leaf])
             cells += [_words(before), f"{float(np.sqrt(np.mean((tensor - before) ** 2))):.3g}"]
         table.add_row(*map(Text, cells))
+    if len(tensors) > MOST:
+        table.add_row(f"and {len(tensors) - MOST:,} more")
     lines = [Text(f"{about}: {words}") for about, words in provenance_words(provenance).items()]
     title = Text(f"{message(name)} · {count(dict(tensors))} numbers")
     legend = "moved: root mean square of the change" if start else ""

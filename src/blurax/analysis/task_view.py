@@ -16,6 +16,7 @@ from rich.text import Text
 from blurax.analysis import style
 from blurax.analysis.plain import message
 from blurax.analysis.sequence_view import draw_sequences
+from blurax.capacity import check_drawing
 from blurax.tasks import (
     ArrayTask,
     Augmented,
@@ -120,6 +121,7 @@ def _shown(task: Task, key: jax.Array) -> list[_Shown]:
     """The episodes that show what a task is."""
 
     def draw(one: Task, number: int) -> Episode:
+        check_drawing(one, SPEC, Split.TRAIN)
         sample = eqx.filter_jit(lambda task, key: task.sample(key, SPEC, Split.TRAIN))
         return sample(one, jax.random.fold_in(key, number))
 

@@ -4,6 +4,7 @@ JAX keeps them; here is where, how many, and when not. Importing this changes no
 """
 
 import contextlib
+import hashlib
 import os
 import threading
 import warnings
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax._src import compilation_cache as _jax_cache
 
 VARIABLE = "BLURAX_COMPILE_CACHE"
 """The environment variable that moves the folder of compiled programs, or turns it off."""
@@ -26,7 +28,9 @@ _UNHEARD = "Error (reading|writing) persistent compilation cache entry"
 _FIRST_RIGHT = (0, 7)
 """The version of JAX from which on a CPU's program that was kept computes what it did when it was
 compiled. 0.6.0's does not: the probabilities of a small fit moved by 3e-4 at the second start."""
-_ENTRIES = "-cache", "-atime"
+_PROGRAM = "-cache"
+"""How the name of a file with a program ends."""
+_ENTRIES = _PROGRAM, "-atime"
 """How the names of JAX's files end."""
 _DEFAULT_SECONDS = 1.0
 """Of JAX: a user who has set another number of seconds keeps it."""
@@ -47,7 +51,7 @@ def keep_compiled() -> None:
         if not _considered:
             _considered = True
             folder = None if _too_old() or _user_decides() else _folder()
-            if folder is not None and _is_usable(folder):
+            if folder is not None and _is_usable(folder) and _seal(folder):
                 _prune(folder)
                 _tell_jax(folder)
 
@@ -110,6 +114,41 @@ def _prune(folder: Path) -> None:
         with contextlib.suppress(OSError):
             os.unlink(path)
             total -= size
+
+
+def _seal(folder: Path) -> bool:
+    """Let entries begin with the SHA-256 of the rest; whether this version of JAX can be told so.
+
+    JAX compresses by zstd where it can, without a checksum: a program with one flipped bit crashes
+    the process, or computes something else. What does not match is removed and compiled again.
+    """
+    module: Any = _jax_cache
+    try:
+        compress, decompress = module.compress_executable, module.decompress_executable
+    except AttributeError:
+        return False
+
+    def sealed(program: bytes) -> bytes:
+        data = compress(program)
+        return hashlib.sha256(data).digest() + data
+
+    def unsealed(entry: bytes) -> bytes:
+        size = hashlib.sha256().digest_size
+        if hashlib.sha256(entry[size:]).digest() != entry[:size]:
+            _remove(folder, entry)
+            raise ValueError("its checksum does not match")  # JAX warns of it, and compiles
+        return decompress(entry[size:])
+
+    module.compress_executable, module.decompress_executable = sealed, unsealed
+    return True
+
+
+def _remove(folder: Path, entry: bytes) -> None:
+    """Remove an entry by what it holds: JAX would never write over it."""
+    for path in folder.glob(f"*{_PROGRAM}"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == len(entry) and path.read_bytes() == entry:
+                path.unlink()
 
 
 def _tell_jax(folder: Path) -> None:

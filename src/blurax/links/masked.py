@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from blurax.bounds import check_counts
+from blurax.bounds import check_seed
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.links.dense import Dense
@@ -30,7 +30,7 @@ class Masked(Link):
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_counts(self, "seed", least=0)
+        check_seed("Masked.seed", self.seed)
         require(
             0 < self.density <= 1,
             f"Masked.density is {self.density}; it takes a number above 0 and at most 1.",

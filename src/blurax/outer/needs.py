@@ -7,13 +7,15 @@ import jax
 
 from blurax import footprint
 from blurax.capacity import check_with_query, counted, side_by_side
-from blurax.fit import network_for
-from blurax.footprint import number
-from blurax.genome import template
+from blurax.fit import for_task, network_for
+from blurax.footprint import Footprint, number
+from blurax.learner import Learner
 from blurax.memory import require_memory
 from blurax.network import Network
 from blurax.outer.config import MetaTrain
 from blurax.outer.methods.base import Following
+from blurax.outer.plastic import plastic
+from blurax.outer.space import GenomeSpace, Space
 from blurax.tasks import EpisodeSpec, Split, Task, get
 
 _KEY = 1000
@@ -22,24 +24,49 @@ _LINE = 100
 """Bytes of a member in a line of the log, before it is written."""
 
 
-def check_memory(config: MetaTrain) -> None:
+def check_memory(config: MetaTrain, learner: Learner | None = None) -> None:
     """Refuse a run that would not fit in memory; nothing is allocated for it but the tasks' data.
 
+    Args:
+        learner: whose numbers are learned, in the place of a genome.
+
     Raises:
-        BluraxError: with an estimate, and the memory there is; for an unknown task, or more
-            examples in an episode than can be numbered.
+        BluraxError: with an estimate, and the memory there is; for an unknown task, more examples
+            in an episode than can be numbered, or a learner that cannot learn a task.
     """
-    if config.learner:
-        return  # its state is of any shape: nothing is known of it beforehand
-    _check_lists(config)
+    space = config.space(learner)
+    numbers = size_of(space)
+    _check_lists(config, numbers)
     longest = config.curriculum.steps(config.episode.steps, config.last_stage)
     for task, network in _pairs(config, config.tasks):
         for batch in {config.episode.batch, *config.vary.batches}:
             spec = dataclasses.replace(config.episode, steps=longest, batch=batch)
-            _check_meta_step(config, task, network, spec)
+            one = _footprint(config, space, task, network, batch)
+            _check_meta_step(config, one, numbers, task, network, spec)
     steps = config.validation_steps or longest
     for task, network in _pairs(config, config.validate_on or config.tasks):
-        _check_validation(config, task, network, dataclasses.replace(config.episode, steps=steps))
+        spec = dataclasses.replace(config.episode, steps=steps)
+        one = _footprint(config, space, task, network, spec.batch)
+        _check_validation(config, one, task, network, spec)
+
+
+def size_of(space: Space) -> int:
+    """How many meta-parameters there are to choose."""
+    return sum(leaf.size for leaf in jax.tree.leaves(space.template()))
+
+
+def _footprint(
+    config: MetaTrain, space: Space, task: Task, network: Network, batch: int
+) -> Footprint:
+    """What a network takes that a genome teaches, or the state of a learner of the user's own."""
+    one = footprint.of(network, config.rule, task.time)
+    if isinstance(space, GenomeSpace):
+        return one
+    space.check(network, task)
+    learner = for_task(space.unlearned(network), task)
+    state = jax.eval_shape(lambda key: plastic(learner.init(key, batch)), jax.random.key(0))
+    held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return Footprint(held, number() * task.outputs, one.example)
 
 
 def _pairs(config: MetaTrain, names: tuple[str, ...]) -> Iterator[tuple[Task, Network]]:
@@ -49,40 +76,42 @@ def _pairs(config: MetaTrain, names: tuple[str, ...]) -> Iterator[tuple[Task, Ne
             yield task, network_for(task, hidden)
 
 
-def _check_lists(config: MetaTrain) -> None:
+def _check_lists(config: MetaTrain, numbers: int) -> None:
     """What is there once for each meta-step, member or episode."""
-    genome = number() * genome_size(config)
-    count = config.population * config.episodes
-    several = (
-        f"{counted(config.population, 'genome')} of {counted(config.episodes, 'episode')} each"
-    )
+    genome, count = number() * numbers, config.population * config.episodes
+    members = counted(config.population, "learner" if config.learner else "genome")
     one_by_one = config.job_size > 0 or not isinstance(config.method, Following)
     require_memory(
         3 * config.population * genome + count * (_KEY if one_by_one else genome),
-        f"Meta-training of {several}",
+        f"Meta-training of {members} of {counted(config.episodes, 'episode')} each",
         "take a smaller population or fewer episodes",
         host=True,
     )
     require_memory(
         min(config.validate_every, config.meta_steps) * config.population * _LINE,
-        f"The log of {config.validate_every} meta-steps of {config.population} genomes between two "
-        "validations",
+        f"The log of {config.validate_every} meta-steps of {members} between two validations",
         "validate more often, or take a smaller population",
         host=True,
     )
     require_memory(
-        config.method.kept(config, genome_size(config)),
+        config.method.kept(config, numbers),
         f"The search of {config.method.name} over {counted(config.meta_steps, 'generation')} of "
-        f"{config.population} candidates with {genome_size(config)} numbers",
+        f"{config.population} candidates with {numbers} numbers",
         "take fewer meta-steps, a smaller population or fewer states",
         host=True,
     )
 
 
-def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
+def _check_meta_step(
+    config: MetaTrain,
+    one: Footprint,
+    numbers: int,
+    task: Task,
+    network: Network,
+    spec: EpisodeSpec,
+) -> None:
     """One meta-step in one setting."""
-    one, method = footprint.of(network, config.rule, task.time), config.method
-    numbers = genome_size(config)
+    method = config.method
     at_once, carried = method.at_once(config), method.carried(config, one)
 
     def needed(query: int) -> int:
@@ -96,10 +125,11 @@ def _check_meta_step(config: MetaTrain, task: Task, network: Network, spec: Epis
     check_with_query(needed, what, less, task, spec, Split.TRAIN)
 
 
-def _check_validation(config: MetaTrain, task: Task, network: Network, spec: EpisodeSpec) -> None:
+def _check_validation(
+    config: MetaTrain, one: Footprint, task: Task, network: Network, spec: EpisodeSpec
+) -> None:
     genomes = config.method.validated(config)
     side = min(config.job_size or genomes, genomes) * config.validation_episodes
-    one = footprint.of(network, config.rule, task.time)
 
     def needed(query: int) -> int:
         return side * one.episode(spec.steps, spec.batch, query)
@@ -107,8 +137,3 @@ def _check_validation(config: MetaTrain, task: Task, network: Network, spec: Epi
     what = f"A validation of {side_by_side(side, network, spec)}"
     less = "take fewer validation episodes or steps, a smaller population, or smaller jobs"
     check_with_query(needed, what, less, task, spec, Split.VALIDATE)
-
-
-def genome_size(config: MetaTrain) -> int:
-    """The numbers of a genome."""
-    return sum(leaf.size for leaf in jax.tree.leaves(template(config.rule)))

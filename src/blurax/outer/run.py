@@ -94,7 +94,7 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
     config = named_after(config, learner)
     if learner is not None:
         config.check_learner()
-    check_memory(config)
+    check_memory(config, learner)
     config.trainer(config.last_stage, learner=learner)
     config.validation(learner)
     with io.writing(directory, RUN):
@@ -179,7 +179,7 @@ def _advance(
     method: type[Method] | None,
 ) -> Result:
     config, header = read_config(directory, method)
-    check_memory(config)
+    check_memory(config, learner)
     check_places(directory)
     key = jax.random.key(config.seed)
     space, trainer = config.space(learner), config.trainer(0, evaluator, learner)

@@ -20,7 +20,7 @@ from blurax.targets import Classes, Target, signed_one_hot
 from blurax.tasks import orders
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.endless import MARKS, SUPPORT
-from blurax.tasks.regressions import FAMILIES, inputs_of, standardised
+from blurax.tasks.regressions import FAMILIES, check_table, inputs_of, standardised
 
 Rows = Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Int[Array, " n"]]]
 """So many rows of an episode, and their classes."""
@@ -85,8 +85,10 @@ class ClassTable(Task):
     target: Target = eqx.field(static=True, init=False)
 
     def __post_init__(self) -> None:
-        self.input_shape = (self.options.features,)
-        self.target = Classes(self.options.classes)
+        options = self.options
+        check_table(self.name, options.rows, options.features, options.classes)
+        self.input_shape = (options.features,)
+        self.target = Classes(options.classes)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0

@@ -16,7 +16,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_counts
 from blurax.errors import require
+from blurax.footprint import number
 from blurax.frozen import check_types
+from blurax.memory import require_memory
 from blurax.targets import Regression, Target
 from blurax.tasks import orders
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
@@ -69,7 +71,9 @@ class TableFamily(Task):
     target: Target = eqx.field(static=True, init=False, default=Regression(1))
 
     def __post_init__(self) -> None:
-        self.input_shape = (self.options.features,)
+        rows, features = self.options.rows, self.options.features
+        check_table(self.name, rows, features, 1)
+        self.input_shape = (features,)
 
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
@@ -110,6 +114,15 @@ class TableFamily(Task):
             return x, y[:, None]
 
         return draw
+
+
+def check_table(name: str, rows: int, features: int, outputs: int) -> None:
+    """Raise `BluraxError` for a table that would not fit in memory."""
+    require_memory(
+        number() * rows * (features + outputs),
+        f"The table of task {name}, {rows} rows of {features} inputs and {outputs} outputs,",
+        "take fewer rows or features",
+    )
 
 
 def inputs_of(
