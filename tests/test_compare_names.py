@@ -2,6 +2,7 @@
 
 import pytest
 
+import blurax.cli.commands as cli
 from blurax import zoo
 from blurax.errors import BluraxError
 from blurax.experiments.compare_names import called
@@ -66,3 +67,12 @@ def test_a_genome_in_this_folder_is_called_after_the_folder(files, monkeypatch):
 def test_names_that_are_none(words, said):
     with pytest.raises(BluraxError, match=said):
         called(words)
+
+
+@pytest.mark.usefixtures("files")
+def test_links_in_a_circle_are_no_learner(tmp_path, capsys):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    words = ["compare", "circle", "--baselines", "sgd", "--tasks", "iris", "--directory", "out"]
+    assert cli.main(words) == 2
+    assert "circle" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Iterator
 
+from faults import own_rule
 from faults.outcome import Case, Outcome
 from faults.process import MEMORY, begin, blurax, wait
 from faults.scene import Scene
@@ -29,6 +30,12 @@ COMPARE = (
     "out",
 )
 TRAIN = ("train", "default", "--task", "xor", "--hidden", "4", "--directory", "out")
+OWN = (*META, "--learner", f"{own_rule.__file__}:Fading")
+NETWORKS = (
+    *("100000-100000", "c8k99999", "c2147483647", "res(64-64)x1000000000"),
+    *("-".join(["1"] * 60_000), "-".join(["res(4-4)x100"] * 1000)),
+)
+"""Names of networks that no machine can hold, or compile in time."""
 ESTIMATOR = """
 import sys
 import numpy as np
@@ -53,9 +60,11 @@ class Size:
 
 
 def _options(base: tuple[str, ...], name: str, values: tuple[object, ...]) -> Iterator[Size]:
-    for value in values:
-        words = (*base, f"--{name}", str(value))
-        yield Size(f"{base[0]} --{name}", f"{name} {value}", tuple(blurax(*words)))
+    kind = " of a learner" if "--learner" in base else ""
+    for value in map(str, values):
+        words = (*base, f"--{name}", value)
+        what = f"{name} {value[:40]}"
+        yield Size(f"{base[0]}{kind} --{name}", what, tuple(blurax(*words)))
 
 
 def _fit(argument: str, value: object) -> Size:
@@ -73,6 +82,10 @@ SIZES = (
     *_options(META, "meta-steps", (10**20,)),
     *_options(META, "seed", (-1, 2**32, 10**20)),
     *_options((*META, "--method", "cma-es"), "population", MANY),
+    *_options(OWN, "population", MANY),
+    *_options(OWN, "episode.batch", (10**8, 10**12)),
+    *_options(OWN, "episodes", (10**9,)),
+    *_options(OWN, "validation-episodes", (10**9,)),
     *_options(COMPARE, "seeds", MANY),
     *_options(COMPARE, "batch", (10**7, 10**12)),
     *_options(COMPARE, "steps", (10**9, 10**20)),
@@ -80,7 +93,8 @@ SIZES = (
     *_options(COMPARE, "seed", (-1, 2**32, 10**20)),
     *_options(TRAIN, "seeds", MANY),
     *_options(TRAIN, "steps", (10**9, 10**20)),
-    *_options(TRAIN, "hidden", ("100000-100000",)),
+    *_options(TRAIN[:2], "task", ("teacher:rows=1000000000", "delayed-bit:delay=1000000000")),
+    *_options((*TRAIN[:2], "--task", "digits"), "hidden", NETWORKS),
     *_options(TRAIN, "batch", (10**7, 10**12)),
     *_options(("demo", "--directory", "out"), "seeds", MANY),
     _fit("steps", 10**12),

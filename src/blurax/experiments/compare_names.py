@@ -1,6 +1,7 @@
 """What the genomes and learners of a comparison are called."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,7 +72,8 @@ def _after_files(files: list[Path]) -> Iterator[str]:
 
 def _parts(file: Path) -> tuple[str, ...]:
     """The folders above, and what is in the file."""
-    folders = file.resolve().parent.parts[1:]
+    # Not Path.resolve, which raises another exception for links in a circle in each Python.
+    folders = Path(os.path.realpath(file)).parent.parts[1:]
     if is_code(file):
         return (*folders, file.name.rpartition(":")[2])
     return folders if file.name == BEST and folders else (*folders, file.stem)
