@@ -76,7 +76,7 @@ def test_scores_between_steps_are_interpolated_over_the_logarithm():
     np.testing.assert_allclose(blur.seconds, (0.03, 0.3, 3.0))
     np.testing.assert_allclose(blur.at(0.03 * 10**0.5), (0.45, 0.55))
     np.testing.assert_allclose(blur.at(3.0), (0.9, 0.9))
-    assert blur.at(3.1) is None
+    np.testing.assert_allclose(blur.at(3.1), (0.9, 0.9))  # who has learned can wait
     assert blur.at(0.02) is None
     np.testing.assert_allclose(sgd.validated(0.1 * 20**0.5), 0.85)
     assert sgd.step == (0.01, 0.02)
@@ -113,8 +113,8 @@ def test_the_table_by_time():
     assert rows[1] == ["0.1", "s", "5", "s"]
     assert rows[2] == ["after", "ms", "a", "step", "10", "of", "sgd", "100", "of", "adam"]
     assert rows[4:9] == [
-        ["blur", "30", "51.4±6.7", "–"],
-        ["sgd", "10", "to", "20", "60.0±14.1", "–"],
+        ["blur", "30", "51.4±6.7", "90.0±0.0"],
+        ["sgd", "10", "to", "20", "60.0±14.1", "90.0±0.0"],
         ["adam", "50", "–", "70.0±0.0"],
         ["best", "baseline", "60.0±14.1", "70.0±0.0"],
         ["by", "validation", "sgd", "adam"],
@@ -122,7 +122,7 @@ def test_the_table_by_time():
     assert rows[9] == ["Steps", "timed", "in", "turns", "on", "a", "machine"]
     assert ahead_lines([("", [BLUR, SGD, ADAM], TIMED)]) == [
         "blur against the baseline with the best validation, by time: "
-        "time of 10 steps -8.6 (0 of 1 won)"
+        "time of 10 steps -8.6 (0 of 1 won), time of 100 steps +20.0 (1 of 1 won)"
     ]
 
 

@@ -25,7 +25,8 @@ from blurax.baselines import Mark, Record, StepTime, Timed, marks, strongest_at,
 LEGEND = (
     "Seconds of learning alone: without drawing batches, predicting and compiling. Each column is "
     "the time that the baseline with the best validation needs for so many steps. Scores between "
-    "measured steps are interpolated over the logarithm of the time; – stands before the first."
+    "measured steps are interpolated over the logarithm of the time; after the last the last one "
+    "stands, before the first –."
 )
 
 TimedPanel = tuple[str, Sequence[Record], Sequence[StepTime]]

@@ -16,7 +16,8 @@ class Timed:
     """One learner's scores over the seconds that it learned.
 
     Its points are the steps at which it was measured. Between two of them a score is interpolated
-    over the logarithm of the seconds; before the first and after the last there is none.
+    over the logarithm of the seconds; after the last it is the last, for who has learned can wait;
+    before the first there is none.
     """
 
     record: Record
@@ -29,20 +30,19 @@ class Timed:
     """The seconds of its fastest and its slowest step: baselines have a network for each budget."""
 
     def at(self, seconds: float) -> Float[np.ndarray, " seeds"] | None:
-        """The score of each seed after so long; None where nothing was measured."""
+        """The score of each seed after so long; None before the first that was measured."""
         if not self._reaches(seconds):
             return None
         return np.array([self._between(seconds, row) for row in self.scores])
 
     def validated(self, seconds: float) -> float:
-        """The validation after so long; -1 where nothing was measured."""
+        """The validation after so long; -1 before the first that was measured."""
         if self.validation is None or not self._reaches(seconds):
             return -1.0
         return self._between(seconds, self.validation)
 
     def _reaches(self, seconds: float) -> bool:
-        close = 1e-9 * seconds  # a point is reached at its own time, whatever rounding says
-        return bool(self.seconds[0] - close <= seconds <= self.seconds[-1] + close)
+        return bool(self.seconds[0] <= seconds * (1 + 1e-9))  # whatever rounding says
 
     def _between(self, seconds: float, row: Float[np.ndarray, " points"]) -> float:
         return float(np.interp(math.log(seconds), np.log(self.seconds), row))
