@@ -5,6 +5,7 @@ JAX keeps them; here is where, how many, and when not. Importing this changes no
 
 import contextlib
 import hashlib
+import importlib
 import os
 import threading
 import warnings
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax._src import compilation_cache as _jax_cache
 
 VARIABLE = "BLURAX_COMPILE_CACHE"
 """The environment variable that moves the folder of compiled programs, or turns it off."""
@@ -28,6 +28,8 @@ _UNHEARD = "Error (reading|writing) persistent compilation cache entry"
 _FIRST_RIGHT = (0, 7)
 """The version of JAX from which on a CPU's program that was kept computes what it did when it was
 compiled. 0.6.0's does not: the probabilities of a small fit moved by 3e-4 at the second start."""
+_INSIDE_JAX = "jax._src.compilation_cache"
+"""The module that packs programs for the disk, and unpacks them."""
 _PROGRAM = "-cache"
 """How the name of a file with a program ends."""
 _ENTRIES = _PROGRAM, "-atime"
@@ -122,10 +124,10 @@ def _seal(folder: Path) -> bool:
     JAX compresses by zstd where it can, without a checksum: a program with one flipped bit crashes
     the process, or computes something else. What does not match is removed and compiled again.
     """
-    module: Any = _jax_cache
-    try:
+    try:  # no part of what JAX promises to keep
+        module: Any = importlib.import_module(_INSIDE_JAX)
         compress, decompress = module.compress_executable, module.decompress_executable
-    except AttributeError:
+    except (AttributeError, ImportError):
         return False
 
     def sealed(program: bytes) -> bytes:
