@@ -47,6 +47,8 @@ def permute_neurons(state: NetworkState) -> NetworkState:
     def between(s: Synapses, low: np.ndarray, high: np.ndarray) -> Synapses:
         s = eqx.tree_at(lambda s: s.forward, s, taken(taken(s.forward, low, -2), high, -1))
         s = eqx.tree_at(lambda s: s.bias, s, taken(s.bias, high, -1))
+        for name, kept in s.kept.items():
+            s = eqx.tree_at(lambda s, name=name: s.kept[name], s, between(kept, low, high))
         if s.backward is None:
             return s
         return eqx.tree_at(lambda s: s.backward, s, taken(taken(s.backward, high, -2), low, -1))
@@ -177,6 +179,8 @@ def regauge(genome: Genome) -> Genome:
         scale = size * rng.choice([-1, 1], (*lead, columns))
         rate = -rng.uniform(0.5, 2.0, lead)
         offered = 1 / scale if genome.rule.update.width_free else scale  # divides by its square
+        if genome.rule.update.input_size:
+            offered = scale * size ** (-2 * genes.terms["input_size"][..., None])
         mu_tilde = genes.mu_tilde / (offered * rate[..., None])[..., None]
         return replace(
             genes,

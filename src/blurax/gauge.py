@@ -18,8 +18,9 @@ def canonical(genome: Genome) -> Genome:
     each column of ν~ go into μ~; states beyond the second are interchangeable (the first two are
     not: they meet input, prediction and label) and are sorted by what they read of state 1;
     the sign of the initial standard deviation and of genes that are `even` means nothing. Terms
-    say what becomes of their genes. With a genome for each layer or step the states are sorted by
-    the first one's.
+    say what becomes of their genes. The size of traces (`terms.trace`) stays: it is the state's,
+    which the genes of all steps share. With a genome for each layer or step the states are sorted
+    by the first one's.
     """
     rule, after, std = genome.rule, genome.forward_synapse, genome.init_std
     neuron = _canonical_neuron(genome.neuron, rule)

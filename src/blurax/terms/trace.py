@@ -75,13 +75,3 @@ class Trace(Term):
         if predicting:
             own, trace = g.terms["predict_synapse"], g.terms["predict_trace"]
         return [own * w + trace * m for w, m in zip(into, kept, strict=True)]
-
-    def canonical_synapse(
-        self, genes: dict[str, Array], eta_tilde: Array, moved: Array
-    ) -> dict[str, Array]:
-        """A trace of any size is as good: of the size that makes F²¹ and ω a unit vector."""
-        size = jnp.hypot(genes["trace_of_synapse"], genes["trace_of_change"])
-        size = jnp.where(size > 0, size, 1.0)
-        written = {n: genes[n] / size for n in ("trace_of_synapse", "trace_of_change")}
-        readers = ("trace_to_synapse", "trace_in_sweeps", "predict_trace")
-        return genes | written | {n: genes[n] * size for n in readers}
