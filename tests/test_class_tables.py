@@ -27,6 +27,8 @@ def episode(name: str, seed: int = 0):
         (2, 0.01, (0.99, 0.01)),
         (3, 1 / 7, (4 / 7, 2 / 7, 1 / 7)),
         (4, 0.25, (0.25,) * 4),
+        (300, 0.0, (1 / 300,) * 300),
+        (300, 1e-6, None),
         (60, 0.001, None),
     ],
 )
@@ -99,7 +101,9 @@ def test_a_spiral_has_its_arms_and_a_checkerboard_its_squares():
     ("make", "message"),
     [
         (lambda: ClassTableOptions(classes=1), "classes is 1"),
-        (lambda: ClassTableOptions(classes=4, rarest=0.3), "rarest is 0.3; .* to 0.25"),
+        (lambda: ClassTableOptions(classes=11, rows=10), "classes is 11; .* rows, 10"),
+        (lambda: ClassTableOptions(rarest=1e-300), "rarest is 1e-300; it takes 0"),
+        (lambda: ClassTableOptions(classes=4, rarest=0.3), "rarest is 0.3; it takes 0, .* to 0.25"),
         (lambda: ClassTableOptions(rarest=-0.1), "rarest is -0.1"),
         (lambda: ClassTableOptions(rows=1), "rows is 1"),
         (lambda: SpiralOptions(arms=1), "arms is 1"),

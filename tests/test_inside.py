@@ -151,5 +151,5 @@ def test_positions_are_those_of_the_vector():
 
 @pytest.mark.parametrize("rule", [Rule(layers=2), Rule(steps=2)])
 def test_a_genome_for_each_layer_or_step_is_refused(rule):
-    with pytest.raises(BluraxError, match="for each layer or each step cannot be looked into"):
+    with pytest.raises(BluraxError, match="for each layer, step or readout cannot be"):
         look(genomes.random(jax.random.key(0), rule), DIGITS, "8", 2, 1)

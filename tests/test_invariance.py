@@ -180,7 +180,7 @@ def regauge(genome: Genome) -> Genome:
         rate = -rng.uniform(0.5, 2.0, lead)
         offered = 1 / scale if genome.rule.update.width_free else scale  # divides by its square
         if genome.rule.update.input_size:
-            offered = scale * size ** (-2 * genes.terms["input_size"][..., None])
+            offered = offered * size ** (-2 * genes.terms["input_size"][..., None])
         mu_tilde = genes.mu_tilde / (offered * rate[..., None])[..., None]
         return replace(
             genes,

@@ -15,6 +15,8 @@ from blurax.inner import predict, step, unroll
 from blurax.links import Conv
 from blurax.network import Edge, Network, NetworkState
 from blurax.spec import Activation, Init, InitScale, Rule
+from blurax.terms import Term
+from blurax.widen import widen
 from closeness import assert_close, differs
 from variants import jit, labels
 
@@ -178,3 +180,75 @@ def test_a_state_without_traces_is_refused():
     state = Network(SIZES).init(jax.random.key(0), TRACED, BATCH)
     with pytest.raises(BluraxError, match=r"keeps trace beside synapses, .* takes nothing"):
         step(genomes.backprop(EXACT, RATE), state, x[0], y[0])
+
+
+def test_synapses_that_are_not_plastic_predict_as_they_are():
+    network = Network((5, 6, 3), (Edge(0, 1, plastic=False), Edge(1, 2)))
+    rng = np.random.default_rng(4)
+    x, y = jnp.asarray(rng.normal(size=(2, BATCH, 5))), jnp.asarray(labels(rng, 2, BATCH, 3))
+    average = traced(trace_of_synapse=1.0, trace_kept=0.0, predict_synapse=0.0, predict_trace=1.0)
+    plain = genomes.backprop(EXACT, RATE)
+    found = [
+        predict(g, jit(unroll)(g, network.init(jax.random.key(0), g, BATCH), x, y)[0], x[0])
+        for g in (average, plain)  # this average is of the newest synapses alone
+    ]
+    assert_close(found[0], found[1], 1e-12)
+    assert differs(found[0][0], found[0][1])
+
+
+def test_a_wider_genome_with_a_further_update_learns_alike():
+    wider = dataclasses.replace(
+        TRACED, update=dataclasses.replace(TRACED.update, after_forward=True)
+    )
+    genome = traced(trace_to_synapse=0.3, trace_of_synapse=0.2, trace_kept=0.6, trace_of_change=0.5)
+    _, want = learned(genome, 4)
+    _, found = learned(widen(genome, wider), 4)
+    assert_close(found.synapses, want.synapses, 1e-12)
+
+
+def test_a_mask_is_refused_with_what_stands_against_it():
+    rule = dataclasses.replace(
+        EXACT, update=dataclasses.replace(EXACT.update, input_size=True, trace=True)
+    )
+    genome, (x, y) = genomes.backprop(rule, RATE), batches(1)
+    state = Network(SIZES).init(jax.random.key(0), genome, BATCH)
+    with pytest.raises(BluraxError, match=r"act on each other: rates relative to the size"):
+        step(genome, state, x[0], y[0], mask=jnp.arange(BATCH) < 5)
+
+
+class Memory(Term):
+    """A term that keeps something."""
+
+    name = "memory"
+
+    def begin(self, into):
+        return [jnp.zeros_like(w) for w in into]
+
+
+class WholeNumbers(Memory):
+    """It keeps another type than its synapses'."""
+
+    def remember(self, new, pair):
+        return [jnp.ones(w.shape, int) for w in new]
+
+
+class Forgetful(Term):
+    """It would remember, and has not begun."""
+
+    name = "forgetful"
+
+    def remember(self, new, pair):
+        return new
+
+
+def test_terms_that_keep_wrongly_are_refused():
+    with pytest.raises(BluraxError, match="several terms of the name memory"):
+        dataclasses.replace(EXACT, extra=(Memory(), WholeNumbers()))
+    with pytest.raises(BluraxError, match="Forgetful has a hook remember or read, but none"):
+        dataclasses.replace(EXACT, extra=(Forgetful(),))
+    rule = dataclasses.replace(EXACT, extra=(WholeNumbers(),))
+    genome, (x, y) = genomes.backprop(rule, RATE), batches(1)
+    state = Network(SIZES).init(jax.random.key(0), genome, BATCH)
+    with pytest.raises(BluraxError, match=r"WholeNumbers\.remember returned .* of float64"):
+        step(genome, state, x[0], y[0])
+    assert not rule.terms[-1].only_follows

@@ -126,6 +126,12 @@ TABLE = {
         ),
         update=Update(MEAN, BEFORE, after_forward=True, decorrelate=True, trace=True),
     ),
+    "trace-per-step": Rule(
+        steps=2, sigma=SMOOTH, update=Update(MEAN, trace=True, after_forward=True)
+    ),
+    "input-size-width-free": Rule(
+        sigma=SMOOTH, update=Update(decorrelate=True, width_free=True, input_size=True)
+    ),
     "readout": Rule(states=3, sigma=SMOOTH, readout=True, update=Update(fan_in=True)),
     "readout-per-step": Rule(
         states=4,

@@ -54,7 +54,7 @@ def _canonical_synapse(genes: SynapseGenes, rule: Rule) -> SynapseGenes:
     scale = jnp.where(length > 0, length, 1.0) * sign
     moved, terms = scale, _unsigned(genes.terms, rule.synapse_genes)
     for term in rule.terms:
-        moved = term.taken_over(moved, genes.terms)
+        moved = moved * term.taken_over(scale, genes.terms)
     for term in rule.terms:
         terms = term.canonical_synapse(terms, genes.eta_tilde, jnp.abs(moved[..., 0, :]))
     return SynapseGenes(

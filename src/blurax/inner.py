@@ -74,8 +74,8 @@ def step(
     """
     require(
         mask is None or (plasticity.takes_masks(genome.rule) and not state.network.is_delayed),
-        "The batch has a mask, but under the genome's rule examples act on each other: it "
-        "normalises over the batch, decorrelates, keeps neurons or has Oja's term of activations.",
+        "The batch has a mask, but under the genome's rule, or by edges with a delay, examples act "
+        f"on each other: {', '.join(plasticity.mixing(genome.rule)) or 'delayed edges'}.",
     )
     network, inputs = state.network.on(x)
     check(genome.rule, state, inputs, y, target)

@@ -59,7 +59,13 @@ def _changes(pair: Pair, rule: Rule) -> list[Array]:
 
 def takes_masks(rule: Rule) -> bool:
     """Whether (7) adds up what each example says by itself, so that some can be left out."""
-    return not rule.keep_neurons and all(term.takes_masks for term in rule.terms)
+    return not mixing(rule)
+
+
+def mixing(rule: Rule) -> list[str]:
+    """What of a rule makes the examples of a batch act on each other, in words."""
+    kept = ["kept neurons"] if rule.keep_neurons else []
+    return kept + [term.words or term.name for term in rule.terms if not term.takes_masks]
 
 
 def counted(

@@ -64,6 +64,9 @@ def read(
     """
     rule, found = genome.rule, []
     for l, between in enumerate(synapses):
+        if not network.edges[l].plastic:  # nothing is kept beside what does not change
+            found.append(between)
+            continue
         genes = _own(genome.synapse, rule, network, l)
         up, down = (
             folds.read(rule.terms, genes, predicting, parts, kept)

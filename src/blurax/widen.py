@@ -120,7 +120,7 @@ def _idle(name: str, of_synapse: Array, rule: Rule) -> Array:
     alone = {"forward_synapse.f_tilde": 1.0, "forward_synapse.eta_tilde": 0.0}
     gene = rule.gene(name)
     if any(gene in term.synapse_genes for term in rule.terms if not term.only_follows):
-        alone[name] = _neutral(gene)
+        alone[name] = _neutral(gene) if gene is None or gene.idle is None else gene.idle
     return jnp.full_like(of_synapse, alone[name]) if name in alone else jnp.array(of_synapse)
 
 

@@ -75,7 +75,7 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     network.check(genome.rule)
     require(
         genome.rule.gene_sets is None and genome.rule.steps is None,
-        "A genome with numbers for each layer or each step cannot be looked into.",
+        "A genome with numbers for each layer, step or readout cannot be looked into.",
     )
     spec = EpisodeSpec(steps=steps, batch=128)
     check_episodes(network, genome.rule, task, spec, AT_ONCE * seeds, Split.VALIDATE, steps)

@@ -136,14 +136,14 @@ def step(rule, genes, network, x, y):
     genes, graph, synapses, x, *y = _now(rule, genes, network, x, y)
     traces = _traces(network)
     start = _resting(rule, graph, x, network["neurons"])
-    predicted, _ = _forward(rule, genes, graph, _read(rule, genes, synapses, traces), start)
+    predicted, _ = _forward(rule, genes, graph, _read(rule, genes, graph, synapses, traces), start)
     if rule["update"]["after_forward"]:
         both = synapses, traces, predicted, predicted
         synapses, traces = _update(rule, genes, "forward_synapse", graph, *both)
     neurons = predicted
     if steps % rule["feedback"]["every"] == 0:
         corrected = _feedback(rule, graph, predicted, y)
-        seen = _read(rule, genes, synapses, traces)
+        seen = _read(rule, genes, graph, synapses, traces)
         neurons = _backward(rule, genes, graph, seen, corrected)
         lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
         both = synapses, traces, lower, neurons
@@ -162,7 +162,7 @@ def observe(rule, genes, network, x):
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
-    synapses = _read(rule, genes, synapses, _traces(network), predicting=True)
+    synapses = _read(rule, genes, graph, synapses, _traces(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return {**network, "moments": _forward(rule, genes, graph, synapses, start)[1]}
 
@@ -175,7 +175,7 @@ def predict(rule, genes, network, x):
         if batch is not None:
             network["moments"] = known  # once for all predictions of this network
     genes, graph, synapses, x = _now(rule, genes, network, x)
-    synapses = _read(rule, genes, synapses, _traces(network), predicting=True)
+    synapses = _read(rule, genes, graph, synapses, _traces(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return _forward(rule, genes, graph, synapses, start, known)[0][graph["outputs"][0]][0]
 
@@ -319,17 +319,22 @@ def _now(rule, genes, network, x, y=None):
 
 def _traces(network):
     """The traces of each edge's synapses; None for each where the rule has none."""
-    found = network.get("traces")
-    return [(None, None, None)] * len(network["synapses"]) if found is None else found
+    found, dtype = network.get("traces"), _first(network["synapses"]).dtype
+    if found is None:
+        return [(None, None, None)] * len(network["synapses"])
+    return [tuple(None if m is None else np.asarray(m, dtype) for m in edge) for edge in found]
 
 
-def _read(rule, genes, synapses, traces, predicting=False):
+def _read(rule, genes, graph, synapses, traces, predicting=False):
     """The synapses by which sweeps go, and predictions."""
     if not rule["update"].get("trace", False):
         return synapses
     names = ("predict_synapse", "predict_trace") if predicting else (None, "trace_in_sweeps")
     seen = []
     for l, (edge, kept) in enumerate(zip(synapses, traces, strict=True)):
+        if not graph["edges"][l].get("plastic", True):
+            seen.append(edge)
+            continue
         own, other = (n and _gene(rule, genes, f"synapse.{n}", l) for n in names)
         own = 1 if own is None else own
         pairs = zip(edge, kept, strict=True)

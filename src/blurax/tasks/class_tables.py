@@ -5,6 +5,7 @@ own means and deviations, and the query is of fresh rows.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -27,6 +28,7 @@ Rows = Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Int[Array
 Family = Callable[[PRNGKeyArray, int, tuple[float, ...]], Rows]
 """The rows of an episode that a key draws: of so many features, and classes of these shares."""
 
+_RAREST = 1e-6
 _WRONG = 0.01
 """The share of labels that are drawn by chance."""
 
@@ -47,32 +49,40 @@ class ClassTableOptions:
     """Rows of the table that an episode repeats."""
     rarest: float = 0.0
     """The share of the rarest class, the last; those of the others rise evenly from there, each by
-    the same factor. 0: all the same."""
+    the same factor. At least 1e-6, or 0: all the same."""
 
     def __post_init__(self) -> None:
         check_types(self)
         for name, least in (("features", 1), ("classes", 2), ("rows", 2)):
             check_counts(self, name, least=least)
         require(
-            0 <= self.rarest <= 1 / self.classes,
-            f"ClassTableOptions.rarest is {self.rarest}; it takes a share from 0, for classes all "
-            f"alike, to {1 / self.classes:.4g}.",
+            self.classes <= self.rows,
+            f"ClassTableOptions.classes is {self.classes}; it takes at most as many as there are "
+            f"rows, {self.rows}.",
+        )
+        require(
+            self.rarest == 0 or _RAREST <= self.rarest <= 1 / self.classes,
+            f"ClassTableOptions.rarest is {self.rarest}; it takes 0, for classes all alike, or a "
+            f"share from {_RAREST:g} to {1 / self.classes:.4g}.",
         )
 
 
 def shares_of(options: ClassTableOptions) -> tuple[float, ...]:
     """The share of each class, the rarest last."""
-    count, rarest = options.classes, options.rarest or 1 / options.classes
+    count = options.classes
+    if options.rarest == 0:
+        return (1 / count,) * count
+    steps = np.arange(count)
 
-    def share(factor: float) -> float:
-        return float(1 / np.sum(factor ** np.arange(count)))  # of the rarest
+    def shares(slope: float) -> np.ndarray:
+        sizes = np.exp(-slope * steps)
+        return sizes / sizes.sum()
 
-    low, high = 1.0, 1 / rarest  # at this factor the class before it alone has all
+    low, high = 0.0, -math.log(options.rarest)  # where the class before the rarest alone has all
     for _ in range(100):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if share(middle) > rarest else (low, middle)
-    sizes = high ** np.arange(count - 1, -1, -1.0)
-    return tuple(map(float, sizes / sizes.sum()))
+        middle = (low + high) / 2
+        low, high = (middle, high) if shares(middle)[-1] > options.rarest else (low, middle)
+    return tuple(map(float, shares(high)))
 
 
 class ClassTable(Task):

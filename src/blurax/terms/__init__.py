@@ -87,6 +87,12 @@ def check_own(term: type[Term]) -> None:
         re.fullmatch(r"[a-z0-9][a-z0-9-]*", term.name) is not None,
         f"{term.__name__}.name is {shown(term.name)}; it takes small letters, digits and hyphens.",
     )
+    reads = term.remember is not Term.remember or term.read is not Term.read
+    require(
+        not reads or term.begin is not Term.begin,
+        f"{term.__name__} has a hook remember or read, but none that is called begin: it keeps "
+        "nothing.",
+    )
     require(
         TERMS.get(term.name) not in CHOSEN,
         f"{term.__name__}.name is {term.name!r}, which names a term of blurax: that is switched on "
@@ -104,6 +110,9 @@ def chosen(rule: Any, extra: tuple[Term, ...]) -> tuple[Term, ...]:
     for term in extra:
         check_own(type(term))
     terms = (*terms, *extra)
+    every = [term.name for term in terms]
+    several = sorted({name for name in every if every.count(name) > 1})
+    require(not several, f"Rule.extra has several terms of the name {some(several)}; rename one.")
     for which, update in (("neuron_genes", "sweeps"), ("synapse_genes", "synapse update")):
         names = [gene.name for term in terms for gene in getattr(term, which)]
         twice = sorted({name for name in names if names.count(name) > 1 or name in _TAKEN})

@@ -47,6 +47,13 @@ def _arrays(found: Any, given: Any, *_: Any) -> tuple[bool, str]:
     return fits, f"a list of arrays of shapes {', '.join(map(str, shapes))}"
 
 
+def _kept(found: Any, given: Any, *_: Any) -> tuple[bool, str]:
+    fits, takes = _arrays(found, given)
+    dtypes = [array.dtype for array in given]
+    fits = fits and [jnp.result_type(array) for array in found] == dtypes
+    return fits, f"{takes}, of {', '.join(sorted({str(dtype) for dtype in dtypes}))}"
+
+
 def _spreads(found: Any, shape: tuple[int, ...]) -> bool:
     """Whether something is a number or an array that broadcasts to a shape."""
     have = _shape(found)
@@ -79,9 +86,9 @@ def _gain(found: Any, given: Any, _: Any, __: Any, into: Any) -> tuple[bool, str
 _WANTED: dict[str, Callable[..., tuple[bool, str]]] = {
     "initial": _array,
     "stored": _arrays,
-    "begin": _arrays,
-    "remember": _arrays,
-    "read": _arrays,
+    "begin": _kept,
+    "remember": _kept,
+    "read": _kept,
     "gain": _gain,
     "argument": _array,
     "coupling": _coupling,

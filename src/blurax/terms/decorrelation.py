@@ -104,7 +104,7 @@ class WidthFree(Decorrelation):
 
     def taken_over(self, scale: Array, genes: dict[str, Array]) -> Array:
         """It divides by the square of what the lower layer offers, ν~ included."""
-        return 1 / scale
+        return scale**-2.0
 
 
 def decorrelation(

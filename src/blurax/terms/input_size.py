@@ -49,4 +49,4 @@ class InputSize(Term):
 
     def taken_over(self, scale: Array, genes: dict[str, Array]) -> Array:
         """As c falls by the square of what divides ν~."""
-        return scale * jnp.abs(scale) ** (-2 * genes["input_size"][..., None, None])
+        return jnp.abs(scale) ** (-2 * genes["input_size"][..., None, None])

@@ -46,6 +46,8 @@ class Gene:
     """What an ablation calls its neutral value; "label = value" if empty."""
     scale: float = 1.0
     """How far a search such as CMA-ES moves it at first."""
+    idle: float | None = None
+    """The value with which a further update of a step does nothing; `neutral` if None."""
 
     def shape(self, states: int, channels: int) -> tuple[int, ...]:
         """The lengths of its axes."""
@@ -181,7 +183,8 @@ class Term:
     def only_follows(self) -> bool:
         """Whether synapses that (7) does not move stay where they are, see `follows`."""
         own = type(self)
-        return self.follows or (own.change is Term.change and own.after is Term.after)
+        acts = own.change is not Term.change or own.after is not Term.after
+        return self.follows or not (acts or self.keeps)
 
     # Before learning, and before each step.
 
@@ -279,8 +282,8 @@ class Term:
         return gain, genes
 
     def taken_over(self, scale: Array, genes: dict[str, Array]) -> Array:
-        """What multiplies μ~, `[..., 1, channels]`, where ν~ is divided by `scale`."""
-        return scale
+        """What multiplies μ~ beside `scale`, `[..., 1, channels]`, where that divides ν~."""
+        return jnp.ones_like(scale)
 
     def canonical_synapse(
         self, genes: dict[str, Array], eta_tilde: Array, moved: Array

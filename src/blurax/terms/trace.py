@@ -26,7 +26,8 @@ class Trace(Term):
     - predictions by an average of the synapses (Polyak and Juditsky, 1992): F²² = β, F²¹ = 1 - β,
       F¹² = ω = ρ = 0, π = (0, 1). It begins at 0, which normalised synapses do not notice.
 
-    At first nothing but (7) moves w, and an average over about 6 steps predicts.
+    At first nothing but (7) moves w, and an average over about 6 steps predicts; before the first
+    step it predicts nothing. Synapses that are not plastic have no use for a trace.
     """
 
     name = "trace"
@@ -36,8 +37,15 @@ class Trace(Term):
     words = "traces of synapses"
     synapse_genes = (
         Gene("trace_to_synapse", 0.0, 0.0, label="F¹² (trace moves synapse)", latex="F^{12}"),
-        Gene("trace_of_synapse", 0.15, 0.15, label="F²¹ (trace follows synapse)", latex="F^{21}"),
-        Gene("trace_kept", 0.85, 0.85, label="F²² (trace is kept)", latex="F^{22}"),
+        Gene(
+            "trace_of_synapse",
+            start=0.15,
+            neutral=0.15,  # what nobody reads may follow; at 0 no gradient would lead there
+            label="F²¹ (trace follows synapse)",
+            latex="F^{21}",
+            idle=0.0,
+        ),
+        Gene("trace_kept", 0.85, 0.85, label="F²² (trace is kept)", latex="F^{22}", idle=1.0),
         Gene("trace_of_change", 0.0, 0.0, label="ω (trace adds up changes)", latex=r"\omega"),
         Gene("trace_in_sweeps", 0.0, 0.0, label="ρ (sweeps read trace)", latex=r"\rho"),
         Gene("predict_synapse", 0.0, 1.0, label="π¹ (predictions read synapse)", latex=r"\pi^1"),
