@@ -223,7 +223,7 @@ def test_terms_that_make_no_sense_are_refused(term: Term, words: str):
 
 
 def test_one_term_twice_is_refused():
-    with pytest.raises(BluraxError, match="twice in the synapse update: decay; rename one"):
+    with pytest.raises(BluraxError, match="several terms of the name decay; rename one"):
         Rule(extra=(Decay(), Decay()))
 
 
