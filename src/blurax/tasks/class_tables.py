@@ -18,10 +18,9 @@ from blurax.bounds import check_counts
 from blurax.errors import require
 from blurax.frozen import check_types
 from blurax.targets import Classes, Target, signed_one_hot
-from blurax.tasks import orders
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.endless import MARKS, SUPPORT
-from blurax.tasks.regressions import FAMILIES, check_table, inputs_of, standardised
+from blurax.tasks.regressions import FAMILIES, check_table, inputs_of, repeated, standardised
 
 Rows = Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Int[Array, " n"]]]
 """So many rows of an episode, and their classes."""
@@ -114,11 +113,7 @@ class ClassTable(Task):
         x = standardised(x, mean, spread, SUPPORT)
         query = standardised(query, mean, spread, MARKS[split])
         y, query_y = (signed_one_hot(each, self.options.classes) for each in (labels, wanted))
-        n, batch, steps = self.options.rows, spec.batch, 1 if spec.fixed_batch else spec.steps
-        start = 0 if spec.fixed_batch else first * batch
-        rows = orders.stream(order, n, start, steps * batch).reshape(steps, batch)
-        x, y = (jnp.broadcast_to(p[rows], (spec.steps, batch, p.shape[1])) for p in (x, y))
-        return Episode(x, y, query, query_y)
+        return Episode(*repeated(order, (x, y), spec, first), query, query_y)
 
     def _rows(self, key: PRNGKeyArray) -> Rows:
         """How rows of this episode are drawn; a few labels are wrong."""

@@ -88,13 +88,7 @@ class TableFamily(Task):
         of_x, of_y = (x.mean(0), x.std(0)), (y.mean(0), y.std(0))
         query_x, query_y = standardised(query[0], *of_x, MARKS[split]), _unit(query[1], *of_y)
         x, y = standardised(x, *of_x, SUPPORT), _unit(y, *of_y)
-        n, batch = self.options.rows, spec.batch
-        steps = 1 if spec.fixed_batch else spec.steps
-        start = 0 if spec.fixed_batch else first * batch
-        rows = orders.stream(order, n, start, steps * batch).reshape(steps, batch)
-        shape = (spec.steps, batch)
-        x, y = (jnp.broadcast_to(part[rows], (*shape, part.shape[1])) for part in (x, y))
-        return Episode(x, y, query_x, query_y)
+        return Episode(*repeated(order, (x, y), spec, first), query_x, query_y)
 
     def _world(
         self, key: PRNGKeyArray
@@ -114,6 +108,17 @@ class TableFamily(Task):
             return x, y[:, None]
 
         return draw
+
+
+def repeated(
+    key: PRNGKeyArray, table: tuple[Array, Array], spec: EpisodeSpec, first: int | Int[Array, ""]
+) -> tuple[Float[Array, "steps b features"], Float[Array, "steps b outputs"]]:
+    """The batches of an episode: all rows of a table, again and again, in new orders."""
+    batch, steps = spec.batch, 1 if spec.fixed_batch else spec.steps
+    start = 0 if spec.fixed_batch else first * batch
+    rows = orders.stream(key, len(table[0]), start, steps * batch).reshape(steps, batch)
+    x, y = (jnp.broadcast_to(p[rows], (spec.steps, batch, p.shape[1])) for p in table)
+    return x, y
 
 
 def check_table(name: str, rows: int, features: int, outputs: int) -> None:
