@@ -1,6 +1,7 @@
 """Comparisons by seconds: what is timed, what is interpolated, and what is said of it."""
 
 import io
+import json
 
 import jax
 import numpy as np
@@ -192,6 +193,8 @@ def test_a_comparison_gets_its_times_later_and_keeps_them(tmp_path, capsys, monk
     assert [p.records for p in found.result.panels] == [p.records for p in plain.result.panels]
     assert compare.read(directory) == found.result
     path = directory / TIMES / "0-0.json"
-    path.write_text(path.read_text().replace("0.", "1.", 1))
+    kept = json.loads(path.read_text("utf-8"))
+    kept["times"][0]["rounds"][0] *= 2
+    path.write_text(json.dumps(kept), "utf-8")
     with pytest.raises(BluraxError, match=r"0-0.json is damaged; remove it, and steps are timed"):
         blurax.compare(learners, **how)
