@@ -247,3 +247,30 @@ def test_a_program_for_each_setting_computes_what_one_of_them_all_does():
     apart, together = trainer.step(state, key), eqx.filter_jit(trainer.step)(state, key)
     for one, other in zip(jax.tree.leaves(apart), jax.tree.leaves(together), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+def test_a_gradient_beyond_the_limit_moves_nothing():
+    first = jax.random.fold_in(jax.random.key(1), 0)
+    plain = CONFIG.trainer()
+    norms = eqx.filter_jit(plain.step)(plain.init(jax.random.key(0)), first)[1].gradient_norm
+    limit = float(np.median(norms))
+    trainer = change(optimiser=dataclasses.replace(CONFIG.optimiser, reject=limit)).trainer()
+    state = trainer.init(jax.random.key(0))
+    after, info = eqx.filter_jit(trainer.step)(state, first)
+    np.testing.assert_array_equal(info.gradient_norm, norms)
+    kept = np.asarray(info.gradient_norm) > limit
+    assert kept.any()
+    assert not kept.all()
+    assert not info.diverged.any()  # it was finite, and is in the log
+    pairs = zip(jax.tree.leaves(state.genomes), jax.tree.leaves(after.genomes), strict=True)
+    moved = np.any([(old != new).reshape(3, -1).any(1) for old, new in pairs], axis=0)
+    np.testing.assert_array_equal(moved, ~kept)
+    counts = zip(jax.tree.leaves(state.optimiser), jax.tree.leaves(after.optimiser), strict=True)
+    for old, new in counts:
+        np.testing.assert_array_equal(np.asarray(old)[kept], np.asarray(new)[kept])
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_is_a_number_above_0(limit):
+    with pytest.raises(BluraxError, match=r"Optimiser.reject is .*; it takes a number above 0"):
+        Optimiser(reject=limit)

@@ -12,7 +12,7 @@ from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.learner import Blur
 from blurax.network import Network
-from blurax.outer.config import MetaTrain
+from blurax.outer.config import MetaTrain, Pairing
 from blurax.outer.objective import Objective, episode_loss
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Reduction, Rule, Update
@@ -134,3 +134,21 @@ def test_bad_variation_is_refused(fields, message):
 def test_bad_weights_are_refused():
     with pytest.raises(BluraxError, match=r"Problem\.weights is \(0\.0, 1\.0\)"):
         dataclasses.replace(CONFIG, tasks=("xor@0", "or")).trainer()
+
+
+def test_tasks_and_networks_in_order_are_pairs():
+    config = dataclasses.replace(CONFIG, tasks=("xor@3", "xor"), pairing=Pairing.IN_ORDER)
+    assert config.pairs() == [("xor@3", ("3",)), ("xor", ("2-2",))]
+    problem = config.problem()
+    settings = [(network.sizes, spec.batch) for _, network, spec in problem.settings()]
+    assert settings == [((2, 3, 2), 6), ((2, 3, 2), 4), ((2, 2, 2, 2), 6), ((2, 2, 2, 2), 4)]
+    np.testing.assert_allclose(problem.setting_weights(), [3 / 8, 3 / 8, 1 / 8, 1 / 8])
+    assert [n.sizes for _, n, _ in config.validation().settings()] == [(2, 3, 2), (2, 2, 2, 2)]
+    # Tasks of their own to validate on have no order: each meets every network, once.
+    apart = dataclasses.replace(config, hidden=("3", "3"), validate_on=("or", "and", "nand"))
+    assert apart.validated_pairs() == [(name, ("3",)) for name in ("or", "and", "nand")]
+
+
+def test_pairs_in_order_take_as_many_networks_as_tasks():
+    with pytest.raises(BluraxError, match=r"takes a network for each task, but .* has 2 .* 1"):
+        dataclasses.replace(CONFIG, hidden=("3",), pairing=Pairing.IN_ORDER)

@@ -54,7 +54,7 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     config, header = read_config(directory)
     metrics = read_metrics(directory)
     best, provenance = load_best(directory, config)
-    tried = len(config.validate_on or config.tasks) * len(config.hidden)
+    tried = sum(len(networks) for _, networks in config.validated_pairs())
     require(
         len(metrics.validated) > 0 and metrics.accuracy.shape[2] == tried,
         f"{directory} has a genome that was kept, but not the validations that it was chosen by; "
@@ -139,7 +139,7 @@ def _validations(metrics: Metrics, config: MetaTrain) -> str:
     when, member = np.unravel_index(np.argmax(means), means.shape)
     scores = metrics.accuracy[when, member]
     tasks = config.validate_on or config.tasks
-    pairs = [(task, hidden) for task in tasks for hidden in config.hidden]
+    pairs = [(task, h) for task, networks in config.validated_pairs() for h in networks]
     what = _text(score_name(tasks))
     rows = "".join(
         f"<tr><td>{_text(task)}</td><td>{_text(hidden)}</td>"

@@ -1,6 +1,7 @@
 """The configuration of a meta-training run: all that is needed to repeat it."""
 
 import dataclasses
+import enum
 from typing import Any
 
 from blurax import graphs
@@ -32,6 +33,16 @@ def _usual() -> Any:
     return Gradient()
 
 
+class Pairing(enum.StrEnum):
+    """Which networks learn which tasks."""
+
+    ALL = "all"
+    """Every network learns every task."""
+    IN_ORDER = "in-order"
+    """The first network learns the first task, the second the second, and so on: each pair is a
+    program to compile, and not all of them are wanted."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MetaTrain:
     """Find a genome that teaches networks well.
@@ -45,8 +56,10 @@ class MetaTrain:
     xor@2+and is a mixture, of which each episode draws one."""
     hidden: tuple[str, ...] = ("32",)
     """The networks that learn, by their hidden layers: 32 or 256-128, 0 for none, c8k5s2-16,
-    res(64-64)x2, lenet (docs/how-to/networks.md); every task meets each.
+    res(64-64)x2, lenet (docs/how-to/networks.md).
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
+    pairing: Pairing = added(Pairing.ALL)
+    """Whether every task meets every network, or the first the first, the second the second."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule; where it is the usual one and a genome is given to start from, that
     of the genome."""
@@ -113,6 +126,12 @@ class MetaTrain:
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
             graphs.parse(hidden)
+        tasks, networks = len(self.tasks), len(self.hidden)
+        require(
+            self.pairing is Pairing.ALL or tasks == networks,
+            f"MetaTrain.pairing is {self.pairing}, which takes a network for each task, but "
+            f"MetaTrain.tasks has {tasks} and MetaTrain.hidden {networks}.",
+        )
         every = self.curriculum.every
         require(
             every % self.validate_every == 0,
@@ -197,24 +216,42 @@ class MetaTrain:
     def problem(self, stage: int = 0, learner: Learner | None = None) -> Problem:
         """What meta-training solves in a stage of the curriculum, with its tasks' data."""
         steps = self.curriculum.steps(self.episode.steps, stage)
-        return self._problem(self.tasks, steps, self.vary, self.space(learner))
+        return self._problem(self.pairs(), steps, self.vary, self.space(learner))
 
     def validation(self, learner: Learner | None = None) -> Problem:
         """What meta-parameters are validated on."""
         longest = self.curriculum.steps(self.episode.steps, self.last_stage)
-        names, steps = self.validate_on or self.tasks, self.validation_steps or longest
-        return self._problem(names, steps, Vary(), self.space(learner))
+        steps = self.validation_steps or longest
+        return self._problem(self.validated_pairs(), steps, Vary(), self.space(learner))
 
-    def _problem(self, names: tuple[str, ...], steps: int, vary: Vary, space: Space) -> Problem:
-        tasks: tuple[Task, ...] = tuple(get(name) for name in names)
+    def pairs(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each task to learn from, and the networks that learn it."""
+        if self.pairing is Pairing.ALL:
+            return [(name, self.hidden) for name in self.tasks]
+        return [(name, (hidden,)) for name, hidden in zip(self.tasks, self.hidden, strict=True)]
+
+    def validated_pairs(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each task whose validation examples choose the genome, and the networks that learn it:
+        those of `pairs`, or for tasks of their own every network."""
+        if not self.validate_on:
+            return self.pairs()
+        several = self.pairing is Pairing.ALL
+        networks = self.hidden if several else tuple(dict.fromkeys(self.hidden))
+        return [(name, networks) for name in self.validate_on]
+
+    def _problem(
+        self, pairs: list[tuple[str, tuple[str, ...]]], steps: int, vary: Vary, space: Space
+    ) -> Problem:
+        tasks: tuple[Task, ...] = tuple(get(name) for name, _ in pairs)
+        each = zip(tasks, pairs, strict=True)
         return Problem(
             tasks,
-            tuple(tuple(network_for(task, hidden) for hidden in self.hidden) for task in tasks),
+            tuple(tuple(network_for(task, h) for h in hidden) for task, (_, hidden) in each),
             space,
             dataclasses.replace(self.episode, steps=steps),
             self.objective,
             vary,
-            tuple(weight(name) for name in names),
+            tuple(weight(name) for name, _ in pairs),
         )
 
     def trainer(

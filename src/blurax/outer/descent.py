@@ -169,8 +169,10 @@ class Descent(eqx.Module):
             updates, moved = self._optax().update(slope, optimiser)
             stepped = jax.tree.map(jnp.add, genome, updates)
             new, old = (stepped, moved), (genome, optimiser)
-            kept = jax.tree.map(lambda new, old: jnp.where(some, new, old), new, old)
-            return *kept, MetaInfo(mean, optax.tree.norm(slope), ~some)
+            norm = optax.tree.norm(slope)
+            counts = some & ~self.optimiser.rejects(norm)
+            kept = jax.tree.map(lambda new, old: jnp.where(counts, new, old), new, old)
+            return *kept, MetaInfo(mean, norm, ~some)
 
         finite, carry = jax.vmap(one)(seeds, losses, gradients, carried)
         by_member = jax.tree.map(

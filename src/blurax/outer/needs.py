@@ -38,13 +38,13 @@ def check_memory(config: MetaTrain, learner: Learner | None = None) -> None:
     numbers = size_of(space)
     _check_lists(config, numbers)
     longest = config.curriculum.steps(config.episode.steps, config.last_stage)
-    for task, network in _pairs(config, config.tasks):
+    for task, network in _built(config.pairs()):
         for batch in {config.episode.batch, *config.vary.batches}:
             spec = dataclasses.replace(config.episode, steps=longest, batch=batch)
             one = _footprint(config, space, task, network, batch)
             _check_meta_step(config, one, numbers, task, network, spec)
     steps = config.validation_steps or longest
-    for task, network in _pairs(config, config.validate_on or config.tasks):
+    for task, network in _built(config.validated_pairs()):
         spec = dataclasses.replace(config.episode, steps=steps)
         one = _footprint(config, space, task, network, spec.batch)
         _check_validation(config, one, task, network, spec)
@@ -69,10 +69,10 @@ def _footprint(
     return Footprint(held, number() * task.outputs, one.example)
 
 
-def _pairs(config: MetaTrain, names: tuple[str, ...]) -> Iterator[tuple[Task, Network]]:
-    for name in names:
+def _built(pairs: list[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[Task, Network]]:
+    for name, networks in pairs:
         task = get(name)
-        for hidden in config.hidden:
+        for hidden in networks:
             yield task, network_for(task, hidden)
 
 

@@ -5,10 +5,12 @@ import enum
 import math
 from typing import Any
 
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Bool, Float
 
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 
 
 class Optax(enum.StrEnum):
@@ -45,7 +47,7 @@ class Optimiser:
     """How a genome follows its gradient; the defaults are the paper's.
 
     Raises:
-        BluraxError: for a learning rate or a clip that is not positive.
+        BluraxError: for a learning rate, a clip or a limit that is not positive.
     """
 
     name: Optax = Optax.ADAM
@@ -54,16 +56,24 @@ class Optimiser:
     """Its step size."""
     clip: float = 10.0
     """The global norm to which a gradient is clipped."""
+    reject: float | None = added(None)
+    """A gradient of a larger norm counts for nothing, and neither genome nor moments move: it came
+    out of an episode that is chaotic, and points nowhere. None: all count, clipped."""
     schedule: MetaSchedule = MetaSchedule.CONSTANT
     """How the learning rate changes over the run."""
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "clip", "reject"):
             value = getattr(self, name)
             require(
-                0 < value < math.inf, f"Optimiser.{name} is {value}; it takes a number above 0."
+                value is None or 0 < value < math.inf,
+                f"Optimiser.{name} is {value}; it takes a number above 0.",
             )
+
+    def rejects(self, norm: Float[Array, ""]) -> Bool[Array, ""]:
+        """Whether a gradient of that norm counts for nothing."""
+        return jnp.asarray(False) if self.reject is None else norm > self.reject
 
     def transformation(self, meta_steps: int) -> optax.GradientTransformation:
         """The optax transformation for a run of so many meta-steps."""
