@@ -231,8 +231,10 @@ class MetaTrain:
         return [(name, (hidden,)) for name, hidden in zip(self.tasks, self.hidden, strict=True)]
 
     def validated_pairs(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each task whose validation examples choose the genome, and the networks that learn it:
-        those of `pairs`, or for tasks of their own every network."""
+        """Each task whose validation examples choose the genome, and the networks that learn it.
+
+        Those of `pairs`; tasks that are named for it alone meet every network.
+        """
         if not self.validate_on:
             return self.pairs()
         several = self.pairing is Pairing.ALL

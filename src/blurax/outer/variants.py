@@ -72,6 +72,15 @@ APART = dataclasses.replace(SWIFT, update=dataclasses.replace(SWIFT.update, deco
 """The same, with the examples of a batch told apart from each other: `Update.decorrelate`."""
 
 
+BEYOND = dataclasses.replace(
+    slowing(APART),
+    readout=True,
+    update=dataclasses.replace(APART.update, input_size=True, trace=True),
+)
+"""The same, slowing, with rates by the size of the input, traces of synapses, and genes of the
+readout's own (docs/explanation/decisions/0021-beyond-descent-on-neurons.md)."""
+
+
 CALIBRATED = Rule(
     states=2,
     backward=Backward.MULTIPLICATIVE_STATE_2,
