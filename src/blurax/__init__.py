@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from blurax.learner import Blur, Learner
     from blurax.links import Link
     from blurax.network import Edge, Network, NetworkState, Synapses
-    from blurax.outer.config import MetaTrain
+    from blurax.outer.config import MetaTrain, Pairing
     from blurax.outer.curriculum import Curriculum
     from blurax.outer.improve import improve
     from blurax.outer.methods import (
@@ -128,6 +128,7 @@ __all__ = [
     "Oja",
     "Optax",
     "Optimiser",
+    "Pairing",
     "Patience",
     "Pes",
     "Progress",
@@ -195,7 +196,7 @@ _HOMES = {
     "learner": ("Blur", "Learner"),
     "links": ("Link",),
     "network": ("Edge", "Network", "NetworkState", "Synapses"),
-    "outer.config": ("MetaTrain",),
+    "outer.config": ("MetaTrain", "Pairing"),
     "outer.curriculum": ("Curriculum",),
     "outer.improve": ("improve",),
     "outer.methods": (
