@@ -105,8 +105,10 @@ def test_an_average_of_the_synapses_is_asked_and_the_logarithm_of_its_loss_taken
         losses.append(float(task.target.loss(prediction, episode.query_y)))
     asked = Objective(when=When.HORIZONS, horizons=(2, 5), average=most)
     assert loss_of(asked) == pytest.approx((losses[1] + losses[4]) / 2, rel=1e-9)
-    logarithm = loss_of(dataclasses.replace(asked, logarithm=True))
-    assert logarithm == pytest.approx(np.log([losses[1], losses[4]]).mean(), abs=2e-3)
+    for floor in (1e-4, 0.3):
+        logarithm = loss_of(dataclasses.replace(asked, logarithm=True, floor=floor))
+        want = np.log(np.add([losses[1], losses[4]], floor)).mean()
+        assert logarithm == pytest.approx(want, rel=1e-9)
     assert loss_of(Objective(average=most)) != loss_of(Objective())
 
 
@@ -131,6 +133,8 @@ def test_growth_in_the_last_step_costs_what_it_would_grow_to(when, by_hand):
         ({"early": 1.0}, r"Objective\.early is 1\.0 and Objective\.when last"),
         ({"when": When.MEAN, "early": -1.0}, r"Objective\.early is -1\.0"),
         ({"growth": -1.0}, r"Objective\.growth is -1\.0"),
+        ({"floor": 0.1}, r"Objective\.floor is 0\.1 and Objective\.logarithm False"),
+        ({"floor": 0.0, "logarithm": True}, r"Objective\.floor is 0\.0"),
     ],
 )
 def test_objectives_that_make_no_sense_are_refused(fields, message):

@@ -23,8 +23,6 @@ from blurax.targets import squared_error
 from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
 
 STEADY = Vary()
-_LEAST = 1e-4
-"""Added to a loss before its logarithm is taken: what is nearly perfect need not become better."""
 
 
 class Loss(enum.StrEnum):
@@ -77,6 +75,9 @@ class Objective:
     logarithm: bool = added(False)
     """The logarithm of each loss: what an error falls by then counts in shares of itself, so that
     tasks of much noise do not drown those of little."""
+    floor: float = added(1e-4)
+    """Added to each loss before its logarithm is taken. A loss far below it has hardly a gradient:
+    what is nearly perfect need not become better."""
     growth: float = 0.0
     """The weight of a penalty on synapses that still grow in the last step, as they would beyond
     the horizon: the growth of their root mean square if as many steps again followed."""
@@ -115,6 +116,11 @@ class Objective:
             0 <= self.average < 1 and (self.average == 0 or self.when is not When.MEAN),
             f"Objective.average is {self.average} and Objective.when {self.when.value}; average "
             "takes a number from 0 to 1, and counts only with --objective.when last or horizons.",
+        )
+        require(
+            0 < self.floor < math.inf and (self.floor == 1e-4 or self.logarithm),
+            f"Objective.floor is {self.floor} and Objective.logarithm {self.logarithm}; floor "
+            "takes a number above 0, and counts only with --objective.logarithm.",
         )
         require(
             0 <= self.growth < math.inf,
@@ -225,6 +231,6 @@ def _evaluated(
         query = learner.takes(episode.query)
         prediction = learner.predict(state, query.x)
         loss = prediction_loss(prediction, query.y, objective.loss, target, query.mask)
-        return jnp.log(loss + _LEAST) if objective.logarithm else loss
+        return jnp.log(loss + objective.floor) if objective.logarithm else loss
 
     return evaluated
