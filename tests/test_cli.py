@@ -1,5 +1,6 @@
 """The command line: it does the main job, and a mistake is one sentence and exit status 2."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from blurax.cli.meta_train import _new_directory
 from blurax.experiments import demo
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
+from blurax.outer.start import Start
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 
@@ -193,7 +195,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     small = MetaTrain(
         tasks=("iris",),
         hidden=("3",),
-        rule=demo.RULE,
+        rule=demo.CONFIG.rule,
         episode=EpisodeSpec(2, 8, 8),
         population=2,
         meta_steps=2,
@@ -202,7 +204,10 @@ def test_the_demo_small(tmp_path, monkeypatch):
     )
     settings = (demo.Setting("a", "iris", "3"),)
     measure = demo.measure
+    own = demo.CONFIG.rule, demo.SECOND_CONFIG.rule
     monkeypatch.setattr(demo, "CONFIG", small)
+    second = dataclasses.replace(small, rule=own[1], start=Start.BACKPROP, population=1)
+    monkeypatch.setattr(demo, "SECOND_CONFIG", second)
     monkeypatch.setattr(demo, "SETTINGS", settings)
     monkeypatch.setattr(demo, "LONG_SETTING", settings[0])
     monkeypatch.setattr(
@@ -214,12 +219,13 @@ def test_the_demo_small(tmp_path, monkeypatch):
     result = demo.read(directory)
     assert [a.setting for a in result.settings] == list(settings)
     assert [c.learner for c in result.settings[0].records] == [
-        demo.LEARNER, "sgd", "momentum", "adam",
+        demo.FROM_BACKPROP, demo.FROM_RANDOM, *demo.OPTIMISERS,
     ]  # fmt: skip
     assert np.shape(result.long_run) == (2, 8)
     assert result.long_stops == (*range(1, 9),)
     assert (directory / "demo.png").stat().st_size > 10_000
     first = (directory / "best.safetensors").read_bytes()
     run_demo(console, directory, seeds=2, redo=True)
-    assert io.load_genome(directory / "best.safetensors")[0].rule == demo.RULE
+    for place, rule in zip((directory, directory / demo.SECOND), own, strict=True):
+        assert io.load_genome(place / "best.safetensors")[0].rule == rule
     assert len(first) == len((directory / "best.safetensors").read_bytes())

@@ -150,7 +150,9 @@ def _start_demo(directory: Path) -> None:
 def _demo(directory: Path, tick: Tick) -> None:
     shorten_demo()
     result = run.advance(directory, lambda progress: tick())
-    measured = demo.measure(result.genome, result.score, seeds=2, log=lambda text: tick())
+    measured = demo.measure(
+        {demo.FROM_RANDOM: result.genome}, result.score, seeds=2, log=lambda text: tick()
+    )
     demo.write(directory, measured)
 
 

@@ -37,11 +37,13 @@ _ADDED: dict[str, Callable[[Any, Any], bool]] = {
 """By the field of a rule that differs and is about no term, whether the new value only adds."""
 
 
-def widen(genome: Genome, rule: Rule) -> Genome:
+def widen(genome: Genome, rule: Rule, active: bool = False) -> Genome:
     """The genome for a rule that has all that its own rule has, and perhaps more.
 
     Args:
         rule: the wider rule, or the genome's own.
+        active: whether terms that are added begin at once, as in a back-propagation genome, and not
+            where they change nothing.
 
     Raises:
         BluraxError: if the rule differs in what cannot be added, naming the field and both values.
@@ -56,8 +58,7 @@ def widen(genome: Genome, rule: Rule) -> Genome:
         elif name.startswith("forward_synapse."):
             found[name] = _idle(name, found[name.removeprefix("forward_")], rule)
         else:
-            value = genome.rule.init.std if name == "init_std" else _neutral(rule.gene(name))
-            found[name] = jnp.full(like.shape, value, like.dtype)
+            found[name] = jnp.full(like.shape, _begun(name, genome, rule, active), like.dtype)
     structure = jax.tree.structure(genomes.template(rule))
     return jax.tree.unflatten(structure, list(found.values()))
 
@@ -106,6 +107,14 @@ def _word(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(term.name for term in value) or "none"
     return str(getattr(value, "value", value))
+
+
+def _begun(name: str, old: Genome, rule: Rule, active: bool) -> Any:
+    """The value of a leaf that the genome lacks: a number, or an array of a gene's shape."""
+    gene = rule.gene(name)
+    if name == "init_std":
+        return old.rule.init.std
+    return gene.start if active and gene is not None else _neutral(gene)
 
 
 def _neutral(gene: Gene | None) -> float:

@@ -40,13 +40,13 @@ def demo_tables(panels: Sequence[Panel], long: Long) -> list[RenderableType]:
 def draw_demo(
     panels: Sequence[Panel],
     long: Long,
-    metrics_directory: Path,
+    runs: dict[str, Path],
     path: str | os.PathLike[str],
 ) -> Path:
     """Draw the whole demo as one picture.
 
     Args:
-        metrics_directory: the run directory in which the rule was learned.
+        runs: the directories in which rules were learned, by what is written above each.
 
     Raises:
         BluraxError: if the run's log is missing or damaged, if a setting lacks a learned rule or an
@@ -55,10 +55,12 @@ def draw_demo(
     figure = style.new_figure(1500, 1000, headline(panels))
     above, below = style.stacked(figure, 5.0, 2.4)
     left, right = style.side_by_side(above, 1.0, 2.2)
-    draw_validations(left.subplots(), read_metrics(metrics_directory))
-    style.heading(left, "The rule is learned")
+    parts = style.stacked(left, *[1.0] * len(runs))
+    for part, (title, directory) in zip(parts, runs.items(), strict=True):
+        draw_validations(part.subplots(), read_metrics(directory), legend=False)
+        style.heading(part, title)
     draw_panels(right, [panels[n : n + 2] for n in range(0, len(panels), 2)], 4)
-    style.heading(right, "It teaches networks (mean and standard deviation over the seeds)")
+    style.heading(right, "They teach networks (mean and standard deviation over the seeds)")
     axes = below.subplots()
     draw_band(axes, long[1], stops=long[2])
     axes.set_ylabel("test accuracy (%)")
@@ -86,7 +88,7 @@ def verdict(panels: Sequence[Panel]) -> str:
             ahead += apart and difference > 0
             behind += apart and difference < 0
     return (
-        f"Of {cells} cells (setting × step budget), the learned rule is ahead of the best tuned "
+        f"Of {cells} cells (setting × step budget), {_name(panels)} is ahead of the best tuned "
         f"optimiser in {ahead}, behind in {behind} and within one standard deviation in "
         f"{cells - ahead - behind}."
     )
@@ -104,7 +106,7 @@ def headline(panels: Sequence[Panel]) -> str:
     many = len(panels)
     where = "in the one setting" if many == 1 else f"means over {many} settings"
     return (
-        f"After {budgets[0]:,} steps the learned rule reaches {percent(first[0])} % and the best "
+        f"After {budgets[0]:,} steps {_name(panels)} reaches {percent(first[0])} % and the best "
         f"tuned optimiser {percent(first[1])} %, after {budgets[-1]:,} steps {percent(last[0])} % "
         f"and {percent(last[1])} % ({where})"
     )
@@ -119,8 +121,13 @@ def long_title(setting: str, accuracy: Curves, stops: Sequence[int]) -> str:
     )
 
 
+def _name(panels: Sequence[Panel]) -> str:
+    """The first learned rule, which the words are about."""
+    return next((c.learner for _, records in panels for c in records if is_learned(c)), "none")
+
+
 def _best(records: Sequence[Record], budget: int) -> tuple[Record, Record]:
-    """The learned rule and the best tuned optimiser at a budget."""
+    """The first learned rule and the best tuned optimiser at a budget."""
     learned = [c for c in records if is_learned(c)]
     tuned = [c for c in records if not is_learned(c)]
     require(

@@ -15,12 +15,13 @@ from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments import demo as experiment
 from blurax.outer import run
+from blurax.outer.config import MetaTrain
 
 
 def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
-    """Learn a rule on handwritten digits, then see what it can teach that it never met.
+    """Learn two rules on handwritten digits, then see what they can teach that they never met.
 
-    Three to five minutes on two cores. Interrupted, it goes on where it was.
+    A few minutes on two cores. Interrupted, it goes on where it was.
 
     Args:
         directory: Where the run and its results go.
@@ -41,25 +42,26 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     require(seeds >= 2, f"--seeds is {seeds}; a spread takes at least 2.")
     experiment.check_memory(seeds)
     io.check_directory(directory, (experiment.RESULT, experiment.PICTURE))
-    if run.is_under_way(directory):
-        is_demo = run.read_config(directory)[0] == experiment.CONFIG
-        require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
-        if redo:
-            _forget(directory)
-    run.start_unless_under_way(experiment.CONFIG, directory, "name another directory")
+    second = directory / experiment.SECOND
+    runs = {directory: experiment.CONFIG, second: experiment.SECOND_CONFIG}
+    for place, config in runs.items():
+        _begin(place, config, redo)
     console.print(
         "1. A learning rule is learned from random numbers, on handwritten digits.\n"
         f"   Everything goes to {directory}; stop with Ctrl-C, the same command goes on.",
         soft_wrap=True,
     )
-    with RunProgress(console, "meta-training") as progress:
-        result = run.advance(directory, progress)
-    draw_run(directory)
-    console.print(genome_panel(*io.load_genome(directory / "best.safetensors")))
+    random = _learn(console, directory)
     console.print(
-        "2. It teaches networks, next to SGD, momentum and Adam, whose learning rates\n"
-        "   are tuned for each number of steps. Accuracy on test examples in %: mean\n"
-        f"   and standard deviation over {seeds} seeds."
+        "2. A second one is learned from back-propagation, on digits. Its rule has more terms:\n"
+        "   examples are told apart, rates follow the input, an average of synapses predicts.",
+        soft_wrap=True,
+    )
+    backprop = _learn(console, second)
+    console.print(
+        "3. They teach networks, next to five optimisers, whose learning rates and batch\n"
+        "   normalisation are tuned for each number of steps. Accuracy on test examples in %:\n"
+        f"   mean and standard deviation over {seeds} seeds."
     )
     with console.status("measuring") as status:
 
@@ -68,15 +70,44 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
             if not console.is_terminal:  # a log shows no spinner
                 console.print(f"   measuring: {text}")
 
-        measured = experiment.measure(result.genome, result.score, seeds=seeds, log=log)
+        genomes = {
+            experiment.FROM_BACKPROP: backprop.genome,
+            experiment.FROM_RANDOM: random.genome,
+        }
+        measured = experiment.measure(genomes, random.score, seeds=seeds, log=log)
     experiment.write(directory, measured)
+    _show(console, measured, directory)
+
+
+def _begin(directory: Path, config: MetaTrain, redo: bool) -> None:
+    """Start a run of the demo where there is none."""
+    if run.is_under_way(directory):
+        is_demo = run.read_config(directory)[0] == config
+        require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
+        if redo:
+            _forget(directory)
+    run.start_unless_under_way(config, directory, "name another directory")
+
+
+def _learn(console: Console, directory: Path) -> run.Result:
+    """What a run ends with, its genome shown."""
+    with RunProgress(console, "meta-training") as progress:
+        result = run.advance(directory, progress)
+    draw_run(directory)
+    console.print(genome_panel(*io.load_genome(directory / "best.safetensors")))
+    return result
+
+
+def _show(console: Console, measured: experiment.DemoResult, directory: Path) -> None:
+    """Tables, picture and verdict."""
     panels, long = measured.panels, measured.long
     for table in demo_tables(panels, long):
         console.print(table)
-    picture = directory / experiment.PICTURE
-    draw_demo(panels, long, directory, picture)
+    picture, second = directory / experiment.PICTURE, directory / experiment.SECOND
+    runs = {"A rule from random numbers": directory, "A rule from back-propagation": second}
+    draw_demo(panels, long, runs, picture)
     console.print(verdict(panels))
-    genome = directory / "best.safetensors"
+    genome = second / "best.safetensors"
     console.print(f"Picture: {picture}\nGenome: {genome}", soft_wrap=True)
 
 

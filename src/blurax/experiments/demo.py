@@ -1,4 +1,4 @@
-"""The demo: learn a rule on handwritten digits, then see what it can teach that it never met."""
+"""The demo: learn two rules in minutes, then see what they can teach that they never met."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,21 +21,23 @@ from blurax.outer.recipes import get_recipe
 from blurax.spec import Activation
 from blurax.tasks import Split, Task, get
 
-LEARNER = "blur"
-OPTIMISERS = ("sgd", "momentum", "adam")
-"""The tuned optimisers it is compared with."""
+FROM_RANDOM, FROM_BACKPROP = "blur-random", "blur-backprop"
+"""The learned rules, by where their learning started."""
+OPTIMISERS = ("momentum", "adam", "rmsprop", "muon", "foof")
+"""The tuned optimisers they are compared with; foof, descent on neurons, is second-order."""
 RESULT, PICTURE = "demo.json", "demo.png"
-BUDGETS = (2, 5, 10, 20, 50, 100)
+BUDGETS = (2, 5, 10, 20, 100)
 """Inner steps after which learners are compared."""
 TUNING = Tuning((Activation.RELU,), (False, True), (Schedule.CONSTANT,), seeds=3)
 """What is tuned for the optimisers, so that the demo ends in minutes: the learning rate, and
 whether there is batch normalisation, for each number of steps. `blurax compare` tries more."""
 
 CONFIG = get_recipe("demo").config
-"""How the demo's genome is learned, from random numbers."""
-
-RULE = CONFIG.rule
-"""The variant the demo learns."""
+"""How the first genome is learned, from random numbers."""
+SECOND_CONFIG = get_recipe("demo-descent").config
+"""How the second is, from back-propagation."""
+SECOND = "from-backprop"
+"""The run directory of the second, in that of the first."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +84,8 @@ class DemoResult(Checked):
     """All the demo measured; every accuracy is of test examples that nothing was chosen on."""
 
     validation: float
-    """The accuracy by which the genome was chosen, on validation examples."""
+    """The accuracy by which the genome learned from random numbers was chosen, on validation
+    examples."""
     settings: tuple[SettingResult, ...]
     long_setting: Setting
     long_run: tuple[tuple[float, ...], ...]
@@ -107,7 +110,7 @@ Log = Callable[[str], None]
 
 
 def measure(
-    genome: Genome,
+    genomes: dict[str, Genome],
     validation: float,
     *,
     seeds: int = 5,
@@ -115,20 +118,22 @@ def measure(
     budgets: tuple[int, ...] = BUDGETS,
     log: Log = lambda text: None,
 ) -> DemoResult:
-    """Compare a genome with tuned optimisers in every setting, and let it run long in one.
+    """Compare genomes with tuned optimisers in every setting, and let the first run long in one.
 
     Args:
-        validation: the accuracy by which the genome was chosen.
+        genomes: by name; the first is the one that pictures and words are about.
+        validation: the accuracy by which the genome learned from random numbers was chosen.
         log: called with what is being measured.
     """
     # Most of this is compilation, which keeps one core busy; two threads use two.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
-        long_run = pool.submit(_long_run, genome, seeds, spread_stops(long_steps))
+        headed = next(iter(genomes.values()))
+        long_run = pool.submit(_long_run, headed, seeds, spread_stops(long_steps))
         jobs = [
             [
-                pool.submit(_compare, learner, genome, number, setting, seeds, budgets)
-                for learner in (LEARNER, *OPTIMISERS)
+                pool.submit(_compare, learner, genomes, number, setting, seeds, budgets)
+                for learner in (*genomes, *OPTIMISERS)
             ]
             for number, setting in enumerate(SETTINGS)
         ]
@@ -147,13 +152,15 @@ def check_memory(seeds: int) -> None:
     """Raise `BluraxError` if the episodes of so many seeds would not fit in memory."""
     check_count("--seeds", seeds)
     for setting in (*SETTINGS, LONG_SETTING):
-        (task, network), rule = setting.place, CONFIG.rule
-        curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, batch=128, rule=rule)
+        task, network = setting.place
+        for config in (CONFIG, SECOND_CONFIG):
+            its = {"batch": 128, "rule": config.rule}
+            curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, **its)
 
 
 def _compare(
     learner: str,
-    genome: Genome,
+    genomes: dict[str, Genome],
     number: int,
     setting: Setting,
     seeds: int,
@@ -162,8 +169,8 @@ def _compare(
     """One learner in one setting; all learners of a setting share its key."""
     task, network = setting.place
     key = jax.random.fold_in(jax.random.key(2021), number)
-    if learner == LEARNER:
-        taught = blur_for(genome, network, task)
+    if learner in genomes:
+        taught = blur_for(genomes[learner], network, task)
         return record_learner(learner, taught, task, key, budgets, seeds=seeds)
     return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
 

@@ -76,6 +76,9 @@ class MetaTrain:
     start_coupling: float = added(0.5)
     """s, from 0 to 1: how strongly examples of a batch inhibit each other at the start, where the
     rule has it (`Update.decorrelate`)."""
+    start_active: bool = added(False)
+    """Where the genome to start from lacks terms of the rule: whether these begin at once, as from
+    back-propagation, and not where they change nothing."""
     episode: EpisodeSpec = dataclasses.field(default_factory=EpisodeSpec)
     """The inner loop: steps, batch and query size."""
     curriculum: Curriculum = dataclasses.field(default_factory=Curriculum)
@@ -183,7 +186,8 @@ class MetaTrain:
             origin = Origin(Start(self.start), self.start_rate, self.start_coupling)
             return GenomeSpace(self.rule, origin) if learner is None else LearnerSpace(learner)
         if learner is None:
-            return GenomeSpace(self.rule, given=widen(self.start.genome(), self.rule))
+            given = widen(self.start.genome(), self.rule, self.start_active)
+            return GenomeSpace(self.rule, given=given)
         space = LearnerSpace(learner)
         numbers = space.fitted(*self.start.learner(), self.start.source)
         return LearnerSpace(space.learner(numbers, learner.network), perturbed=True)
