@@ -46,6 +46,14 @@ def path(tmp_path):
     return where
 
 
+def test_terms_that_a_start_lacks_begin_as_the_run_says():
+    rule = dataclasses.replace(RULE, update=dataclasses.replace(RULE.update, trace=True))
+    config = dataclasses.replace(CONFIG, rule=rule)
+    for active, read in ((False, 0), (True, 1)):
+        given = dataclasses.replace(config, start_active=active).space().given
+        assert float(given.synapse.predict_trace) == read
+
+
 def test_a_start_has_a_name_or_is_given(path):
     assert MetaTrain(start="backprop").start is Start.BACKPROP
     assert MetaTrain(start=str(path)) == MetaTrain(start=path)

@@ -135,6 +135,19 @@ def test_a_gradient_leads_to_the_new_states_and_terms(base):
     assert float(slope.synapse.oja) != 0
 
 
+def test_added_terms_may_begin_at_once():
+    narrow = genomes.random(jax.random.key(3), SINGLE)
+    rule = changed(SINGLE, update={"trace": True, "input_size": True})
+    neutral, active = (genomes.leaves(widen(narrow, rule, at_once)) for at_once in (False, True))
+    begun = genomes.leaves(genomes.backprop(rule, 0.1))
+    for name, value in active.items():
+        like = begun if name not in genomes.leaves(narrow) else genomes.leaves(narrow)
+        np.testing.assert_array_equal(value, like[name], err_msg=name)
+    assert float(neutral["synapse.predict_trace"]) == 0
+    assert float(active["synapse.predict_trace"]) == 1
+    assert float(active["synapse.input_size"]) == 0.75
+
+
 def test_what_a_term_has_for_each_state_grows_with_them():
     plain = changed(SINGLE, extra=(Mixing(),), channels=Channels.MULTI)
     wide = widen(genomes.random(jax.random.key(3), plain), changed(plain, states=3))
