@@ -1,147 +1,28 @@
-"""Named configurations: what to type to repeat an experiment, and what it costs."""
+"""How each genome of the zoo is made."""
 
 import dataclasses
-import difflib
 import math
-from typing import Any
 
-from blurax.errors import BluraxError
 from blurax.outer.config import MetaTrain, Pairing
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Cma
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import MetaSchedule, Optimiser
+from blurax.outer.recipes.recipe import CLIPPED, ONE_BY_ONE, REJECTING, SLOWER, Recipe
 from blurax.outer.start import Start
-from blurax.outer.variants import APART, BEYOND, CALIBRATED, STABLE, SWIFT, slowing, with_tanh
+from blurax.outer.variants import APART, BEYOND, CALIBRATED, SWIFT, slowing, with_tanh
 from blurax.outer.vary import Draw, Vary
-from blurax.spec import Init, InitScale, Reduction, Rule, Source, Update
+from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """A configuration with a name."""
-
-    about: str
-    """One line for lists."""
-    cost: str
-    """What it took, and on what."""
-    config: MetaTrain
-    version: int = 1
-    """Rises with every change of the configuration, so that a result can name what made it."""
-
-
 _NETS = ("128-64", "200", "80-80-80-80")
-_FAST = Optimiser(learning_rate=1.5e-2, schedule=MetaSchedule.COSINE)
-# Episodes that diverge have gradients 100 times the usual; longer ones drown the rest.
-_CLIPPED = dataclasses.replace(_FAST, clip=1.0)
-_SLOWER = dataclasses.replace(_CLIPPED, learning_rate=1e-2)
-_REJECTING = Optimiser(schedule=MetaSchedule.COSINE, clip=1.0, reject=20.0)
-_ZOO: dict[str, Any] = {"vary": Vary(draw=Draw.ONE), "start": Start.BACKPROP, "population": 1}
-"""What most genomes of the zoo were learned with: one setting a meta-step, one member."""
-_FIG7: dict[str, Any] = {
-    "tasks": ("mnist:size=14",),
-    "hidden": ("512",),
-    "rule": dataclasses.replace(STABLE, states=2),
-    "meta_steps": 400,
-    "validate_every": 10,
-}
 
 
 def _by_fan_in(rule: Rule) -> Rule:
     return dataclasses.replace(rule, update=dataclasses.replace(rule.update, fan_in=True))
 
 
-RECIPES: dict[str, Recipe] = {
-    "demo": Recipe(
-        "the demo's rule: digits, two depths, episodes of 10 steps",
-        "2 minutes on two CPU cores",
-        MetaTrain(
-            tasks=("digits",),
-            hidden=("32", "24-24"),  # a rule learned at one depth can do the opposite at another
-            rule=STABLE,
-            episode=EpisodeSpec(steps=10, batch=128, query=128),
-            objective=Objective(when=When.MEAN),
-            optimiser=_FAST,
-            population=4,
-            meta_steps=300,
-            validate_every=25,
-        ),
-    ),
-    "demo-descent": Recipe(
-        "the demo's second rule: from back-propagation, digits, episodes of 50 steps",
-        "a minute and a half on one CPU core, half of it compiling",
-        MetaTrain(
-            tasks=("digits",),
-            hidden=("32",),
-            rule=BEYOND,
-            episode=EpisodeSpec(steps=50, batch=128, query=256),
-            objective=Objective(
-                when=When.HORIZONS, horizons=(2, 5, 10, 20, 50), logarithm=True, floor=0.03
-            ),
-            start_rate=0.5,
-            start_coupling=0.7311,
-            optimiser=dataclasses.replace(_REJECTING, learning_rate=7e-3),
-            meta_steps=250,
-            validate_every=62,
-            validation_steps=20,
-            seed=2,
-            **_ZOO,
-        ),
-    ),
-    "digits-cma": Recipe(
-        "CMA-ES on the accuracy, small: digits, one hidden layer of 32, 2 states",
-        "half a minute on two CPU cores: 89.2 % in validation",
-        MetaTrain(
-            tasks=("digits",),
-            hidden=("32",),
-            rule=dataclasses.replace(STABLE, states=2),
-            method=Cma(),
-            episode=EpisodeSpec(steps=10, batch=64, query=256),
-            objective=Objective(loss=Loss.ACCURACY),
-            population=24,
-            meta_steps=40,
-            validate_every=8,
-        ),
-    ),
-    "fig7-cma": Recipe(
-        "Fig. 7: CMA-ES on the accuracy, MNIST 14x14, one hidden layer of 512, 2 states",
-        "46 minutes on two shared CPU cores: 87.8 % in validation",
-        MetaTrain(
-            method=Cma(chunk=8),
-            episode=EpisodeSpec(steps=15, batch=128, query=20 * 128),
-            objective=Objective(loss=Loss.ACCURACY),
-            population=80,
-            **_FIG7,
-        ),
-    ),
-    "fig7-gradient": Recipe(
-        "Fig. 7: the same problem by gradient",
-        "not measured",
-        MetaTrain(
-            episode=EpisodeSpec(steps=15, batch=128, query=128),
-            optimiser=_FAST,
-            population=4,
-            **_FIG7,
-        ),
-    ),
-    "fig14-curriculum": Recipe(
-        "App. C.1: MNIST 10x10, 256-128, 4 states, episodes that grow from 10 to 50 steps",
-        "2 hours on two shared CPU cores: 90.5 % in validation after 50 steps",
-        MetaTrain(
-            tasks=("mnist:crop=20,size=10",),
-            hidden=("256-128",),
-            rule=STABLE,
-            episode=EpisodeSpec(steps=10, batch=128, query=128),
-            curriculum=Curriculum(add=10, every=200, most=50),
-            objective=Objective(when=When.MEAN),
-            optimiser=_FAST,
-            population=4,
-            meta_steps=1300,
-            validate_every=20,
-        ),
-        version=2,
-    ),
+ZOO: dict[str, Recipe] = {
     "default": Recipe(
         "the zoo's default: MNIST 14x14 and 28x28, some under a pattern, 20 to 100 steps",
         "an hour on one CPU core: 93.3 % in validation after 50 steps",
@@ -154,13 +35,13 @@ RECIPES: dict[str, Recipe] = {
             objective=Objective(when=When.MEAN, early=0.7),
             start_rate=0.5,
             start_coupling=1 / (1 + math.exp(-1)),
-            optimiser=_CLIPPED,
+            optimiser=CLIPPED,
             meta_steps=1050,
             validate_every=70,
             validation_episodes=4,
             validation_steps=50,
             seed=7,
-            **_ZOO,
+            **ONE_BY_ONE,
         ),
         version=4,
     ),
@@ -187,7 +68,7 @@ RECIPES: dict[str, Recipe] = {
             objective=Objective(
                 when=When.HORIZONS, horizons=(5, 10, 20, 50, 100), logarithm=True, floor=0.03
             ),
-            optimiser=dataclasses.replace(_REJECTING, learning_rate=3e-3),
+            optimiser=dataclasses.replace(REJECTING, learning_rate=3e-3),
             vary=Vary(draw=Draw.ONE),
             population=1,
             meta_steps=1000,
@@ -209,12 +90,12 @@ RECIPES: dict[str, Recipe] = {
             curriculum=Curriculum(add=40, every=400, most=100),
             objective=Objective(when=When.MEAN, early=0.5),
             start_rate=0.1,
-            optimiser=_SLOWER,
+            optimiser=SLOWER,
             meta_steps=2000,
             validate_every=100,
             validation_episodes=4,
             seed=1,
-            **_ZOO,
+            **ONE_BY_ONE,
         ),
     ),
     "smooth": Recipe(
@@ -227,12 +108,12 @@ RECIPES: dict[str, Recipe] = {
             episode=EpisodeSpec(steps=50, batch=128, query=256),
             objective=Objective(when=When.MEAN),
             start_rate=0.1,
-            optimiser=_SLOWER,
+            optimiser=SLOWER,
             meta_steps=320,
             validate_every=80,
             validation_episodes=3,
             seed=1,
-            **_ZOO,
+            **ONE_BY_ONE,
         ),
     ),
     "regressor": Recipe(
@@ -250,7 +131,7 @@ RECIPES: dict[str, Recipe] = {
             episode=EpisodeSpec(steps=200, batch=128, query=512),
             objective=Objective(average=0.9, logarithm=True),
             start_rate=0.15,
-            optimiser=_CLIPPED,
+            optimiser=CLIPPED,
             meta_steps=240,
             validate_on=(
                 "teacher:features=5,rows=800",
@@ -260,7 +141,7 @@ RECIPES: dict[str, Recipe] = {
             validate_every=40,
             validation_episodes=6,
             seed=1,
-            **_ZOO,
+            **ONE_BY_ONE,
         ),
     ),
     "conv": Recipe(
@@ -285,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
                 weights=(1.5, 1.5, 1.0, 1.0),
                 logarithm=True,
             ),
-            optimiser=_SLOWER,
+            optimiser=SLOWER,
             vary=Vary(draw=Draw.ONE),
             population=1,
             meta_steps=1600,
@@ -295,37 +176,6 @@ RECIPES: dict[str, Recipe] = {
             seed=11,
         ),
         version=2,
-    ),
-    "recurrent": Recipe(
-        "for sequences: 32 neurons that drive themselves learn a delayed bit and digits row by row",
-        "7 minutes on two shared CPU cores",
-        MetaTrain(
-            tasks=("delayed-bit:delay=10", "digits:by=rows@2"),
-            hidden=("r32",),
-            rule=dataclasses.replace(
-                Rule.backprop(init=Init(1.0, InitScale.FAN_IN, learned=True)),
-                states=3,
-                update=Update(
-                    batch=Reduction.MEAN,
-                    source=Source.FORWARD_SWEEP,
-                    decorrelate=True,
-                    fan_in=True,
-                ),
-            ),
-            start=Start.BACKPROP,
-            start_rate=0.3,
-            start_coupling=0.3,
-            episode=EpisodeSpec(steps=40, batch=32, query=128),
-            objective=Objective(when=When.HORIZONS, horizons=(5, 10, 20, 40), logarithm=True),
-            optimiser=_SLOWER,
-            vary=Vary(draw=Draw.ONE),
-            population=2,
-            meta_steps=300,
-            validate_every=50,
-            validation_episodes=4,
-            validation_steps=40,
-            seed=3,
-        ),
     ),
     "mlp-fast": Recipe(
         "the zoo's mlp-fast: MNIST 14x14, three networks, episodes of 20 steps",
@@ -337,12 +187,12 @@ RECIPES: dict[str, Recipe] = {
             episode=EpisodeSpec(steps=20, batch=128, query=256),
             objective=Objective(when=When.MEAN, early=0.5),
             start_rate=0.3,
-            optimiser=_CLIPPED,
+            optimiser=CLIPPED,
             meta_steps=300,
             validate_every=50,
             validation_episodes=2,
             seed=1,
-            **_ZOO,
+            **ONE_BY_ONE,
         ),
         version=2,
     ),
@@ -383,17 +233,4 @@ RECIPES: dict[str, Recipe] = {
         version=2,
     ),
 }
-"""Every recipe by name."""
-
-
-def get_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
-
-    Raises:
-        BluraxError: if there is none, naming those there are.
-    """
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}."
-        raise BluraxError(f"There is no recipe {name!r}; {hint}")
-    return RECIPES[name]
+"""By the name of the genome."""
