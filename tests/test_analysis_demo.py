@@ -78,8 +78,8 @@ def test_a_single_seed_is_compared_as_it_is() -> None:
 
 def test_the_headline_is_the_mean_over_the_settings() -> None:
     assert headline(RESULT.panels) == (
-        "After 10 steps learned reaches 75.0 % and the best tuned optimiser 69.7 %, "
-        "after 100 steps 85.0 % and 90.2 % (means over 2 settings)"
+        "After 10 / 100 steps learned reaches 75.0 / 85.0 % and the best tuned optimiser "
+        "69.7 / 90.2 % (means over 2 settings)"
     )
 
 

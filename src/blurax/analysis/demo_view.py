@@ -102,13 +102,14 @@ def headline(panels: Sequence[Panel]) -> str:
     """
     require(len(panels) > 0, "The demo measured nothing: it has no setting.")
     budgets = shared_budgets(panels[0][1])
-    first, last = (_means(panels, budget) for budget in (budgets[0], budgets[-1]))
+    learned, tuned = zip(*(_means(panels, budget) for budget in budgets), strict=True)
     many = len(panels)
     where = "in the one setting" if many == 1 else f"means over {many} settings"
+    steps = " / ".join(f"{budget:,}" for budget in budgets)
+    ours, theirs = (" / ".join(map(percent, means)) for means in (learned, tuned))
     return (
-        f"After {budgets[0]:,} steps {_name(panels)} reaches {percent(first[0])} % and the best "
-        f"tuned optimiser {percent(first[1])} %, after {budgets[-1]:,} steps {percent(last[0])} % "
-        f"and {percent(last[1])} % ({where})"
+        f"After {steps} steps {_name(panels)} reaches {ours} % and the best tuned optimiser "
+        f"{theirs} % ({where})"
     )
 
 

@@ -104,7 +104,10 @@ def _show(console: Console, measured: experiment.DemoResult, directory: Path) ->
     for table in demo_tables(panels, long):
         console.print(table)
     picture, second = directory / experiment.PICTURE, directory / experiment.SECOND
-    runs = {"A rule from random numbers": directory, "A rule from back-propagation": second}
+    runs = {
+        f"From random numbers: {experiment.FROM_RANDOM}": directory,
+        f"From back-propagation: {experiment.FROM_BACKPROP}": second,
+    }
     draw_demo(panels, long, runs, picture)
     console.print(verdict(panels))
     genome = second / "best.safetensors"

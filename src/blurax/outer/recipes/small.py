@@ -53,7 +53,7 @@ SMALL: dict[str, Recipe] = {
             start_coupling=0.7311,
             optimiser=dataclasses.replace(REJECTING, learning_rate=7e-3),
             meta_steps=250,
-            validate_every=62,
+            validate_every=50,
             validation_steps=20,
             seed=2,
             **ONE_BY_ONE,
