@@ -21,7 +21,7 @@ from blurax.outer.config import MetaTrain
 def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
     """Learn two rules on handwritten digits, then see what they can teach that they never met.
 
-    A few minutes on two cores. Interrupted, it goes on where it was.
+    Four to ten minutes on two cores. Interrupted, it goes on where it was.
 
     Args:
         directory: Where the run and its results go.
@@ -59,8 +59,8 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     )
     backprop = _learn(console, second)
     console.print(
-        "3. They teach networks, next to five optimisers, whose learning rates and batch\n"
-        "   normalisation are tuned for each number of steps. Accuracy on test examples in %:\n"
+        "3. They teach networks, next to five optimisers, whose learning rates, non-linearity and\n"
+        "   batch normalisation are tuned for each number of steps. Accuracy on test examples in %:\n"
         f"   mean and standard deviation over {seeds} seeds."
     )
     with console.status("measuring") as status:

@@ -18,7 +18,6 @@ from blurax.frozen import Checked, added, from_json, to_json
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.recipes import get_recipe
-from blurax.spec import Activation
 from blurax.tasks import Split, Task, get
 
 FROM_RANDOM, FROM_BACKPROP = "blur-random", "blur-backprop"
@@ -28,9 +27,9 @@ OPTIMISERS = ("momentum", "adam", "rmsprop", "muon", "foof")
 RESULT, PICTURE = "demo.json", "demo.png"
 BUDGETS = (2, 5, 10, 20, 100)
 """Inner steps after which learners are compared."""
-TUNING = Tuning((Activation.RELU,), (False, True), (Schedule.CONSTANT,), seeds=3)
-"""What is tuned for the optimisers, so that the demo ends in minutes: the learning rate, and
-whether there is batch normalisation, for each number of steps. `blurax compare` tries more."""
+TUNING = Tuning(schedules=(Schedule.CONSTANT,), seeds=3)
+"""What is tuned for the optimisers, for each number of steps: the learning rate, relu or tanh, and
+whether there is batch normalisation. `blurax compare` tries schedules too, on more seeds."""
 
 CONFIG = get_recipe("demo").config
 """How the first genome is learned, from random numbers."""
@@ -64,7 +63,6 @@ SETTINGS = (
     Setting("digits, a network it was learned on", "digits", "32"),
     Setting("digits, a larger network", "digits", "128-64"),
     Setting("breast cancer: other data, other network", "breast-cancer", "64"),
-    Setting("wine: other data, other network", "wine", "64-32"),
 )
 
 LONG_SETTING = SETTINGS[1]
