@@ -59,9 +59,9 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     )
     backprop = _learn(console, second)
     console.print(
-        "3. They teach networks, next to five optimisers, whose learning rates, non-linearity and\n"
-        "   batch normalisation are tuned for each number of steps. Accuracy on test examples in %:\n"
-        f"   mean and standard deviation over {seeds} seeds."
+        "3. They teach networks, next to five optimisers, whose learning rates, relu or tanh, and\n"
+        "   batch normalisation are tuned for each number of steps. Accuracy on test examples\n"
+        f"   in %: mean and standard deviation over {seeds} seeds."
     )
     with console.status("measuring") as status:
 
