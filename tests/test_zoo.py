@@ -28,6 +28,7 @@ EXPECTED = {
     "smooth",
     "steady",
     "default",
+    "general",
     "mlp-fast",
     "conv",
     "toys",

@@ -59,7 +59,8 @@ def draw_demo(
     for part, (title, directory) in zip(parts, runs.items(), strict=True):
         draw_validations(part.subplots(), read_metrics(directory), legend=False)
         style.heading(part, title)
-    draw_panels(right, [panels[n : n + 2] for n in range(0, len(panels), 2)], 4)
+    across = 3 if len(panels) == 3 else 2
+    draw_panels(right, [panels[n : n + across] for n in range(0, len(panels), across)], 4)
     style.heading(right, "They teach networks (mean and standard deviation over the seeds)")
     axes = below.subplots()
     draw_band(axes, long[1], stops=long[2])

@@ -21,7 +21,7 @@ from blurax.outer.config import MetaTrain
 def demo(directory: Path = Path("runs/demo"), seeds: int = 5, redo: bool = False) -> None:
     """Learn two rules on handwritten digits, then see what they can teach that they never met.
 
-    Four to ten minutes on two cores. Interrupted, it goes on where it was.
+    Five to ten minutes on two cores. Interrupted, it goes on where it was.
 
     Args:
         directory: Where the run and its results go.

@@ -60,9 +60,9 @@ class Setting(Checked):
 
 
 SETTINGS = (
-    Setting("digits, a network it was learned on", "digits", "32"),
+    Setting("digits, a smaller network", "digits", "32"),
     Setting("digits, a larger network", "digits", "128-64"),
-    Setting("breast cancer: other data, other network", "breast-cancer", "64"),
+    Setting("breast cancer: other data", "breast-cancer", "64"),
 )
 
 LONG_SETTING = SETTINGS[1]

@@ -43,7 +43,7 @@ SMALL: dict[str, Recipe] = {
         "a minute and a half on one CPU core, half of it compiling",
         MetaTrain(
             tasks=("digits",),
-            hidden=("32",),
+            hidden=("64",),
             rule=BEYOND,
             episode=EpisodeSpec(steps=50, batch=128, query=256),
             objective=Objective(
@@ -54,7 +54,7 @@ SMALL: dict[str, Recipe] = {
             optimiser=dataclasses.replace(REJECTING, learning_rate=7e-3),
             meta_steps=250,
             validate_every=50,
-            validation_steps=20,
+            validation_steps=100,
             seed=2,
             **ONE_BY_ONE,
         ),
