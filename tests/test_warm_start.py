@@ -52,6 +52,10 @@ def test_terms_that_a_start_lacks_begin_as_the_run_says():
     for active, read in ((False, 0), (True, 1)):
         given = dataclasses.replace(config, start_active=active).space().given
         assert float(given.synapse.predict_trace) == read
+    with pytest.raises(
+        BluraxError, match=r"start_active is True, but MetaTrain\.start is backprop"
+    ):
+        MetaTrain(start="backprop", start_active=True)
 
 
 def test_a_start_has_a_name_or_is_given(path):

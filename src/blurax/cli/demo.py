@@ -45,7 +45,11 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     second = directory / experiment.SECOND
     runs = {directory: experiment.CONFIG, second: experiment.SECOND_CONFIG}
     for place, config in runs.items():
-        _begin(place, config, redo)
+        _check(place, config)
+    for place, config in runs.items():
+        if redo and run.is_under_way(place):
+            _forget(place)
+        run.start_unless_under_way(config, place, "name another directory")
     console.print(
         "1. A learning rule is learned from random numbers, on handwritten digits.\n"
         f"   Everything goes to {directory}; stop with Ctrl-C, the same command goes on.",
@@ -79,14 +83,12 @@ def run_demo(console: Console, directory: Path, seeds: int, redo: bool) -> None:
     _show(console, measured, directory)
 
 
-def _begin(directory: Path, config: MetaTrain, redo: bool) -> None:
-    """Start a run of the demo where there is none."""
-    if run.is_under_way(directory):
-        is_demo = run.read_config(directory)[0] == config
-        require(is_demo, f"{directory} holds a run that is not the demo's; name another directory.")
-        if redo:
-            _forget(directory)
-    run.start_unless_under_way(config, directory, "name another directory")
+def _check(directory: Path, config: MetaTrain) -> None:
+    """Refuse a directory with a run that is another one, before anything is forgotten."""
+    is_other = run.is_under_way(directory) and run.read_config(directory)[0] != config
+    require(
+        not is_other, f"{directory} holds a run that is not the demo's; name another directory."
+    )
 
 
 def _learn(console: Console, directory: Path) -> run.Result:

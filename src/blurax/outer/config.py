@@ -125,6 +125,11 @@ class MetaTrain:
             0 < self.start_coupling < 1,
             f"MetaTrain.start_coupling is {self.start_coupling}; it takes one between 0 and 1.",
         )
+        require(
+            not self.start_active or isinstance(self.start, Given),
+            f"MetaTrain.start_active is True, but MetaTrain.start is {self.start}; it counts only "
+            "with a genome to start from.",
+        )
         require(len(self.tasks) > 0, "MetaTrain.tasks is empty; name at least one task.")
         require(len(self.hidden) > 0, "MetaTrain.hidden is empty; name at least one network.")
         for hidden in self.hidden:
