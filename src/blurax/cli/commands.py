@@ -13,7 +13,9 @@ from blurax.errors import BluraxError, require
 from blurax.version import __version__
 
 COMMANDS = {
-    "demo": "Learn a rule on handwritten digits, then see what it can teach that it never met.",
+    "demo": (
+        "Learn two rules on handwritten digits, then see what they can teach that they never met."
+    ),
     "meta-train": "Find a rule: by gradient, evolution strategies, CMA-ES or random search.",
     "recipes": "List the recipes: named configurations for blurax meta-train --recipe.",
     "runs": "List the runs below a folder, the best first.",
