@@ -68,6 +68,9 @@ def genes_at(genes, rule, l, index, last):
         named = {name: v[min(index, rule.steps - 1)] for name, v in named.items()}
     one = rule.layers is None and not rule.readout
     own = {name: np.asarray(v) if one else v[l] for name, v in named.items()}
+    if "decay_power" in own:
+        falls = (1 + index / math.exp(own["decay_time"])) ** -own["decay_power"]
+        own["eta_tilde"] = falls * own["eta_tilde"]
     return SimpleNamespace(**{name: np.array(value) for name, value in own.items()})
 
 

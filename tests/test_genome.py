@@ -53,6 +53,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.{name}": () for name in ("fan_in", "places") * rule.update.fan_in}
         want |= {f"{update}.input_size": ()} if rule.update.input_size else {}
         want |= {f"{update}.{name}": () for name in TRACE * rule.update.trace}
+        want |= {f"{update}.decay_{name}": () for name in ("time", "power") * rule.update.decay}
     layers = () if rule.layers is None else (rule.layers,)
     layers = (2,) if rule.readout else layers
     lead = layers if rule.steps is None else (rule.steps, *layers)

@@ -132,6 +132,10 @@ TABLE = {
     "input-size-width-free": Rule(
         sigma=SMOOTH, update=Update(decorrelate=True, width_free=True, input_size=True)
     ),
+    "decay": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, decay=True)),
+    "decay-per-step": Rule(
+        steps=2, sigma=SMOOTH, readout=True, update=Update(decay=True, after_forward=True)
+    ),
     "readout": Rule(states=3, sigma=SMOOTH, readout=True, update=Update(fan_in=True)),
     "readout-per-step": Rule(
         states=4,

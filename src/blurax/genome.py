@@ -29,6 +29,7 @@ __all__ = [
     "at_layer",
     "at_step",
     "backprop",
+    "during",
     "flatten",
     "leaves",
     "perturb",
@@ -79,6 +80,23 @@ def at_step(genome: Genome, index: int | Int[Array, ""] | None) -> Genome:
     neuron, synapse, after = jax.tree.map(lambda leaf: leaf[now], moving)
     rule = dataclasses.replace(genome.rule, steps=None)
     return Genome(neuron, synapse, after, rule, genome.init_std)
+
+
+def during(genome: Genome, index: int | Int[Array, ""]) -> Genome:
+    """The genome by which synapses change in an inner step: as of `at_step`, and as terms say.
+
+    Args:
+        index: the number of the step, from 0.
+    """
+    genome, now = at_step(genome, index), jnp.asarray(index)
+
+    def moved(genes: SynapseGenes | None) -> SynapseGenes | None:
+        for term in genome.rule.terms if genes is not None else ():
+            genes = term.at(genes, now)
+        return genes
+
+    synapse, after = moved(genome.synapse), moved(genome.forward_synapse)
+    return dataclasses.replace(genome, synapse=synapse, forward_synapse=after)
 
 
 def random(key: PRNGKeyArray, rule: Rule) -> Genome:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from blurax import plasticity
 from blurax.errors import require
-from blurax.genome import Genome, at_step
+from blurax.genome import Genome, at_step, during
 from blurax.links import Indexed
 from blurax.misfits import check
 from blurax.network import Network, NetworkState, Neurons, Synapses, resting_neurons
@@ -80,7 +80,7 @@ def step(
     network, inputs = state.network.on(x)
     check(genome.rule, state, inputs, y, target)
     steps = None if state.steps is None else jnp.asarray(index + 1, state.steps.dtype)
-    genome = at_step(genome, index)
+    genome = during(genome, index)
     rule = genome.rule
     synapses, predicted, earlier = _forward(genome, network, state, inputs, mask)
 
@@ -110,7 +110,7 @@ def forward(
     index: Int[Array, ""] | int = 0,
 ) -> NetworkState:
     """A step without feedback: the neurons move, and the synapses where the rule says so."""
-    genome = at_step(genome, index)
+    genome = during(genome, index)
     network, inputs = state.network.on(x)
     synapses, neurons, _ = _forward(genome, network, state, inputs, None)
     kept = None if state.neurons is None else neurons

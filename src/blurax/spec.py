@@ -118,6 +118,8 @@ class Update:
     trace: bool = added(False)
     """A second number beside each synapse, for momentum and averages: `terms.trace`. Not in the
     paper."""
+    decay: bool = added(False)
+    """η~ falls as a learned power of the steps: `terms.decay`. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -306,6 +306,8 @@ def _now(rule, genes, network, x, y=None):
     if count is not None:
         now = min(network["steps"], count - 1)
         genes = {n: gene if n == "init_std" else gene[now] for n, gene in genes.items()}
+    if rule["update"].get("decay", False):
+        genes = genes | _decayed(genes, network["steps"])
     if rule.get("readout", False):
         genes = {name: gene[_readouts(graph)] for name, gene in genes.items()}
     if not rule["stabilise"].get("normalise_stored", False):
@@ -315,6 +317,16 @@ def _now(rule, genes, network, x, y=None):
         up = _to_length(_gene(rule, genes, "neuron.forward_rescale", l), w, bias)
         new.append((*up, *_to_length(_gene(rule, genes, "neuron.backward_rescale", l), down)))
     return genes, graph, new, x, *ys
+
+
+def _decayed(genes, steps):
+    """The learning rates in force after so many steps."""
+    found = {}
+    for which in [name[: -len(".eta_tilde")] for name in genes if name.endswith(".eta_tilde")]:
+        time, power = (genes[f"{which}.decay_{name}"] for name in ("time", "power"))
+        rate = np.exp(-power * np.log1p(steps / np.exp(time)))
+        found[f"{which}.eta_tilde"] = rate * genes[f"{which}.eta_tilde"]
+    return found
 
 
 def _traces(network):

@@ -81,6 +81,10 @@ BEYOND = dataclasses.replace(
 readout's own (docs/explanation/decisions/0021-beyond-descent-on-neurons.md)."""
 
 
+LASTING = dataclasses.replace(BEYOND, update=dataclasses.replace(BEYOND.update, decay=True))
+"""The same, with rates that fall as a learned power of the steps: for long learning."""
+
+
 CALIBRATED = Rule(
     states=2,
     backward=Backward.MULTIPLICATIVE_STATE_2,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
+from blurax.terms.decay import Decay
 from blurax.terms.decorrelation import Decorrelation, WidthFree
 from blurax.terms.fan_in import FanIn
 from blurax.terms.input_size import InputSize
@@ -51,6 +52,7 @@ CHOSEN: tuple[type[Term], ...] = (
     WidthFree,
     FanIn,
     InputSize,
+    Decay,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their
 genes stand in a genome."""

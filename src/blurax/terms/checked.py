@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from blurax.errors import require, returned
@@ -73,6 +74,15 @@ def _forget(found: Any, _: Any, pair: Any) -> tuple[bool, str]:
     return _spreads(found, shape), f"a number, or an array of shape {shape}"
 
 
+def _genes(found: Any, given: Any, _: Any) -> tuple[bool, str]:
+    """Whether all genes are there, each with its shape."""
+    fits = jax.tree.structure(found) == jax.tree.structure(given) and all(
+        _shape(own) == _shape(old)
+        for own, old in zip(jax.tree.leaves(found), jax.tree.leaves(given), strict=True)
+    )
+    return fits, "the genes that it was given, each of its shape"
+
+
 def _gain(found: Any, given: Any, _: Any, __: Any, into: Any) -> tuple[bool, str]:
     shape = (len(into[0]), 1, into[0].shape[2])
     takes = f"a Gain whose eta is a number and whose length is None, or an array of shape {shape}"
@@ -86,6 +96,7 @@ def _gain(found: Any, given: Any, _: Any, __: Any, into: Any) -> tuple[bool, str
 _WANTED: dict[str, Callable[..., tuple[bool, str]]] = {
     "initial": _array,
     "stored": _arrays,
+    "at": _genes,
     "begin": _kept,
     "remember": _kept,
     "read": _kept,

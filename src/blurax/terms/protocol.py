@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from blurax import frozen
 from blurax.choices import Reduction
@@ -195,6 +195,14 @@ class Term:
     def stored(self, into: list[Array], g: NeuronGenes, sweep: Sweep) -> list[Array]:
         """All synapses into the neurons of a layer, as a step begins with them."""
         return into
+
+    def at(self, g: SynapseGenes, index: Int[Array, ""]) -> SynapseGenes:
+        """The genes of (7) in force in a step.
+
+        Args:
+            index: the number of the step, from 0.
+        """
+        return g
 
     # Numbers of the term's own beside each synapse, from step to step.
 
