@@ -14,7 +14,9 @@ whether it holds here. It is for those who want to know how far the paper can be
 paper's claims. `blurax figure all` makes all figures. Everything is kept under `runs/figures`: a
 second call only draws, an interrupted one continues, and figures share genomes (5, 6 and 14; 15
 and 16). `--budget smoke` takes seconds and only tests the code, `cpu` takes minutes on two cores,
-and `paper` is the full setting, for an accelerator and hours or days.
+`night` at most eight hours for a figure, and `paper` is the full setting, for an accelerator and
+hours or days. `night` has about ten times the meta-training of `cpu` for figures of which a claim
+fails there; where it was run, a second table says what became of the claims.
 
 The figures below were made with the budget `cpu`. It has smaller images and networks than the
 paper, tens to hundreds of meta-steps instead of ten thousand, Adam at 0.015 with a cosine
@@ -91,27 +93,40 @@ REMARKS = {
 """What we make of it at budget cpu, where the claims do not say it all."""
 
 
+Judged = tuple[Findings, tuple[Claim, ...]]
+"""What was found for a figure, and its claims."""
+
+
 def figures_page(
-    found: Iterable[tuple[Findings, tuple[Claim, ...]]], together: Mapping[str, str]
+    found: Mapping[str, Judged], nights: Mapping[str, Judged], together: Mapping[str, str]
 ) -> str:
     """The page as Markdown.
 
     Args:
-        found: of each figure its findings and claims.
+        found: by the number of the figure.
+        nights: the same at budget night, where it was run.
         together: numbers of figures that are drawn with another, by that other one.
     """
     parts = [INTRODUCTION]
-    for findings, claims in found:
+    for findings, claims in found.values():
         others = [number for number, with_it in together.items() if with_it == findings.figure]
         numbers = " and ".join([f"Figure{'s' * bool(others)} {findings.figure}", *others])
-        rows = [f"| {c.says} | {'yes' if c.holds else '**no**'} | {c.numbers} |" for c in claims]
         parts.append(
             f"## {numbers}. {findings.title}\n\n"
             f"In the paper: {PAPER[findings.figure]}\n\n"
             f"Here: {findings.setting}\n\n"
             f"![{findings.title}](figures/figure-{findings.figure}.png)\n\n"
-            "| claim | borne out | numbers |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
+            f"{_table(claims)}\n\n"
         )
         if findings.figure in REMARKS:
             parts.append(f"{REMARKS[findings.figure]}\n\n")
+        if findings.figure in nights:
+            night, claims = nights[findings.figure]
+            parts.append(f"Budget `night`: {night.setting}\n\n{_table(claims)}\n\n")
     return "".join(parts).rstrip("\n") + "\n"
+
+
+def _table(claims: Iterable[Claim]) -> str:
+    """Each claim, and whether it holds."""
+    rows = [f"| {c.says} | {'yes' if c.holds else '**no**'} | {c.numbers} |" for c in claims]
+    return "\n".join(("| claim | borne out | numbers |", "|---|---|---|", *rows))

@@ -20,6 +20,7 @@ from blurax.frozen import to_json
 from blurax.genome import random
 from blurax.learner import Blur
 from blurax.tasks import get
+from test_figures_stored import NOT_BORNE_OUT
 
 pytestmark = pytest.mark.long
 
@@ -68,14 +69,28 @@ def test_an_interrupted_figure_goes_on_to_the_same_findings(moment, home, tmp_pa
     assert make(FIGURES["13"], SMOKE, tmp_path)[0] == whole
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_night_is_longer_where_a_claim_fails_and_the_same_elsewhere(name):
+    each, failing = FIGURES[name], {*NOT_BORNE_OUT}
+    cpu, night = (each.trainings(each.setting(b)) for b in (Budget.CPU, Budget.NIGHT))
+    assert night.keys() == cpu.keys()
+    shared = {"6": "5"}.get(name, name)  # figures that share a genome
+    if shared not in failing:
+        assert night == cpu
+    for run, config in night.items() if shared in failing else ():
+        assert config.meta_steps * config.population >= 8 * (
+            cpu[run].meta_steps * cpu[run].population
+        )
+
+
 @pytest.mark.parametrize("budget", Budget)
 def test_genomes_of_one_name_are_the_same_run(budget):
     seen = {}
     for each in FIGURES.values():
-        for name, config in each.trainings(each.settings[budget]).items():
+        for name, config in each.trainings(each.setting(budget)).items():
             assert seen.setdefault(name, config) == config
     assert len(seen) >= 14
-    shared = [{*FIGURES[n].trainings(FIGURES[n].settings[budget])} for n in ("5", "6", "14")]
+    shared = [{*FIGURES[n].trainings(FIGURES[n].setting(budget))} for n in ("5", "6", "14")]
     assert shared[0] == shared[1] == shared[2]
 
 

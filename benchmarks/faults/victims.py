@@ -124,7 +124,7 @@ def _start_comparison(directory: Path) -> None:
 def _start_figure(directory: Path) -> None:
     """The runs of a figure: they carry the date of their start, which a copy keeps."""
     figure = FIGURES[FIGURE]
-    for name, config in figure.trainings(figure.settings[Budget.SMOKE]).items():
+    for name, config in figure.trainings(figure.setting(Budget.SMOKE)).items():
         run.start(config, directory / Budget.SMOKE / GENOMES / name)
 
 

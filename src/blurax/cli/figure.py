@@ -28,7 +28,8 @@ def figure(
 
     Args:
         number: 2 to 17, or all.
-        budget: smoke takes seconds and means nothing, cpu minutes, paper an accelerator and hours.
+        budget: smoke takes seconds and means nothing, cpu minutes, night at most eight hours,
+            paper an accelerator and hours.
         directory: Where the figures and the genomes they share go.
         redo: Forget what the directory holds of this figure, and begin anew.
     """

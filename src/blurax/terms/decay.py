@@ -22,7 +22,7 @@ class Decay(Term):
     to be told when learning ends. This one falls from step exp(τ) on, as a power of the steps.
     """
 
-    name = "decay"
+    name = "rate-decay"
     choice = "update.decay"
     about = "update"
     takes_masks = True

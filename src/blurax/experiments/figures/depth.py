@@ -63,6 +63,15 @@ class Depth(Figure):
             10,
             starts=(Start.RANDOM, Start.BACKPROP),
         ),
+        Budget.NIGHT: Setting(
+            Outer(8, 1250, 5e-3, clip=1.0),
+            SMALL_MNIST,
+            64,
+            (1, 2, 4),
+            (1, 2, 4, 5, 10),
+            10,
+            starts=(Start.RANDOM, Start.BACKPROP),
+        ),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, 128, (1, 2, 4), (1, 2, 4, 5, 10), 50),
     }
 

@@ -17,6 +17,9 @@ class Budget(enum.StrEnum):
     """Seconds, on data that is always at hand: it shows that everything runs, and no more."""
     CPU = "cpu"
     """At most half an hour on two cores: smaller images, fewer meta-steps and runs."""
+    NIGHT = "night"
+    """At most eight hours on two cores: about ten times the meta-training of `cpu`, for figures of
+    which a claim fails there. Whether it fails again says if the budget is to blame."""
     PAPER = "paper"
     """The full setting, for an accelerator."""
 
@@ -28,7 +31,13 @@ class Figure(abc.ABC):
     """Its number, such as 8."""
     title: ClassVar[str]
     settings: ClassVar[dict[Budget, Any]]
-    """A frozen dataclass for each budget."""
+    """A frozen dataclass for each budget, see `setting`."""
+
+    def setting(self, budget: Budget) -> Any:
+        """What is run; a figure whose claims hold at `cpu` has nothing more to do in a night."""
+        if budget is Budget.NIGHT and budget not in self.settings:
+            return self.settings[Budget.CPU]
+        return self.settings[budget]
 
     @abc.abstractmethod
     def trainings(self, setting: Any) -> dict[str, MetaTrain]:

@@ -69,7 +69,7 @@ def forget(figure: Figure, budget: Budget, directory: Path, spare: frozenset[str
 
 
 def _work(figure: Figure, budget: Budget, directory: Path, log: Log) -> Work:
-    setting = figure.settings[budget]
+    setting = figure.setting(budget)
     assert dataclasses.is_dataclass(setting)
     home = directory / budget.value
     return Work(figure.name, budget.value, home, setting, figure.trainings(setting), log)

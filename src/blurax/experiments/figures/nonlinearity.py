@@ -52,6 +52,7 @@ class Nonlinearity(Figure):
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, "digits", "8", (TANH,), (2,), 3, 2),
         Budget.CPU: Setting(Outer(3, 120), "mnist:size=14", "64", (TANH, RELU, LINEAR), (2, 4)),
+        Budget.NIGHT: Setting(Outer(8, 500), "mnist:size=14", "64", (TANH, RELU, LINEAR), (2, 4)),
         Budget.PAPER: Setting(
             PAPER, "mnist", "256-128", (TANH, RELU, LINEAR, Activation.SIGMOID), (2, 4, 8)
         ),

@@ -55,6 +55,7 @@ RULES = {Start.RANDOM: PLAIN, Start.BACKPROP: _from_backprop()}
 CALM = Outer(2, 100, 5e-3, clip=1.0)
 """Nothing bounds the synapses here but what is looked at: at a rate of 0.015 and without the clip
 meta-training diverges where there is the Oja-like term."""
+LONGER = dataclasses.replace(CALM, members=4, meta_steps=500)
 
 
 class Oja15(Figure):
@@ -66,6 +67,9 @@ class Oja15(Figure):
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 6, seeds=2),
         Budget.CPU: Setting(
             CALM, SMALL_MNIST, "64-32", 20, 100, start=Start.BACKPROP, chosen_after=100
+        ),
+        Budget.NIGHT: Setting(
+            LONGER, SMALL_MNIST, "128-64", 20, 100, start=Start.BACKPROP, chosen_after=100
         ),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 100),
     }
@@ -110,6 +114,9 @@ class Long16(Figure):
         Budget.SMOKE: Setting(SMOKE, "digits", "8", 3, 8, 5, 2),
         Budget.CPU: Setting(
             CALM, SMALL_MNIST, "64-32", 20, 800, 500, start=Start.BACKPROP, chosen_after=100
+        ),
+        Budget.NIGHT: Setting(
+            LONGER, SMALL_MNIST, "128-64", 20, 800, 500, start=Start.BACKPROP, chosen_after=100
         ),
         Budget.PAPER: Setting(PAPER, SMALL_MNIST, "256-128", 20, 800, 500),
     }

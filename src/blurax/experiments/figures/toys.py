@@ -42,6 +42,7 @@ class Toys(Figure):
     settings: ClassVar[dict[Budget, Any]] = {
         Budget.SMOKE: Setting(SMOKE, ("xor",), ("and",), "digits", "8", 4, 2),
         Budget.CPU: Setting(Outer(8, 600, clip=1.0), LEARNED, UNSEEN, "mnist:size=14"),
+        Budget.NIGHT: Setting(Outer(16, 3000, 5e-3, clip=1.0), LEARNED, UNSEEN, "mnist:size=14"),
         Budget.PAPER: Setting(PAPER, LEARNED, UNSEEN, "mnist"),
     }
 

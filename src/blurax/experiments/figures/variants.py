@@ -67,6 +67,11 @@ class Variants(Figure):
         Budget.CPU: Setting(
             Outer(3, 80, query=50), ("mnist:crop=20,size=10", "omniglot:split=random,size=10"), "64"
         ),
+        Budget.NIGHT: Setting(
+            Outer(6, 400, query=50),
+            ("mnist:crop=20,size=10", "omniglot:split=random,size=10"),
+            "64",
+        ),
         Budget.PAPER: Setting(
             dataclasses.replace(PAPER, query=50),
             ("mnist", "omniglot:split=random,size=28"),
