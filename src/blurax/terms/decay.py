@@ -10,7 +10,6 @@ from jaxtyping import Array, Int
 from blurax.genes import SynapseGenes
 from blurax.terms.protocol import Gene, Term
 
-
 START = math.log(100)
 
 
