@@ -57,7 +57,7 @@ def clip(seed: int) -> dict[str, float]:
     if "clip" not in inspect.signature(BlurClassifier.__init__).parameters:
         options = ({},)
     for n in (1000, 5000):
-        for genome in ("default", "steady"):
+        for genome in ("images", "steady"):
             for o in options:
                 model = BlurClassifier(genome=genome, random_state=seed, **o)
                 model.fit(x[rows[:n]], y[rows[:n]])
@@ -69,7 +69,7 @@ def streams(seed: int) -> dict[str, float]:
     """MNIST in parts of 1,280: 89 / 92 / 93 after 1 / 2 / 3, 95 after 10; 92 five after a shift."""
     return {
         f"{genome}: after part {part}": score
-        for genome in ("default", "steady")
+        for genome in ("images", "steady")
         for part, score in _stream(genome, seed).items()
     }
 
@@ -137,7 +137,7 @@ def _rare(x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
     found = {"majority": true.max()}
     learners = {
         "logistic regression": LogisticRegression(),
-        "default": BlurClassifier(genome="default", random_state=seed),
+        "images": BlurClassifier(genome="images", random_state=seed),
         "steady": BlurClassifier(genome="steady", random_state=seed),
     }
     for name, learner in learners.items():

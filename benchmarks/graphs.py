@@ -125,10 +125,10 @@ def main() -> None:
     labels = jax.random.randint(keys[1], (STEPS, asked.batch), 0, CLASSES)
     y = 2 * jax.nn.one_hot(labels, CLASSES) - 1
     exact = blurax.backprop(blurax.Rule.backprop(), learning_rate=0.01)
-    default = blurax.load("default")
-    wide = dataclasses.replace(default.rule.update, fan_in=True)
-    rule = dataclasses.replace(default.rule, update=wide)
-    genomes = {"backprop": exact, "default": default, "default + fan-in": widen(default, rule)}
+    images = blurax.load("images")
+    wide = dataclasses.replace(images.rule.update, fan_in=True)
+    rule = dataclasses.replace(images.rule, update=wide)
+    genomes = {"backprop": exact, "images": images, "images + fan-in": widen(images, rule)}
     programs = {"jax.grad + SGD": plain(network, x, y), "sgd": descent(network, x, y)}
     programs |= {name: blur(genome, network, x, y) for name, genome in genomes.items()}
     least = dict.fromkeys(programs, float("inf"))

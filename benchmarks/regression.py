@@ -44,7 +44,7 @@ def perceptron(seed: int, sizes: tuple[int, ...] = (100,)) -> Any:
 REGRESSORS: dict[str, Callable[[int], Any]] = {
     "BlurRegressor()": lambda seed: BlurRegressor(random_state=seed),
     "BlurRegressor(genome='default')": lambda seed: BlurRegressor(
-        genome="default", random_state=seed
+        genome="images", random_state=seed
     ),
     "MLPRegressor()": perceptron,
     "MLPRegressor((256, 128))": lambda seed: perceptron(seed, (256, 128)),

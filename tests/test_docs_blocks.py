@@ -28,7 +28,7 @@ PYTHON = {
         float(out[-2].strip("[]")) > float(out[-3].strip("[]")) + 0.05
     ),
     "how-to/estimator": lambda names, out: (
-        names["search"].param_grid == {"blurclassifier__genome": ["default", "steady"]}
+        names["search"].param_grid == {"blurclassifier__genome": ["images", "steady"]}
     ),
     "how-to/networks": lambda names, out: (
         out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6

@@ -40,7 +40,7 @@ def test_digits_are_learned_by_the_default_genome():
     x, y = load_digits(return_X_y=True)
     x, held_x, y, held_y = train_test_split(x, y, random_state=0)
     found = BlurClassifier(random_state=0).fit(x, y)
-    assert found.genome_.rule == blurax.load("default").rule
+    assert found.genome_.rule == blurax.load("images").rule
     assert found.score(held_x, held_y) > 0.96
     assert found.n_iter_ == len(found.learning_curve_) == 200
     assert np.mean(found.learning_curve_[-20:]) > 0.98 > 0.5 > found.learning_curve_[0]

@@ -29,6 +29,7 @@ EXPECTED = {
     "steady",
     "default",
     "general",
+    "images",
     "mlp-fast",
     "conv",
     "toys",
@@ -60,7 +61,8 @@ def test_a_genome_has_provenance_and_a_card(name):
 @pytest.mark.parametrize(
     ("name", "task", "hidden", "steps", "least"),
     [
-        ("default", "digits", (64,), 10, 0.88),
+        ("default", "digits", (64,), 10, 0.92),
+        ("images", "digits", (64,), 10, 0.88),
         ("default", "digits", (256, 128), 20, 0.94),
         ("steady", "digits", (256, 128), 100, 0.96),
         ("mlp-fast", "digits", (64,), 10, 0.88),

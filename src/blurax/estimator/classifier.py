@@ -27,7 +27,7 @@ class BlurClassifier(ClassifierMixin, BlurEstimator):
         network: the name of a network in the place of `hidden`, such as "c8k5s2-16"
             (`blurax.graphs`).
         image_shape: (height, width, colours) of the images that rows of X are.
-        genome: a name of the zoo, a path, or a `Genome`; `default` if None.
+        genome: a name of the zoo, a path, or a `Genome`; `images` if None.
         epochs: how often each example is met, but at least `LEAST_STEPS` steps are made.
         steps: the number of inner steps; then `epochs` means nothing.
         batch_size: examples in each step; where there are fewer, they are repeated.
@@ -58,7 +58,7 @@ class BlurClassifier(ClassifierMixin, BlurEstimator):
     """
 
     classifies = True
-    usual_genome = "default"
+    usual_genome = "images"
     memory = 0.8  # more of it relearns more slowly when labels change, and predicts no better
 
     def __init__(

@@ -215,14 +215,14 @@ class Rates(_Shared):
     }
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """All rates of both optimisers next to the genome, and next to the zoo's default."""
+        """All rates of both optimisers next to the genome, and next to the zoo's images."""
         task, hidden = setting.places[0]
         where = (task, hidden, setting.steps, setting.seeds)
         genomes = {
             "BLUR": taught(work, TRAINING, *where),
-            "BLUR, zoo default": work.score(
-                cell_name("zoo-default", task, hidden),
-                lambda: accuracies(zoo.genome("default")[0], *where),
+            "BLUR, zoo images": work.score(
+                cell_name("zoo-images", task, hidden),
+                lambda: accuracies(zoo.genome("images")[0], *where),
             ),
         }
         charts = []
@@ -242,7 +242,7 @@ class Rates(_Shared):
     def claims(self, found: Findings) -> tuple[Claim, ...]:
         """At every early step above every rate."""
         claims = []
-        for label in ("BLUR", "BLUR, zoo default"):
+        for label in ("BLUR", "BLUR, zoo images"):
             ours = found.charts[0].curve(label)
             others = [
                 c for chart in found.charts for c in chart.curves if c.label.startswith("rate")
