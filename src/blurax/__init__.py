@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         from_arrays,
         from_csv,
         from_function,
+        from_sequence,
     )
     from blurax.tasks import get as task
     from blurax.tasks.tabular import Missing, Words
@@ -169,6 +170,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_function",
+    "from_sequence",
     "improve",
     "learn",
     "learning_curve",
@@ -216,7 +218,7 @@ _HOMES = {
     ),
     "tasks": (
         *("ArrayTask", "EpisodeSpec", "FunctionTask", "Kind", "Split", "Task", "add_task"),
-        *("from_arrays", "from_csv", "from_function", "get"),
+        *("from_arrays", "from_csv", "from_function", "from_sequence", "get"),
     ),
     "tasks.tabular": ("Missing", "Words"),
     "batch": ("Batch",),
@@ -232,8 +234,18 @@ _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),
     *("curves", "engine", "errors", "estimator", "experiments", "export", "findings", "fit"),
     *("frozen", "gauge", "genes", "genome", "graphs", "initial", "inner", "io", "learner", "links"),
-    *("network", "outer", "over_time", "plasticity", "rules", "spec", "sweeps", "targets", "tasks"),
-    *("terms", "widen", "zoo"),
+    *(
+        "network",
+        "outer",
+        "over_time",
+        "plasticity",
+        "rules",
+        "spec",
+        "stages",
+        "sweeps",
+        "targets",
+    ),
+    *("tasks", "terms", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

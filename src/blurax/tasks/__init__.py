@@ -17,6 +17,7 @@ from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
+from blurax.tasks.staged import TaskSequence, Ways, from_sequence
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -41,7 +42,9 @@ __all__ = [
     "Split",
     "Target",
     "Task",
+    "TaskSequence",
     "Toy",
+    "Ways",
     "add_task",
     "check_task",
     "choice",
@@ -49,6 +52,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_function",
+    "from_sequence",
     "get",
     "score_name",
     "signed_one_hot",
