@@ -178,6 +178,8 @@ class TaskSequence(Task):
         needed, pool = self.stages.steps * spec.batch, self.pool(spec, split)
         if pool is None or self.repeat or spec.fixed_batch:
             return
+        if pool < 1:
+            return  # what is missing is a query, as the stage's own task will say
         require(
             needed <= pool,
             f"Task {self.name}: a stage of {self.stages.steps} steps with batches of {spec.batch} "
