@@ -232,7 +232,17 @@ _HOME["task"] = _HOME.pop("get")
 
 _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),
-    *("curves", "engine", "errors", "estimator", "experiments", "export", "findings", "fit"),
+    *(
+        "curves",
+        "engine",
+        "errors",
+        "estimator",
+        "experiments",
+        "export",
+        "findings",
+        "fit",
+        "forgetting",
+    ),
     *("frozen", "gauge", "genes", "genome", "graphs", "initial", "inner", "io", "learner", "links"),
     *(
         "network",
