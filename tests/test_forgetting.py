@@ -38,6 +38,6 @@ def test_each_seed_as_loops_say():
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 1), (5, 4, 3)])
-def test_other_than_square_matrices_are_refused(shape):
+def test_other_than_square_matrices_are_refused(shape, unchecked):
     with pytest.raises(BluraxError, match="two or more stages"):
         forgetting.average_accuracy(np.zeros(shape))

@@ -60,7 +60,7 @@ def test_a_run_on_a_sequence_that_is_stopped_ends_with_the_same_bits(tmp_path):
     run.advance(through)
 
     def stop(progress):
-        if progress.meta_step == 3:
+        if progress.step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -22,24 +22,24 @@ Numbers = Float[np.ndarray, "*seeds"]
 
 def average_accuracy(matrix: Matrix) -> Numbers:
     """1/T Σ_j R[T-1, j]: the mean over all stages, after the last one."""
-    return _checked(matrix)[..., -1, :].mean(-1)
+    return _mean(_checked(matrix)[..., -1, :])
 
 
 def learning_accuracy(matrix: Matrix) -> Numbers:
     """1/T Σ_j R[j, j]: the mean over all stages, each right after it was learned."""
-    return _diagonal(_checked(matrix)).mean(-1)
+    return _mean(_diagonal(_checked(matrix)))
 
 
 def forgetting(matrix: Matrix) -> Numbers:
     """1/(T-1) Σ_{j<T-1} (max_{i<T-1} R[i, j] - R[T-1, j]): by how much each was better before."""
     found = _checked(matrix)
-    return (found[..., :-1, :-1].max(-2) - found[..., -1, :-1]).mean(-1)
+    return _mean(found[..., :-1, :-1].max(-2) - found[..., -1, :-1])
 
 
 def backward_transfer(matrix: Matrix) -> Numbers:
     """1/(T-1) Σ_{j<T-1} (R[T-1, j] - R[j, j]): below 0 where later stages undo earlier ones."""
     found = _checked(matrix)
-    return (found[..., -1, :-1] - _diagonal(found)[..., :-1]).mean(-1)
+    return _mean(found[..., -1, :-1] - _diagonal(found)[..., :-1])
 
 
 def forward_transfer(matrix: Matrix, initial: float | np.ndarray) -> Numbers:
@@ -51,7 +51,7 @@ def forward_transfer(matrix: Matrix, initial: float | np.ndarray) -> Numbers:
     """
     before = np.diagonal(_checked(matrix), 1, -2, -1)
     b = np.broadcast_to(np.asarray(initial, float), matrix.shape[-1:])
-    return (before - b[1:]).mean(-1)
+    return _mean(before - b[1:])
 
 
 def measures(matrix: Matrix, chance: float) -> dict[str, Numbers]:
@@ -81,6 +81,10 @@ def _checked(matrix: Matrix) -> Matrix:
         f"matrix has shape {matrix.shape}; it takes [..., stages, stages] with two or more stages.",
     )
     return matrix
+
+
+def _mean(values: Float[np.ndarray, "*seeds several"]) -> Numbers:
+    return np.asarray(values.mean(-1))
 
 
 def _diagonal(matrix: Matrix) -> Float[np.ndarray, "*seeds stages"]:

@@ -95,7 +95,7 @@ def _by_rule(
 
 def _staged(
     about: str,
-    kind: type[GradientDescent],
+    kind: Callable[..., Learner],
     can_normalise: bool,
     sizes: tuple[str, ...] = (),
     **settings: tuple[float | int, ...],
@@ -109,7 +109,7 @@ def _staged(
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         chosen = arrangement.chosen
         fixed = {name: chosen.pop(name) for name in sizes}
-        numbers = {name: jnp.asarray(value, float) for name, value in chosen.items()}
+        numbers: dict[str, Any] = {n: jnp.asarray(value, float) for n, value in chosen.items()}
         bare = dataclasses.replace(arrangement, settings=())
         return kind(network, OPTIMISERS["adam"], bare, task.target, **fixed, **numbers)
 

@@ -17,7 +17,7 @@ from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
-from blurax.tasks.staged import TaskSequence, Ways, from_sequence
+from blurax.tasks.staged import StagesBy, TaskSequence, from_sequence
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -40,11 +40,11 @@ __all__ = [
     "SequenceTask",
     "Sine",
     "Split",
+    "StagesBy",
     "Target",
     "Task",
     "TaskSequence",
     "Toy",
-    "Ways",
     "add_task",
     "check_task",
     "choice",

@@ -21,7 +21,7 @@ from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_kind, exa
 from blurax.tasks.views import As, Permuted, Rotated, View
 
 
-class Ways(enum.StrEnum):
+class StagesBy(enum.StrEnum):
     """What differs from stage to stage."""
 
     TASKS = "tasks"
@@ -46,7 +46,7 @@ class SequenceOptions:
         BluraxError: for a number below 1.
     """
 
-    by: Ways | None = None
+    by: StagesBy | None = None
     """What differs from stage to stage; without it the tasks themselves do."""
     stages: int | None = None
     """How many stages: 5, or one for each task listed."""
@@ -195,7 +195,7 @@ def _drawer(task: Task, one: EpisodeSpec, split: Split) -> Callable[[Array, Arra
 def from_sequence(
     tasks: Task | Sequence[Task],
     *,
-    by: Ways | str | None = None,
+    by: StagesBy | str | None = None,
     stages: int | None = None,
     steps: int = 100,
     repeat: bool = False,
@@ -223,40 +223,42 @@ def from_sequence(
         check_kind(task)
     way = _way(several, by)
     called = name or f"sequence of {', '.join(task.name for task in several)}"
-    many = stages or (len(several) if way is Ways.TASKS else 5)
+    many = stages or (len(several) if way is StagesBy.TASKS else 5)
     require(
-        way is not Ways.TASKS or many == len(several),
+        way is not StagesBy.TASKS or many == len(several),
         f"Task {called} has {len(several)} tasks, but stages is {many}; each task is a stage.",
     )
     base = several[0]
     view: View = As()
-    if way is Ways.PERMUTE:
+    if way is StagesBy.PERMUTE:
         view = Permuted(base.features, base.input_shape)
-    elif way is Ways.ROTATE:
+    elif way is StagesBy.ROTATE:
         _check_images(base)
         view = Rotated(base.input_shape)
-    elif way is Ways.CLASSES:
+    elif way is StagesBy.CLASSES:
         several = _by_classes(base, many)
-    return TaskSequence(several, view, Stages(many, steps), called, repeat)
+    return TaskSequence(
+        tasks=several, view=view, division=Stages(many, steps), name=called, repeat=repeat
+    )
 
 
-def _way(tasks: tuple[Task, ...], by: Ways | str | None) -> Ways:
+def _way(tasks: tuple[Task, ...], by: StagesBy | str | None) -> StagesBy:
     """What differs between the stages."""
     require(
-        by is None or by in list(Ways),
-        f"by is {shown(by)}; it takes {', '.join(Ways)}.",
+        by is None or by in list(StagesBy),
+        f"by is {shown(by)}; it takes {', '.join(StagesBy)}.",
     )
     require(len(tasks) > 0, "A sequence takes one or more tasks; the list is empty.")
-    way = Ways(by) if by is not None else Ways.TASKS
+    way = StagesBy(by) if by is not None else StagesBy.TASKS
     if len(tasks) == 1:
         require(
-            way is not Ways.TASKS,
+            way is not StagesBy.TASKS,
             f"A sequence of {tasks[0].name} alone has a single stage; it takes by=permute, rotate "
             "or classes, by which stages differ, or several tasks.",
         )
     else:
         require(
-            way is Ways.TASKS,
+            way is StagesBy.TASKS,
             f"A sequence of {len(tasks)} tasks has by={way}, which is for a single task; of "
             "several each is a stage.",
         )
