@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ import blurax.cli.commands as cli
 from blurax import forgetting, io
 from blurax import genome as genomes
 from blurax.analysis.stages_view import draw_stages
-from blurax.baselines import Tuning
+from blurax.baselines import Tuning, tuner
 from blurax.comparison import compare
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
@@ -55,8 +57,8 @@ def bytes_of(directory):
 
 def test_a_run_on_a_sequence_that_is_stopped_ends_with_the_same_bits(tmp_path):
     through, stopped = tmp_path / "through", tmp_path / "stopped"
-    for directory in (through, stopped):
-        run.start(CONFIG, directory)
+    run.start(CONFIG, through)
+    shutil.copytree(through, stopped)
     run.advance(through)
 
     def stop(progress):
@@ -80,7 +82,7 @@ def test_meta_training_minimises_the_mean_over_all_stages():
     state = learner.init(first, 8)
     for n in range(4):
         batch = learner.takes(jax.tree.map(lambda leaf, n=n: leaf[n], episode.support))
-        state, _ = learner.step(state, batch, rate=np.zeros(()), key=key, index=np.asarray(n))
+        state, _ = learner.step(state, batch, rate=jnp.zeros(()), key=key, index=jnp.asarray(n))
     parts = [
         task.target.loss(learner.predict(state, episode.query_x[p]), episode.query_y[p])
         for p in (slice(0, 8), slice(8, 16))
@@ -106,7 +108,7 @@ def test_train_writes_every_stage(genome_file, tmp_path, capsys):
     assert found["steps"] == [1, 2, 3, 4]
     np.testing.assert_allclose(np.mean(found["stages"], axis=-1), found["accuracy"])
     assert next(tmp_path.glob("*.png")).stat().st_size > 10_000
-    assert cli.main([*words, "--steps", "3"]) == 1
+    assert cli.main([*words, "--steps", "3"]) == 2
     assert "leave it out, or take 4" in capsys.readouterr().err
 
 
@@ -123,6 +125,16 @@ def test_a_comparison_keeps_what_each_stage_left(genome_file, tmp_path):
     assert "forgetting" in str(found)
     with pytest.raises(BluraxError, match="has 2 stages of 2 steps, but the last number"):
         compare(genome_file, baselines=(), budgets=(2,), **way)
+
+
+def test_a_sequence_is_tuned_whole_with_every_setting(monkeypatch):
+    monkeypatch.setattr(tuner, "SHORT", 1)  # as if its four steps were very many
+    said = []
+    way = {"batch": 8, "tuning": LITTLE, "log": said.append}
+    tuner.tune("ewc", Network((4, 3, 3)), get(TASK), jax.random.key(0), (4,), **way)
+    assert all("at 4 steps" in line for line in said)
+    for strength in ("10", "100", "1000", "1e+04"):
+        assert any(f"strength={strength}," in line for line in said)
 
 
 def test_a_picture_takes_the_ends_of_stages(tmp_path):
