@@ -70,11 +70,13 @@ if TYPE_CHECKING:
         FunctionTask,
         Kind,
         Split,
+        StagesBy,
         Task,
         add_task,
         from_arrays,
         from_csv,
         from_function,
+        from_sequence,
     )
     from blurax.tasks import get as task
     from blurax.tasks.tabular import Missing, Words
@@ -147,6 +149,7 @@ __all__ = [
     "Source",
     "Split",
     "Stabilise",
+    "StagesBy",
     "Start",
     "Symmetry",
     "SynapseGenes",
@@ -169,6 +172,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_function",
+    "from_sequence",
     "improve",
     "learn",
     "learning_curve",
@@ -215,8 +219,17 @@ _HOMES = {
         *("Symmetry", "Update"),
     ),
     "tasks": (
-        *("ArrayTask", "EpisodeSpec", "FunctionTask", "Kind", "Split", "Task", "add_task"),
-        *("from_arrays", "from_csv", "from_function", "get"),
+        *(
+            "ArrayTask",
+            "EpisodeSpec",
+            "FunctionTask",
+            "Kind",
+            "Split",
+            "StagesBy",
+            "Task",
+            "add_task",
+        ),
+        *("from_arrays", "from_csv", "from_function", "from_sequence", "get"),
     ),
     "tasks.tabular": ("Missing", "Words"),
     "batch": ("Batch",),
@@ -230,10 +243,30 @@ _HOME["task"] = _HOME.pop("get")
 
 _ROOMS = (
     *("activations", "analysis", "api", "average", "baselines", "batch", "choices", "comparison"),
-    *("curves", "engine", "errors", "estimator", "experiments", "export", "findings", "fit"),
+    *(
+        "curves",
+        "engine",
+        "errors",
+        "estimator",
+        "experiments",
+        "export",
+        "findings",
+        "fit",
+        "forgetting",
+    ),
     *("frozen", "gauge", "genes", "genome", "graphs", "initial", "inner", "io", "learner", "links"),
-    *("network", "outer", "over_time", "plasticity", "rules", "spec", "sweeps", "targets", "tasks"),
-    *("terms", "widen", "zoo"),
+    *(
+        "network",
+        "outer",
+        "over_time",
+        "plasticity",
+        "rules",
+        "spec",
+        "stages",
+        "sweeps",
+        "targets",
+    ),
+    *("tasks", "terms", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

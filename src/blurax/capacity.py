@@ -66,7 +66,8 @@ def check_with_query(
     Raises:
         BluraxError: with an estimate, and the memory there is.
     """
-    if needed(spec.query if split is Split.TRAIN else spec.held_out) <= available():
+    each = spec.query if split is Split.TRAIN else spec.held_out
+    if needed(each * (task.stages.count if task.stages else 1)) <= available():
         return  # hardly a task asks more, and most need not be traced for it
     require_memory(needed(0), what, less)  # before a task draws what may not fit at all
     small = dataclasses.replace(spec, steps=1, batch=1)

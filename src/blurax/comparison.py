@@ -92,6 +92,19 @@ class Comparison:
         }
 
     @property
+    def stages(self) -> dict[tuple[str, str, str], Float[np.ndarray, "seeds stages stages"]]:
+        """Of tasks in sequence, by task, hidden layers and learner: the score on stage j after i.
+
+        What `blurax.forgetting` measures; without an entry for tasks that have no stages.
+        """
+        return {
+            (panel.task, panel.net, record.learner): np.asarray(record.stages)
+            for panel in self.result.panels
+            for record in panel.records
+            if record.stages
+        }
+
+    @property
     def times(self) -> list[dict[str, Any]]:
         """A row for each task, network and learner, and each network that was chosen for it.
 
@@ -152,11 +165,14 @@ class Comparison:
         from blurax.analysis.compare_words import overall_lines, winner_line
         from blurax.analysis.comparison_view import LEGEND, comparison_table
         from blurax.analysis.plain import message
+        from blurax.analysis.stages_view import stages_table
 
         parts: list[Table | Text] = []
         for panel in self.result.panels:
             title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
             parts.append(comparison_table(title, panel.records, full=True))
+            if any(record.stages for record in panel.records):
+                parts.append(stages_table(panel.records))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
             if panel.times:

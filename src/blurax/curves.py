@@ -7,6 +7,7 @@ compiled program serves every length, learning rate and schedule; drawing, which
 than most learners, is a program of its own that all learners of a task share.
 """
 
+import dataclasses
 import enum
 import itertools
 from collections.abc import Callable
@@ -23,9 +24,10 @@ from blurax.batch import at
 from blurax.capacity import check_episodes
 from blurax.errors import described, require
 from blurax.fit import check_fit, for_task
-from blurax.learner import Batch, Blur, Learner
+from blurax.learner import Batch, Blur, Learner, asked, step_in_stage
 from blurax.network import Network
 from blurax.spec import Rule
+from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, Target, Task
 from blurax.tasks.base import DEFAULT, check_kind
 
@@ -59,6 +61,9 @@ class Curve(eqx.Module):
     """What `observe` returned, with the same leading axes."""
     others: "dict[str, Curve]" = eqx.field(default_factory=dict)
     """Of the further queries of the task's episodes, by their names."""
+    stages: Float[Array, "... stages"] | None = None
+    """The accuracy on each stage of a task in sequence, whose mean `accuracy` is; each stage's
+    query is predicted by itself. None for a task without stages."""
 
 
 def learning_curve(
@@ -128,7 +133,8 @@ def learning_curve(
         support = _support(task, keys, spec, split, span[0], rows)
         wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
         state, seen = _advance(
-            learner, state, keys, support, queries, rates, span, wanted, task.target, observe
+            *(learner, state, keys, support, queries, rates, span, wanted),
+            *(task.target, observe, task.stages),
         )
         if now.any():
             parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
@@ -228,6 +234,7 @@ def _advance(
     due: Bool[Array, " steps"],
     target: Target,
     observe: Observe | None,
+    stages: Stages | None,
 ) -> tuple[Any, Curve]:
     """All seeds from step `span[0]`, the first of `support`, to step `span[1]`.
 
@@ -237,22 +244,25 @@ def _advance(
 
     def learn(state: Any, key: PRNGKeyArray, batch: Batch, index: Int[Array, ""]) -> tuple:
         drawn = jax.random.fold_in(jax.random.fold_in(key, 2), index)
-        return learner.step(
-            state, batch, rate=rate_at(rates[0], rates[1], index), key=drawn, index=index
-        )
+        rate = rate_at(rates[0], rates[1], index)
+        return step_in_stage(learner, stages, state, batch, rate=rate, key=drawn, index=index)
 
-    def point(state: Any, batch: Batch, query: Batch, seen: Any = None, **others: Curve) -> Curve:
-        query = learner.takes(query)
-        prediction = learner.predict_after(state, query.x, batch.x)
-        score = target.finite_score(prediction, query.y, query.mask)
-        return Curve(score, target.loss(prediction, query.y, query.mask), seen, others)
+    def point(state: Any, batch: Batch, query: Batch, stages: Stages | None = None) -> Curve:
+        def said(state: Any, query: Batch) -> tuple[Array, Array]:
+            prediction = learner.predict_after(state, query.x, batch.x)
+            score = target.finite_score(prediction, query.y, query.mask)
+            return score, target.loss(prediction, query.y, query.mask)
+
+        (score, loss), each = asked(learner, stages, state, learner.takes(query), said)
+        return Curve(score, loss, stages=None if each is None else each[0])
 
     def evaluate(
         before: Any, after: Any, info: Any, batch: Batch, queries: dict[str, Batch]
     ) -> Curve:
         seen = None if observe is None else observe(before, after, info, batch)
         others = {name: point(after, batch, q) for name, q in queries.items() if name != DEFAULT}
-        return point(after, batch, queries[DEFAULT], seen, **others)
+        whole = point(after, batch, queries[DEFAULT], stages)
+        return dataclasses.replace(whole, seen=seen, others=others)
 
     def body(index: Int[Array, ""], carry: tuple[Any, Curve]) -> tuple[Any, Curve]:
         states, curve = carry

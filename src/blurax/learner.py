@@ -21,6 +21,7 @@ from blurax.inner import StepInfo
 from blurax.links import Indexed
 from blurax.network import Network, NetworkState
 from blurax.remat import Remat, scan
+from blurax.stages import Stages, each_stage
 from blurax.targets import Target
 
 
@@ -66,6 +67,26 @@ class Learner(eqx.Module):
     @abc.abstractmethod
     def predict(self, state: Any, x: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for some inputs, at every time step if they have any; nothing is learned."""
+
+    def told(self, state: Any, stage: Int[Array, ""]) -> Any:
+        """The state as it learns, and predicts, in a stage of an episode: as it is.
+
+        What steps or predicts where an episode has stages calls it before. A learner that is to be
+        told which stage it is in keeps the number; all others need not know.
+
+        Args:
+            stage: its number, from 0.
+        """
+        return state
+
+    def end_stage(self, state: Any, batch: Batch, key: PRNGKeyArray) -> Any:
+        """The state after a stage of an episode: as it is, unless a learner makes use of its end.
+
+        Args:
+            batch: the last one of the stage, as `step` was given it.
+            key: for a rule that draws.
+        """
+        return state
 
     @property
     def takes_masks(self) -> bool:
@@ -248,6 +269,53 @@ class Blur(Learner):
         return self.predict_few(state, x, batch) if few else self.predict(state, x)
 
 
+def step_in_stage(
+    learner: Learner,
+    stages: Stages | None,
+    state: Any,
+    batch: Batch,
+    *,
+    rate: Float[Array, ""],
+    key: PRNGKeyArray,
+    index: Int[Array, ""],
+) -> tuple[Any, Any]:
+    """`Learner.step` in an episode that may have stages, of which the learner is told."""
+    if stages is None:
+        return learner.step(state, batch, rate=rate, key=key, index=index)
+    told = learner.told(state, stages.at(index))
+    state, info = learner.step(told, batch, rate=rate, key=key, index=index)
+    if type(learner).end_stage is Learner.end_stage:
+        return state, info
+
+    def over(state: Any) -> Any:
+        return learner.end_stage(state, batch, jax.random.fold_in(key, 1))
+
+    return jax.lax.cond(stages.ends_with(index), over, lambda state: state, state), info
+
+
+def asked(
+    learner: Learner,
+    stages: Stages | None,
+    state: Any,
+    query: Batch,
+    evaluate: Callable[[Any, Batch], Any],
+) -> tuple[Any, Any]:
+    """What is said of a query, and of the part of each stage: the mean of these counts.
+
+    Args:
+        query: as the learner is given it.
+        evaluate: called with a state, told the stage, and a query; it returns a pytree of numbers.
+
+    Returns:
+        The mean over the stages, and what was said of each, `[stages, ...]`; None where the episode
+        has none.
+    """
+    if stages is None:
+        return evaluate(state, query), None
+    each = each_stage(stages, query, lambda n, part: evaluate(learner.told(state, n), part))
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), each), each
+
+
 def unroll(
     learner: Learner,
     state: Any,
@@ -258,6 +326,7 @@ def unroll(
     key: PRNGKeyArray,
     ask: Callable[[Any], Any] | None = None,
     due: Bool[Array, " steps"] | None = None,
+    stages: Stages | None = None,
 ) -> tuple[Any, Any, Any]:
     """Many steps of a learner at rate 0, for rules that have their own; one `lax.scan`.
 
@@ -269,6 +338,7 @@ def unroll(
         key: each step's key comes of it and the number of the step.
         ask: called with the state before the steps that are `due`.
         due: before which it is called.
+        stages: of the episode.
 
     Returns:
         The state after the last step, and what `observe` and `ask` returned, stacked over steps: 0
@@ -280,7 +350,7 @@ def unroll(
     def body(state: Any, numbered: tuple[Array, Batch]) -> tuple[Any, Any]:
         index, batch = numbered
         drawn = jax.random.fold_in(key, index)
-        state, _ = learner.step(state, batch, rate=rate, key=drawn, index=index)
+        state, _ = step_in_stage(learner, stages, state, batch, rate=rate, key=drawn, index=index)
         return state, observe(state)
 
     numbered = first + jnp.arange(leading(batches.y)), batches

@@ -8,16 +8,20 @@ from blurax.baselines.catalogue import (
     BUILT_IN,
     FEEDBACK,
     RIVALS,
+    SEQUENTIAL,
     Baseline,
     baseline,
     named,
 )
 from blurax.baselines.code import code_digest
+from blurax.baselines.continual import Anchored, Ewc, Replay, Si, StagedDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.gates import Lxdg, Xdg
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
+from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.step_time import StepTime, entries, time_steps
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -27,20 +31,29 @@ __all__ = [
     "FEEDBACK",
     "OPTIMISERS",
     "RIVALS",
+    "SEQUENTIAL",
     "USUAL",
+    "Anchored",
     "Arrangement",
     "Baseline",
     "Choice",
+    "Ewc",
     "FeedbackWeights",
     "GradientDescent",
+    "Lxdg",
     "Mark",
     "NeuronDescent",
     "Record",
+    "Replay",
+    "Reservoir",
     "RuleDescent",
     "Setting",
+    "Si",
+    "StagedDescent",
     "StepTime",
     "Timed",
     "Tuning",
+    "Xdg",
     "add_baseline",
     "baseline",
     "check_budgets",

@@ -9,7 +9,9 @@ from jaxtyping import Array
 
 from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
 from blurax.baselines.by_rule import RuleDescent
+from blurax.baselines.continual import Ewc, Replay, Si
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.gates import Lxdg, Xdg
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
 from blurax.errors import require
@@ -91,7 +93,30 @@ def _by_rule(
     return Baseline(about, make, False, 0.1, settings)
 
 
-def _choices(**values: tuple[float, ...]) -> Choices:
+def _staged(
+    about: str,
+    kind: Callable[..., Learner],
+    can_normalise: bool,
+    sizes: tuple[str, ...] = (),
+    **settings: tuple[float | int, ...],
+) -> Baseline:
+    """A method against forgetting, with Adam.
+
+    Args:
+        sizes: settings that decide shapes; the others are data.
+    """
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        chosen = arrangement.chosen
+        fixed = {name: chosen.pop(name) for name in sizes}
+        numbers: dict[str, Any] = {n: jnp.asarray(value, float) for n, value in chosen.items()}
+        bare = dataclasses.replace(arrangement, settings=())
+        return kind(network, OPTIMISERS["adam"], bare, task.target, **fixed, **numbers)
+
+    return Baseline(about, make, can_normalise, 0.005, _choices(**settings))
+
+
+def _choices(**values: tuple[float | int, ...]) -> Choices:
     return tuple(tuple(Setting(name, value) for value in each) for name, each in values.items())
 
 
@@ -149,12 +174,38 @@ BASELINES: dict[str, Baseline] = {
         feedback=FeedbackWeights.MIRROR,
     ),
     "dfa": _by_rule("direct feedback alignment", direct_feedback),
+    "ewc": _staged(
+        "elastic weight consolidation",
+        Ewc,
+        True,
+        strength=(10.0, 100.0, 1000.0, 10000.0),
+    ),
+    "si": _staged("synaptic intelligence", Si, True, strength=(0.01, 0.1, 1.0, 10.0)),
+    "xdg": _staged(
+        "random gates, the stage told, alone and with ewc",
+        Xdg,
+        False,
+        on=(0.2, 0.5),
+        strength=(0.0, 100.0, 1000.0),
+    ),
+    "lxdg": _staged(
+        "learned gates, alone and with ewc",
+        Lxdg,
+        False,
+        gate_strength=(10.0, 100.0, 1000.0),
+        strength=(0.0, 100.0, 1000.0),
+    ),
+    "replay": _staged(
+        "200 examples kept and learned from again", Replay, True, ("size",), size=(200,)
+    ),
 }
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)
 """Those that are always there."""
 FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
-RIVALS = tuple(name for name in BUILT_IN if name not in FEEDBACK)
+SEQUENTIAL = ("ewc", "si", "xdg", "lxdg", "replay")
+"""Those against forgetting, which do what Adam does where a task has no stages."""
+RIVALS = tuple(name for name in BUILT_IN if name not in (*FEEDBACK, *SEQUENTIAL))
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
 
@@ -163,12 +214,17 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     """The baselines that are meant by their names, or by that of a group, each once.
 
     `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
-    kind, `all` are all there are, the user's own among them.
+    kind, `sequential` those against forgetting, `all` are all there are, the user's own among them.
 
     Raises:
         BluraxError: for a word that is neither.
     """
-    groups = {"rivals": RIVALS, "feedback": FEEDBACK, "all": tuple(BASELINES)}
+    groups = {
+        "rivals": RIVALS,
+        "feedback": FEEDBACK,
+        "sequential": SEQUENTIAL,
+        "all": tuple(BASELINES),
+    }
     found: list[str] = []
     for word in words:
         require(

@@ -123,6 +123,7 @@ def forward(
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
     nudges: Sequence[Array] | None = None,
+    gates: Sequence[Array | None] | None = None,
 ) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
     """What each group gives, and the mean and variance of those that are normalised.
 
@@ -133,6 +134,8 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
         nudges: added to what arrives at each group but the first.
+        gates: what multiplies the activations of each group, `[features]` or `[b, features]`; None:
+            nothing.
     """
     network, inputs = network.on(x)
     groups: list[Array] = [inputs]
@@ -151,7 +154,11 @@ def forward(
             b = weights.b[l]
             if b is not None:
                 z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
-        groups.append(z if j in network.outputs else phi(z, activation))
+        a = z if j in network.outputs else phi(z, activation)
+        gate = gates[j] if gates is not None else None
+        if gate is not None:
+            a = a * gate.reshape(*gate.shape[:-1], *[1] * (a.ndim - 2), gate.shape[-1])
+        groups.append(a)
     return groups, measured
 
 
@@ -201,7 +208,7 @@ class GradientDescent(Learner):
         """Initial weights, and the optimiser's memory."""
         chosen = self.arrangement
         weights: Any = initial_weights(key, self.network, chosen.activation, chosen.normalise)
-        return weights, self._made(jnp.zeros((), float)).init(weights)
+        return weights, self.made(jnp.zeros((), float)).init(weights)
 
     def step(
         self,
@@ -217,9 +224,9 @@ class GradientDescent(Learner):
         weights, memory = state
 
         gradient: Any = self.gradient(weights, batch)
-        updates, memory = self._made(rate).update(gradient, memory, weights)
+        updates, memory = self.made(rate).update(gradient, memory, weights)
         new = jax.tree.map(jnp.add, weights, updates)
-        return (_with_fixed(self.network, new, weights), memory), None
+        return (with_fixed(self.network, new, weights), memory), None
 
     def gradient(self, weights: Weights, batch: Batch) -> Weights:
         """What the optimiser is given."""
@@ -232,7 +239,8 @@ class GradientDescent(Learner):
         losses = [self.target.loss(groups[j], batch.y, batch.mask) for j in self.network.outputs]
         return sum(losses[1:], losses[0]) / len(losses)
 
-    def _made(self, rate: Float[Array, ""]) -> optax.GradientTransformation:
+    def made(self, rate: Float[Array, ""]) -> optax.GradientTransformation:
+        """The optimiser of this learning rate."""
         return self.optimiser(rate, **self.arrangement.chosen, **dict(self.constants))
 
     def _forward(
@@ -247,7 +255,7 @@ class GradientDescent(Learner):
         if not isinstance(memory, optax.contrib.ScheduleFreeState):
             return weights
         average: Any = optax.contrib.schedule_free_eval_params(memory, weights)
-        return _with_fixed(self.network, average, weights)
+        return with_fixed(self.network, average, weights)
 
     def predict(
         self, state: tuple[Weights, Any], x: Float[Array, "q ..."] | Indexed
@@ -267,7 +275,7 @@ class GradientDescent(Learner):
         return self._forward(weights, x, measured)[0][self.network.outputs[0]]
 
 
-def _with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
+def with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
     """The new weights, but for those of edges that are not plastic."""
     plastic = [edge.plastic for edge in network.edges]
     w, b = (

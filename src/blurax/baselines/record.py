@@ -10,9 +10,9 @@ from jaxtyping import Array, Key, PRNGKeyArray
 from blurax.baselines.catalogue import baseline
 from blurax.baselines.trials import Log
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
-from blurax.curves import Schedule, learning_curve
+from blurax.curves import Curve, Schedule, learning_curve
 from blurax.errors import require
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Split, Task
@@ -34,6 +34,9 @@ class Record:
     budget is an episode of its own, and the curve is empty."""
     curve: tuple[tuple[float, ...], ...] = ()
     """`[seeds][curve_steps]`, the test accuracy in the course of the episode."""
+    stages: tuple[tuple[tuple[float, ...], ...], ...] = added(())
+    """Of a task in stages, `[seeds][stages][stages]`: the accuracy on stage j after stage i, in the
+    episode of the last budget; else empty."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -103,20 +106,39 @@ def record_baseline(
     log("measuring on test examples")
     keys = _test_keys(key, seeds)
     accuracy: dict[int, tuple[float, ...]] = {}
+    matrix: tuple = ()
     for choice, served in _runs(choices, budgets):
+        ends = _stage_ends(task, budgets) if budgets[-1] in served else ()
+        stops = tuple(sorted({*served, *ends}))
         _, curve = learning_curve(
             baseline(name).make(choice.arrangement, network, task),
             task,
             keys,
-            served,
+            stops,
             Split.TEST,
             rate=choice.rate,
             schedule=choice.schedule,
             batch=batch,
         )
-        for place, budget in enumerate(served):
-            accuracy[budget] = tuple(np.asarray(curve.accuracy)[:, place].tolist())
-    return Record(name, budgets, tuple(accuracy[budget] for budget in budgets), choices)
+        for budget in served:
+            accuracy[budget] = tuple(np.asarray(curve.accuracy)[:, stops.index(budget)].tolist())
+        matrix = _matrix(curve, stops, ends) or matrix
+    found = tuple(accuracy[budget] for budget in budgets)
+    return Record(name, budgets, found, choices, stages=matrix)
+
+
+def _stage_ends(task: Task, budgets: tuple[int, ...]) -> tuple[int, ...]:
+    """After which steps stages of a task end, if the last budget is all of them."""
+    stages = task.stages
+    return stages.ends if stages and stages.total == budgets[-1] else ()
+
+
+def _matrix(curve: Curve, stops: tuple[int, ...], ends: tuple[int, ...]) -> tuple:
+    """`Record.stages` of a curve."""
+    if not ends:
+        return ()
+    found = np.asarray(curve.stages)[:, [stops.index(end) for end in ends]]
+    return tuple(tuple(tuple(row) for row in seed) for seed in found.tolist())
 
 
 def _runs(
@@ -151,7 +173,8 @@ def record_learner(
         BluraxError: for budgets that do not grow, or if the learner does not fit the task.
     """
     check_budgets(budgets)
-    steps, keys = curve_steps(budgets), _test_keys(key, seeds)
+    ends, keys = _stage_ends(task, budgets), _test_keys(key, seeds)
+    steps = tuple(sorted({*curve_steps(budgets), *ends}))
     _, curve = learning_curve(learner, task, keys, steps, Split.TEST, batch=batch)
     found = np.asarray(curve.accuracy)
     return Record(
@@ -160,6 +183,7 @@ def record_learner(
         tuple(tuple(found[:, steps.index(budget)].tolist()) for budget in budgets),
         curve_steps=steps,
         curve=tuple(tuple(row) for row in found.tolist()),
+        stages=_matrix(curve, steps, ends),
     )
 
 

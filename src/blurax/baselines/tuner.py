@@ -10,7 +10,8 @@ learner on one task:
 4. The better of the two schedules gets the rates between, a factor of 1.8 apart.
 
 Each time the grid grows until the best rate stands inside it. Longer budgets are dear: they start
-from what was best at the longest budget up to `SHORT`, with fewer arrangements and seeds.
+from what was best at the longest budget up to `SHORT`, with fewer arrangements and seeds. Of a task
+in stages every budget is tuned with all arrangements, the long ones with fewer seeds.
 """
 
 import dataclasses
@@ -153,13 +154,15 @@ def tune(
     def trials(seeds: int) -> Trials:
         return Trials(name, network, task, jax.random.split(key, seeds), batch, log)
 
-    short = tuple(budget for budget in budgets if budget <= SHORT)
+    # A sequence has to be seen whole: what guards against forgetting does nothing in a first stage.
+    whole = task.stages is not None
+    short = tuple(budget for budget in budgets if whole or budget <= SHORT)
     long = budgets[len(short) :]
     scouted = short or (SHORT,)
     place = round(math.log10(found.scale) * PER_DECADE)
     around = (place - COARSE, place, place + COARSE)
     start = dict.fromkeys(tuning.arrangements(found, network), around)
-    scorer = trials(tuning.seeds)
+    scorer = trials(tuning.seeds if budgets[-1] <= SHORT or not whole else tuning.long_seeds)
     ranked = _constant(scorer, scouted, start)
     if tuning.more and found.more:
         ranked = {b: _with_more(scorer, scouted, b, ranked[b], found) for b in scouted}

@@ -44,8 +44,9 @@ class Request:
     hidden: tuple[str, ...] = ("128",)
     """The networks by their hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
     res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same."""
-    steps: int = 1000
-    """Inner steps of the longest episode."""
+    steps: int | None = None
+    """Inner steps of the longest episode; 1,000, or all the stages of tasks in sequence, which are
+    compared at their end alone."""
     seeds: int = 5
     """Initial networks for each reported number, at least 2."""
     seed: int = 0
@@ -77,6 +78,12 @@ class Request:
         found = called(self.learners).items()
         return [f"{name}={file}" for name, file in found if is_code(file)]
 
+    def budgets(self) -> tuple[int, ...]:
+        """The numbers of steps at which all are compared."""
+        found = [get(task).stages for task in self.tasks]
+        last = self.steps or max((stages.total for stages in found if stages), default=1000)
+        return (last,) if all(found) else budgets_up_to(last)
+
     def plan(self, entrants: list[Entrant]) -> Plan:
         """The plan of the comparison."""
         return Plan(
@@ -84,7 +91,7 @@ class Request:
             self.hidden,
             tuple(each.stamp for each in entrants),
             named(self.baselines),
-            budgets_up_to(self.steps),
+            self.budgets(),
             self.seeds,
             self.seed,
             self.batch,

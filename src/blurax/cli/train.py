@@ -4,17 +4,21 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import tyro
 from rich.text import Text
 
 from blurax import graphs, io, zoo
 from blurax.analysis.curve_view import curve_table, draw_curve
 from blurax.analysis.plain import message
+from blurax.analysis.stages_view import draw_stages, measures_table
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.curves import check_memory, learning_curve, spread_stops
+from blurax.curves import Curve, check_memory, learning_curve, spread_stops
+from blurax.errors import require
 from blurax.fit import blur_for, network_for
+from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, get
 
 
@@ -22,7 +26,7 @@ def train(
     genome: tyro.conf.Positional[Path],
     task: str = "digits",
     hidden: str = "128",
-    steps: int = 100,
+    steps: int | None = None,
     batch: int = 128,
     seeds: int = 5,
     seed: int = 0,
@@ -35,7 +39,7 @@ def train(
         task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
         hidden: The network by its hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
             res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same.
-        steps: Inner steps.
+        steps: Inner steps; 100, or all the stages of a sequence.
         batch: Examples in each step.
         seeds: Networks side by side, each with initial synapses and batches of its own.
         seed: Random seed.
@@ -46,7 +50,14 @@ def train(
     check_count("--seeds", seeds)
     check_seed("--seed", seed)
     learned, _ = zoo.genome(genome)
-    data, spec = get(task), EpisodeSpec(steps=steps, batch=batch)
+    data = get(task)
+    stages = data.stages
+    spec = EpisodeSpec(steps=steps or (stages.total if stages else 100), batch=batch)
+    require(
+        stages is None or spec.steps == stages.total,
+        f"--steps is {spec.steps}, but task {task} has {stages}; leave it out, or take "
+        f"{stages.total if stages else 0}.",
+    )
     network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
@@ -55,6 +66,7 @@ def train(
     title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
     with console.status(Text(title)):
         learner, stops = blur_for(learned, network, data), spread_stops(spec.steps)
+        stops = tuple(sorted({*stops, *(stages.ends if stages else ())}))
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     io.write_json(
@@ -69,9 +81,25 @@ def train(
             "score": data.target.score_name,
             "steps": list(stops),
             "accuracy": accuracy.tolist(),
+            **_of_stages(curve, stages),
         },
     )
-    draw_curve(accuracy, out / f"{stem}.png", title, data.target.score_name, stops)
+    score, picture = data.target.score_name, out / f"{stem}.png"
+    if stages is None:
+        draw_curve(accuracy, picture, title, score, stops)
+    else:
+        each = np.asarray(curve.stages)
+        draw_stages(each, stops, stages.ends, picture, title, score)
     table = curve_table(accuracy, what=data.target.score_name, stops=stops)
     console.print(message(title), table)
+    if stages is not None:
+        matrix = np.asarray(curve.stages)[:, [stops.index(end) for end in stages.ends]]
+        console.print(measures_table(matrix, data.target.chance))
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)
+
+
+def _of_stages(curve: Curve, stages: Stages | None) -> dict[str, list]:
+    """Of a task in sequence the score on each stage, `[seeds, steps, stages]`, and their ends."""
+    if stages is None:
+        return {}
+    return {"stage_ends": [*stages.ends], "stages": np.asarray(curve.stages).tolist()}

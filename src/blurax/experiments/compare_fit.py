@@ -35,6 +35,7 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
             too little memory.
     """
     for _, task, network in places(plan, own):
+        _check_stages(plan, task)
         for each in entrants:
             each.check(network, task)
         for name in plan.baselines:
@@ -45,6 +46,16 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
             else:
                 check_step(learner, task)
         _check_memory(plan, task, network, entrants)
+
+
+def _check_stages(plan: Plan, task: Task) -> None:
+    """Raise `BluraxError` if a sequence would not be learned to its end."""
+    stages = task.stages
+    require(
+        stages is None or plan.budgets[-1] == stages.total,
+        f"Task {task.name} has {stages}, but the last number of steps is {plan.budgets[-1]}; it "
+        f"takes {stages.total if stages else 0}, all the stages.",
+    )
 
 
 def check_sources(plan: Plan, entrants: Sequence[Entrant], own_tasks: OwnTasks) -> None:

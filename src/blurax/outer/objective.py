@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from blurax.batch import leading
+from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.fit import for_task
 from blurax.frozen import added, check_types
-from blurax.learner import Learner, unroll
+from blurax.learner import Learner, asked, unroll
 from blurax.outer.plastic import Averaging, log_size
 from blurax.outer.vary import Vary
 from blurax.remat import Remat
@@ -211,7 +211,9 @@ def window_loss(
     due = np.append(0, weights[:-1]) > 0
     rarely = not always and due.any()
     way = observe, objective.remat, first, key, evaluated if rarely else None, jnp.asarray(due)
-    state, (losses, sizes), early = unroll(learner, state, episode.support, *way)
+    state, (losses, sizes), early = unroll(
+        learner, state, episode.support, *way, stages=episode.stages
+    )
     if not always:
         last = evaluated(state) if weights[-1] else jnp.zeros((), float)
         losses = jnp.append(early[1:], last) if rarely else last
@@ -227,10 +229,12 @@ def _evaluated(
 ) -> Callable[[Any], Float[Array, ""]]:
     """What a state costs on the query."""
 
-    def evaluated(state: Any) -> Float[Array, ""]:
-        query = learner.takes(episode.query)
+    def said(state: Any, query: Batch) -> Float[Array, ""]:
         prediction = learner.predict(state, query.x)
         loss = prediction_loss(prediction, query.y, objective.loss, target, query.mask)
         return jnp.log(loss + objective.floor) if objective.logarithm else loss
+
+    def evaluated(state: Any) -> Float[Array, ""]:
+        return asked(learner, episode.stages, state, learner.takes(episode.query), said)[0]
 
     return evaluated

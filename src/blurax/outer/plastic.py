@@ -89,6 +89,14 @@ class Averaging(Learner):
 
         return (moved, jax.tree.map(followed, state[1], plastic(moved))), info
 
+    def told(self, state: tuple[Any, Any], stage: Int[Array, ""]) -> tuple[Any, Any]:
+        """The learner is told; the average is what it was."""
+        return self.learner.told(state[0], stage), state[1]
+
+    def end_stage(self, state: tuple[Any, Any], batch: Batch, key: PRNGKeyArray) -> tuple[Any, Any]:
+        """The learner's own; the average is what it was."""
+        return self.learner.end_stage(state[0], batch, key), state[1]
+
     def predict(self, state: tuple[Any, Any], x: Any) -> Float[Array, "*time q outputs"]:
         """With the average."""
         return self.learner.predict(with_plastic(*state), x)

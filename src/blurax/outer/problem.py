@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.batch import at
+from blurax.batch import Batch, at
 from blurax.errors import require
 from blurax.fit import check_fit, for_task
-from blurax.learner import Learner, unroll
+from blurax.learner import Learner, asked, unroll
 from blurax.network import Network
 from blurax.outer.objective import STEADY, Objective, episode_loss
 from blurax.outer.plastic import Averaging
@@ -27,6 +27,12 @@ Setting = tuple[Task, Network, EpisodeSpec]
 
 def _check_episode(task: Task, episode: EpisodeSpec) -> None:
     """Draw an episode without computing it, so that a task too small for it says so now."""
+    stages = task.stages
+    require(
+        stages is None or episode.steps == stages.total,
+        f"Task {task.name} has {stages}, but the episodes of meta-training have {episode.steps} "
+        f"steps; they take {stages.total if stages else 0} (episode.steps), all the stages.",
+    )
     jax.eval_shape(lambda key: task.sample(key, episode, Split.TRAIN), jax.random.key(0))
 
 
@@ -170,7 +176,12 @@ def final_score(
     if average:
         learner = Averaging(learner, average)
     state = learner.init(first, spec.batch)
-    last, *_ = unroll(learner, state, episode.support, lambda _: (), Remat.NONE, 0, steps)
-    query = learner.takes(episode.query)
-    prediction = learner.predict_after(last, query.x, learner.inputs(at(episode.support, -1).x))
-    return task.target.finite_score(prediction, query.y, query.mask)
+    way = lambda _: (), Remat.NONE, 0, steps
+    last, *_ = unroll(learner, state, episode.support, *way, stages=episode.stages)
+    batch = learner.inputs(at(episode.support, -1).x)
+
+    def score(state: Any, query: Batch) -> Float[Array, ""]:
+        prediction = learner.predict_after(state, query.x, batch)
+        return task.target.finite_score(prediction, query.y, query.mask)
+
+    return asked(learner, episode.stages, last, learner.takes(episode.query), score)[0]

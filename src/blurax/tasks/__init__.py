@@ -17,6 +17,7 @@ from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
 from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
+from blurax.tasks.staged import StagesBy, TaskSequence, from_sequence
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
 
@@ -39,8 +40,10 @@ __all__ = [
     "SequenceTask",
     "Sine",
     "Split",
+    "StagesBy",
     "Target",
     "Task",
+    "TaskSequence",
     "Toy",
     "add_task",
     "check_task",
@@ -49,6 +52,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_function",
+    "from_sequence",
     "get",
     "score_name",
     "signed_one_hot",

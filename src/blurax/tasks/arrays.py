@@ -77,6 +77,51 @@ class ArrayTask(Task):
             support = batches(own, low, spec, first)
         return support, query
 
+    def pool(self, spec: EpisodeSpec, split: Split) -> int:
+        """The training examples less those of the query, or all before those held apart."""
+        validate, test = self.bounds
+        if split is Split.TRAIN:
+            return validate - spec.query
+        return validate if split is Split.VALIDATE else test
+
+    def of_classes(self, classes: tuple[int, ...], name: str) -> "ArrayTask":
+        """This task of some of its classes alone, numbered from 0 in the order they are named in.
+
+        Inputs are brought to the same scale as before: by means and deviations over all classes.
+
+        Raises:
+            BluraxError: if the task is not about classes, or has no example of one of them in a
+                part of its data.
+        """
+        require(
+            isinstance(self.target, Classes) and self.labels.ndim == 1 and self.target.outputs > 1,
+            f"Task {self.name} asks for {self.target}; only a task of classes can be divided by "
+            "them.",
+        )
+        labels = np.asarray(self.labels)
+        numbers = np.full(int(labels.max()) + 1, -1)
+        numbers[list(classes)] = range(len(classes))
+        renamed = numbers[labels]
+        parts = np.split(renamed, self.bounds)
+        absent = [c for n, c in enumerate(classes) if any((part == n).sum() == 0 for part in parts)]
+        require(
+            not absent,
+            f"Task {self.name} has no example of class {absent[0] if absent else ''} to train on, "
+            "to validate or to test; it cannot be divided by its classes.",
+        )
+        counts = [int((part >= 0).sum()) for part in parts]
+        kept = renamed >= 0
+        names = self.class_names
+        return dataclasses.replace(
+            self,
+            x=self.x[kept],
+            labels=jnp.asarray(renamed[kept], self.labels.dtype),
+            target=Classes(len(classes)),
+            bounds=(counts[0], counts[0] + counts[1]),
+            name=name,
+            class_names=tuple(names[c] for c in classes) if names else (),
+        )
+
     def without(self, other: "ArrayTask") -> "ArrayTask":
         """This task less every example that is also one of `other`, whatever its label there.
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.stages import Stages
 from blurax.targets import Target
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
 
@@ -86,6 +87,15 @@ class Augmented(Task):
     def time(self) -> int | None:
         """That of the task."""
         return self.task.time
+
+    @property
+    def stages(self) -> Stages | None:
+        """Those of the task."""
+        return self.task.stages
+
+    def pool(self, spec: EpisodeSpec, split: Split) -> int | None:
+        """That of the task."""
+        return self.task.pool(spec, split)
 
     def __check_init__(self) -> None:
         require(

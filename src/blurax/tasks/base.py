@@ -15,6 +15,7 @@ from blurax.batch import Batch
 from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, described, require
 from blurax.frozen import check_types
+from blurax.stages import Stages
 from blurax.targets import Target
 
 
@@ -90,7 +91,10 @@ class Episode(eqx.Module):
     """Which examples count; None: all."""
     query_mask: Bool[Array, "*late q"] | None = None
     others: dict[str, Batch] = eqx.field(default_factory=dict)
-    """Further queries by their names: of earlier stages of a sequence of tasks, say."""
+    """Further queries by their names."""
+    stages: Stages | None = eqx.field(static=True, default=None)
+    """Where the episode has stages: the query is of as many equal parts, that of the first stage
+    first. Each is evaluated by itself, and the mean over them counts."""
 
     @property
     def support(self) -> Batch:
@@ -122,6 +126,15 @@ class Task(eqx.Module):
     @property
     def time(self) -> int | None:
         """Time steps of an example; None: it has no time axis. See `Episode`."""
+        return None
+
+    @property
+    def stages(self) -> Stages | None:
+        """The stages of its episodes; None: they have none. See `Episode.stages`."""
+        return None
+
+    def pool(self, spec: EpisodeSpec, split: Split) -> int | None:
+        """How many examples there are to learn from; None: as many as are asked for."""
         return None
 
     @property
@@ -164,6 +177,11 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
             isinstance(found, Episode),
             f"Task {task.name}: its sample gives a {type(found).__name__}; it takes an Episode.",
         )
+        require(
+            found.stages == task.stages,
+            f"Task {task.name}: its episodes have the stages {found.stages}, the task itself "
+            f"{task.stages}; they are to be the same.",
+        )
         return found.support, found.queries
 
     try:
@@ -173,6 +191,13 @@ def check_task(task: Task, spec: EpisodeSpec, split: Split) -> None:
             f"Task {task.name}: its sample(key, spec, split, first): {error}"
         ) from error
     _check_batch(task, "", support, (spec.steps,), spec.batch)
+    count = task.stages.count if task.stages else 1
+    asked = examples(task, queries[DEFAULT])
+    require(
+        asked % count == 0,
+        f"Task {task.name}: its query has {asked} examples, which is no multiple of its {count} "
+        "stages.",
+    )
     for name, query in queries.items():
         prefix = "query_" if name == DEFAULT else f"query {name}_"
         _check_batch(task, prefix, query, (), examples(task, query))

@@ -4,6 +4,9 @@ A name may carry options after a colon, separated by commas; an option that is a
 alone. Names joined by + make a mixture, in which @ gives a weight. A value that holds one of these
 marks stands in double quotes, as in `csv:path=my.csv,label="height, cm"`; a double quote in it is
 written twice.
+
+`sequence:mnist:size=14,by=permute` is a sequence of stages, and `sequence:mnist/kmnist:size=14` one
+of several tasks that share all options.
 """
 
 import dataclasses
@@ -23,6 +26,9 @@ MOST = 10_000
 """Whole numbers in a range lie below this."""
 
 
+SEQUENCE = "sequence"
+"""What stands before the names of tasks that are learned one after the other."""
+
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -34,6 +40,14 @@ class Item:
     options: tuple[tuple[str, str], ...]
     """Names and values as written; a switch has the value true."""
     weight: float = 1.0
+    stages: tuple[str, ...] = ()
+    """The names of the tasks that a sequence is of, the first of which is `name`; empty for a task
+    that is none."""
+
+    @property
+    def full_name(self) -> str:
+        """The name as it is written, without options."""
+        return f"{SEQUENCE}:{'/'.join(self.stages)}" if self.stages else self.name
 
 
 def parse(text: str) -> tuple[Item, ...]:
@@ -90,10 +104,15 @@ def _item(part: str, text: str, values: list[str]) -> Item:
     if not at:
         body, weight = part, "1"
     name, colon, options = body.partition(":")
+    stages: tuple[str, ...] = ()
+    if name == SEQUENCE:
+        named, colon, options = options.partition(":")
+        stages = tuple(named.split("/"))
+        name = stages[0] if all(stages) else ""
     require(
         bool(name) and bool(options) == bool(colon),
-        f"The task {text!r} is not of the form NAME, NAME:option=value,switch or "
-        "NAME@weight+NAME@weight.",
+        f"The task {text!r} is not of the form NAME, NAME:option=value,switch, "
+        "NAME@weight+NAME@weight or sequence:NAME:option=value.",
     )
     try:
         share = float(weight)
@@ -108,7 +127,7 @@ def _item(part: str, text: str, values: list[str]) -> Item:
     ]
     twice = sorted({key for key, _ in named if [k for k, _ in named].count(key) > 1})
     require(not twice, f"The task {text!r} names the option {', '.join(twice)} twice.")
-    return Item(name, tuple(named), share)
+    return Item(name, tuple(named), share, stages)
 
 
 def _shown(value: str, values: list[str]) -> str:

@@ -50,6 +50,11 @@ class Mixture(Task):
             f"its {len(self.tasks)} tasks.",
         )
         first, *others = self.tasks
+        for task in self.tasks:
+            require(
+                task.stages is None,
+                f"Task {task.name} has {task.stages}; a mixture takes tasks without.",
+            )
         for task in others:
             require(
                 type(task.target) is type(first.target),

@@ -24,6 +24,7 @@ from blurax.tasks.augment import Augment, Augmented
 from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
+from blurax.tasks.staged import SequenceOptions, from_sequence
 
 
 class Family(enum.StrEnum):
@@ -350,7 +351,33 @@ def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
     twice = sorted(set(said) & set(called))
     require(not twice, f"The task {item.name!r} has the option {', '.join(twice)} twice.")
     given = {**said, **called}
-    name = grammar.spelled(item.name, given)
-    own, augment = grammar.build((found.options, Augment), given, item.name)
-    task = found.make(own, name)
+    name = grammar.spelled(item.full_name, given)
+    if item.stages:
+        task, augment = _sequence(item, given, name)
+    else:
+        own, augment = grammar.build((found.options, Augment), given, item.name)
+        task = found.make(own, name)
     return task if augment == Augment() else Augmented(name=name, task=task, augment=augment)
+
+
+def _sequence(item: grammar.Item, given: dict[str, Any], name: str) -> tuple[Task, Augment]:
+    """A sequence, and how it is augmented: alike in all stages of an episode."""
+    mine = {field.name for field in dataclasses.fields(SequenceOptions)}
+    theirs = {f.name for o in (entry(item.name).options, Augment) for f in dataclasses.fields(o)}
+    for key in given.keys() - mine - theirs:
+        near = difflib.get_close_matches(key, [*mine, *theirs], n=1)
+        if mine & {*near}:
+            raise BluraxError(f"Task {name} has no option {key}; did you mean {near[0]}?")
+    rest = {key: value for key, value in given.items() if key not in mine}
+    (how,) = grammar.build(
+        (SequenceOptions,), {key: value for key, value in given.items() if key in mine}, name
+    )
+    tasks, augment = [], Augment()
+    for each in item.stages:
+        found = entry(each)
+        own, augment = grammar.build((found.options, Augment), rest, each)
+        tasks.append(found.make(own, grammar.spelled(each, rest)))
+    made = from_sequence(
+        tasks, by=how.by, stages=how.stages, steps=how.steps, repeat=how.repeat, name=name
+    )
+    return made, augment

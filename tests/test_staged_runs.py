@@ -1,0 +1,160 @@
+"""Tasks in sequence where they are used: meta-training, `train`, comparisons, estimators."""
+
+import dataclasses
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import blurax.cli.commands as cli
+from blurax import forgetting, io
+from blurax import genome as genomes
+from blurax.analysis.stages_view import draw_stages
+from blurax.baselines import Tuning, tuner
+from blurax.comparison import compare
+from blurax.curves import Schedule
+from blurax.errors import BluraxError
+from blurax.learner import Blur
+from blurax.network import Network
+from blurax.outer import run
+from blurax.outer.config import MetaTrain
+from blurax.outer.objective import Objective, When, episode_loss
+from blurax.spec import Activation, Rule
+from blurax.tasks import EpisodeSpec, Split, get
+
+TASK = "sequence:iris:by=permute,stages=2,steps=2"
+CONFIG = MetaTrain(
+    tasks=(TASK,),
+    hidden=("3",),
+    episode=EpisodeSpec(4, 8, 8),
+    population=2,
+    meta_steps=4,
+    validate_every=2,
+    validation_episodes=1,
+    seed=5,
+)
+LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
+
+
+@pytest.fixture(scope="module")
+def genome_file(tmp_path_factory):
+    provenance = io.Provenance("0.1.0", "2026-01-31", 0, ("iris",), 0, None, {})
+    path = tmp_path_factory.mktemp("genomes") / "exact.safetensors"
+    io.save_genome(path, genomes.backprop(Rule.backprop(), 0.3), provenance)
+    return path
+
+
+def bytes_of(directory):
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_run_on_a_sequence_that_is_stopped_ends_with_the_same_bits(tmp_path):
+    through, stopped = tmp_path / "through", tmp_path / "stopped"
+    run.start(CONFIG, through)
+    shutil.copytree(through, stopped)
+    run.advance(through)
+
+    def stop(progress):
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.advance(stopped, stop)
+    run.advance(stopped)
+    assert bytes_of(stopped) == bytes_of(through)
+
+
+def test_meta_training_minimises_the_mean_over_all_stages():
+    task, network, key = get(TASK), Network((4, 3, 3)), jax.random.key(0)
+    genome = genomes.backprop(Rule.backprop(), 0.3)
+    spec = EpisodeSpec(4, 8, 8)
+    found = episode_loss(Blur(genome, network), task, spec, Objective(when=When.LAST), key)
+    first, drawn = jax.random.split(key)
+    episode = jax.jit(lambda key: task.sample(key, spec, Split.TRAIN))(drawn)
+    learner = Blur(genome, network, task.target)
+    state = learner.init(first, 8)
+    for n in range(4):
+        batch = learner.takes(jax.tree.map(lambda leaf, n=n: leaf[n], episode.support))
+        state, _ = learner.step(state, batch, rate=jnp.zeros(()), key=key, index=jnp.asarray(n))
+    parts = [
+        task.target.loss(learner.predict(state, episode.query_x[p]), episode.query_y[p])
+        for p in (slice(0, 8), slice(8, 16))
+    ]
+    np.testing.assert_allclose(found, np.mean(parts), rtol=1e-10)
+
+
+def test_episodes_of_meta_training_are_all_the_stages():
+    short = dataclasses.replace(CONFIG, episode=EpisodeSpec(3, 8, 8))
+    with pytest.raises(BluraxError, match="have 3 steps; they take 4"):
+        short.problem()
+
+
+def test_train_writes_every_stage(genome_file, tmp_path, capsys):
+    words = ["train", str(genome_file), "--task", TASK, "--hidden", "3", "--batch", "8"]
+    assert cli.main([*words, "--seeds", "2", "--directory", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "average accuracy" in said
+    assert "forgetting" in said
+    (path,) = tmp_path.glob("*.json")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["stage_ends"] == [2, 4]
+    assert found["steps"] == [1, 2, 3, 4]
+    np.testing.assert_allclose(np.mean(found["stages"], axis=-1), found["accuracy"])
+    assert next(tmp_path.glob("*.png")).stat().st_size > 10_000
+    assert cli.main([*words, "--steps", "3"]) == 2
+    assert "leave it out, or take 4" in capsys.readouterr().err
+
+
+def test_a_comparison_keeps_what_each_stage_left(genome_file, tmp_path):
+    way = {"hidden": "3", "seeds": 2, "batch": 8, "tuning": LITTLE, "tasks": TASK}
+    found = compare(genome_file, baselines=("sgd",), budgets=(4,), directory=tmp_path / "it", **way)
+    stored = json.loads((tmp_path / "it" / "comparison.json").read_text(encoding="utf-8"))
+    for record in stored["panels"][0]["records"]:
+        matrix = np.asarray(record["stages"])
+        assert matrix.shape == (2, 2, 2)
+        np.testing.assert_allclose(forgetting.average_accuracy(matrix), record["accuracy"][0])
+        key = (TASK, "3", record["learner"])
+        np.testing.assert_array_equal(found.stages[key], matrix)
+    assert "forgetting" in str(found)
+    with pytest.raises(BluraxError, match="has 2 stages of 2 steps, but the last number"):
+        compare(genome_file, baselines=(), budgets=(2,), **way)
+
+
+def test_a_sequence_is_tuned_whole_with_every_setting(monkeypatch):
+    monkeypatch.setattr(tuner, "SHORT", 1)  # as if its four steps were very many
+    said = []
+    way = {"batch": 8, "tuning": LITTLE, "log": said.append}
+    tuner.tune("ewc", Network((4, 3, 3)), get(TASK), jax.random.key(0), (4,), **way)
+    assert all("at 4 steps" in line for line in said)
+    for strength in ("10", "100", "1000", "1e+04"):
+        assert any(f"strength={strength}," in line for line in said)
+
+
+def test_a_picture_takes_the_ends_of_stages(tmp_path):
+    scores = np.random.default_rng(0).uniform(size=(2, 4, 3))
+    picture = draw_stages(scores, (1, 2, 4, 6), (2, 4, 6), tmp_path / "it.png", "title")
+    assert picture.stat().st_size > 10_000
+    with pytest.raises(BluraxError, match="the scores are those after"):
+        draw_stages(scores, (1, 2, 4, 5), (2, 4, 6), tmp_path / "no.png", "title")
+
+
+def test_an_estimator_learns_in_stages():
+    from blurax import BlurClassifier
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 4))
+    y = (x[:, 0] > 0).astype(int)
+    model, scores = BlurClassifier(hidden=(8,), random_state=0), []
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        model.partial_fit(x[:, order], y, classes=[0, 1])
+        scores.append([model.score(x[:, other], y) for other in ([0, 1, 2, 3], [3, 2, 1, 0])])
+    assert np.shape(scores) == (2, 2)
+    assert scores[0][0] > 0.8
+    assert scores[1][1] > scores[0][1]  # the second stage was learned
