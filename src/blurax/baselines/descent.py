@@ -19,6 +19,7 @@ from blurax.learner import Batch, Learner
 from blurax.links import Indexed
 from blurax.network import Network
 from blurax.spec import Activation
+from blurax.specialisation import hidden_groups
 from blurax.targets import Target
 from blurax.terms.normalise import Moments, moments, standardised
 
@@ -85,11 +86,6 @@ class Weights(eqx.Module):
     """Of each edge's bias unit; None where there is none."""
     scale: tuple[Float[Array, " _"] | None, ...]
     """Of each group's batch normalisation, whose shift is `b`; None where there is none."""
-
-
-def hidden_groups(network: Network) -> list[int]:
-    """The groups between input and outputs, by number."""
-    return [j for j in range(1, len(network.groups)) if j not in network.outputs]
 
 
 def initial_weights(
@@ -265,6 +261,16 @@ class GradientDescent(Learner):
         weights = self._predicting(state)
         measured = self._forward(weights, batch)[1]
         return self._forward(weights, x, measured)[0][self.network.outputs[0]]
+
+    def activations(
+        self,
+        state: tuple[Weights, Any],
+        x: Float[Array, "q ..."] | Indexed,
+        batch: Float[Array, "b ..."] | Indexed,
+    ) -> list[Float[Array, "q ..."]]:
+        """By the weights that predict."""
+        weights = self._predicting(state)
+        return self._forward(weights, x, self._forward(weights, batch)[1])[0]
 
 
 def _with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
