@@ -10,6 +10,7 @@ from blurax.baselines.catalogue import (
     RIVALS,
     Baseline,
     baseline,
+    is_built_in,
     named,
 )
 from blurax.baselines.code import code_digest
@@ -18,6 +19,8 @@ from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
+from blurax.baselines.regularised import RegularisedDescent
+from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.baselines.step_time import StepTime, entries, time_steps
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -26,6 +29,7 @@ __all__ = [
     "BUILT_IN",
     "FEEDBACK",
     "OPTIMISERS",
+    "REGULARISERS",
     "RIVALS",
     "USUAL",
     "Arrangement",
@@ -36,6 +40,8 @@ __all__ = [
     "Mark",
     "NeuronDescent",
     "Record",
+    "RegularisedDescent",
+    "Regulariser",
     "RuleDescent",
     "Setting",
     "StepTime",
@@ -48,6 +54,7 @@ __all__ = [
     "direct_feedback",
     "entries",
     "feedback_alignment",
+    "is_built_in",
     "marks",
     "named",
     "record_baseline",

@@ -12,6 +12,8 @@ from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
+from blurax.baselines.regularised import RegularisedDescent
+from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
@@ -41,6 +43,8 @@ class Baseline:
     source: str = ""
     """The SHA-256 of the code of a baseline of the user's own; of another one what is new in it,
     where numbers of before are not to be mixed with its own."""
+    takes_regularisers: bool = False
+    """Whether it may be called with regularisers, such as adam+dropout."""
 
 
 def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
@@ -49,7 +53,7 @@ def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         return GradientDescent(network, optimiser, arrangement, task.target)
 
-    return Baseline(about, make, True, scale)
+    return Baseline(about, make, True, scale, takes_regularisers=True)
 
 
 def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) -> Baseline:
@@ -60,7 +64,7 @@ def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) 
         given = tuple(constants.items())
         return GradientDescent(network, OPTIMISERS[optimiser], bare, task.target, given)
 
-    return Baseline(about, make, True, scale, more=_choices(**more))
+    return Baseline(about, make, True, scale, more=_choices(**more), takes_regularisers=True)
 
 
 def _on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learner:
@@ -172,22 +176,86 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     found: list[str] = []
     for word in words:
         require(
-            word in groups or word in BASELINES,
+            word in groups or word in BASELINES or "+" in word,
             f"There is no baseline {word!r}; there are {', '.join(BASELINES)}, and the groups "
             f"{', '.join(groups)}.",
         )
+        if word not in groups:
+            baseline(word)
         found += groups.get(word, (word,))
     return tuple(dict.fromkeys(found))
 
 
 def baseline(name: str) -> Baseline:
-    """The baseline of this name.
+    """The baseline of this name, with regularisers where it has any: adam+dropout+l2.
 
     Raises:
         BluraxError: if there is none, naming those there are.
     """
+    first, *more = name.split("+")
     require(
-        name in BASELINES,
-        f"There is no baseline {name!r}; there are {', '.join(BASELINES)}.",
+        first in BASELINES,
+        f"There is no baseline {first!r}; there are {', '.join(BASELINES)}.",
     )
-    return BASELINES[name]
+    return _regularised(name, BASELINES[first], tuple(more)) if more else BASELINES[first]
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a baseline is always there, whatever regularisers it has."""
+    return name.split("+")[0] in BUILT_IN
+
+
+def _regularised(name: str, found: Baseline, more: tuple[str, ...]) -> Baseline:
+    """A baseline with regularisers, whose strengths are settings too."""
+    for each in more:
+        require(
+            each in REGULARISERS,
+            f"The baseline {name!r} names the regulariser {each!r}; there are "
+            f"{', '.join(REGULARISERS)}.",
+        )
+    require(
+        len({*more}) == len(more),
+        f"The baseline {name!r} names a regulariser twice; name each once.",
+    )
+    alone = name.split("+")[0]
+    optimisers = [n for n, each in BASELINES.items() if each.takes_regularisers]
+    require(
+        found.takes_regularisers,
+        f"The baseline {name!r} adds regularisers to {alone}, which takes none; those that do are "
+        f"{', '.join(optimisers)}.",
+    )
+    kinds = [REGULARISERS[each] for each in more]
+    strengths = {setting: kind for kind in kinds for setting in kind.space}
+    taken = {each.name for choices in (*found.settings, *found.more) for each in choices}
+    taken = sorted(taken & {*strengths}) or [s for s in strengths if _many(kinds, s)]
+    require(
+        not taken,
+        f"The baseline {name!r} has two settings called {', '.join(taken)}; leave one out.",
+    )
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        own = [each for each in arrangement.settings if each.name not in strengths]
+        plain: Any = found.make(
+            dataclasses.replace(arrangement, settings=tuple(own)), network, task
+        )
+        chosen = arrangement.chosen
+        several = tuple(
+            kind(**{setting: jnp.asarray(chosen[setting], float) for setting in kind.space})
+            for kind in kinds
+        )
+        return RegularisedDescent(
+            plain.network,
+            plain.optimiser,
+            plain.arrangement,
+            plain.target,
+            plain.constants,
+            regularisers=several,
+        )
+
+    settings = (*found.settings, *(c for kind in kinds for c in _choices(**kind.space)))
+    about = f"{found.about}, with {' and '.join(more)}"
+    return dataclasses.replace(found, about=about, make=make, settings=settings)
+
+
+def _many(kinds: list[type[Regulariser]], setting: str) -> bool:
+    return sum(setting in kind.space for kind in kinds) > 1

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -119,6 +119,7 @@ def forward(
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
     nudges: Sequence[Array] | None = None,
+    said: Callable[[int, Array], Array] | None = None,
 ) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
     """What each group gives, and the mean and variance of those that are normalised.
 
@@ -129,6 +130,7 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
         nudges: added to what arrives at each group but the first.
+        said: what a hidden group, by its number, gives in the place of its activations.
     """
     network, inputs = network.on(x)
     groups: list[Array] = [inputs]
@@ -147,7 +149,8 @@ def forward(
             b = weights.b[l]
             if b is not None:
                 z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
-        groups.append(z if j in network.outputs else phi(z, activation))
+        a = z if j in network.outputs else phi(z, activation)
+        groups.append(a if said is None or j in network.outputs else said(j, a))
     return groups, measured
 
 
@@ -209,13 +212,17 @@ class GradientDescent(Learner):
         index: Int[Array, ""],
     ) -> tuple[tuple[Weights, Any], None]:
         """One update; the optimiser is made anew for the rate of each step."""
+        return self.moved(state, self.gradient(state[0], batch), rate), None
+
+    def moved(
+        self, state: tuple[Weights, Any], gradient: Any, rate: Float[Array, ""]
+    ) -> tuple[Weights, Any]:
+        """The state after an update along a gradient."""
         weights: Any  # optax's type of a pytree knows no modules
         weights, memory = state
-
-        gradient: Any = self.gradient(weights, batch)
         updates, memory = self._made(rate).update(gradient, memory, weights)
         new = jax.tree.map(jnp.add, weights, updates)
-        return (_with_fixed(self.network, new, weights), memory), None
+        return _with_fixed(self.network, new, weights), memory
 
     def gradient(self, weights: Weights, batch: Batch) -> Weights:
         """What the optimiser is given."""
