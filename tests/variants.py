@@ -3,6 +3,7 @@
 A new choice in `spec.py` needs a line here; `test_spec.py` fails until it has one.
 """
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -131,6 +132,16 @@ TABLE = {
     ),
     "input-size-width-free": Rule(
         sigma=SMOOTH, update=Update(decorrelate=True, width_free=True, input_size=True)
+    ),
+    "lateral": Rule(states=3, sigma=SMOOTH, lateral=True),
+    "lateral-backprop": dataclasses.replace(Rule.backprop(), lateral=True),
+    "lateral-everywhere": Rule(
+        states=4,
+        layers=LAYERS,
+        backward=Backward.MULTIPLICATIVE,
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.BOTH),
+        lateral=True,
     ),
     "readout": Rule(states=3, sigma=SMOOTH, readout=True, update=Update(fan_in=True)),
     "readout-per-step": Rule(

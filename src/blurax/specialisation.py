@@ -82,6 +82,29 @@ def measured(learner: Learner, state: Any, x: Any, gamma: float = GAMMA) -> Spec
     return Specialisation(*(jnp.stack(values) if values else none for values in each))
 
 
+def unspecialised(learner: Learner, state: Any, x: Any) -> tuple[Array, Array]:
+    """What a loss may ask of the last hidden group: TANGOS' two terms, and WLD-Reg's direct form.
+
+    The former is `sparsity` and `overlap` of all pairs, added; the latter the mean of s_nm over all
+    pairs, so that it means the same at any width. Both are 0 without hidden neurons.
+
+    Args:
+        x: as for `measured`.
+
+    Raises:
+        BluraxError: for a learner that does not show its neurons.
+    """
+    groups = hidden_groups(learner.network)
+    if not groups:
+        return jnp.zeros(()), jnp.zeros(())
+
+    def neurons(rows: Any) -> Float[Array, "_ n"]:
+        return learner.activations(state, rows, x)[groups[-1]].reshape(leading(rows), -1)
+
+    a, said = attributions(neurons, x), learner.activations(state, x, x)[groups[-1]]
+    return sparsity(a) + overlap(a), _mean_similarity(similarities(by_feature(said)))
+
+
 def attributions(
     neurons: Callable[[Any], Float[Array, "_ n"]], x: Any
 ) -> Float[Array, "b n inputs"]:

@@ -7,6 +7,7 @@ from blurax.baselines.catalogue import (
     BASELINES,
     BUILT_IN,
     FEEDBACK,
+    NOTHING_TUNED,
     RIVALS,
     Baseline,
     baseline,
@@ -21,6 +22,7 @@ from blurax.baselines.own import add_baseline
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
+from blurax.baselines.sphere import AutoSphere
 from blurax.baselines.step_time import StepTime, entries, time_steps
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -28,11 +30,13 @@ __all__ = [
     "BASELINES",
     "BUILT_IN",
     "FEEDBACK",
+    "NOTHING_TUNED",
     "OPTIMISERS",
     "REGULARISERS",
     "RIVALS",
     "USUAL",
     "Arrangement",
+    "AutoSphere",
     "Baseline",
     "Choice",
     "FeedbackWeights",

@@ -11,12 +11,14 @@ from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedbac
 from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.on_neurons import NeuronDescent
-from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
+from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
+from blurax.baselines.sphere import AutoSphere
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
+from blurax.spec import Activation
 from blurax.tasks import Task
 
 Choices = tuple[tuple[Setting, ...], ...]
@@ -31,8 +33,9 @@ class Baseline:
     make: Callable[[Arrangement, Network, Task], Learner]
     can_normalise: bool
     """Whether its networks may have batch normalisation."""
-    scale: float
-    """A learning rate of the right order of magnitude, from which the tuner sets out."""
+    scale: float | None
+    """A learning rate of the right order of magnitude, from which the tuner sets out; None: there
+    is no rate to choose."""
     settings: Choices = ()
     """What else is chosen."""
     more: Choices = ()
@@ -43,17 +46,33 @@ class Baseline:
     source: str = ""
     """The SHA-256 of the code of a baseline of the user's own; of another one what is new in it,
     where numbers of before are not to be mixed with its own."""
+    fixed: Arrangement | None = None
+    """Where the network is not chosen either, what it is made of; batch normalisation where it has
+    hidden groups."""
     takes_regularisers: bool = False
     """Whether it may be called with regularisers, such as adam+dropout."""
 
 
-def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
+def descent(optimiser: OptaxFactory, about: str, scale: float | None) -> Baseline:
     """An optimiser on a network."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         return GradientDescent(network, optimiser, arrangement, task.target)
 
     return Baseline(about, make, True, scale, takes_regularisers=True)
+
+
+def _tuning_free(optimiser: str, about: str) -> Baseline:
+    """One of `TUNING_FREE`: no rate, and the network that is best for most others."""
+    found = descent(TUNING_FREE[optimiser], about, None)
+    return dataclasses.replace(found, fixed=Arrangement(Activation.RELU, normalise=True))
+
+
+def _on_spheres(about: str, majorised: bool) -> Baseline:
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        return AutoSphere(network, task.target, arrangement.activation, majorised)
+
+    return Baseline(about, make, False, None, fixed=Arrangement(Activation.RELU))
 
 
 def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) -> Baseline:
@@ -153,12 +172,18 @@ BASELINES: dict[str, Baseline] = {
         feedback=FeedbackWeights.MIRROR,
     ),
     "dfa": _by_rule("direct feedback alignment", direct_feedback),
+    "prodigy": _tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
+    "mechanic": _tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
+    "auto-sphere": _on_spheres("normalised weights, steps by two derivatives", majorised=False),
+    "auto-sphere-majorised": _on_spheres("normalised weights, steps by a bound", majorised=True),
 }
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)
 """Those that are always there."""
 FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
-RIVALS = tuple(name for name in BUILT_IN if name not in FEEDBACK)
+NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
+"""Those of which nothing is tuned, as nothing is of a genome."""
+RIVALS = tuple(name for name in BUILT_IN if name not in (*FEEDBACK, *NOTHING_TUNED))
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
 
@@ -167,12 +192,18 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     """The baselines that are meant by their names, or by that of a group, each once.
 
     `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
-    kind, `all` are all there are, the user's own among them.
+    kind, `tuning-free` those of which nothing is tuned, `all` are all there are, the user's own
+    among them.
 
     Raises:
         BluraxError: for a word that is neither.
     """
-    groups = {"rivals": RIVALS, "feedback": FEEDBACK, "all": tuple(BASELINES)}
+    groups = {
+        "rivals": RIVALS,
+        "feedback": FEEDBACK,
+        "tuning-free": NOTHING_TUNED,
+        "all": tuple(BASELINES),
+    }
     found: list[str] = []
     for word in words:
         require(

@@ -110,7 +110,7 @@ def record_baseline(
             keys,
             served,
             Split.TEST,
-            rate=choice.rate,
+            rate=choice.rate or 0.0,
             schedule=choice.schedule,
             batch=batch,
         )

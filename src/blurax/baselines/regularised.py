@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import GradientDescent, Weights, forward
@@ -73,7 +74,7 @@ class RegularisedDescent(GradientDescent):
             weight * self.loss(groups, Batch(lesson.x, y, mask)) for weight, y, mask in lesson.parts
         )
         added = [each.penalty(self._seen(weights, lesson.x, index), draw(0)) for each, draw in own]
-        return total + sum(added)
+        return jnp.asarray(total + sum(added))
 
     def _seen(self, weights: Weights, x: Any, index: Int[Array, ""]) -> Seen:
         """What penalties go by; the neurons say it all, whatever silences them in learning."""

@@ -12,7 +12,7 @@ from blurax.spec import Rule
 _KNOWN = frozenset(
     (
         *("normalisation", "normalise-synapses", "normalise-stored", "rescale", "decorrelation"),
-        *("decorrelation-width-free", "fan-in", "input-size", "trace"),
+        *("decorrelation-width-free", "fan-in", "input-size", "trace", "lateral-inhibition"),
         *("oja-multiplier", "oja-activation", "oja-full"),
         *("saturation-tanh", "saturation-exponential", "saturation-length", "saturation-slowing"),
     )
