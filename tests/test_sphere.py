@@ -221,10 +221,10 @@ def test_those_of_optax_are_plain_loops(name):
     learner = baseline(name).make(Arrangement(Activation.TANH), network, get("iris"))
     state = learner.init(KEY, 16)
     weights, memory = state[0], make.init(state[0])
+    step, gradient, update = map(eqx.filter_jit, (learner.step, learner.gradient, make.update))
     for t in range(4):
-        step = eqx.filter_jit(learner.step)
         state, _ = step(state, batch, rate=jnp.zeros(()), key=KEY, index=jnp.asarray(t))
-        updates, memory = make.update(learner.gradient(weights, batch), memory, weights)
+        updates, memory = update(gradient(weights, batch), memory, weights)
         weights = optax.apply_updates(weights, updates)
     assert_close(state[0], weights, 1e-10)
 

@@ -19,7 +19,7 @@ from blurax.network import Network
 from blurax.spec import Activation
 from blurax.targets import Classes, Regression, Target, mean
 
-Points = tuple[Float[Array, "rows columns"] | None, ...]
+Points = tuple[Float[Array, "_ _"] | None, ...]
 """For each edge a matrix of Frobenius norm 1, the synapses of the bias unit its last row where
 there are any; None where there are no weights."""
 
