@@ -205,7 +205,7 @@ def majorised_step(
     F is strictly the product of all factors and the length of the input. That bound is never
     reached, and steps by it would be tiny, so the length of what is said stands for it, as in
     automatic gradient descent (Bernstein et al., arXiv 2304.05187), whose step has the same form:
-    neurons above then hear of a change what they hear of the whole.
+    neurons above then hear of a change what they hear of the whole. The loss may still rise.
 
     Args:
         slope: L'(0) = -Σ_l |v_l|².
