@@ -34,7 +34,17 @@ def forward(a_i, a_j, w_ij, nu, f, eta):
     return z
 
 
-def backward(a_i, a_j, w_ji, mu, f, eta, how):
+def inhibition(a, strength, gamma=10.0):
+    """What state 2 of each neuron gets from the others of its layer, by one number at a time."""
+    given, (_, batch, n) = np.zeros(a.shape), a.shape
+    for b, i, j in np.ndindex(batch, n, n):
+        apart = a[0, b, i] - a[0, b, j]
+        push = -4 * gamma * apart * math.exp(-gamma * apart**2) / (n - 1)
+        given[1, b, i] += strength * push
+    return given
+
+
+def backward(a_i, a_j, w_ji, mu, f, eta, how, given=None):
     """f a_i^c + η Σ_{j in J(i), d} w_ji^c μ^{cd} a_j^d, equation (6) before σ, and Fig. 9."""
     z, k = np.zeros(a_i.shape), len(a_i)
     for c, b, i in np.ndindex(*a_i.shape):
@@ -42,11 +52,13 @@ def backward(a_i, a_j, w_ji, mu, f, eta, how):
         for j in range(a_j.shape[2]):
             for d in range(k):
                 total += at(w_ji, c, j, i) * mu[c, d] * a_j[d, b, j]
-        kept = f * a_i[c, b, i]
+        kept, got = f * a_i[c, b, i], eta * total
+        if given is not None:
+            got += given[c, b, i]
         if how is Backward.ADDITIVE:
-            z[c, b, i] = kept + eta * total
+            z[c, b, i] = kept + got
         elif how is Backward.MULTIPLICATIVE or c > 0:
-            z[c, b, i] = kept * eta * total
+            z[c, b, i] = kept * got
         else:
             z[c, b, i] = kept
     return z

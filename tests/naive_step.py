@@ -145,7 +145,8 @@ def backward_sweep(genome, net, layers, index):
         g = genes_at(genome.neuron, rule, l, index, l == len(net.up) - 1)
         w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
         w = swept(w, rule, g, "backward")
-        z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward)
+        given = naive.inhibition(layers[l], g.lateral) if rule.lateral else None
+        z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward, given)
         if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
             z = naive.normalise_activations(z, g.backward_scale, g.backward_shift)
         layers[l] = naive.sigma(z, rule.sigma.backward)

@@ -43,7 +43,9 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         if stable.normalise in (sweep, Normalise.BOTH):
             want |= {f"neuron.{sweep}_scale": (k,), f"neuron.{sweep}_shift": (k,)}
     want |= {"neuron.forward_rescale": ()} if stable.rescale else {}
+    lateral = {"neuron.lateral": ()} if rule.lateral else {}
     want |= {"neuron.backward_rescale": ()} if stable.rescale and own else {}
+    want |= lateral
     for update in ["synapse"] + ["forward_synapse"] * rule.update.after_forward:
         want |= {f"{update}.nu_tilde": (k, channels), f"{update}.mu_tilde": (channels, k)}
         want |= {f"{update}.f_tilde": (), f"{update}.eta_tilde": ()}

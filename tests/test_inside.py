@@ -11,14 +11,17 @@ import pytest
 from blurax import genome as genomes
 from blurax.errors import BluraxError
 from blurax.experiments.ablation import MATRICES, RESTS, positions, terms
-from blurax.experiments.inside import ANGLE, TURNED, look
+from blurax.experiments.inside import ANGLE, MEASURES, SPECIALISATION, TURNED, look
+from blurax.fit import blur_for
 from blurax.genome import flatten, leaves, unflatten
+from blurax.network import Network
 from blurax.spec import Activation, Normalise, Oja, Rule, Saturation, Stabilise, Update
-from blurax.tasks import get
+from blurax.specialisation import measured
+from blurax.tasks import EpisodeSpec, Split, get
 from closeness import assert_close, differs
 from variants import batches, initial, lively, run
 
-DIGITS = get("digits")
+DIGITS, NETWORK = get("digits"), Network((64, 16, 10))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +129,27 @@ UNTOUCHED = (
     *(f"forward_synapse.{n}" for n in ("saturation", "decorrelation")),
 )
 """Numbers that no term is about: the matrices are taken apart number by number."""
+
+
+def test_what_neurons_specialise_in_is_measured_before_and_after(backprop):
+    found = backprop.table(SPECIALISATION)
+    assert found.rows == ("layer 1, at first", "layer 1, at the end")
+    assert found.columns == MEASURES
+    assert not found.percent
+    assert found.mean[0] != found.mean[1]
+    for row in found.mean:
+        assert row[0] > 0
+        assert 0 < row[1] < 1
+        assert 0 < row[2] < 1
+        assert row[3] < 0
+    learner = blur_for(genomes.backprop(Rule.backprop(Activation.TANH), 0.3), NETWORK, DIGITS)
+    keys, firsts = jax.random.split(jax.random.key(0), 2), []
+    for key in keys:  # by hand, as it is documented
+        state = learner.init(jax.random.fold_in(key, 0), 128)
+        spec = EpisodeSpec(steps=12, batch=128)
+        query = DIGITS.sample(jax.random.fold_in(key, 1), spec, Split.VALIDATE).query
+        firsts.append(float(measured(learner, state, learner.inputs(query.x)[:64]).overlap[0]))
+    assert found.at("layer 1, at first", "overlap") == pytest.approx(np.mean(firsts), rel=1e-4)
 
 
 def test_what_only_stretches_synapses_has_no_part_in_what_turns_them():

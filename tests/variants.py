@@ -3,6 +3,7 @@
 A new choice in `spec.py` needs a line here; `test_spec.py` fails until it has one.
 """
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -135,6 +136,16 @@ TABLE = {
     "decay": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, decay=True)),
     "decay-per-step": Rule(
         steps=2, sigma=SMOOTH, readout=True, update=Update(decay=True, after_forward=True)
+    ),
+    "lateral": Rule(states=3, sigma=SMOOTH, lateral=True),
+    "lateral-backprop": dataclasses.replace(Rule.backprop(), lateral=True),
+    "lateral-everywhere": Rule(
+        states=4,
+        layers=LAYERS,
+        backward=Backward.MULTIPLICATIVE,
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.BOTH),
+        lateral=True,
     ),
     "readout": Rule(states=3, sigma=SMOOTH, readout=True, update=Update(fan_in=True)),
     "readout-per-step": Rule(

@@ -85,6 +85,8 @@ class Table:
     """`[rows][columns]`: the standard deviation over the seeds; empty where there is one value."""
     mark_best: bool = added(True)
     """Whether the largest of each column is marked."""
+    percent: bool = added(True)
+    """Whether numbers are shares, shown in per cent."""
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -177,8 +177,18 @@ def predict(
         known: means and variances from `observe_moments`, so that the prediction of an example does
             not depend on the others; those of `x` itself if None.
     """
+    return activations(genome, state, x, known)[state.network.outputs[0]]
+
+
+def activations(
+    genome: Genome,
+    state: NetworkState,
+    x: Float[Array, "q ..."] | Indexed,
+    known: LayerMoments | None = None,
+) -> list[Float[Array, "q ..."]]:
+    """State 1 of each group after the forward sweep of `predict`, the input's first."""
     neurons, _ = forward_sweep(*_rested(genome, state, x), known)
-    return neurons[state.network.outputs[0]][0]
+    return [a[0] for a in neurons]
 
 
 def predict_few(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax import inner, over_time, plasticity
 from blurax.batch import Batch, leading
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.links import Indexed
@@ -164,6 +164,22 @@ class Learner(eqx.Module):
         """
         return self.predict(state, x)
 
+    def activations(self, state: Any, x: Any, batch: Any) -> list[Float[Array, "q ..."]]:
+        """What the neurons of each group of the network say for some inputs, the input first.
+
+        Optional: for looking inside (`specialisation.py`), nothing is learned by it.
+
+        Args:
+            batch: inputs by whose mean and variance learners normalise that do so.
+
+        Raises:
+            BluraxError: for a learner that does not show its neurons.
+        """
+        raise BluraxError(
+            f"{type(self).__name__} does not show its neurons; it takes a learner that overrides "
+            "Learner.activations."
+        )
+
     def predict_after(self, state: Any, x: Any, batch: Any) -> Float[Array, "*time q outputs"]:
         """The outputs for a query after a step on a batch: `predict_few` for a smaller one."""
         few = leading(x) < leading(batch)
@@ -255,6 +271,21 @@ class Blur(Learner):
         """The same, normalised by the batch."""
         way: Any = over_time if self.over_time else inner
         return way.predict_few(self.genome, state, x, batch)
+
+    def activations(
+        self,
+        state: NetworkState,
+        x: Float[Array, "q ..."] | Indexed,
+        batch: Float[Array, "b ..."] | Indexed,
+    ) -> list[Float[Array, "q ..."]]:
+        """State 1 of each group.
+
+        Raises:
+            BluraxError: over time, where neurons say something else at each step.
+        """
+        require(not self.over_time, "Neurons over time are not shown; take a task without time.")
+        known = inner.observe_moments(self.genome, state, batch)
+        return inner.activations(self.genome, state, x, known)
 
     def predict_after(
         self,

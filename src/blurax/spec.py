@@ -181,6 +181,9 @@ class Rule:
     """Terms of one's own."""
     readout: bool = added(False)
     """The synapse layers that lead to outputs have a genome of their own. Not in the paper."""
+    lateral: bool = added(False)
+    """In the backward sweep neurons of a layer that say the same inhibit each other, by a learned
+    strength: `terms.lateral`. Not in the paper."""
 
     def __post_init__(self) -> None:
         check_types(self)

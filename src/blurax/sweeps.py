@@ -163,6 +163,9 @@ def backward_sweep(
             edge = network.edges[l]
             a_j = _source(edge, groups, before)[edge.post]
             arriving.append(_downwards(genome, network, l, synapses[l], a_j, where))
+        among = folds.lateral(rule.terms, genes, groups[i])
+        if among is not None:
+            arriving.append(among[rules.reached(rule.backward)])
         z = rules.backward(groups[i], genes.f, arriving, rule.backward)
         z, _ = folds.argument(rule.terms, genes, where, z)
         groups[i] = activate(z, rule.sigma.backward)

@@ -96,6 +96,8 @@ def _name(record: Record) -> Text:
     name = message(record.learner)
     if is_learned(record):
         return Text(name, "bold")
+    if all(choice.rate is None for choice in record.choices):
+        return Text(name)
     return Text.assemble(name, ("\n  at rate", "dim"))
 
 
@@ -108,7 +110,8 @@ def _cell(budget: int, record: Record, all_of_them: Sequence[Record], networks: 
     text = Text(number, "bold" if best else "")
     if record.choices:
         choice = record.choices[place]
-        below = f"\n{choice.rate:.2g}{EDGE if choice.at_edge else ''}"
+        edge = EDGE if choice.at_edge else ""
+        below = "" if choice.rate is None else f"\n{choice.rate:.2g}{edge}"
         text.append(f"{below}\n{_short(choice)}" if networks else below, "not bold dim")
     return text
 

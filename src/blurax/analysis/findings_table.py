@@ -9,16 +9,23 @@ from blurax.findings import Claim, Table
 
 
 def draw_table(canvas: style.SubFigure, table: Table) -> None:
-    """Numbers in per cent on colours that grow with them."""
+    """Numbers on colours that grow with them, shares in per cent; others by column."""
     style.heading(canvas, table.title)
     axes = canvas.subplots()
-    values = 100 * np.asarray(table.mean)
-    spread = 100 * np.asarray(table.spread) if table.spread else None
-    axes.imshow(values, cmap="Blues", vmin=0, vmax=140, aspect="auto")
+    unit = 100 if table.percent else 1
+    values = unit * np.asarray(table.mean)
+    spread = unit * np.asarray(table.spread) if table.spread else None
+    if table.percent:
+        axes.imshow(values, cmap="Blues", vmin=0, vmax=140, aspect="auto")
+    else:
+        low, high = values.min(axis=0), values.max(axis=0)
+        shares = (values - low) / np.where(high > low, high - low, 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=2, aspect="auto")
+    digits = ".1f" if table.percent else ".3g"
     for row, column in np.ndindex(values.shape):
-        text = f"{values[row, column]:.1f}"
+        text = f"{values[row, column]:{digits}}"
         if spread is not None:
-            text += f" ± {spread[row, column]:.1f}"
+            text += f" ± {spread[row, column]:{digits}}"
         best = table.mark_best and values[row, column] == values[:, column].max()
         axes.text(
             column,
@@ -47,6 +54,17 @@ def claims_table(claims: tuple[Claim, ...]) -> RichTable:
         verdict = Text("yes", "green") if claim.holds else Text("no", "bold red")
         table.add_row(verdict, Text.assemble(f"{claim.says}\n", (claim.numbers, "dim")))
     return table
+
+
+def measures_table(table: Table) -> RichTable:
+    """Numbers that are no shares, for the terminal."""
+    made = RichTable(box=None, header_style="dim", pad_edge=False, title=table.title)
+    made.add_column("", no_wrap=True)
+    for name in table.columns:
+        made.add_column(name, justify="right")
+    for name, values in zip(table.rows, table.mean, strict=True):
+        made.add_row(name, *(f"{value:.3g}" for value in values))
+    return made
 
 
 def _broken(name: str) -> str:

@@ -7,10 +7,12 @@ from blurax.baselines.catalogue import (
     BASELINES,
     BUILT_IN,
     FEEDBACK,
+    NOTHING_TUNED,
     RIVALS,
     SEQUENTIAL,
     Baseline,
     baseline,
+    is_built_in,
     named,
 )
 from blurax.baselines.code import code_digest
@@ -21,7 +23,10 @@ from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
+from blurax.baselines.regularised import RegularisedDescent
+from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.baselines.reservoir import Reservoir
+from blurax.baselines.sphere import AutoSphere
 from blurax.baselines.step_time import StepTime, entries, time_steps
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
@@ -29,12 +34,15 @@ __all__ = [
     "BASELINES",
     "BUILT_IN",
     "FEEDBACK",
+    "NOTHING_TUNED",
     "OPTIMISERS",
+    "REGULARISERS",
     "RIVALS",
     "SEQUENTIAL",
     "USUAL",
     "Anchored",
     "Arrangement",
+    "AutoSphere",
     "Baseline",
     "Choice",
     "Ewc",
@@ -44,6 +52,8 @@ __all__ = [
     "Mark",
     "NeuronDescent",
     "Record",
+    "RegularisedDescent",
+    "Regulariser",
     "Replay",
     "Reservoir",
     "RuleDescent",
@@ -61,6 +71,7 @@ __all__ = [
     "direct_feedback",
     "entries",
     "feedback_alignment",
+    "is_built_in",
     "marks",
     "named",
     "record_baseline",

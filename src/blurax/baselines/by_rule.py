@@ -80,6 +80,15 @@ class RuleDescent(Learner):
         """State 1 of the first output after a forward sweep."""
         return inner.predict(self._genome(jnp.zeros((), float)), state, x)
 
+    def activations(
+        self,
+        state: NetworkState,
+        x: Float[Array, "q ..."] | Indexed,
+        batch: Float[Array, "b ..."] | Indexed,
+    ) -> list[Float[Array, "q ..."]]:
+        """State 1 of each group."""
+        return inner.activations(self._genome(jnp.zeros((), float)), state, x)
+
     def _genome(self, rate: Float[Array, ""]) -> Genome:
         genome = genomes.backprop(self.rule, 0.0)
         found: dict[str, Any] = {"eta_tilde": -rate, "f_tilde": jnp.asarray(self._kept)}

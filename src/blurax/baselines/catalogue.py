@@ -13,10 +13,14 @@ from blurax.baselines.continual import Ewc, Replay, Si
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.gates import Lxdg, Xdg
 from blurax.baselines.on_neurons import NeuronDescent
-from blurax.baselines.optimisers import OPTIMISERS, OptaxFactory
+from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
+from blurax.baselines.regularised import RegularisedDescent
+from blurax.baselines.regularisers import REGULARISERS, Regulariser
+from blurax.baselines.sphere import AutoSphere
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
+from blurax.spec import Activation
 from blurax.tasks import Task
 
 Choices = tuple[tuple[Setting, ...], ...]
@@ -31,8 +35,9 @@ class Baseline:
     make: Callable[[Arrangement, Network, Task], Learner]
     can_normalise: bool
     """Whether its networks may have batch normalisation."""
-    scale: float
-    """A learning rate of the right order of magnitude, from which the tuner sets out."""
+    scale: float | None
+    """A learning rate of the right order of magnitude, from which the tuner sets out; None: there
+    is no rate to choose."""
     settings: Choices = ()
     """What else is chosen."""
     more: Choices = ()
@@ -43,15 +48,33 @@ class Baseline:
     source: str = ""
     """The SHA-256 of the code of a baseline of the user's own; of another one what is new in it,
     where numbers of before are not to be mixed with its own."""
+    fixed: Arrangement | None = None
+    """Where the network is not chosen either, what it is made of; batch normalisation where it has
+    hidden groups."""
+    takes_regularisers: bool = False
+    """Whether it may be called with regularisers, such as adam+dropout."""
 
 
-def descent(optimiser: OptaxFactory, about: str, scale: float) -> Baseline:
+def descent(optimiser: OptaxFactory, about: str, scale: float | None) -> Baseline:
     """An optimiser on a network."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         return GradientDescent(network, optimiser, arrangement, task.target)
 
-    return Baseline(about, make, True, scale)
+    return Baseline(about, make, True, scale, takes_regularisers=True)
+
+
+def _tuning_free(optimiser: str, about: str) -> Baseline:
+    """One of `TUNING_FREE`: no rate, and the network that is best for most others."""
+    found = descent(TUNING_FREE[optimiser], about, None)
+    return dataclasses.replace(found, fixed=Arrangement(Activation.RELU, normalise=True))
+
+
+def _on_spheres(about: str, majorised: bool) -> Baseline:
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        return AutoSphere(network, task.target, arrangement.activation, majorised)
+
+    return Baseline(about, make, False, None, fixed=Arrangement(Activation.RELU))
 
 
 def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) -> Baseline:
@@ -62,7 +85,7 @@ def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) 
         given = tuple(constants.items())
         return GradientDescent(network, OPTIMISERS[optimiser], bare, task.target, given)
 
-    return Baseline(about, make, True, scale, more=_choices(**more))
+    return Baseline(about, make, True, scale, more=_choices(**more), takes_regularisers=True)
 
 
 def _on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learner:
@@ -198,6 +221,10 @@ BASELINES: dict[str, Baseline] = {
     "replay": _staged(
         "200 examples kept and learned from again", Replay, True, ("size",), size=(200,)
     ),
+    "prodigy": _tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
+    "mechanic": _tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
+    "auto-sphere": _on_spheres("normalised weights, steps by two derivatives", majorised=False),
+    "auto-sphere-majorised": _on_spheres("normalised weights, steps by a bound", majorised=True),
 }
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)
@@ -205,7 +232,9 @@ BUILT_IN = tuple(BASELINES)
 FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
 SEQUENTIAL = ("ewc", "si", "xdg", "lxdg", "replay")
 """Those against forgetting, which do what Adam does where a task has no stages."""
-RIVALS = tuple(name for name in BUILT_IN if name not in (*FEEDBACK, *SEQUENTIAL))
+NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
+"""Those of which nothing is tuned, as nothing is of a genome."""
+RIVALS = tuple(n for n in BUILT_IN if n not in (*FEEDBACK, *SEQUENTIAL, *NOTHING_TUNED))
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
 
@@ -214,7 +243,8 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     """The baselines that are meant by their names, or by that of a group, each once.
 
     `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
-    kind, `sequential` those against forgetting, `all` are all there are, the user's own among them.
+    kind, `sequential` those against forgetting, `tuning-free` those of which nothing is tuned,
+    `all` are all there are, the user's own among them.
 
     Raises:
         BluraxError: for a word that is neither.
@@ -223,27 +253,92 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
         "rivals": RIVALS,
         "feedback": FEEDBACK,
         "sequential": SEQUENTIAL,
+        "tuning-free": NOTHING_TUNED,
         "all": tuple(BASELINES),
     }
     found: list[str] = []
     for word in words:
         require(
-            word in groups or word in BASELINES,
+            word in groups or word in BASELINES or "+" in word,
             f"There is no baseline {word!r}; there are {', '.join(BASELINES)}, and the groups "
             f"{', '.join(groups)}.",
         )
+        if word not in groups:
+            baseline(word)
         found += groups.get(word, (word,))
     return tuple(dict.fromkeys(found))
 
 
 def baseline(name: str) -> Baseline:
-    """The baseline of this name.
+    """The baseline of this name, with regularisers where it has any: adam+dropout+l2.
 
     Raises:
         BluraxError: if there is none, naming those there are.
     """
+    first, *more = name.split("+")
     require(
-        name in BASELINES,
-        f"There is no baseline {name!r}; there are {', '.join(BASELINES)}.",
+        first in BASELINES,
+        f"There is no baseline {first!r}; there are {', '.join(BASELINES)}.",
     )
-    return BASELINES[name]
+    return _regularised(name, BASELINES[first], tuple(more)) if more else BASELINES[first]
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a baseline is always there, whatever regularisers it has."""
+    return name.split("+")[0] in BUILT_IN
+
+
+def _regularised(name: str, found: Baseline, more: tuple[str, ...]) -> Baseline:
+    """A baseline with regularisers, whose strengths are settings too."""
+    for each in more:
+        require(
+            each in REGULARISERS,
+            f"The baseline {name!r} names the regulariser {each!r}; there are "
+            f"{', '.join(REGULARISERS)}.",
+        )
+    require(
+        len({*more}) == len(more),
+        f"The baseline {name!r} names a regulariser twice; name each once.",
+    )
+    alone = name.split("+")[0]
+    optimisers = [n for n, each in BASELINES.items() if each.takes_regularisers]
+    require(
+        found.takes_regularisers,
+        f"The baseline {name!r} adds regularisers to {alone}, which takes none; those that do are "
+        f"{', '.join(optimisers)}.",
+    )
+    kinds = [REGULARISERS[each] for each in more]
+    strengths = {setting: kind for kind in kinds for setting in kind.space}
+    taken = {each.name for choices in (*found.settings, *found.more) for each in choices}
+    taken = sorted(taken & {*strengths}) or [s for s in strengths if _many(kinds, s)]
+    require(
+        not taken,
+        f"The baseline {name!r} has two settings called {', '.join(taken)}; leave one out.",
+    )
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        own = [each for each in arrangement.settings if each.name not in strengths]
+        plain: Any = found.make(
+            dataclasses.replace(arrangement, settings=tuple(own)), network, task
+        )
+        chosen = arrangement.chosen
+        several = tuple(
+            kind(**{setting: jnp.asarray(chosen[setting], float) for setting in kind.space})
+            for kind in kinds
+        )
+        return RegularisedDescent(
+            plain.network,
+            plain.optimiser,
+            plain.arrangement,
+            plain.target,
+            plain.constants,
+            regularisers=several,
+        )
+
+    settings = (*found.settings, *(c for kind in kinds for c in _choices(**kind.space)))
+    about = f"{found.about}, with {' and '.join(more)}"
+    return dataclasses.replace(found, about=about, make=make, settings=settings)
+
+
+def _many(kinds: list[type[Regulariser]], setting: str) -> bool:
+    return sum(setting in kind.space for kind in kinds) > 1

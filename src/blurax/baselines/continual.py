@@ -131,6 +131,13 @@ class StagedDescent(GradientDescent):
         measured = self.outputs(state.params, state.stage, batch)[1]
         return self.outputs(state.params, state.stage, x, measured)[0][self.network.outputs[0]]
 
+    def activations(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, state: StagedState, x: Array | Indexed, batch: Array | Indexed
+    ) -> list[Float[Array, "q ..."]]:
+        """By the weights that predict."""
+        measured = self.outputs(state.params, state.stage, batch)[1]
+        return self.outputs(state.params, state.stage, x, measured)[0]
+
 
 class Anchored(StagedDescent):
     """A quadratic penalty: strength / 2 Σ_k Σ_i F_ki (θ_i - θ*_ki)², of all earlier stages k.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +19,7 @@ from blurax.learner import Batch, Learner
 from blurax.links import Indexed
 from blurax.network import Network
 from blurax.spec import Activation
+from blurax.specialisation import hidden_groups
 from blurax.targets import Target
 from blurax.terms.normalise import Moments, moments, standardised
 
@@ -87,11 +88,6 @@ class Weights(eqx.Module):
     """Of each group's batch normalisation, whose shift is `b`; None where there is none."""
 
 
-def hidden_groups(network: Network) -> list[int]:
-    """The groups between input and outputs, by number."""
-    return [j for j in range(1, len(network.groups)) if j not in network.outputs]
-
-
 def initial_weights(
     key: PRNGKeyArray, network: Network, activation: Activation, normalise: bool = False
 ) -> Weights:
@@ -123,7 +119,7 @@ def forward(
     activation: Activation,
     known: Sequence[Moments | None] | None = None,
     nudges: Sequence[Array] | None = None,
-    gates: Sequence[Array | None] | None = None,
+    said: Callable[[int, Array], Array] | None = None,
 ) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
     """What each group gives, and the mean and variance of those that are normalised.
 
@@ -134,8 +130,7 @@ def forward(
     Args:
         known: means and variances of other examples, used in place of those of `x`.
         nudges: added to what arrives at each group but the first.
-        gates: what multiplies the activations of each group, `[features]` or `[b, features]`; None:
-            nothing.
+        said: what a hidden group, by its number, gives in the place of its activations.
     """
     network, inputs = network.on(x)
     groups: list[Array] = [inputs]
@@ -155,10 +150,7 @@ def forward(
             if b is not None:
                 z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
         a = z if j in network.outputs else phi(z, activation)
-        gate = gates[j] if gates is not None else None
-        if gate is not None:
-            a = a * gate.reshape(*gate.shape[:-1], *[1] * (a.ndim - 2), gate.shape[-1])
-        groups.append(a)
+        groups.append(a if said is None or j in network.outputs else said(j, a))
     return groups, measured
 
 
@@ -220,13 +212,17 @@ class GradientDescent(Learner):
         index: Int[Array, ""],
     ) -> tuple[tuple[Weights, Any], None]:
         """One update; the optimiser is made anew for the rate of each step."""
+        return self.moved(state, self.gradient(state[0], batch), rate), None
+
+    def moved(
+        self, state: tuple[Weights, Any], gradient: Any, rate: Float[Array, ""]
+    ) -> tuple[Weights, Any]:
+        """The state after an update along a gradient."""
         weights: Any  # optax's type of a pytree knows no modules
         weights, memory = state
-
-        gradient: Any = self.gradient(weights, batch)
         updates, memory = self.made(rate).update(gradient, memory, weights)
         new = jax.tree.map(jnp.add, weights, updates)
-        return (with_fixed(self.network, new, weights), memory), None
+        return with_fixed(self.network, new, weights), memory
 
     def gradient(self, weights: Weights, batch: Batch) -> Weights:
         """What the optimiser is given."""
@@ -273,6 +269,16 @@ class GradientDescent(Learner):
         weights = self._predicting(state)
         measured = self._forward(weights, batch)[1]
         return self._forward(weights, x, measured)[0][self.network.outputs[0]]
+
+    def activations(
+        self,
+        state: tuple[Weights, Any],
+        x: Float[Array, "q ..."] | Indexed,
+        batch: Float[Array, "b ..."] | Indexed,
+    ) -> list[Float[Array, "q ..."]]:
+        """By the weights that predict."""
+        weights = self._predicting(state)
+        return self._forward(weights, x, self._forward(weights, batch)[1])[0]
 
 
 def with_fixed(network: Network, new: Weights, before: Weights) -> Weights:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -58,7 +59,7 @@ class Xdg(Ewc):
     ) -> tuple[list[Array], list[Moments | None]]:
         """With the gates of the stage."""
         activation, gates = self.arrangement.activation, self.gates(stage)
-        return forward(self.network, params, x, activation, known, gates=gates)
+        return forward(self.network, params, x, activation, known, said=gated(gates))
 
 
 class Gated(eqx.Module):
@@ -145,7 +146,7 @@ class Lxdg(Ewc):
         require(not isinstance(x, Indexed), "Lxdg takes no inputs with which indices travel.")
         assert not isinstance(x, Indexed)
         activation, gates = self.arrangement.activation, self.gates(params, x)
-        return forward(self.network, params.weights, x, activation, known, gates=gates)
+        return forward(self.network, params.weights, x, activation, known, said=gated(gates))
 
     def begin(self, params: Gated, key: PRNGKeyArray) -> Any:
         """No stage has been."""
@@ -195,6 +196,18 @@ class Lxdg(Ewc):
     def _fixed(self, new: Gated, before: Gated) -> Gated:
         weights = with_fixed(self.network, new.weights, before.weights)
         return Gated(weights, new.layers)
+
+
+def gated(gates: Gates) -> Callable[[int, Array], Array]:
+    """Activations of hidden groups, multiplied by gates `[features]` or `[b, features]`, if any."""
+
+    def said(group: int, a: Array) -> Array:
+        gate = gates[group]
+        if gate is None:
+            return a
+        return a * gate.reshape(*gate.shape[:-1], *[1] * (a.ndim - 2), gate.shape[-1])
+
+    return said
 
 
 def _none(learner: Ewc) -> Gates:

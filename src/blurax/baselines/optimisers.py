@@ -25,3 +25,9 @@ OPTIMISERS: dict[str, OptaxFactory] = {
 }
 """The optimisers by name, each made anew from the learning rate of each step, with the constants
 that optax documents. Their memory does not hold that rate."""
+
+TUNING_FREE: dict[str, OptaxFactory] = {
+    "prodigy": lambda rate: optax.contrib.prodigy(),
+    "mechanic": lambda rate: optax.contrib.mechanize(optax.adam(1.0)),
+}
+"""Those that find their learning rate themselves, with the constants that optax documents."""

@@ -23,7 +23,7 @@ def add_baseline(
     name: str,
     factory: Callable[..., Any],
     *,
-    scale: float,
+    scale: float | None,
     space: Mapping[str, Sequence[float | int | str | bool]] | None = None,
     about: str = "your own",
 ) -> None:
@@ -39,7 +39,8 @@ def add_baseline(
             `optax.lion`; it is called in every step, and its memory must not hold the rate. Or,
             where it has a parameter `network`, a function of a network that returns a
             `blurax.Learner`, whose `step` gets the rate. The settings go to it by their names.
-        scale: a learning rate of the right order of magnitude, from which the tuner sets out.
+        scale: a learning rate of the right order of magnitude, from which the tuner sets out; None
+            where there is none to choose: 0 is given then.
         space: what may be chosen for each setting besides, such as `{"b1": (0.9, 0.95)}`; every
             combination is tried.
         about: a few words for lists.
@@ -56,7 +57,10 @@ def add_baseline(
         name not in BUILT_IN,
         f"There is a baseline {name!r} already; give yours another name.",
     )
-    require(0 < scale < float("inf"), f"scale is {scale}; it takes a learning rate above 0.")
+    require(
+        scale is None or 0 < scale < float("inf"),
+        f"scale is {scale}; it takes a learning rate above 0, or None.",
+    )
     given = (space or {}).items()
     require(
         all(isinstance(values, Iterable) and not isinstance(values, str) for _, values in given)
@@ -83,7 +87,9 @@ def _parameters(name: str, factory: Callable[..., Any]) -> Sequence[str]:
         return ()
 
 
-def _own_learner(name: str, factory: Callable[..., Any], about: str, scale: float) -> Baseline:
+def _own_learner(
+    name: str, factory: Callable[..., Any], about: str, scale: float | None
+) -> Baseline:
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
         made = _called(name, factory, network=network, **arrangement.chosen)
         require(

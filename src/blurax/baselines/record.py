@@ -116,7 +116,7 @@ def record_baseline(
             keys,
             stops,
             Split.TEST,
-            rate=choice.rate,
+            rate=choice.rate or 0.0,
             schedule=choice.schedule,
             batch=batch,
         )

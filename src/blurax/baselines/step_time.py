@@ -68,7 +68,7 @@ def entries(
         for choice in record.choices:
             words = str(choice.arrangement)
             made = baseline(record.learner).make(choice.arrangement, network, task)
-            found[record.learner, words] = (record.learner, words, made, choice.rate)
+            found[record.learner, words] = (record.learner, words, made, choice.rate or 0.0)
     return list(found.values())
 
 

@@ -16,6 +16,9 @@ from blurax.tasks import Split, Task
 Log = Callable[[str], None]
 """Called with what is being tried."""
 
+Place = int | None
+"""Of a learning rate on the grid; None without one."""
+
 
 class Trials:
     """Remembers scores, so that budgets can share the runs of a constant rate."""
@@ -34,12 +37,16 @@ class Trials:
         self._known: dict[tuple, dict[int, Score]] = {}
 
     def scores(
-        self, arrangement: Arrangement, schedule: Schedule, place: int, stops: tuple[int, ...]
+        self,
+        arrangement: Arrangement,
+        schedule: Schedule,
+        place: int | None,
+        stops: tuple[int, ...],
     ) -> dict[int, Score]:
         """The mean scores over the seeds at each stop of a run that ends at the last one.
 
         Args:
-            place: of the learning rate on the grid.
+            place: of the learning rate on the grid; None without one.
         """
         known = (arrangement, schedule, place, stops)
         if known not in self._known:
@@ -47,10 +54,15 @@ class Trials:
         return self._known[known]
 
     def _run(
-        self, arrangement: Arrangement, schedule: Schedule, place: int, stops: tuple[int, ...]
+        self,
+        arrangement: Arrangement,
+        schedule: Schedule,
+        place: int | None,
+        stops: tuple[int, ...],
     ) -> dict[int, Score]:
-        rate = rate_of(place)
-        self._log(f"tuning at {stops[-1]:,} steps: {arrangement}, {schedule.value} rate {rate:.2g}")
+        rate = 0.0 if place is None else rate_of(place)
+        way = "" if place is None else f", {schedule.value} rate {rate:.2g}"
+        self._log(f"tuning at {stops[-1]:,} steps: {arrangement}{way}")
         _, curve = learning_curve(
             baseline(self._name).make(arrangement, self._network, self._task),
             self._task,

@@ -9,6 +9,8 @@ learner on one task:
 3. For each budget the best arrangement also gets cosine schedules, each a run of that length.
 4. The better of the two schedules gets the rates between, a factor of 1.8 apart.
 
+A baseline without a learning rate has no grid: each of its arrangements is run once.
+
 Each time the grid grows until the best rate stands inside it. Longer budgets are dear: they start
 from what was best at the longest budget up to `SHORT`, with fewer arrangements and seeds. Of a task
 in stages every budget is tuned with all arrangements, the long ones with fewer seeds.
@@ -81,12 +83,16 @@ class Tuning:
         """
         usual = tuple(each[:1] for each in found.more) if self.more else ()
         settings = tuple(itertools.product(*found.settings, *usual))
+        hidden = bool(hidden_groups(network))
+        if found.fixed is not None:
+            one = dataclasses.replace(found.fixed, normalise=found.fixed.normalise and hidden)
+            return tuple(dataclasses.replace(one, settings=chosen) for chosen in settings)
         if found.own_network:
             return tuple(Arrangement(settings=chosen, own=True) for chosen in settings)
         activations, normalise = self.activations, self.normalise
-        if not hidden_groups(network):
+        if not hidden:
             activations = activations[:1]
-        if not (hidden_groups(network) and found.can_normalise):
+        if not (hidden and found.can_normalise):
             normalise = (False,)
         return tuple(
             Arrangement(a, n, chosen) for n in normalise for a in activations for chosen in settings
@@ -101,7 +107,8 @@ USUAL = Tuning()
 class Choice(Checked):
     """What the tuner chose for one budget."""
 
-    rate: float
+    rate: float | None
+    """None: the baseline has none."""
     schedule: Schedule
     arrangement: Arrangement
     at_edge: bool
@@ -159,6 +166,11 @@ def tune(
     short = tuple(budget for budget in budgets if whole or budget <= SHORT)
     long = budgets[len(short) :]
     scouted = short or (SHORT,)
+    if found.scale is None:
+        options = tuning.arrangements(found, network)
+        parts = ((short, tuning.seeds), (long, tuning.long_seeds))
+        each = (_without_rate(trials(seeds), options, part) for part, seeds in parts if part)
+        return tuple(itertools.chain.from_iterable(each))
     place = round(math.log10(found.scale) * PER_DECADE)
     around = (place - COARSE, place, place + COARSE)
     start = dict.fromkeys(tuning.arrangements(found, network), around)
@@ -175,6 +187,18 @@ def tune(
         ranked = _constant(scorer, long, start)
         chosen += [_choose(scorer, long, b, ranked[b], tuning) for b in long]
     return tuple(chosen)
+
+
+def _without_rate(
+    trials: Trials, options: tuple[Arrangement, ...], budgets: tuple[int, ...]
+) -> list[Choice]:
+    """The best arrangement at each budget; where there is but one, how good it is."""
+    found = {each: trials.scores(each, Schedule.CONSTANT, None, budgets) for each in options}
+    best = {budget: max(options, key=lambda each, b=budget: found[each][b]) for budget in budgets}
+    return [
+        Choice(None, Schedule.CONSTANT, each, False, found[each][budget][0])
+        for budget, each in best.items()
+    ]
 
 
 def check_budgets(budgets: tuple[int, ...]) -> None:

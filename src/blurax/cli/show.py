@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from blurax import io, zoo
+from blurax.analysis.findings_table import measures_table
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_compare import comparison_panel, draw_comparison, matched
 from blurax.analysis.genome_view import draw_genome, genome_panel
@@ -21,7 +22,7 @@ from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
-from blurax.experiments.inside import ANGLE, check_look, look
+from blurax.experiments.inside import ANGLE, SPECIALISATION, check_look, look
 from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
 from blurax.network import Network
@@ -167,6 +168,8 @@ def look_inside(
             f"{curve.label}: updates {curve.mean[0]:.0f}° from the loss's negative gradient in "
             f"the first step, {curve.mean[-1]:.0f}° in the last"
         )
+    if any(table.title == SPECIALISATION for table in found.tables):
+        console.print(measures_table(found.table(SPECIALISATION)))
     picture = _inside(png or path)
     draw_findings(found, picture)
     console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)

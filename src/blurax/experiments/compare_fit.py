@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from blurax.baselines import BUILT_IN, baseline
+from blurax.baselines import baseline, is_built_in
 from blurax.curves import check_memory
 from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
@@ -41,7 +41,7 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
         for name in plan.baselines:
             found = baseline(name)
             learner = found.make(plan.tuning.arrangements(found, network)[0], network, task)
-            if name in BUILT_IN:
+            if is_built_in(name):
                 for_task(learner, task)
             else:
                 check_step(learner, task)
@@ -62,7 +62,7 @@ def check_sources(plan: Plan, entrants: Sequence[Entrant], own_tasks: OwnTasks) 
     """Raise `BluraxError` where a directory could not tell versions of code apart."""
     known = {source.name for source in plan.sources}
     own = [each.name for each in entrants if not isinstance(each.learned, Genome)]
-    own += [name for name in plan.baselines if name not in BUILT_IN]
+    own += [name for name in plan.baselines if not is_built_in(name)]
     named = [(name, name) for name in own] + [(name, f"task {name}") for name in own_tasks]
     for name, label in named:
         require(

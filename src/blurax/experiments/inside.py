@@ -1,10 +1,12 @@
 """Looking inside a genome at work: where it goes, how synapses grow, what each number does."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
@@ -12,18 +14,24 @@ from blurax.curves import Curve, Observe, learning_curve, spread_stops
 from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
-from blurax.findings import Chart, Fact, Findings, curve
+from blurax.findings import Chart, Fact, Findings, Table, curve
 from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
 from blurax.inner import StepInfo, predict
-from blurax.learner import Batch
+from blurax.learner import Batch, Blur
 from blurax.network import Network, NetworkState
+from blurax.specialisation import Specialisation, hidden_groups, measured
 from blurax.tasks import EpisodeSpec, Split, Target, Task
 from blurax.terms.vectors import squared_length, sum_into
 from blurax.version import __version__
 
 ANGLE = "Angle to the negative gradient of the loss"
 TURNED = "The same, of what turns synapses"
+SPECIALISATION = "What neurons specialise in"
+MEASURES = ("sparsity", "overlap", "similarity", "log det S / n")
+"""See `specialisation.Specialisation`, in its order."""
+EXAMPLES = 64
+"""By how many examples of the query that is measured."""
 
 
 class _Seen(eqx.Module):
@@ -48,7 +56,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     keys = jax.random.split(jax.random.key(0), seeds)
     spec = EpisodeSpec(steps=steps, batch=128)
     stops, observe = spread_stops(steps), _observe(learner.genome, task.target)
-    _, curves = learning_curve(
+    states, curves = learning_curve(
         learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
     )
     whole, tables = ablate(genome, network, task, keys, spec)
@@ -60,7 +68,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
         f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0.",
         charts=_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
-        tables=tables,
+        tables=(*_specialised(learner, task, keys, spec, states), *tables),
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
 
@@ -103,6 +111,35 @@ def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart,
     angle = chart(ANGLE, "degrees", seen.angle)
     turned = (chart(TURNED, "degrees", seen.turned),) if normalised else ()
     return (score, angle, *turned, chart("Synapses", "root mean square", seen.size, True))
+
+
+def _specialised(
+    learner: Blur, task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, states: NetworkState
+) -> tuple[Table, ...]:
+    """What the neurons specialise in, at first and after the last step; none without hidden ones.
+
+    Args:
+        states: after the last step, each leaf `[seeds, ...]`.
+    """
+    names = [f"layer {j}" for j in hidden_groups(learner.network)]
+    if not names or task.time is not None:
+        return ()
+
+    def both(key: PRNGKeyArray, state: NetworkState) -> tuple[Specialisation, Specialisation]:
+        first = learner.init(jax.random.fold_in(key, 0), spec.batch)
+        query = task.sample(jax.random.fold_in(key, 1), spec, Split.VALIDATE).query
+        x = jax.tree.map(lambda leaf: leaf[:EXAMPLES], learner.inputs(query.x))
+        return measured(learner, first, x), measured(learner, state, x)
+
+    found = [
+        np.stack([each.sparsity, each.overlap, each.similarity, each.diversity], axis=-1)
+        for each in eqx.filter_jit(jax.vmap(both))(keys, states)
+    ]
+    values = np.stack(found, axis=2)  # [seeds, layers, when, measures]
+    rows = [f"{name}, {when}" for name in names for when in ("at first", "at the end")]
+    values = np.moveaxis(values, 0, -1).reshape(len(rows), len(MEASURES), -1)
+    made = findings.table(SPECIALISATION, ("", "measure"), rows, MEASURES, values)
+    return (dataclasses.replace(made, mark_best=False, percent=False),)
 
 
 def _observe(genome: Genome, target: Target) -> Observe:

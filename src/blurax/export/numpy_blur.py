@@ -474,12 +474,12 @@ def _backward(rule, genes, graph, synapses, neurons):
         edges = [l for l, e in enumerate(graph["edges"]) if e["pre"] == i and e.get("down", True)]
         if not edges:
             continue
-        f, scale, shift = (
+        f, scale, shift, strength = (
             _gene(rule, genes, f"neuron.{name}", edges[0])
-            for name in ("f", "backward_scale", "backward_shift")
+            for name in ("f", "backward_scale", "backward_shift", "lateral")
         )
         arriving = [_downwards(rule, genes, graph, l, synapses[l], neurons) for l in edges]
-        z, kept = _sum(arriving), f * neurons[i]
+        z, kept = _inhibited(rule, strength, _sum(arriving), neurons[i]), f * neurons[i]
         if rule["backward"] == "additive":
             z = kept + z
         elif rule["backward"] == "multiplicative":
@@ -489,6 +489,16 @@ def _backward(rule, genes, graph, synapses, neurons):
         z = z if scale is None else _normalised(z, scale, shift, _moments(z))
         neurons[i] = _phi(z, rule["sigma"]["backward"])
     return neurons
+
+
+def _inhibited(rule, strength, z, a):
+    """What arrives, with what the neurons of a layer give each other in state 2."""
+    if not rule.get("lateral", False):
+        return z
+    apart = a[0][..., :, None] - a[0][..., None, :]
+    near = (apart * np.exp(-10.0 * apart**2)).sum(axis=-1)
+    given = -40.0 / max(a.shape[-1] - 1, 1) * strength * near
+    return np.concatenate([z[:1], z[1:2] + given[None], z[2:]])
 
 
 def _downwards(rule, genes, graph, l, own, neurons):

@@ -19,10 +19,13 @@ from blurax.learner import Learner, asked, unroll
 from blurax.outer.plastic import Averaging, log_size
 from blurax.outer.vary import Vary
 from blurax.remat import Remat
+from blurax.specialisation import unspecialised
 from blurax.targets import squared_error
 from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
 
 STEADY = Vary()
+EXAMPLES = 32
+"""By how many examples of the query it is measured what neurons specialise in."""
 
 
 class Loss(enum.StrEnum):
@@ -81,6 +84,11 @@ class Objective:
     growth: float = 0.0
     """The weight of a penalty on synapses that still grow in the last step, as they would beyond
     the horizon: the growth of their root mean square if as many steps again followed."""
+    attribution: float = added(0.0)
+    """The weight of TANGOS' two terms in the network after the last step: that hidden neurons
+    attribute to many inputs, and to the same ones (`specialisation.unspecialised`)."""
+    diversity: float = added(0.0)
+    """The weight of how alike hidden neurons are then, of WLD-Reg's direct form."""
     remat: Remat = Remat.PRODUCTS
     """What the gradient keeps of each inner step."""
 
@@ -122,10 +130,9 @@ class Objective:
             f"Objective.floor is {self.floor} and Objective.logarithm {self.logarithm}; floor "
             "takes a number above 0, and counts only with --objective.logarithm.",
         )
-        require(
-            0 <= self.growth < math.inf,
-            f"Objective.growth is {self.growth}; it takes a number >= 0.",
-        )
+        for name in ("growth", "attribution", "diversity"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"Objective.{name} is {value}; it takes a number >= 0.")
 
     def check(self, steps: int) -> None:
         """Raise `BluraxError` if a horizon lies beyond an episode of so many steps."""
@@ -221,7 +228,13 @@ def window_loss(
     if objective.growth:
         late = jnp.append(before, sizes)[-2:]
         loss += objective.growth * jax.nn.relu(late[1] - late[0]) * steps
-    return loss, state[0] if objective.average else state
+    after = state[0] if objective.average else state
+    if objective.attribution or objective.diversity:
+        learned = learner.learner if isinstance(learner, Averaging) else learner
+        x = jax.tree.map(lambda leaf: leaf[:EXAMPLES], learned.takes(episode.query).x)
+        attributed, alike = unspecialised(learned, after, x)
+        loss += objective.attribution * attributed + objective.diversity * alike
+    return loss, after
 
 
 def _evaluated(

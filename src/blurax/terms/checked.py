@@ -102,6 +102,7 @@ _WANTED: dict[str, Callable[..., tuple[bool, str]]] = {
     "read": _kept,
     "gain": _gain,
     "argument": _array,
+    "lateral": _array,
     "coupling": _coupling,
     "change": _arrays,
     "forget": _forget,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from blurax.genes import NeuronGenes, SynapseGenes
@@ -37,6 +38,15 @@ def gain(terms: tuple[Term, ...], genes: NeuronGenes, where: Where, *into: Array
     for term in terms:
         gain = term.gain(gain, genes, where, into)
     return gain
+
+
+def lateral(terms: tuple[Term, ...], genes: NeuronGenes, a: Array) -> Array | None:
+    """What the neurons of a group give each other in the backward sweep; None: nothing."""
+    acting = [term for term in terms if type(term).lateral is not Term.lateral]
+    given = jnp.zeros_like(a)
+    for term in acting:
+        given = term.lateral(given, a, genes)
+    return given if acting else None
 
 
 def argument(

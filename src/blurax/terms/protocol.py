@@ -258,6 +258,19 @@ class Term:
         """The argument of σ."""
         return z
 
+    def lateral(
+        self, given: Float[Array, "k b *n"], a: Float[Array, "k b *n"], g: NeuronGenes
+    ) -> Float[Array, "k b *n"]:
+        """What the neurons of a group give each other in the backward sweep.
+
+        It is added to what arrives by synapses.
+
+        Args:
+            given: what the terms before say; 0 at first.
+            a: the states of the neurons after the forward sweep.
+        """
+        return given
+
     # (7), in this order.
 
     def coupling(

@@ -169,8 +169,9 @@ def tuned(
         key = jax.random.fold_in(keyed(task, hidden), 1)
         found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]
         learner = baseline(name).make(found.arrangement, network, data)
-        score = measured(learner, task, hidden, round_stops(steps), seeds, batch, found.rate)
-        return {"score": score, "rate": np.asarray(found.rate)}
+        rate = found.rate or 0.0
+        score = measured(learner, task, hidden, round_stops(steps), seeds, batch, rate)
+        return {"score": score, "rate": np.asarray(rate)}
 
     return work.cell(cell_name(name, task, hidden, steps), compute)["score"]
 
