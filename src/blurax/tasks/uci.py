@@ -33,23 +33,34 @@ class Source:
     home: str = "https://archive.ics.uci.edu"
 
 
+class Table(enum.StrEnum):
+    """The tables by name."""
+
+    ABALONE = "abalone"
+    BREAST_CANCER_WISCONSIN = "breast-cancer-wisconsin"
+    ECOLI = "ecoli"
+    GERMAN = "german"
+    IONOSPHERE = "ionosphere"
+    PHONEME = "phoneme"
+    SONAR = "sonar"
+    WHEAT_SEEDS = "wheat-seeds"
+    WINEQUALITY_RED = "winequality-red"
+
+
 TABLES: dict[str, Source] = {
-    "abalone": Source("rings of a shell by its sex, sizes and weights", 4177, 9, Kind.NUMBERS),
-    "breast-cancer-wisconsin": Source("tumours by nine marks from 1 to 10", 699, 10),
-    "ecoli": Source("where a protein stays in a cell", 336, 8, classes=8),
-    "german": Source("credit risks by words and numbers", 1000, 21),
-    "ionosphere": Source("radar returns, good or bad", 351, 35),
-    "phoneme": Source(
+    Table.ABALONE: Source("rings of a shell by its sex, sizes and weights", 4177, 9, Kind.NUMBERS),
+    Table.BREAST_CANCER_WISCONSIN: Source("tumours by nine marks from 1 to 10", 699, 10),
+    Table.ECOLI: Source("where a protein stays in a cell", 336, 8, classes=8),
+    Table.GERMAN: Source("credit risks by words and numbers", 1000, 21),
+    Table.IONOSPHERE: Source("radar returns, good or bad", 351, 35),
+    Table.PHONEME: Source(
         "nasal or oral vowels by five harmonics", 5404, 6, home="https://www.openml.org/d/1489"
     ),
-    "sonar": Source("mines and rocks by 60 echoes", 208, 61),
-    "wheat-seeds": Source("three kinds of wheat by lengths of kernels", 210, 8, classes=3),
-    "winequality-red": Source("grades of red wines by chemistry", 1599, 12, Kind.NUMBERS),
+    Table.SONAR: Source("mines and rocks by 60 echoes", 208, 61),
+    Table.WHEAT_SEEDS: Source("three kinds of wheat by lengths of kernels", 210, 8, classes=3),
+    Table.WINEQUALITY_RED: Source("grades of red wines by chemistry", 1599, 12, Kind.NUMBERS),
 }
-"""The tables by name."""
-
-Table = enum.StrEnum("Table", {name.upper().replace("-", "_"): name for name in TABLES})
-Table.__doc__ = "The name of a table."
+"""What each holds."""
 
 
 @dataclasses.dataclass(frozen=True)
