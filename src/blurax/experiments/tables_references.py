@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from blurax.baselines.reached import Reached
 from blurax.experiments.tables_folds import Folds
@@ -66,9 +67,11 @@ def referenced(
         x, y, end = np.asarray(own.x, np.float64), np.asarray(own.labels), own.bounds[1]
         for seed in range(seeds):
             model = references[name](classes, seed)
-            y_in = y if classes else y[:, 0].astype(np.float64)
-            model.fit(x[:end], y_in[:end])
-            loss, score = (_classes if classes else _numbers)(model, x[end:], y_in[end:])
+            wanted = y if classes else y[:, 0].astype(np.float64)
+            with threadpool_limits(1):  # several threads wait for each other on a crowded machine
+                model.fit(x[:end], wanted[:end])
+                found = (_classes if classes else _numbers)(model, x[end:], wanted[end:])
+            loss, score = found
             losses.append(loss)
             scores.append(score)
     return Reached(name, task.name, task.target.score_name, tuple(losses), tuple(scores))

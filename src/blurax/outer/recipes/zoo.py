@@ -86,7 +86,7 @@ ZOO: dict[str, Recipe] = {
     ),
     "tables": Recipe(
         "for tables: general goes on with made tables of every kind, small networks, batches of 32",
-        "",
+        "not measured yet: it has not run to its end, and the zoo has no such genome",
         MetaTrain(
             tasks=(
                 _tables(60, 2, 200, "wrong=0.1,coarse=0.3", "clusters", "linear-levels"),
