@@ -83,6 +83,48 @@ def test_columns_beyond_the_fifth_say_nothing_of_clusters():
         assert abs(np.corrcoef(drawn.query_x[:, column], label)[0, 1]) < 0.06
 
 
+@pytest.mark.parametrize("name", ["clusters", "steps-levels"])
+def test_coarse_columns_are_2_to_5_whole_numbers(name: str):
+    """Standardised whole numbers are evenly spaced; the first column holds marks beside."""
+    drawn = episode(f"{name}:features=6,rows=500,coarse=1")
+    for column in np.asarray(drawn.query_x, np.float64).T:
+        values = np.unique(column.round(4))
+        assert 2 <= len(values) <= 5
+        gaps = np.diff(values)
+        np.testing.assert_allclose(gaps / gaps.min(), np.round(gaps / gaps.min()), atol=1e-2)
+    for column in np.asarray(episode(f"{name}:features=6,rows=500").query_x).T:
+        assert len(np.unique(column)) > 1000
+
+
+def test_half_of_the_columns_are_coarse_where_half_are_to_be():
+    counts = [
+        len(np.unique(column)) <= 5
+        for seed in range(5)
+        for column in np.asarray(episode("rings:features=40,rows=200,coarse=0.5", seed).query_x).T
+    ]
+    assert 0.4 < np.mean(counts) < 0.6
+
+
+def test_wrong_labels_are_drawn_by_chance():
+    """A clean line, of whose labels a half is drawn anew: a quarter is wrong."""
+    spec = EpisodeSpec(steps=40, batch=100, query=4000)
+    for wrong, right in ((0.0, 1.0), (0.5, 0.75)):
+        task = blurax.task(f"linear-levels:features=3,rows=4000,wrong={wrong}")
+        drawn = task.sample(jax.random.key(0), spec, Split.TRAIN)
+        x, y = np.asarray(drawn.x).reshape(-1, 3), np.asarray(drawn.y).reshape(-1, 2).argmax(1)
+        model = LogisticRegression(C=1e4).fit(x, y)
+        found = model.score(drawn.query_x, np.asarray(drawn.query_y).argmax(1))
+        assert found == pytest.approx(right, abs=0.03)
+
+
+def test_rings_are_told_by_a_distance_and_by_no_line():
+    drawn = episode("rings:features=4,rows=4000,wrong=0")
+    x, y = np.asarray(drawn.query_x), np.asarray(drawn.query_y).argmax(1)
+    quadratic = np.hstack([x, x**2])
+    assert LogisticRegression(C=1e4, max_iter=2000).fit(quadratic, y).score(quadratic, y) > 0.9
+    assert LogisticRegression().fit(x, y).score(x, y) < 0.85
+
+
 def test_a_spiral_has_its_arms_and_a_checkerboard_its_squares():
     drawn = episode("spiral:arms=4,turns=1")
     x, labels = np.asarray(drawn.query_x), np.asarray(drawn.query_y).argmax(1)
@@ -106,6 +148,8 @@ def test_a_spiral_has_its_arms_and_a_checkerboard_its_squares():
         (lambda: ClassTableOptions(classes=4, rarest=0.3), "rarest is 0.3; it takes 0, .* to 0.25"),
         (lambda: ClassTableOptions(rarest=-0.1), "rarest is -0.1"),
         (lambda: ClassTableOptions(rows=1), "rows is 1"),
+        (lambda: ClassTableOptions(wrong=1.5), "wrong is 1.5; it takes a share from 0 to 1"),
+        (lambda: ClassTableOptions(coarse=-0.5), "coarse is -0.5; it takes a share"),
         (lambda: SpiralOptions(arms=1), "arms is 1"),
         (lambda: SpiralOptions(turns=0.0), "turns is 0.0"),
         (lambda: CheckerboardOptions(squares=1), "squares is 1"),

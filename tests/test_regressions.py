@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from sklearn.ensemble import GradientBoostingRegressor
 
 from blurax.errors import BluraxError
 from blurax.tasks import EpisodeSpec, Regression, Split, get
@@ -68,6 +69,16 @@ def test_the_function_of_an_episode_is_its_own_and_the_same_for_every_split(name
         assert error < 0.2 * np.var(episode.query_y)  # the nearest row of the table says it
 
 
+def test_trees_learn_steps_and_what_is_coarse_is_seen_so():
+    """Boxes of columns are what a tree divides; a coarse column has 2 to 5 values."""
+    forest = GradientBoostingRegressor(max_depth=3, n_estimators=200, random_state=0)
+    episode = drawn("steps:features=4,rows=1000,target-noise=0", split=Split.TEST)
+    x, y, query, wanted = map(flat, (episode.x, episode.y, episode.query_x, episode.query_y))
+    assert forest.fit(x, y[:, 0]).score(query, wanted[:, 0]) > 0.9
+    coarse = flat(drawn("teacher:features=3,rows=300,coarse=1").query_x)
+    assert all(2 <= len(np.unique(column.round(4))) <= 5 for column in coarse.T)
+
+
 def fit(name, seed):
     """R^2 of a linear fit."""
     episode = drawn(name, seed, Split.TEST)
@@ -90,6 +101,7 @@ def test_a_family_is_a_regression_with_options_that_are_checked():
     for wrong, said in (
         ("teacher:features=0", "features is 0; it takes a whole number >= 1"),
         ("sines:rows=1", "rows is 1; it takes a whole number >= 2"),
+        ("steps:coarse=2", "coarse is 2.0; it takes a share from 0 to 1"),
         ("linear-noise:target-noise=-1", "target_noise is -1.0; it takes a number >= 0"),
     ):
         with pytest.raises(BluraxError, match=said):

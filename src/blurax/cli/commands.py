@@ -24,6 +24,8 @@ COMMANDS = {
     "show": "Draw a genome's matrices and gates in the terminal and as a picture; look inside it "
     "at work.",
     "compare": "Compare learners with baselines that are tuned for each number of steps.",
+    "tables": "Rank genomes, regularisers and scikit-learn's models on small tables, by "
+    "cross-validation.",
     "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",
     "export": "Write a genome and one Python file that lets it teach networks with NumPy or "
     "PyTorch alone.",

@@ -13,6 +13,7 @@ from blurax.errors import require
 from blurax.scaling import ColumnMoments
 from blurax.targets import AnyTarget, Classes, Regression, Target, target_of
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
+from blurax.tasks.folds import Fold, check_fold, fold_of
 from blurax.tasks.labels import labels_of, real, standardised_labels
 from blurax.tasks.orders import order, stream
 
@@ -182,6 +183,7 @@ def from_arrays(
     *,
     kind: AnyTarget = "classes",
     seed: int = 0,
+    fold: Fold = (),
 ) -> ArrayTask:
     """A task from the user's own examples: 60% to train, 20% to validate, 20% to test.
 
@@ -199,19 +201,25 @@ def from_arrays(
             `MyTarget(outputs)` where the shape of the labels does not say how many outputs it
             takes.
         seed: of the shuffle before the split.
+        fold: (3, 5) for the third of five folds: it tests, the next one validates, the others
+            train.
 
     Raises:
-        BluraxError: for empty or non-finite data, shapes that do not belong together, or fewer than
-            10 examples; for labels that are not whole numbers from 0, or fewer than two classes;
-            for numbers to predict that are constant in the training examples.
+        BluraxError: for empty or non-finite data, shapes that do not belong together, fewer than
+            10 examples, or a fold that there is not; for labels that are not whole numbers from 0,
+            or fewer than two classes; for numbers to predict that are constant in the training
+            examples.
     """
     check_seed("seed", seed)
+    check_fold("fold", fold)
     x, labels = real(np.asarray(x)), np.asarray(labels)
     _check_examples(x, labels, name)
     x, input_shape = x.reshape(len(x), -1), x.shape[1:]
     labels, target = labels_of(labels, target_of(kind, name), name)
-    shuffled = np.random.default_rng(seed).permutation(len(x))
-    bounds = divide(len(x))
+    if fold:
+        shuffled, bounds = fold_of(labels, fold, isinstance(target, Classes), seed)
+    else:
+        shuffled, bounds = np.random.default_rng(seed).permutation(len(x)), divide(len(x))
     x, labels = x[shuffled], labels[shuffled]
     if type(target) is Regression:
         labels = standardised_labels(labels, bounds[0], name)

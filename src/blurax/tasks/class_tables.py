@@ -20,7 +20,16 @@ from blurax.frozen import check_types
 from blurax.targets import Classes, Target, signed_one_hot
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
 from blurax.tasks.endless import MARKS, SUPPORT
-from blurax.tasks.regressions import FAMILIES, check_table, inputs_of, repeated, standardised
+from blurax.tasks.regressions import (
+    FAMILIES,
+    Function,
+    check_share,
+    check_table,
+    coarsened,
+    inputs_of,
+    repeated,
+    standardised,
+)
 
 Rows = Callable[[PRNGKeyArray, int], tuple[Float[Array, "n features"], Int[Array, " n"]]]
 """So many rows of an episode, and their classes."""
@@ -28,8 +37,6 @@ Family = Callable[[PRNGKeyArray, int, tuple[float, ...]], Rows]
 """The rows of an episode that a key draws: of so many features, and classes of these shares."""
 
 _RAREST = 1e-6
-_WRONG = 0.01
-"""The share of labels that are drawn by chance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +56,17 @@ class ClassTableOptions:
     rarest: float = 0.0
     """The share of the rarest class, the last; those of the others rise evenly from there, each by
     the same factor. At least 1e-6, or 0: all the same."""
+    wrong: float = 0.01
+    """The share of labels that are drawn by chance, in the query too."""
+    coarse: float = 0.0
+    """The share of columns that are seen as 2 to 5 whole numbers alone, as grades and words are."""
 
     def __post_init__(self) -> None:
         check_types(self)
         for name, least in (("features", 1), ("classes", 2), ("rows", 2)):
             check_counts(self, name, least=least)
+        for name in ("wrong", "coarse"):
+            check_share(f"ClassTableOptions.{name}", getattr(self, name))
         require(
             self.classes <= self.rows,
             f"ClassTableOptions.classes is {self.classes}; it takes at most as many as there are "
@@ -118,14 +131,15 @@ class ClassTable(Task):
     def _rows(self, key: PRNGKeyArray) -> Rows:
         """How rows of this episode are drawn; a few labels are wrong."""
         options = self.options
+        seen = coarsened(key, options.features, options.coarse)
         right = self.family(key, options.features, shares_of(options))
 
         def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
             rows, which, other = jax.random.split(key, 3)
             x, labels = right(rows, n)
-            wrong = jax.random.bernoulli(which, _WRONG, (n,))
+            wrong = jax.random.bernoulli(which, options.wrong, (n,))
             drawn = jax.random.randint(other, (n,), 0, options.classes, labels.dtype)
-            return x, jnp.where(wrong, drawn, labels)
+            return seen(x), jnp.where(wrong, drawn, labels)
 
         return draw
 
@@ -162,12 +176,12 @@ def clusters(key: PRNGKeyArray, features: int, shares: tuple[float, ...]) -> Row
 _SLOPE = 0.02
 
 
-def levels(name: str) -> Family:
-    """Classes are the levels of a random function of `regressions.py`, cut where shares want."""
+def levels(of: Callable[[PRNGKeyArray, int], Function]) -> Family:
+    """Classes are the levels of a random function, cut where shares want."""
 
     def family(key: PRNGKeyArray, features: int, shares: tuple[float, ...]) -> Rows:
         what, shape, probe, tilt = jax.random.split(key, 4)
-        function, inputs = FAMILIES[name][1](what, features), inputs_of(shape, features)
+        function, inputs = of(what, features), inputs_of(shape, features)
         slope = _SLOPE * jax.random.normal(tilt, (features,), float)
 
         def value(x: Float[Array, "n features"]) -> Float[Array, " n"]:
@@ -184,9 +198,32 @@ def levels(name: str) -> Family:
     return family
 
 
+_ROUND = 10
+"""The columns that a distance is of, at most."""
+
+
+def distance(key: PRNGKeyArray, features: int) -> Function:
+    """How far a row is from a place near the middle, in up to ten columns.
+
+    As `sklearn.datasets.make_gaussian_quantiles` and `make_hastie_10_2` draw classes.
+    """
+    few = min(_ROUND, features)
+    centre = 0.5 * jax.random.normal(key, (few,), float)
+    return lambda x: jnp.sum((x[:, :few] - centre) ** 2, axis=1)
+
+
 CLASS_FAMILIES: dict[str, tuple[str, Family]] = {
     "clusters": ("two clouds a class at random corners, columns of noise", clusters),
-    "teacher-levels": ("levels of a random network of tanh or relu", levels("teacher")),
-    "sines-levels": ("levels of sines of up to three columns", levels("sines")),
+    **{
+        f"{name}-levels": (f"levels of {what}", levels(FAMILIES[family][1]))
+        for name, family, what in (
+            ("teacher", "teacher", "a random network of tanh or relu"),
+            ("sines", "sines", "sines of up to three columns"),
+            ("linear", "linear-noise", "a weighted sum of columns"),
+            ("friedman", "friedman-like", "a wave, a square and a line of some columns"),
+            ("steps", "steps", "a sum of boxes of three columns each"),
+        )
+    },
+    "rings": ("distances from a place near the middle", levels(distance)),
 }
 """What each family is, and its rows."""

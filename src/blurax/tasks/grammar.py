@@ -139,14 +139,18 @@ def _shown(value: str, values: list[str]) -> str:
 def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[Any]:
     """Options of several kinds from one pool of values, which may be texts.
 
+    A kind that says in `word` the name of one of its options, an enum, takes a value of it alone:
+    uci:abalone is uci:table=abalone.
+
     Raises:
         BluraxError: for an option that none of the kinds has, or a value it does not take.
     """
     fields = {field.name: field.type for kind in kinds for field in dataclasses.fields(kind)}
-    values = {key.replace("-", "_"): value for key, value in values.items()}
+    words = _words(kinds)
+    values = _in_full({key.replace("-", "_"): v for key, v in values.items()}, words, task)
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
+            near = difflib.get_close_matches(key, (*fields, *words), n=1)
             options = ", ".join(name.replace("_", "-") for name in fields)
             hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {options}."
             raise BluraxError(f"Task {task} has no option {key.replace('_', '-')}; {hint}")
@@ -158,6 +162,31 @@ def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[An
         kind(**{f.name: parsed[f.name] for f in dataclasses.fields(kind) if f.name in parsed})
         for kind in kinds
     ]
+
+
+def _words(kinds: tuple[type, ...]) -> dict[str, tuple[str, str]]:
+    """The values that may stand alone, spelled as options, each with its option and itself."""
+    named = [(kind, name) for kind in kinds if (name := getattr(kind, "word", ""))]
+    found = [(name, _enum(kind.__annotations__[name])) for kind, name in named]
+    return {c.value.replace("-", "_"): (name, c.value) for name, each in found for c in each}
+
+
+def _in_full(
+    values: dict[str, Any], words: dict[str, tuple[str, str]], task: str
+) -> dict[str, Any]:
+    """Values that stand alone with the names of their options."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        alone = key in words and value in ("true", True)
+        name, said = words[key] if alone else (key, value)
+        require(name not in found, f"Task {task} has the option {name.replace('_', '-')} twice.")
+        found[name] = said
+    return found
+
+
+def _enum(kind: Any) -> type[enum.Enum]:
+    """The enum that an option takes, which may be optional."""
+    return next(k for k in (*typing.get_args(kind), kind) if k is not types.NoneType)
 
 
 def _plain(value: Any) -> Any:

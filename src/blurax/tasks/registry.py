@@ -18,6 +18,7 @@ from blurax.tasks import (
     sequences,
     tabular,
     toys,
+    uci,
     worlds,
 )
 from blurax.tasks.augment import Augment, Augmented
@@ -59,10 +60,14 @@ class Entry:
     at_hand: Callable[[], str]
     """Whether the data is there, in a few words; nothing is read or downloaded for it."""
     target: type[Target] = Classes
-    """What is asked for, unless an option kind says otherwise."""
+    """What is asked for, unless options say otherwise."""
+    target_by: Callable[[dict[str, str]], type[Target]] | None = None
+    """What is asked for by options as written; None: the option kind may say it."""
 
     def target_of(self, item: grammar.Item) -> type[Target]:
         """What the task that an item names asks for."""
+        if self.target_by is not None:
+            return self.target_by(dict(item.options))
         said = dict(item.options).get("kind")
         own = {field.name for field in dataclasses.fields(self.options)}
         return TARGETS.get(said or "", self.target) if "kind" in own else self.target
@@ -127,7 +132,23 @@ def _tables() -> list[Entry]:
 
     shape = ("your own table: csv:path=my.csv", "any", "any", "yours", "yours")
     csv = Entry("csv", Family.TABLE, *shape, tabular.CsvOptions, own, _always)
-    return [*map(bundled, _TABLES), csv]
+    return [*map(bundled, _TABLES), csv, _uci()]
+
+
+def _uci() -> Entry:
+    return Entry(
+        "uci",
+        Family.TABLE,
+        "nine tables of the UCI repository: uci:abalone",
+        "5 to 61",
+        "1 to 8",
+        "208 to 5,404",
+        "CC BY 4.0",
+        uci.UciOptions,
+        uci.load,
+        uci.at_hand,
+        target_by=uci.target_of,
+    )
 
 
 def _class_tables() -> list[Entry]:

@@ -50,11 +50,14 @@ class RegressionOptions:
     target_noise: float = 0.3
     """Each episode adds normal noise to the target, of a deviation between 0 and this, in units of
     the function's own."""
+    coarse: float = 0.0
+    """The share of columns that are seen as 2 to 5 whole numbers alone, as grades and words are."""
 
     def __post_init__(self) -> None:
         check_types(self)
         for name, least in (("features", 1), ("rows", 2)):
             check_counts(self, name, least=least)
+        check_share("RegressionOptions.coarse", self.coarse)
         require(
             0 <= self.target_noise < math.inf,
             f"RegressionOptions.target_noise is {self.target_noise}; it takes a number >= 0.",
@@ -100,12 +103,13 @@ class TableFamily(Task):
         values = function(inputs(probe, 512))
         mean, spread = values.mean(), values.std() + 1e-6
         noise = self.options.target_noise * jax.random.uniform(level, (), float)
+        seen = coarsened(key, self.features, self.options.coarse)
 
         def draw(key: PRNGKeyArray, n: int) -> tuple[Array, Array]:
             place, chance = jax.random.split(key)
             x = inputs(place, n)
             y = (function(x) - mean) / spread + noise * jax.random.normal(chance, (n,), float)
-            return x, y[:, None]
+            return seen(x), y[:, None]
 
         return draw
 
@@ -153,6 +157,39 @@ def inputs_of(
         return jnp.where(kinds == 2, uniform, jnp.where(kinds == 3, skewed, z))
 
     return draw
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise `BluraxError` for a number that is not from 0 to 1."""
+    require(0 <= value <= 1, f"{name} is {value}; it takes a share from 0 to 1.")
+
+
+_WIDE, _OFF = 3.0, 0.75
+"""Whole numbers divide so many deviations, around a centre that is at most so far from 0."""
+
+
+def coarsened(
+    key: PRNGKeyArray, features: int, share: float
+) -> Callable[[Float[Array, "n features"]], Float[Array, "n features"]]:
+    """What is seen of the inputs of an episode: of some columns whole numbers, as of grades.
+
+    A sex is one of two, a mark one of five: what a function says of such a column is known in part.
+
+    Args:
+        share: of the columns that are so, each by chance.
+    """
+    if share == 0:
+        return lambda x: x
+    which, counts, places = jax.random.split(jax.random.fold_in(key, 4), 3)
+    few = jax.random.bernoulli(which, share, (features,))
+    count = jax.random.randint(counts, (features,), 2, 6)
+    centre = jax.random.uniform(places, (features,), float, -_OFF, _OFF)
+
+    def seen(x: Float[Array, "n features"]) -> Float[Array, "n features"]:
+        place = jnp.floor(count * ((x - centre) / _WIDE + 0.5))
+        return jnp.where(few, jnp.clip(place, 0, count - 1), x)
+
+    return seen
 
 
 def standardised(
@@ -233,10 +270,29 @@ def linear(key: PRNGKeyArray, features: int) -> Function:
     return lambda x: x @ weight
 
 
+_BOXES, _SIDES = 8, 3
+
+
+def steps(key: PRNGKeyArray, features: int) -> Function:
+    """A sum of boxes, each of up to three columns above or below a bound: what trees learn best."""
+    where, bounds, signs, heights = jax.random.split(key, 4)
+    columns = jax.random.randint(where, (_BOXES, _SIDES), 0, features)
+    bound = 0.7 * jax.random.normal(bounds, (_BOXES, _SIDES), float)
+    sign = jax.random.rademacher(signs, (_BOXES, _SIDES), float)
+    height = jax.random.normal(heights, (_BOXES,), float)
+
+    def function(x: Float[Array, "n features"]) -> Float[Array, " n"]:
+        inside = jnp.all(sign * (x[:, columns] - bound) > 0, axis=-1)
+        return inside @ height
+
+    return function
+
+
 FAMILIES: dict[str, tuple[str, Family]] = {
     "teacher": ("a random network of tanh or relu: regression", teacher),
     "friedman-like": ("a wave, a square and a line of some columns: regression", friedman_like),
     "sines": ("sines of up to three columns: regression", sines),
     "linear-noise": ("a weighted sum of columns: regression", linear),
+    "steps": ("a sum of boxes of three columns each: regression", steps),
 }
 """What each family is, and its functions."""

@@ -18,6 +18,7 @@ from blurax.tasks import csv_file, grammar
 from blurax.tasks.arrays import ArrayTask, from_arrays
 from blurax.tasks.base import Task
 from blurax.tasks.csv_file import MISSING, CsvFile, is_number
+from blurax.tasks.folds import Fold, check_fold
 from blurax.tasks.in_time import By, show
 
 FEATURE_WORDS = "; features that are words take words=onehot"
@@ -30,8 +31,13 @@ SHOWN = 40
 class TableOptions:
     """A table as it is."""
 
+    fold: Fold = ()
+    """One of some folds of cross-validation, 3/5: the third of five tests, the next one validates,
+    the others train; without one 60 % of the rows train, 20 % validate and 20 % test."""
+
     def __post_init__(self) -> None:
         check_types(self)
+        check_fold(f"{type(self).__name__}.fold", self.fold)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +84,13 @@ class CsvOptions:
     """What becomes of features that are words: onehot makes a column of each word of a column."""
     missing: Missing = Missing.REFUSE
     """What becomes of rows in which a value is missing (an empty cell, NA, nan, null or ?)."""
+    fold: Fold = ()
+    """One of some folds of cross-validation, 3/5: the third of five tests, the next one validates,
+    the others train; without one 60 % of the rows train, 20 % validate and 20 % test."""
 
     def __post_init__(self) -> None:
         check_types(self)
+        check_fold("CsvOptions.fold", self.fold)
         require(self.path != "", "The task csv takes an option path, such as csv:path=my.csv.")
 
 
@@ -93,13 +103,13 @@ BUNDLED = {
 """What scikit-learn carries, and the function that loads it: at hand without a network."""
 
 
-def bundled(name: str) -> ArrayTask:
+def bundled(name: str, fold: Fold = ()) -> ArrayTask:
     """One of scikit-learn's data sets."""
     from sklearn import datasets  # imported when used: it takes a second
 
     found = getattr(datasets, BUNDLED[name])()
     x = found.images[..., None] if "images" in found else found.data
-    task = from_arrays(x, found.target, name=name)
+    task = from_arrays(x, found.target, name=name, fold=fold)
     return dataclasses.replace(task, class_names=tuple(map(str, found.target_names)))
 
 
@@ -109,7 +119,7 @@ def load(name: str, options: TableOptions, text: str) -> Task:
     Args:
         text: what to call the task.
     """
-    task = dataclasses.replace(bundled(name), name=text)
+    task = dataclasses.replace(bundled(name, options.fold), name=text)
     return show(task, options.by) if isinstance(options, DigitsOptions) else task
 
 
@@ -163,7 +173,7 @@ def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
     x = np.concatenate([_feature(table, c, options.words) for c in features], axis=1)
     if options.kind is Kind.NUMBERS:
         y = np.array([_number(table, r, column, LABEL_WORDS) for r in range(len(table.rows))])
-        return from_arrays(x, y, path.stem, kind=Kind.NUMBERS, seed=seed)
+        return from_arrays(x, y, path.stem, kind=Kind.NUMBERS, seed=seed, fold=options.fold)
     labels, names = _classes([row[column] for row in table.rows])
     require(
         len(names) <= len(table.rows) / 2,
@@ -171,7 +181,7 @@ def of_options(options: CsvOptions, seed: int = 0) -> ArrayTask:
         "class takes a few examples: name another column as the label, or say kind=regression if "
         "it holds numbers to predict.",
     )
-    task = from_arrays(x, labels, path.stem, seed=seed)
+    task = from_arrays(x, labels, path.stem, seed=seed, fold=options.fold)
     return dataclasses.replace(task, class_names=names)
 
 

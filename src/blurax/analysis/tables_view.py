@@ -1,0 +1,111 @@
+"""A comparison on tables: ranks in the terminal and as a picture."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from blurax.analysis import style
+from blurax.analysis.plain import printable
+from blurax.baselines.reached import Ranking, Reached
+
+WIDTH = 1500
+LEGEND = (
+    "rank: by the mean loss over the folds, 1 is the best; mean and standard deviation over the "
+    "tables. p: Wilcoxon's signed-rank test against {against}, with Holm's correction. Below each "
+    "table: the mean score over the folds (%), and the mean loss."
+)
+
+
+def ranking_table(found: Ranking, reached: Sequence[Reached]) -> Table:
+    """A row for each method, the best first."""
+    by = {(each.method, each.task): each for each in reached}
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    for name in ("rank", "p", *map(_short, found.tasks)):
+        table.add_column(Text(printable(name)), justify="right")
+    for m, method in enumerate(found.methods):
+        rank = f"{found.mean[m]:.2f} ± {found.spread[m]:.2f}"
+        p = "-" if np.isnan(found.p[m]) else f"{found.p[m]:.3f}"
+        cells = (_cell(by[method, task]) for task in found.tasks)
+        table.add_row(Text(printable(method)), rank, p, *cells)
+    return table
+
+
+def _cell(reached: Reached) -> str:
+    loss = float(np.mean(reached.loss))
+    return f"{100 * np.mean(reached.score):.1f}\n{loss:.3g}"
+
+
+def _short(task: str) -> str:
+    return task.removeprefix("uci:")
+
+
+def draw_ranking(found: Ranking, reached: Sequence[Reached], path: str | os.PathLike[str]) -> Path:
+    """Draw mean ranks with those on each table, and the scores; written as PNG.
+
+    Raises:
+        BluraxError: if the file cannot be written.
+    """
+    height = 190 + 42 * len(found.methods)
+    figure = style.new_figure(WIDTH, 2 * height, "Ranks on tables, and what was reached")
+    upper, lower = style.stacked(figure, 1.0, 1.0)
+    _draw_ranks(upper, found)
+    _draw_scores(lower, found, reached)
+    return style.save(figure, path)
+
+
+def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
+    style.heading(canvas, "Rank by loss: each table, and the mean (lower is better)")
+    axes = canvas.subplots()
+    rows = np.arange(len(found.methods))
+    for t, task in enumerate(found.tasks):
+        axes.plot(
+            found.ranks[:, t],
+            rows + 0.25 * (t / max(1, len(found.tasks) - 1) - 0.5),
+            linestyle="",
+            marker=style.MARKERS[t % len(style.MARKERS)],
+            color=style.PALETTE[t % len(style.PALETTE)],
+            markersize=6,
+            label=_short(task),
+        )
+    axes.plot(found.mean, rows, "|", color=style.INK, markersize=26, markeredgewidth=3)
+    axes.set_yticks(rows, found.methods)
+    axes.invert_yaxis()
+    style.tidy(axes, "rank", "")
+    style.legend_below(canvas, axes, 5, style.SMALL - 1)
+
+
+def _draw_scores(canvas: style.SubFigure, found: Ranking, reached: Sequence[Reached]) -> None:
+    """Scores on colours that compare within a table."""
+    style.heading(canvas, "Mean score over the folds (%): accuracy, or variance explained")
+    axes = canvas.subplots()
+    by = {(each.method, each.task): 100 * float(np.mean(each.score)) for each in reached}
+    values = np.array([[by[m, t] for t in found.tasks] for m in found.methods])
+    low, high = values.min(axis=0), values.max(axis=0)
+    shades = (values - low) / np.where(high > low, high - low, 1.0)
+    axes.imshow(shades, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    for row, column in np.ndindex(values.shape):
+        best = values[row, column] == high[column]
+        axes.text(
+            column,
+            row,
+            f"{values[row, column]:.1f}",
+            ha="center",
+            va="center",
+            fontsize=style.SMALL,
+            fontweight="bold" if best else "normal",
+            color=style.INK,
+        )
+    axes.set_xticks(range(len(found.tasks)), [_broken(_short(t)) for t in found.tasks])
+    axes.set_yticks(range(len(found.methods)), found.methods)
+    axes.tick_params(labelsize=style.SMALL, length=0, colors=style.INK)
+    axes.spines[:].set_visible(False)
+
+
+def _broken(name: str) -> str:
+    """A long name in several lines."""
+    return name.replace("-", "-\n")

@@ -1,0 +1,192 @@
+"""Methods on the folds of tables, in a directory that can be resumed.
+
+A cell is one method on one table. Each is written whole when it is finished, and its random numbers
+depend on the seed and the table alone.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from blurax import io
+from blurax.baselines.reached import Ranking, Reached, ranking
+from blurax.errors import BluraxError, require
+from blurax.experiments.compare_cells import checked, stamped
+from blurax.experiments.compare_entrants import Entrant, read_entrant
+from blurax.experiments.tables_folds import Folds, folds_of, measured, protocol_network, tuned
+from blurax.experiments.tables_plan import Plan
+from blurax.experiments.tables_references import REFERENCES, Make, referenced
+from blurax.frozen import Checked, from_json, to_json
+from blurax.genome import Genome
+from blurax.version import __version__
+
+PLAN, RESULT, PICTURE, CELLS, GENOMES = (
+    "plan.json",
+    "tables.json",
+    "tables.png",
+    "cells",
+    "genomes",
+)
+TABLES = "comparison on tables"
+"""What a directory of ours holds, for the sentence to a second writer."""
+
+Log = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result(Checked):
+    """A finished comparison on tables."""
+
+    plan: Plan
+    reached: tuple[Reached, ...]
+
+    def ranking(self) -> Ranking:
+        """The ranks of all methods."""
+        return ranking(self.reached, self.plan.against)
+
+
+def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
+    """Make the directory of a comparison, or check that it holds this very one.
+
+    Args:
+        entrants: those of `plan.genomes`, whose files are copied.
+
+    Raises:
+        BluraxError: if the directory holds a comparison with other settings of which something is
+            measured, another process writes into it, a table is missing, or a learner is no genome.
+    """
+    for each in entrants:
+        require(
+            isinstance(each.learned, Genome),
+            f"{each.name} is a learner with code of its own; blurax tables takes genomes.",
+        )
+    for name in plan.tables:
+        task = folds_of(name, plan.folds)
+        for each in entrants:
+            each.check(protocol_network(task), task)
+    with io.writing(directory, TABLES):
+        begun = io.exists(directory / CELLS)
+        require(
+            not begun or read_plan(directory) == plan,
+            f"{directory} holds a comparison with other settings; name another with --directory.",
+        )
+        io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
+        for each in entrants:
+            io.write_bytes(_genome_path(directory, each.name), each.file)
+        if not begun:
+            io.write_json(directory / PLAN, to_json(plan))
+
+
+def read_plan(directory: Path) -> Plan:
+    """The plan of the comparison in a directory.
+
+    Raises:
+        BluraxError: if there is none, or it is damaged.
+    """
+    path = directory / PLAN
+    require(path.exists(), f"{directory} holds no comparison on tables.")
+    return _read(Plan, path, f"{path} is damaged: it is not the plan of a comparison on tables.")
+
+
+def read(directory: Path) -> Result:
+    """Read what `advance` wrote at its end.
+
+    Raises:
+        BluraxError: if there is no such file, or not such a one.
+    """
+    path = directory / RESULT
+    return _read(Result, path, f"{path} is not the result of a comparison on tables.")
+
+
+def advance(
+    directory: Path,
+    log: Log = lambda text: None,
+    references: Mapping[str, Make] = REFERENCES,
+) -> Result:
+    """Take a comparison to its end, cell by cell; cells that are there already are kept.
+
+    Args:
+        log: called with what is being done.
+        references: the models that the plan may name.
+
+    Raises:
+        BluraxError: if the directory holds no comparison, one of another version or a damaged one,
+            a reference is unknown, or another process writes into it.
+    """
+    plan = read_plan(directory)
+    unknown = [name for name in plan.references if name not in references]
+    require(
+        not unknown,
+        f"There is no reference {', '.join(unknown)}; there are {', '.join(references)}.",
+    )
+    require(
+        plan.version == __version__,
+        f"{directory} was started by blurax {plan.version}, this is {__version__}; "
+        "name another directory.",
+    )
+    with io.writing(directory, TABLES):
+        entrants = {file.name: _entrant(directory, file.name, file) for file in plan.genomes}
+        found = []
+        for t, table in enumerate(plan.tables):
+            task = folds_of(table, plan.folds)
+            for method in plan.methods:
+                path = directory / CELLS / f"{t}-{method}.json"
+                if not io.exists(path):
+                    where = f"{table}, {method}"
+                    log(where)
+                    new = _measured(plan, task, method, entrants, references, log)
+                    io.write_json(path, stamped(to_json(new)))
+                found.append(_cell(path, method, table))
+        result = Result(plan, tuple(found))
+        io.write_json(directory / RESULT, to_json(result))
+    return result
+
+
+def _measured(
+    plan: Plan,
+    task: Folds,
+    method: str,
+    entrants: Mapping[str, Entrant],
+    references: Mapping[str, Make],
+    log: Log,
+) -> Reached:
+    key = jax.random.fold_in(jax.random.key(plan.seed), zlib.crc32(task.name.encode()))
+    if method in entrants:
+        learner = entrants[method].learner(protocol_network(task), task)
+        return measured(method, learner, task, key, plan)
+    if method in plan.references:
+        return referenced(method, task, plan.seeds, references)
+    return tuned(method, task, key, plan, lambda text: log(f"{task.name}, {method}: {text}"))
+
+
+def _cell(path: Path, method: str, table: str) -> Reached:
+    """What a cell holds; read back, so that a resumed comparison ends with the same file."""
+    damaged = f"{path} is damaged; remove it, and it is measured again."
+    try:
+        found: Reached = from_json(Reached, checked(io.read_json(path), damaged))
+    except BluraxError as error:
+        raise BluraxError(damaged) from error
+    require((found.method, found.task) == (method, table), damaged)
+    return found
+
+
+def _entrant(directory: Path, name: str, file: Any) -> Entrant:
+    path = _genome_path(directory, name)
+    found = read_entrant(name, path, {})
+    require(file == found.stamp, f"{path} is not the genome that {directory} was started with.")
+    return found
+
+
+def _genome_path(directory: Path, name: str) -> Path:
+    return directory / GENOMES / f"{name}.safetensors"
+
+
+def _read(kind: type, path: Path, message: str) -> Any:
+    try:
+        return from_json(kind, io.read_json(path))
+    except BluraxError as error:
+        raise BluraxError(message) from error

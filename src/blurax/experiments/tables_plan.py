@@ -1,0 +1,77 @@
+"""What decides the numbers of a comparison on tables."""
+
+import dataclasses
+
+from blurax.baselines import baseline
+from blurax.bounds import check_counts, check_seed
+from blurax.errors import require
+from blurax.experiments.compare_plan import GenomeFile
+from blurax.frozen import Checked, check_types
+from blurax.tasks import uci
+from blurax.version import __version__
+
+NORMALISED = "+batch-norm"
+"""What the name of a baseline ends in whose hidden layers are normalised over the batch."""
+
+TABLES = tuple(f"uci:{name}" for name in uci.TABLES)
+BASELINES = ("adam", "adam+batch-norm")
+REFERENCES = ("linear", "forest", "boosting", "mlp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan(Checked):
+    """The protocol of TANGOS (Jeffares et al. 2023), for any tables and methods.
+
+    Networks d-(d+1)-(d+1), batches of 32, up to 200 epochs, ended when the loss on validation rows
+    has not fallen for 30; folds, of which one tests, the next validates, the others teach.
+
+    Raises:
+        BluraxError: for a value of the wrong type or out of range, an unknown baseline, a list that
+            names something twice, or nothing to compare.
+    """
+
+    tables: tuple[str, ...] = TABLES
+    """Tasks that take the option fold."""
+    genomes: tuple[GenomeFile, ...] = ()
+    """Compared as they are: nothing of them is tuned."""
+    baselines: tuple[str, ...] = BASELINES
+    """Their learning rate and settings are chosen for each fold by its validation rows."""
+    references: tuple[str, ...] = REFERENCES
+    """Models of scikit-learn, which learn from training and validation rows."""
+    folds: int = 5
+    epochs: int = 200
+    patience: int = 30
+    batch: int = 32
+    seeds: int = 1
+    """Initial networks in each fold."""
+    seed: int = 0
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in self.baselines:
+            baseline(name.removesuffix(NORMALISED))
+        check_counts(self, "epochs", "patience", "batch", "seeds")
+        check_counts(self, "folds", least=3)
+        check_seed("Plan.seed", self.seed)
+        require(bool(self.tables), "Plan.tables is empty; it takes one or more.")
+        require(bool(self.methods), "Plan names no method; it takes one or more.")
+        for name in ("tables", "methods"):
+            items = getattr(self, name)
+            twice = sorted({item for item in items if items.count(item) > 1})
+            require(not twice, f"Plan.{name} has {', '.join(twice)} twice; name each once.")
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of all that is compared, genomes first."""
+        return (*(genome.name for genome in self.genomes), *self.baselines, *self.references)
+
+    @property
+    def against(self) -> str:
+        """What all others are tested against: the first baseline, or the first method."""
+        return (*self.baselines, *self.methods)[0]
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return len(self.tables) * len(self.methods)
