@@ -90,12 +90,13 @@ def during(genome: Genome, index: int | Int[Array, ""]) -> Genome:
     """
     genome, now = at_step(genome, index), jnp.asarray(index)
 
-    def moved(genes: SynapseGenes | None) -> SynapseGenes | None:
-        for term in genome.rule.terms if genes is not None else ():
+    def moved(genes: SynapseGenes) -> SynapseGenes:
+        for term in genome.rule.terms:
             genes = term.at(genes, now)
         return genes
 
-    synapse, after = moved(genome.synapse), moved(genome.forward_synapse)
+    synapse, after = moved(genome.synapse), genome.forward_synapse
+    after = None if after is None else moved(after)
     return dataclasses.replace(genome, synapse=synapse, forward_synapse=after)
 
 

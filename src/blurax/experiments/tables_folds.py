@@ -1,6 +1,7 @@
 """All folds of a table side by side, and networks that learn as long as validation improves."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -186,9 +187,11 @@ def tuned(
             known[arrangement, place] = course(learner, task, keys, plan, rate_of(place))
         return known[arrangement, place]
 
-    usual = round(np.log10(found.scale) * PER_DECADE)
-    start = (usual - COARSE, usual, usual + COARSE)
     options = tuning.arrangements(found, network)
+    if found.scale is None:  # there is nothing to choose
+        return measured(name, found.make(options[0], network, task), task, key, plan)
+    usual = round(math.log10(found.scale) * PER_DECADE)
+    start = (usual - COARSE, usual, usual + COARSE)
     return _reached(name, task, [_best(n, options, start, tried) for n in range(len(keys))])
 
 
