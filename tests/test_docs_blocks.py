@@ -30,6 +30,11 @@ PYTHON = {
     "how-to/estimator": lambda names, out: (
         names["search"].param_grid == {"blurclassifier__genome": ["images", "steady"]}
     ),
+    "how-to/sequences": lambda names, out: (
+        names["matrix"].shape == (3, 2, 2)
+        and min(names["scores"][0][0], names["scores"][1][1]) > 0.7
+        and out[0].startswith("average accuracy")
+    ),
     "how-to/networks": lambda names, out: (
         out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6
     ),

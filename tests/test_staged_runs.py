@@ -149,11 +149,12 @@ def test_an_estimator_learns_in_stages():
     from blurax import BlurClassifier
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(120, 4))
+    x = rng.normal(size=(600, 4))
     y = (x[:, 0] > 0).astype(int)
     model, scores = BlurClassifier(hidden=(8,), random_state=0), []
     for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
-        model.partial_fit(x[:, order], y, classes=[0, 1])
+        for _ in range(3):
+            model.partial_fit(x[:, order], y, classes=[0, 1])
         scores.append([model.score(x[:, other], y) for other in ([0, 1, 2, 3], [3, 2, 1, 0])])
     assert np.shape(scores) == (2, 2)
     assert scores[0][0] > 0.8

@@ -200,7 +200,7 @@ def from_sequence(
     steps: int = 100,
     repeat: bool = False,
     name: str | None = None,
-) -> TaskSequence:
+) -> Task:
     """Tasks in sequence: a list of them, or one that looks different in every stage.
 
     The tasks listed are to have inputs and targets of the same shapes: their stages share all
