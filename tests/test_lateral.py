@@ -152,5 +152,5 @@ def test_the_meta_objective_asks_for_specialised_neurons():
     )
     alike = loss(Objective(diversity=2.0)) - plain
     assert float(alike) == pytest.approx(2 * float(found.similarity[0]), rel=1e-10)
-    with pytest.raises(BluraxError, match=r"Objective.diversity is -1; it takes a number >= 0"):
-        Objective(diversity=-1)
+    with pytest.raises(BluraxError, match=r"Objective.diversity is -1.0; it takes"):
+        Objective(diversity=-1.0)

@@ -272,8 +272,8 @@ def test_own_baselines_may_have_no_rate(own_baselines_forgotten):
     assert BASELINES["steady-sgd"].scale is None
     (choice,) = tune("steady-sgd", Network((4, 3)), get("iris"), KEY, (3,), tuning=Tuning(seeds=2))
     assert choice.rate is None
-    with pytest.raises(BluraxError, match=r"scale is 0; it takes a learning rate above 0, or None"):
-        blurax.add_baseline("other", lambda rate: optax.sgd(0.1), scale=0)
+    with pytest.raises(BluraxError, match=r"scale is 0.0; it takes a learning rate above 0, or"):
+        blurax.add_baseline("other", lambda rate: optax.sgd(0.1), scale=0.0)
 
 
 def test_delayed_edges_are_refused():
