@@ -22,12 +22,6 @@ def _by_fan_in(rule: Rule) -> Rule:
     return dataclasses.replace(rule, update=dataclasses.replace(rule.update, fan_in=True))
 
 
-def _tables(features: int, classes: int, rows: int, more: str, *families: str) -> str:
-    """A mixture of families of made tables of one shape."""
-    options = f"features={features},classes={classes},rows={rows},{more}"
-    return "+".join(f"{family}:{options}" for family in families)
-
-
 ZOO: dict[str, Recipe] = {
     "default": Recipe(
         "the zoo's default: MNIST 14x14 and 28x28, some under a pattern, 20 to 100 steps",
@@ -81,32 +75,6 @@ ZOO: dict[str, Recipe] = {
             validate_every=50,
             validation_episodes=2,
             validation_steps=50,
-            seed=1,
-        ),
-    ),
-    "tables": Recipe(
-        "for tables: general goes on with made tables of every kind, small networks, batches of 32",
-        "not measured yet: it has not run to its end, and the zoo has no such genome",
-        MetaTrain(
-            tasks=(
-                _tables(60, 2, 200, "wrong=0.1,coarse=0.3", "clusters", "linear-levels"),
-                _tables(20, 3, 800, "rarest=0.05,coarse=0.5", "teacher-levels", "steps-levels"),
-                _tables(6, 8, 400, "rarest=0.01", "clusters", "sines-levels"),
-                _tables(8, 2, 3000, "rarest=0.02,wrong=0.03", "friedman-levels", "rings"),
-            ),
-            hidden=("61-61", "21-21", "7-7", "64-32"),
-            pairing=Pairing.IN_ORDER,
-            rule=BEYOND,
-            start="general",
-            episode=EpisodeSpec(steps=120, batch=32, query=256),
-            objective=Objective(when=When.MEAN, early=0.5, logarithm=True, floor=0.03),
-            optimiser=dataclasses.replace(REJECTING, learning_rate=2e-3),
-            vary=Vary(draw=Draw.ONE),
-            population=1,
-            meta_steps=1500,
-            validate_every=100,
-            validation_episodes=8,
-            validation_steps=100,
             seed=1,
         ),
     ),
