@@ -74,7 +74,7 @@ def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
         )
     axes.plot(found.mean, rows, "|", color=style.INK, markersize=26, markeredgewidth=3)
     axes.set_yticks(rows, found.methods)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)  # the best at the top
     style.tidy(axes, "rank", "")
     style.legend_below(canvas, axes, 5, style.SMALL - 1)
 
