@@ -228,7 +228,7 @@ def test_an_interrupted_comparison_ends_with_the_same_file(tmp_path: Path) -> No
     with pytest.raises(BluraxError, match="holds a comparison with other settings"):
         tables.start(other, [entrant], tmp_path)
     cell = tmp_path / "cells" / "0-sgd.json"
-    cell.write_text(cell.read_text().replace('"iris"', '"wine"'))
+    cell.write_text(cell.read_text(encoding="utf-8").replace('"iris"', '"wine"'), encoding="utf-8")
     with pytest.raises(BluraxError, match="is damaged; remove it, and it is measured again"):
         tables.advance(tmp_path)
     found = result.ranking()
@@ -274,7 +274,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert "linear" in said
     assert "tables.png" in said
-    held = json.loads((tmp_path / "out" / "tables.json").read_text())
+    held = json.loads((tmp_path / "out" / "tables.json").read_text(encoding="utf-8"))
     assert [each["task"] for each in held["reached"]] == ["iris", "wine"]
     assert main(["tables", "--resume", where]) == 0
     assert main(["tables", "--resume", where, "--folds", "4"]) == 2

@@ -33,7 +33,7 @@ def _write(folder: Path, name: str, rows: int | None = None, columns: int | None
         cells = [f"{v:.3f}" for v in random.normal(size=(columns or source.columns) - 1)]
         lines.append(",".join([*cells, str(n % source.classes)]))
     path = folder / "uci" / f"{name}.csv"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
@@ -114,8 +114,9 @@ def test_words_become_columns_and_rows_without_a_value_are_left_out(folder: Path
     """Without a warning: the documentation says so."""
     path = _write(folder, "breast-cancer-wisconsin")
     firsts = ["?" if n < 48 and n % 3 == 0 else "ab"[n % 2] for n in range(699)]
-    rows = [line.partition(",")[2] for line in path.read_text().splitlines()]
-    path.write_text("\n".join(map(",".join, zip(firsts, rows, strict=True))))
+    rows = [line.partition(",")[2] for line in path.read_text(encoding="utf-8").splitlines()]
+    text = "\n".join(map(",".join, zip(firsts, rows, strict=True)))
+    path.write_text(text, encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         task = blurax.task("uci:breast-cancer-wisconsin")
@@ -152,11 +153,12 @@ def test_files_that_are_not_there_or_others(folder: Path) -> None:
     with pytest.raises(BluraxError, match="holds 207 rows of 61 columns; uci:sonar has 208 of 61"):
         blurax.task("uci:sonar")
     path = _write(folder, "sonar")
-    path.write_text(path.read_text().replace(",1\n", ",2\n", 3))
+    text = path.read_text(encoding="utf-8").replace(",1\n", ",2\n", 3)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(BluraxError, match="3 different labels in its last column"):
         blurax.task("uci:sonar")
     path = _write(folder, "sonar")
-    (folder / "MANIFEST.txt").write_text(f"0 {'0' * 64} 1 uci/sonar.csv\n")
+    (folder / "MANIFEST.txt").write_text(f"0 {'0' * 64} 1 uci/sonar.csv\n", encoding="utf-8")
     with pytest.raises(BluraxError, match="another file or a damaged one"):
         blurax.task("uci:sonar")
 

@@ -49,7 +49,7 @@ def provenance_words(provenance: Provenance) -> dict[str, str]:
 def _words(lines: dict[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     for about, text in lines.items():
-        table.add_row(Text(about, "dim"), Text(text))
+        table.add_row(Text(about, "dim"), Text(text, overflow="fold"))
     return table
 
 
