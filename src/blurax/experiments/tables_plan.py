@@ -14,7 +14,9 @@ NORMALISED = "+batch-norm"
 """What the name of a baseline ends in whose hidden layers are normalised over the batch."""
 
 TABLES = tuple(f"uci:{name}" for name in uci.TABLES)
-BASELINES = ("adam", "adam+batch-norm")
+_ADDED = ("l1", "l2", "dropout", "batch-norm", "noise", "mixup", "tangos")
+BASELINES = ("adam", *(f"adam+{name}" for name in _ADDED))
+"""TANGOS and what it is compared with there."""
 REFERENCES = ("linear", "forest", "boosting", "mlp")
 
 
