@@ -11,11 +11,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.continual import Ewc, StagedState
-from blurax.baselines.descent import forward, hidden_groups, with_fixed
+from blurax.baselines.descent import forward, with_fixed
 from blurax.baselines.reservoir import Reservoir
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.links import Indexed
+from blurax.specialisation import hidden_groups
 from blurax.terms.normalise import Moments
 
 Gates = list[Array | None]
