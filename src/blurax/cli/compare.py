@@ -81,8 +81,9 @@ class Request:
     def budgets(self) -> tuple[int, ...]:
         """The numbers of steps at which all are compared."""
         found = [get(task).stages for task in self.tasks]
-        last = self.steps or max((stages.total for stages in found if stages), default=1000)
-        return (last,) if all(found) else budgets_up_to(last)
+        whole = max((stages.total for stages in found if stages), default=1000)
+        budgets = budgets_up_to(whole if self.steps is None else self.steps)
+        return budgets[-1:] if all(found) else budgets
 
     def plan(self, entrants: list[Entrant]) -> Plan:
         """The plan of the comparison."""

@@ -27,20 +27,20 @@ from blurax.baselines import (
     time_steps,
 )
 from blurax.engine.local import at_device, spread
-from blurax.errors import BluraxError, require
-from blurax.experiments.compare_cells import CELLS, cell_path, read_cell, write_cell
-from blurax.experiments.compare_entrants import Entrant, read_entrant, sources
+from blurax.errors import require
+from blurax.experiments.compare_cells import CELLS, cell_path, read_as, read_cell, write_cell
+from blurax.experiments.compare_entrants import GENOMES, Entrant, copy_path, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks, check_tasks
 from blurax.experiments.compare_times import TIMES, By, kept_times, times_path
-from blurax.frozen import Checked, added, from_json, to_json
+from blurax.frozen import Checked, added, to_json
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
 from blurax.version import __version__
 
-PLAN, RESULT, GENOMES = "plan.json", "comparison.json", "genomes"
+PLAN, RESULT = "plan.json", "comparison.json"
 PICTURE, TIME_PICTURE = "comparison.png", "comparison-by-time.png"
 COMPARISON = "comparison"
 """What a directory of ours holds, for the sentence to a second writer."""
@@ -108,7 +108,7 @@ def start(plan: Plan, entrants: Sequence[Entrant], directory: Path, own: OwnTask
         )
         _check_places(directory)
         for each in entrants:
-            copy = _genome_path(directory, each.name)
+            copy = copy_path(directory, each.name)
             if not (copy.is_file() and copy.read_bytes() == each.file):
                 io.write_bytes(copy, each.file)
         if not begun:
@@ -123,7 +123,7 @@ def read_plan(directory: Path) -> Plan:
     """
     path = directory / PLAN
     require(path.exists(), f"{directory} holds no comparison.")
-    return _read(Plan, path, f"{path} is damaged: it is not the plan of a comparison.")
+    return read_as(Plan, path, f"{path} is damaged: it is not the plan of a comparison.")
 
 
 def advance(
@@ -203,7 +203,7 @@ def read(directory: Path) -> Compared:
         BluraxError: if there is no such file, or not such a one.
     """
     path = directory / RESULT
-    return _read(Compared, path, f"{path} is not the result of a comparison.")
+    return read_as(Compared, path, f"{path} is not the result of a comparison.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -297,7 +297,7 @@ def _entrants(plan: Plan, directory: Path, likes: Mapping[str, Learner]) -> list
     """
     entrants = []
     for file in plan.genomes:
-        path = _genome_path(directory, file.name)
+        path = copy_path(directory, file.name)
         found = read_entrant(file.name, path, likes)
         require(file == found.stamp, f"{path} is not the genome that {directory} was started with.")
         entrants.append(found)
@@ -309,14 +309,3 @@ def _entrants(plan: Plan, directory: Path, likes: Mapping[str, Learner]) -> list
             "would not be comparable; put it back, or name another directory.",
         )
     return entrants
-
-
-def _genome_path(directory: Path, name: str) -> Path:
-    return directory / GENOMES / f"{name}.safetensors"
-
-
-def _read(kind: type, path: Path, message: str) -> Any:
-    try:
-        return from_json(kind, io.read_json(path))
-    except BluraxError as error:
-        raise BluraxError(message) from error

@@ -49,6 +49,18 @@ def read_cell(path: Path, plan: Plan, learner: str) -> Record:
     return record
 
 
+def read_as(kind: type, path: Path, message: str) -> Any:
+    """What a file of a comparison holds.
+
+    Raises:
+        BluraxError: with this message, if it is not such a thing.
+    """
+    try:
+        return from_json(kind, io.read_json(path))
+    except BluraxError as error:
+        raise BluraxError(message) from error
+
+
 def stamped(content: dict[str, Any]) -> dict[str, Any]:
     """With its checksum."""
     return {**content, SHA256: _checksum(content)}

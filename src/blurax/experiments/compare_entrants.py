@@ -24,6 +24,8 @@ from blurax.tasks import Task
 from blurax.version import __version__
 
 BEST = "best.safetensors"
+GENOMES = "genomes"
+"""The folder of a comparison with a copy of each file that takes part."""
 """What a run keeps."""
 
 
@@ -77,6 +79,11 @@ class Entrant:
             network.check(self.learned.rule)
         else:
             check_step(with_network(self.learned, network), task)
+
+
+def copy_path(directory: Path, name: str) -> Path:
+    """The copy of an entrant's file in the directory of a comparison."""
+    return directory / GENOMES / f"{name}.safetensors"
 
 
 def read_entrant(name: str, path: Path, likes: Mapping[str, Learner]) -> Entrant:

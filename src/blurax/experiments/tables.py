@@ -15,8 +15,8 @@ import jax
 from blurax import io
 from blurax.baselines.reached import Ranking, Reached, ranking
 from blurax.errors import BluraxError, require
-from blurax.experiments.compare_cells import checked, stamped
-from blurax.experiments.compare_entrants import Entrant, read_entrant
+from blurax.experiments.compare_cells import checked, read_as, stamped
+from blurax.experiments.compare_entrants import GENOMES, Entrant, copy_path, read_entrant
 from blurax.experiments.tables_folds import Folds, folds_of, measured, protocol_network, tuned
 from blurax.experiments.tables_plan import Plan
 from blurax.experiments.tables_references import REFERENCES, Make, referenced
@@ -24,13 +24,7 @@ from blurax.frozen import Checked, from_json, to_json
 from blurax.genome import Genome
 from blurax.version import __version__
 
-PLAN, RESULT, PICTURE, CELLS, GENOMES = (
-    "plan.json",
-    "tables.json",
-    "tables.png",
-    "cells",
-    "genomes",
-)
+PLAN, RESULT, PICTURE, CELLS = "plan.json", "tables.json", "tables.png", "cells"
 TABLES = "comparison on tables"
 """What a directory of ours holds, for the sentence to a second writer."""
 
@@ -76,7 +70,7 @@ def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
         )
         io.check_directory(directory, (PLAN, RESULT, PICTURE), (CELLS, GENOMES))
         for each in entrants:
-            io.write_bytes(_genome_path(directory, each.name), each.file)
+            io.write_bytes(copy_path(directory, each.name), each.file)
         if not begun:
             io.write_json(directory / PLAN, to_json(plan))
 
@@ -89,7 +83,7 @@ def read_plan(directory: Path) -> Plan:
     """
     path = directory / PLAN
     require(path.exists(), f"{directory} holds no comparison on tables.")
-    return _read(Plan, path, f"{path} is damaged: it is not the plan of a comparison on tables.")
+    return read_as(Plan, path, f"{path} is damaged: it is not the plan of a comparison on tables.")
 
 
 def read(directory: Path) -> Result:
@@ -99,7 +93,7 @@ def read(directory: Path) -> Result:
         BluraxError: if there is no such file, or not such a one.
     """
     path = directory / RESULT
-    return _read(Result, path, f"{path} is not the result of a comparison on tables.")
+    return read_as(Result, path, f"{path} is not the result of a comparison on tables.")
 
 
 def advance(
@@ -175,18 +169,7 @@ def _cell(path: Path, method: str, table: str) -> Reached:
 
 
 def _entrant(directory: Path, name: str, file: Any) -> Entrant:
-    path = _genome_path(directory, name)
+    path = copy_path(directory, name)
     found = read_entrant(name, path, {})
     require(file == found.stamp, f"{path} is not the genome that {directory} was started with.")
     return found
-
-
-def _genome_path(directory: Path, name: str) -> Path:
-    return directory / GENOMES / f"{name}.safetensors"
-
-
-def _read(kind: type, path: Path, message: str) -> Any:
-    try:
-        return from_json(kind, io.read_json(path))
-    except BluraxError as error:
-        raise BluraxError(message) from error

@@ -16,6 +16,18 @@ from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 
 _NETS = ("128-64", "200", "80-80-80-80")
+_MNIST = "mnist:size=14+mnist:size=14,pattern=0.5"
+_SMALL = (
+    "digits",
+    "clusters:features=20,classes=3+clusters:features=20,classes=3,rarest=0.06",
+    "clusters:features=5,rarest=0.02+clusters:features=5,rows=100",
+    "checkerboard+spiral:arms=2,turns=1",
+)
+"""Few inputs, few rows, rare classes, toys."""
+_SMALL_NETS = ("32", "64", "100", "64-64")
+_EARLY_AND_LATE = Objective(
+    when=When.HORIZONS, horizons=(5, 10, 20, 50, 100), logarithm=True, floor=0.03
+)
 
 
 def _by_fan_in(rule: Rule) -> Rule:
@@ -27,7 +39,7 @@ ZOO: dict[str, Recipe] = {
         "the zoo's images: MNIST 14x14 and 28x28, some under a pattern, 20 to 100 steps",
         "an hour on one CPU core: 93.3 % in validation after 50 steps",
         MetaTrain(
-            tasks=("mnist:size=14+mnist:size=14,pattern=0.5", "mnist"),
+            tasks=(_MNIST, "mnist"),
             hidden=_NETS,
             rule=slowing(APART),
             episode=EpisodeSpec(steps=20, batch=128, query=256),
@@ -51,23 +63,18 @@ ZOO: dict[str, Recipe] = {
         "40 minutes on one CPU core, a quarter of it compiling; best after 700 meta-steps",
         MetaTrain(
             tasks=(
-                "mnist:size=14+mnist:size=14,pattern=0.5",
-                "mnist:size=14+mnist:size=14,pattern=0.5",
+                _MNIST,
+                _MNIST,
                 "mnist",
-                "digits",
-                "clusters:features=20,classes=3+clusters:features=20,classes=3,rarest=0.06",
-                "clusters:features=5,rarest=0.02+clusters:features=5,rows=100",
-                "checkerboard+spiral:arms=2,turns=1",
+                *_SMALL,
             ),
-            hidden=("128-64", "64-64-64-64-64-64", "100", "32", "64", "100", "64-64"),
+            hidden=("128-64", "64-64-64-64-64-64", "100", *_SMALL_NETS),
             pairing=Pairing.IN_ORDER,
             rule=BEYOND,
             start="images",
             start_active=True,
             episode=EpisodeSpec(steps=100, batch=128, query=256),
-            objective=Objective(
-                when=When.HORIZONS, horizons=(5, 10, 20, 50, 100), logarithm=True, floor=0.03
-            ),
+            objective=_EARLY_AND_LATE,
             optimiser=dataclasses.replace(REJECTING, learning_rate=3e-3),
             vary=Vary(draw=Draw.ONE),
             population=1,
@@ -84,33 +91,19 @@ ZOO: dict[str, Recipe] = {
         "25 minutes on one CPU core, half of it compiling; the zoo's is of 50 meta-steps",
         MetaTrain(
             tasks=(
-                "mnist:size=14+mnist:size=14,pattern=0.5",
-                "mnist:size=14+mnist:size=14,pattern=0.5",
-                "mnist:size=14+mnist:size=14,pattern=0.5",
+                _MNIST,
+                _MNIST,
+                _MNIST,
                 "mnist",
-                "digits",
-                "clusters:features=20,classes=3+clusters:features=20,classes=3,rarest=0.06",
-                "clusters:features=5,rarest=0.02+clusters:features=5,rows=100",
-                "checkerboard+spiral:arms=2,turns=1",
+                *_SMALL,
             ),
-            hidden=(
-                "128-64",
-                "128-128-128-128",
-                "64-64-64-64-64-64",
-                "256",
-                "32",
-                "64",
-                "100",
-                "64-64",
-            ),
+            hidden=("128-64", "128-128-128-128", "64-64-64-64-64-64", "256", *_SMALL_NETS),
             pairing=Pairing.IN_ORDER,
             rule=LASTING,
             start="general",
             start_active=True,
             episode=EpisodeSpec(steps=100, batch=128, query=256),
-            objective=Objective(
-                when=When.HORIZONS, horizons=(5, 10, 20, 50, 100), logarithm=True, floor=0.03
-            ),
+            objective=_EARLY_AND_LATE,
             optimiser=dataclasses.replace(REJECTING, learning_rate=1e-3),
             vary=Vary(draw=Draw.ONE),
             population=1,
@@ -192,7 +185,7 @@ ZOO: dict[str, Recipe] = {
         "for convolutions: images, with rates relative to fan-in, goes on with small ones",
         "40 minutes on one CPU core, a quarter of it compiling",
         MetaTrain(
-            tasks=("mnist:crop=20,size=10", "mnist:size=14+mnist:size=14,pattern=0.5"),
+            tasks=("mnist:crop=20,size=10", _MNIST),
             hidden=(
                 "c8k5s2-c16k3s2",
                 "c6k3-p2-c12k3-p2-32",
