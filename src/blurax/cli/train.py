@@ -52,11 +52,11 @@ def train(
     learned, _ = zoo.genome(genome)
     data = get(task)
     stages = data.stages
-    spec = EpisodeSpec(steps=steps or (stages.total if stages else 100), batch=batch)
+    whole = stages.total if stages else 100
+    spec = EpisodeSpec(steps=whole if steps is None else steps, batch=batch)
     require(
         stages is None or spec.steps == stages.total,
-        f"--steps is {spec.steps}, but task {task} has {stages}; leave it out, or take "
-        f"{stages.total if stages else 0}.",
+        f"--steps is {spec.steps}, but task {task} has {stages}; leave it out, or take {whole}.",
     )
     network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
