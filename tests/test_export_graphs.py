@@ -108,7 +108,7 @@ def here(name: str, of: str) -> tuple:
     end, each, (x, ys) = state, [], drawn(network)
     once = jit(lambda *given: step(*given)[0])
     for number in range(STEPS):
-        end = once(genome, end, x[number], tuple(y[number] for y in ys))
+        end = once(genome, end, x[number], tuple(y[number] for y in ys), number)
         each.append(end)
     moments = jit(observe_moments)(genome, end, x[-1])
     return genome, state, each, moments, jit(predict)(genome, end, x[0], moments)

@@ -16,6 +16,8 @@ from blurax.errors import BluraxError
 from blurax.gauge import permute_states
 from blurax.genome import flatten, random
 from blurax.spec import Normalise, Oja, Rule, Stabilise, Symmetry
+from blurax.widen import widen
+from closeness import assert_close
 from variants import lively
 
 RULE = Rule(states=5, stabilise=Stabilise(Normalise.BOTH))
@@ -91,13 +93,27 @@ def test_the_table_says_what_differs():
     assert {"synapses", "stabilised by"} <= set(shown)
 
 
-def test_genomes_of_other_shapes_are_refused():
-    for rule, message in (
-        (Rule(states=4), "have 5 and 4 states"),
-        (Rule(states=5, layers=2), "have 0 and 2 layers"),
-    ):
-        with pytest.raises(BluraxError, match=message):
-            matched(GENOME, random(jax.random.key(0), rule))
+@pytest.mark.parametrize(
+    ("rule", "other", "message"),
+    [
+        (RULE, Rule(states=4), "have 5 and 4 states"),
+        (Rule(layers=2), Rule(layers=3), "have 2 and 3 layers"),
+        (Rule(layers=2), Rule(readout=True), "have 2 and 0 layers"),
+    ],
+)
+def test_genomes_of_other_shapes_are_refused(rule, other, message):
+    with pytest.raises(BluraxError, match=message):
+        matched(*(random(jax.random.key(0), each) for each in (rule, other)))
+
+
+@pytest.mark.parametrize("more", [{"layers": 3}, {"steps": 2}, {"readout": True}], ids=str)
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_set_of_numbers_is_every_set(more, turned):
+    same = widen(GENOME, dataclasses.replace(RULE, **more))
+    pair = (disguised(GENOME), same) if turned else (same, disguised(GENOME))
+    one, two = matched(*pair)
+    assert one.rule == two.rule == same.rule
+    assert_close(one, two, tolerance=1e-6)
 
 
 def test_the_picture_holds_both_and_the_difference(tmp_path):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from blurax import genome as genomes
-from blurax.errors import BluraxError
 from blurax.experiments.ablation import MATRICES, RESTS, positions, terms
 from blurax.experiments.inside import ANGLE, MEASURES, SPECIALISATION, TURNED, look
 from blurax.fit import blur_for
@@ -173,7 +172,33 @@ def test_positions_are_those_of_the_vector():
         np.testing.assert_array_equal(vector[places[name]], getattr(getattr(genome, owner), leaf))
 
 
-@pytest.mark.parametrize("rule", [Rule(layers=2), Rule(steps=2)])
-def test_a_genome_for_each_layer_or_step_is_refused(rule):
-    with pytest.raises(BluraxError, match="for each layer, step or readout cannot be"):
-        look(genomes.random(jax.random.key(0), rule), DIGITS, "8", 2, 1)
+@pytest.mark.parametrize("more", [{"layers": 2}, {"steps": 3}, {"readout": True}], ids=str)
+def test_several_sets_that_are_equal_are_seen_as_one(more):
+    rule = Rule.backprop(Activation.TANH)
+    one = genomes.backprop(rule, 0.3)
+    sets = dataclasses.replace(rule, **more)
+    count = sets.gene_sets or sets.steps
+    same = unflatten(
+        jnp.concatenate(
+            [jnp.repeat(leaf[None], count, 0).ravel() for leaf in leaves(one).values()]
+        ),
+        sets,
+    )
+    found, want = (look(genome, DIGITS, "8", 3, 2) for genome in (same, one))
+    assert found.charts == want.charts
+    assert found.tables == want.tables
+    assert found.facts == want.facts
+    assert "in all layers or steps at once" in found.setting
+    assert "at once" not in want.setting
+
+
+def test_no_state_rests_in_every_set():
+    rule = Rule(states=3, readout=True)
+    genome = lively(rule)
+    where, value = dict(terms(genome, positions(genome)))["no state 3"]
+    silent = unflatten(flatten(genome).at[where].set(value), rule)
+    nu, pre = silent.neuron.nu, silent.synapse.nu_tilde
+    assert not nu[:, 2].any()
+    assert not nu[:, :, 2].any()
+    assert not pre[:, 2].any()
+    assert np.count_nonzero(nu) == 8

@@ -1,5 +1,6 @@
 """Two genomes beside each other, in the form in which equal rules are equal numbers."""
 
+import dataclasses
 import itertools
 import os
 from pathlib import Path
@@ -17,6 +18,7 @@ from blurax.analysis.rule_words import rule_words
 from blurax.errors import require
 from blurax.gauge import canonical, permute_states
 from blurax.genome import Genome, leaves
+from blurax.widen import widen
 
 MOST_STATES = 7
 """States up to which all orders are tried; above, states are as the canonical form sorts them."""
@@ -26,11 +28,13 @@ def matched(genome: Genome, other: Genome) -> tuple[Genome, Genome]:
     """Both in their canonical form, the states of the second in the order nearest to the first.
 
     States beyond the second are interchangeable, and which of two rules' states are alike no order
-    of each rule for itself can tell.
+    of each rule for itself can tell. A genome with one set of numbers beside one with a set for
+    each layer, step or readout is taken for what it is there: the same numbers in every set.
 
     Raises:
         BluraxError: if their matrices have different shapes.
     """
+    genome, other = _repeated(genome, other), _repeated(other, genome)
     _check(genome, other)
     one, two, k = canonical(genome), canonical(other), genome.rule.states
     if k > MOST_STATES:
@@ -106,6 +110,16 @@ def draw_comparison(
         style.heading(band, name)
         draw_part(band, part, sizes[0][2])
     return style.save(figure, path)
+
+
+def _repeated(genome: Genome, like: Genome) -> Genome:
+    """The genome in as many sets as the other has, if it has one only."""
+    rule, other = genome.rule, like.rule
+    if rule.gene_sets is None:
+        rule = dataclasses.replace(rule, layers=other.layers, readout=other.readout)
+    if rule.steps is None:
+        rule = dataclasses.replace(rule, steps=other.steps)
+    return widen(genome, rule)
 
 
 def _check(genome: Genome, other: Genome) -> None:

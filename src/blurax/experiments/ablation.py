@@ -41,25 +41,29 @@ def ablate(
 ) -> tuple[float, tuple[Table, ...]]:
     """What the last score loses without each term, and without each number of a matrix.
 
+    Where layers, steps or the readout have numbers of their own, a number is taken from all of
+    them at once.
+
     Returns:
         The whole genome's score, and the tables: terms first, then a table for each matrix.
     """
     vector, places = flatten(genome), positions(genome)
     rests = dict(terms(genome, places))
-    single = [place for name in MATRICES for place in places[name].ravel().tolist()]
+    matrices = {name: np.moveaxis(_sets(places[name]), 0, -1) for name in MATRICES}
     changed = [vector.at[where].set(value) for where, value in rests.values()]
-    changed += [vector.at[place].set(0.0) for place in single]
+    for matrix in matrices.values():
+        changed += [vector.at[where].set(0.0) for line in matrix for where in line]
     scores = np.asarray(_scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
     lost = scores[0] - scores[1:]
     row = ("", "the genome with")
     tables = [
         findings.table("Each term: points lost", row, [""], list(rests), lost[None, : len(rests)])
     ]
-    at = dict(zip(single, lost[len(rests) :], strict=True))
+    left = iter(lost[len(rests) :])
     for name, (title, row, column) in MATRICES.items():
-        where = places[name]
-        rows, columns = ([str(n + 1) for n in range(size)] for size in where.shape)
-        values = np.array([[at[place] for place in line] for line in where.tolist()])
+        shape = matrices[name].shape[:2]
+        rows, columns = ([str(n + 1) for n in range(size)] for size in shape)
+        values = np.array([[next(left) for _ in columns] for _ in rows])
         tables.append(findings.table(f"{title}: points lost", (row, column), rows, columns, values))
     plain = tuple(dataclasses.replace(table, mark_best=False) for table in tables)
     return float(scores[0].mean()), plain
@@ -79,10 +83,15 @@ def terms(
         if leaf in places:
             yield name, (places[leaf].ravel(), value)
     for state in range(2, genome.rule.states):
-        nu, mu = places["neuron.nu"], places["neuron.mu"]
-        into = [m[state] for m in (nu, mu)] + [m[:, state] for m in (nu, mu)]
-        out = places["synapse.nu_tilde"][state], places["synapse.mu_tilde"][:, state]
-        yield f"no state {state + 1}", (np.unique(np.concatenate([*into, *out])), 0.0)
+        nu, mu, pre, post = (_sets(places[name]) for name in MATRICES)
+        into = [m[:, state] for m in (nu, mu)] + [m[:, :, state] for m in (nu, mu)]
+        all_of_it = [part.ravel() for part in (*into, pre[:, state], post[:, :, state])]
+        yield f"no state {state + 1}", (np.unique(np.concatenate(all_of_it)), 0.0)
+
+
+def _sets(places: np.ndarray) -> np.ndarray:
+    """A matrix's places `[sets, rows, columns]`, one set for each layer, step or readout."""
+    return places.reshape(-1, *places.shape[-2:])
 
 
 @eqx.filter_jit

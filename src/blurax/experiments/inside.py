@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve, spread_stops
-from blurax.errors import require
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.findings import Chart, Fact, Findings, Table, curve
@@ -34,6 +33,10 @@ EXAMPLES = 64
 """By how many examples of the query that is measured."""
 
 
+ON_ALL = ", in all layers or steps at once."
+"""What a genome with several sets of numbers adds to that."""
+
+
 class _Seen(eqx.Module):
     angle: Float[Array, " layers"]
     turned: Float[Array, " layers"]
@@ -48,8 +51,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     has not yet spent the test.
 
     Raises:
-        BluraxError: if genome, network and task do not fit, the genome has numbers for each layer
-            or step, or there is too little memory.
+        BluraxError: if genome, network and task do not fit, or there is too little memory.
     """
     network = check_look(genome, task, hidden, steps, seeds)
     learner = blur_for(genome, network, task)
@@ -66,7 +68,8 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         "",
         __version__,
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
-        f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0.",
+        f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0"
+        f"{ON_ALL if genome.rule.gene_sets or genome.rule.steps else '.'}",
         charts=_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
         tables=(*_specialised(learner, task, keys, spec, states), *tables),
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
@@ -81,10 +84,6 @@ def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) 
     """
     network = network_for(task, hidden)
     network.check(genome.rule)
-    require(
-        genome.rule.gene_sets is None and genome.rule.steps is None,
-        "A genome with numbers for each layer, step or readout cannot be looked into.",
-    )
     spec = EpisodeSpec(steps=steps, batch=128)
     check_episodes(network, genome.rule, task, spec, AT_ONCE * seeds, Split.VALIDATE, steps)
     return network
