@@ -1,6 +1,7 @@
 """The figures by their numbers; those of related papers by a name."""
 
 from blurax.errors import require
+from blurax.experiments.figures.convergence import Convergence
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
@@ -31,6 +32,7 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
+        Convergence(),
         Length(),
     )
 }

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import Arrangement, GradientDescent, Weights
 from blurax.baselines.optimisers import OPTIMISERS
-from blurax.batch import Batch
 from blurax.network import Edge, Network
 from blurax.targets import Classes, Outputs, Target
 from blurax.tasks import Episode, EpisodeSpec, Split, Task
@@ -94,10 +93,3 @@ def descent(optimiser: str, network: Network, ratio: float) -> GradientDescent:
     """SGD or Adam on a two-layer network, its layers at two rates."""
     constants = (("ratio", jnp.asarray(ratio, float)),)
     return GradientDescent(network, _TWO_RATES[optimiser], Arrangement(), Signs(1), constants)
-
-
-def layers(
-    before: tuple[Weights, Any], after: tuple[Weights, Any], info: Any, batch: Batch
-) -> tuple[Any, Any, Array]:
-    """What `learning_curve` is to keep: both layers before and after a step, and the inputs."""
-    return before[0].w, after[0].w, batch.x

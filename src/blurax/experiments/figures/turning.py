@@ -121,9 +121,7 @@ class OfDescent(Observer):
             (w[None],) if b is None else (w[None], b[None, None]) for w, b in pairs if w is not None
         ]
 
-    def loss(
-        self, state: tuple[Weights, Any], parts: Parts, batch: Batch
-    ) -> Float[Array, ""]:
+    def loss(self, state: tuple[Weights, Any], parts: Parts, batch: Batch) -> Float[Array, ""]:
         """The loss that is descended."""
         found = iter(parts)
         w, b = [], []
@@ -135,4 +133,3 @@ class OfDescent(Observer):
         learner = self.learner
         groups, _ = forward(learner.network, weights, batch.x, learner.arrangement.activation)
         return learner.loss(groups, batch)
-
