@@ -35,7 +35,7 @@ class Setting:
 
     @property
     def loads(self) -> tuple[float, ...]:
-        """n / (m d) of each width: labels for each synapse of the first layer."""
+        """Labels for each synapse of the first layer, n / (m d), at each width."""
         return tuple(self.examples / (m * self.features) for m in self.widths)
 
 

@@ -27,7 +27,9 @@ def layer_kernels(
 
 
 def smallest_singular_value(kernel: Matrix) -> float:
-    """Of the Jacobian J whose J Jᵀ the kernel is."""
+    """Of the Jacobian J whose J Jᵀ the kernel is; infinite if the kernel is not finite."""
+    if not np.isfinite(kernel).all():
+        return np.inf
     return float(np.sqrt(max(np.linalg.eigvalsh(kernel)[0], 0.0)))
 
 
