@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,10 +28,9 @@ from blurax.experiments.figures.memorise import RandomLabels, Signs, descent, sh
 from blurax.experiments.figures.turning import OfDescent, OfGenome, parts_of_change
 from blurax.experiments.figures.weight_norm import Normalised, WeightNorm, falls
 from blurax.genome import backprop
-from blurax.inner import step
 from blurax.learner import Blur
 from blurax.network import Network
-from blurax.spec import Rule
+from blurax.spec import Activation, Rule
 from blurax.targets import Classes
 from blurax.tasks import EpisodeSpec, Split, signed_one_hot
 from closeness import assert_close
@@ -71,7 +71,7 @@ def test_the_kernel_of_each_layer_is_that_of_its_jacobian():
     jacobian = jax.jacobian(lambda w: said(w, c))(w).reshape(len(X), -1)
     sizes = np.linalg.svd(np.asarray(jacobian), compute_uv=False)
     np.testing.assert_allclose(smallest_singular_value(first), sizes[-1], rtol=1e-8)
-    assert smallest_singular_value(first * np.inf) == np.inf  # of a network that diverged
+    assert smallest_singular_value(first + np.inf) == np.inf  # of a network that diverged
 
 
 def test_v_and_g_are_the_kernels_of_the_jacobians():
@@ -195,7 +195,7 @@ def test_the_first_stop():
     stops = stops_to(2000)
     assert stops[0] == 1
     assert stops[-1] == 2000
-    assert max(b / a for a, b in itertools.pairwise(stops[8:])) < 1.2
+    assert max(b / a for a, b in itertools.pairwise(stops[8:])) < 1.25
 
 
 def test_a_wide_network_fits_what_one_neuron_cannot():
@@ -242,9 +242,13 @@ AT = {"rate": jnp.asarray(1e-4), "key": KEY, "index": jnp.zeros((), int)}
 
 
 def taken_apart(learner, observer):
+    @eqx.filter_jit
+    def one(state):
+        after, info = learner.step(state, BATCH, **AT)
+        return observer(state, after, info, BATCH), after
+
     state = learner.init(KEY, 7)
-    after, info = learner.step(state, BATCH, **AT)
-    return observer(state, after, info, BATCH), state, after
+    return one(state)[0], state, one(state)[1]
 
 
 def test_what_a_step_of_descent_teaches_is_what_the_loss_falls_by():
@@ -262,7 +266,7 @@ def test_what_a_step_of_descent_teaches_is_what_the_loss_falls_by():
 
 
 def test_a_genome_and_the_optimiser_that_it_is_are_taken_apart_alike():
-    genome = backprop(Rule.backprop(), 1e-4)
+    genome = backprop(Rule.backprop(Activation.RELU), 1e-4)
     learner = Blur(genome, NETWORK, Classes(3))
     found, state, _ = taken_apart(learner, OfGenome(learner))
     same = GradientDescent(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3))
@@ -270,7 +274,9 @@ def test_a_genome_and_the_optimiser_that_it_is_are_taken_apart_alike():
     b = tuple(s.bias[0, 0] for s in state.synapses)
     weights = Weights(w, b, (None,) * 3)
     twin = weights, same.made(jnp.zeros(())).init(weights)
-    theirs = OfDescent(same)(twin, same.step(twin, BATCH, **AT)[0], None, BATCH)
+    theirs = jax.jit(lambda at: OfDescent(same)(at, same.step(at, BATCH, **AT)[0], None, BATCH))(
+        twin
+    )
     for ours, other in zip(jax.tree.leaves(found), jax.tree.leaves(theirs), strict=True):
         assert_close(ours, other)
 
@@ -282,7 +288,6 @@ def test_where_synapses_are_normalised_length_teaches_nothing():
     found, state, after = taken_apart(learner, OfGenome(learner))
     assert abs(found.length) < 1e-7 * abs(found.turning)
     assert found.along > 1e-3  # though synapses do grow
-    assert step(genome, state, BATCH.x, BATCH.y)[1].prediction.shape == (7, 3)
     assert after.synapses[0].kept.keys() == state.synapses[0].kept.keys()
 
 

@@ -61,8 +61,12 @@ def split_kernels(
 
 def frozen_decay(
     kernel: Matrix, residual: Float[np.ndarray, " n"], rate: float, steps: int
-) -> Float[np.ndarray, "steps+1 n"]:
-    """The residuals of gradient descent if the kernel never changed: (I - rate K)^t r."""
+) -> Float[np.ndarray, "times n"]:
+    """The residuals of gradient descent if the kernel never changed: (I - rate K)^t r.
+
+    Returns:
+        Those after 0, 1, ... `steps` steps.
+    """
     sizes, vectors = np.linalg.eigh(kernel)
     factors = (1 - rate * sizes) ** np.arange(steps + 1)[:, None]
     return (factors * (vectors.T @ residual)) @ vectors.T

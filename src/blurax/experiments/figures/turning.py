@@ -23,8 +23,8 @@ from blurax.learner import Blur
 from blurax.network import NetworkState
 from blurax.terms.vectors import sum_into
 
-Parts = Sequence[tuple[Float[Array, "channels _ j"], ...]]
-"""Of each edge the synapses, and after them the bias unit's."""
+Parts = Sequence[tuple[Array, ...]]
+"""Of each edge the synapses, `[channels, i, j]`; after them the bias unit's, `[channels, 1, j]`."""
 
 
 class Split(eqx.Module):
