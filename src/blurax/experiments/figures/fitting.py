@@ -131,7 +131,7 @@ def _moved(stops: tuple[int, ...], found: Curve) -> Arrays:
             [np.asarray(w[seed, place], float) for w in layers]
             for layers, place in ((seen.before, 0), (seen.after, stop))
         )
-        start, end = (smallest_singular_value(sum(layer_kernels(x, *w))) for w in (first, last))
+        start, end = (smallest_singular_value(np.add(*layer_kernels(x, *w))) for w in (first, last))
         drift = np.linalg.norm(last[0] - first[0]) / np.linalg.norm(first[0])
         flipped = np.mean((x @ first[0] > 0) != (x @ last[0] > 0))
         rows.append((start, end, drift, flipped))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.descent import Arrangement, GradientDescent, Weights
+from blurax.baselines.descent import Arrangement, GradientDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.network import Edge, Network
 from blurax.targets import Classes, Outputs, Target
@@ -79,7 +79,7 @@ def two_rates(
         ratio: the last layer's rate over theirs; 0 trains the others alone.
     """
 
-    def scaled(updates: Any, params: Any) -> Weights:
+    def scaled(updates: Any, params: Any) -> Any:
         return eqx.tree_at(lambda weights: weights.w[-1], updates, ratio * updates.w[-1])
 
     return optax.chain(optimiser(rate), optax.stateless(scaled))
