@@ -39,7 +39,7 @@ class Setting:
         return tuple(self.examples / (m * self.features) for m in self.widths)
 
 
-GENOMES = ("default", "steady", "regressor", "backprop")
+GENOMES = ("default", "steady", "regressor")
 OPTIMISERS = {"sgd": "gradient descent", "adam": "Adam"}
 RIGHT, ALL_RIGHT = "Labels that are fitted", "Steps until every sign is right"
 SINGULAR, DRIFT = "Smallest singular value of the Jacobian", "How far the first layer goes"
@@ -228,9 +228,7 @@ def _singular_chart(both: Cells, setting: Setting) -> Chart:
         *_over(both, setting, "", "", "singular_end").curves,
     )
     ours = ("at the start",)
-    return Chart(
-        SINGULAR, "n / (m d)", "smallest singular value", curves, ours, log_x=True, log_y=True
-    )
+    return Chart(SINGULAR, "n / (m d)", "smallest singular value", curves, ours, log_x=True)
 
 
 def _drift_chart(both: Cells, setting: Setting) -> Chart:
@@ -242,5 +240,5 @@ def _drift_chart(both: Cells, setting: Setting) -> Chart:
             {f"{label}, {words}": each for label, each in both.items()}, setting, "", "", name
         ).curves
     )
-    label = "way over length; share of activities flipped"
+    label = "share of length, of activities"
     return Chart(DRIFT, "n / (m d)", label, curves, log_x=True, log_y=True)

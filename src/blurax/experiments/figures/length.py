@@ -202,9 +202,9 @@ def _alpha_charts(found: Mapping[float, Arrays]) -> tuple[Chart, ...]:
     }
     return (
         Chart(
-            "The squared error, measured over predicted",
+            "Squared error, measured / predicted",
             f"steps of {STRIDE} over the largest eigenvalue",
-            "measured / predicted",
+            "ratio",
             tuple(
                 curve(f"α = {alpha:g}", places, (each["measured"] / each["predicted"])[:, places])
                 for alpha, each in found.items()
