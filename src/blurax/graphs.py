@@ -12,7 +12,7 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
   The edge is the identity or, where shapes differ, a projection: fully connected, or a convolution
   of kernel 1.
 
-`0` alone is nothing between. The outputs are fully connected to what is before them.
+`0` alone is nothing between. `rules` is the network that a task of graphs has. The outputs are fully connected to what is before them.
 """
 
 import dataclasses
@@ -38,6 +38,8 @@ and average pooling without synapses. `resnet8` is the smallest residual network
 al., 2016): 3 blocks of two convolutions, 7 convolutions and the readout; where a block halves the
 image its projection is a convolution of kernel 1.
 """
+OF_TASKS = ("rules",)
+"""Networks that only some tasks have: `Task.networks`."""
 DIGITS = 10
 """Of a number: more are beyond every count, and Python refuses to read thousands of them."""
 TIMES = 100
@@ -82,7 +84,7 @@ def parse(name: str) -> tuple[Piece | Block, ...]:
         f"{DIGITS} digits.",
     )
     text = NAMED.get(name, name)
-    if text == "0":
+    if text == "0" or text in OF_TASKS:
         return ()
     parts = _split(text)
     check_groups(len(parts))
@@ -100,6 +102,10 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
     Raises:
         BluraxError: naming the piece that is none, or does not fit what is before it.
     """
+    require(
+        name not in OF_TASKS,
+        f"The network {name!r} is one of tasks of graphs alone, such as graphs:csl.",
+    )
     parts = parse(name)
     check_groups(sum(len(p.pieces) * p.times if isinstance(p, Block) else 1 for p in parts))
     graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)
