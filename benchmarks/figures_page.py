@@ -68,6 +68,11 @@ PAPER = {
         "With the Oja-like term and normalised synapses a network keeps learning, and un-learns"
         " when labels become random; without them it freezes and later overflows."
     ),
+    "graphs": (
+        "A related paper: Seiffarth et al., 2024. A RuleGNN tells nearly all graphs of these sets "
+        "apart; message-passing networks stay near chance on most. (From memory, not from its "
+        "tables.)"
+    ),
 }
 """What each figure shows in the paper."""
 

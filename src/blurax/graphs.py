@@ -12,7 +12,8 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
   The edge is the identity or, where shapes differ, a projection: fully connected, or a convolution
   of kernel 1.
 
-`0` alone is nothing between. `rules` is the network that a task of graphs has. The outputs are fully connected to what is before them.
+`0` alone is nothing between. The outputs are fully connected to what is before them. `rules` alone
+is the network that a task of graphs has.
 """
 
 import dataclasses

@@ -21,6 +21,9 @@ from blurax.links.travelling import Travelling
 LABEL, DISTANCE = "label", "distance"
 """What travels with the inputs."""
 
+NOWHERE = Index((0, 0, 0), b"")
+"""The table of a rule that places no synapse."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ByRule(Travelling):
@@ -62,7 +65,7 @@ class PairRule(ByRule):
             does not have.
     """
 
-    table: Index = Index((0, 0, 0), b"")
+    table: Index = NOWHERE
     """`[labels, labels, distances]`, negative where there is no synapse; labels and distances
     beyond it have none."""
 

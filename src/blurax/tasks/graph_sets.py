@@ -67,7 +67,7 @@ def even_odd_rings(random: np.random.Generator, count: int, nodes: int) -> Drawn
     def parities(labels: Int[np.ndarray, " nodes"]) -> int:
         at, quarter = int(np.argmin(labels)), nodes // 4
         near = labels[(at + quarter) % nodes] + labels[at - quarter]
-        return 2 * (labels[(at + nodes // 2) % nodes] % 2) + near % 2
+        return int(2 * (labels[(at + nodes // 2) % nodes] % 2) + near % 2)
 
     return _permuted(random, count, nodes, 4, parities)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -46,6 +47,15 @@ class GraphTask(Task):
     def __post_init__(self) -> None:
         self.name, self.target = self.whole.name, self.whole.target
         self.input_shape = self.whole.x.shape[1:]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Where the validation and the test graphs start."""
+        return self.whole.bounds
+
+    def called(self, name: str) -> "GraphTask":
+        """The task by another name."""
+        return GraphTask(self.whole.called(name), self.distances, self.layers)
 
     @property
     def networks(self) -> dict[str, Network]:
@@ -144,6 +154,17 @@ def load(options: GraphOptions, text: str) -> GraphTask:
     Raises:
         BluraxError: for nodes, cycles or a fold of which there are no graphs.
     """
+    source = SETS[Made(options.set)]
+    drawn = _drawn(dataclasses.replace(options, fold=(), distances=()))
+    seen = options.distances or source.distances(options.nodes or source.nodes)
+    layers = tuple((d,) for d in seen)
+    order = np.random.default_rng(options.seed + 1)
+    return _task(*drawn, text, layers, options.fold, 0, order)
+
+
+@functools.lru_cache(maxsize=2)  # of all folds of a set: cycles take seconds to count
+def _drawn(options: GraphOptions) -> tuple[list[Graph], graph_labels.Labels, np.ndarray]:
+    """The graphs of a made set, the labels of their nodes, and their classes."""
     name = Made(options.set)
     source = SETS[name]
     graphs, classes = made(name, options.count, options.nodes, options.seed)
@@ -155,10 +176,7 @@ def load(options: GraphOptions, text: str) -> GraphTask:
             labels = graph_labels.weisfeiler_leman(graphs, options.rounds)
         case Labelling.CYCLES:
             labels = graph_labels.cycles(graphs, options.cycles or source.cycles or (4, 5))
-    seen = options.distances or source.distances(options.nodes or source.nodes)
-    layers = tuple((d,) for d in seen)
-    order = np.random.default_rng(options.seed + 1)
-    return _task(graphs, labels, classes, text, layers, options.fold, 0, order)
+    return graphs, labels, classes
 
 
 def from_graphs(
@@ -231,7 +249,7 @@ def _graph(graph: Any, n: int, labels: Sequence[Sequence[int]] | str) -> Graph:
     held = np.asarray(own)
     fine = held.shape == (len(nodes),) and np.issubdtype(held.dtype, np.integer)
     require(
-        fine and held.min() >= 0,
+        fine and int(held.min()) >= 0,
         f"The labels of graph {n} have shape {held.shape} and type {held.dtype}; it takes a whole "
         f"number >= 0 for each of {len(nodes)} nodes.",
     )
