@@ -26,7 +26,7 @@ from blurax.tasks.rule_network import RULES
 BY = "RuleGNN by genome "
 CHANCE = "chance"
 ADAM, GIVEN, SAME = "RuleGNN by Adam", "GIN, labels as given", "GIN, labels of RuleGNN"
-ACCURACY = "Test accuracy over the folds"
+ACCURACY, TAUGHT = "Test accuracy over the folds", "Taught by learned rules"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Each:
     rate: float = 0.1
     """Of Adam in a RuleGNN, as the paper has it."""
     folds: int = 5
+    taught: bool = True
+    """Whether genomes teach it too, which takes longest."""
 
     @property
     def task(self) -> str:
@@ -104,18 +106,10 @@ class Graphs(Figure):
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The accuracy after the last step, on every fold's test graphs."""
-        names = (ADAM, GIVEN, SAME, *map(_by, setting.genomes))
-        scores = [[_reached(each, name, setting, work) for each in setting.sets] for name in names]
-        known = [[_chance(each)] for each in setting.sets]
-        rows = [*scores, known]
-        found = Table(
-            ACCURACY,
-            "learner",
-            "set",
-            (*names, CHANCE),
-            tuple(each.set for each in setting.sets),
-            tuple(numbers(np.asarray([np.mean(cell) for cell in row])) for row in rows),
-            tuple(numbers(np.asarray([np.std(cell) for cell in row])) for row in rows),
+        taught = tuple(each for each in setting.sets if each.taught)
+        tables = (
+            _table(ACCURACY, (ADAM, GIVEN, SAME), setting.sets, setting, work),
+            _table(TAUGHT, tuple(map(_by, setting.genomes)), taught, setting, work),
         )
         sets = "; ".join(
             f"{each.task}: {each.steps} steps of {each.batch}, {each.folds} folds"
@@ -127,7 +121,7 @@ class Graphs(Figure):
             "of tanh begins at the paper's rate, 0.1 (csl: 0.05), and falls as a cosine; GIN has "
             f"{setting.layers} layers of {setting.width} features and begins at {setting.rate}. "
             "Nothing was tuned.",
-            tables=(found,),
+            tables=tables,
         )
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
@@ -138,7 +132,8 @@ class Graphs(Figure):
         def said(row: str) -> str:
             return ", ".join(f"{each} {percent(table.at(row, each))}" for each in chance)
 
-        taught = next(row for row in table.rows if row.startswith(BY))
+        by = found.table(TAUGHT)
+        first = by.rows[0]
         return (
             Claim(
                 "A RuleGNN by Adam reaches 95 % or more on each set.",
@@ -159,10 +154,27 @@ class Graphs(Figure):
             Claim(
                 "A rule of the zoo, learned on other networks and tasks, teaches a RuleGNN: it is "
                 "10 points above chance on each set (ours).",
-                all(table.at(taught, each) > of + 0.1 for each, of in chance.items()),
-                said(taught),
+                all(by.at(first, each) > chance[each] + 0.1 for each in by.columns),
+                ", ".join(f"{each} {percent(by.at(first, each))}" for each in by.columns),
             ),
         )
+
+
+def _table(
+    title: str, names: tuple[str, ...], sets: tuple[Each, ...], setting: Setting, work: Work
+) -> Table:
+    """What some learners reach on some sets: means and deviations over the folds."""
+    scores = [[_reached(each, name, setting, work) for each in sets] for name in names]
+    rows = [*scores, [np.asarray(_chance(each)) for each in sets]]
+    return Table(
+        title,
+        "learner",
+        "set",
+        (*names, CHANCE),
+        tuple(each.set for each in sets),
+        tuple(numbers(np.asarray([cell.mean() for cell in row])) for row in rows),
+        tuple(numbers(np.asarray([cell.std() for cell in row])) for row in rows),
+    )
 
 
 def _by(genome: str) -> str:
