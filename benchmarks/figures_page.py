@@ -80,6 +80,10 @@ PAPER = {
         "[Dukler, Gu and Montúfar 2020](https://arxiv.org/abs/2006.06878) split the kernel of a "
         "network with weight normalisation into V / α², from turning, and G, from length."
     ),
+    "graphs": (
+        "[Seiffarth et al. 2024](https://arxiv.org/abs/2406.09954): a RuleGNN tells nearly all "
+        "graphs of these sets apart; message-passing networks stay near chance on most."
+    ),
 }
 """What each figure shows in the paper, or what a related paper is about."""
 

@@ -12,9 +12,9 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
   The edge is the identity or, where shapes differ, a projection: fully connected, or a convolution
   of kernel 1.
 
-`0` alone is nothing between. The outputs are fully connected to what is before them. `+b` at the
-end adds a side branch after each hidden layer but the last, `+b2` after every second one: outputs
-of their own, which get an error signal too.
+`0` alone is nothing between, `rules` alone the network that a task of graphs has. The outputs are
+fully connected to what is before them. `+b` at the end adds a side branch after each hidden layer
+but the last, `+b2` after every second one: outputs of their own, which get an error signal too.
 """
 
 import dataclasses
@@ -40,6 +40,8 @@ and average pooling without synapses. `resnet8` is the smallest residual network
 al., 2016): 3 blocks of two convolutions, 7 convolutions and the readout; where a block halves the
 image its projection is a convolution of kernel 1.
 """
+OF_TASKS = ("rules",)
+"""Networks that only some tasks have: `Task.networks`."""
 DIGITS = 10
 """Of a number: more are beyond every count, and Python refuses to read thousands of them."""
 TIMES = 100
@@ -86,7 +88,7 @@ def parse(name: str) -> tuple[Piece | Block, ...]:
     )
     alone, _ = _branches(name)
     text = NAMED.get(alone, alone)
-    if text == "0":
+    if text == "0" or text in OF_TASKS:
         return ()
     parts = _split(text)
     check_groups(len(parts))
@@ -104,6 +106,10 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
     Raises:
         BluraxError: naming the piece that is none, or does not fit what is before it.
     """
+    require(
+        name not in OF_TASKS,
+        f"The network {name!r} is one of tasks of graphs alone, such as graphs:csl.",
+    )
     parts = parse(name)
     check_groups(sum(len(p.pieces) * p.times if isinstance(p, Block) else 1 for p in parts))
     graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)

@@ -12,6 +12,7 @@ from blurax.targets import TARGETS, Classes, Regression, Target
 from blurax.tasks import (
     class_tables,
     grammar,
+    graph_tasks,
     images,
     omniglot,
     regressions,
@@ -38,6 +39,7 @@ class Family(enum.StrEnum):
     IMAGE = "image"
     FEW_SHOT = "few-shot"
     SEQUENCE = "sequence"
+    GRAPH = "graph"
     OWN = "own"
 
 
@@ -254,6 +256,21 @@ def _sequences() -> list[Entry]:
     return [made(name, *found) for name, found in _SEQUENCES.items()]
 
 
+def _graphs() -> Entry:
+    return Entry(
+        "graphs",
+        Family.GRAPH,
+        "five made sets of graphs to tell apart: graphs:csl",
+        "16 to 132 nodes",
+        "2 to 10",
+        "150 to 1,200",
+        "-",
+        graph_tasks.GraphOptions,
+        graph_tasks.load,
+        _always,
+    )
+
+
 TASKS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -264,6 +281,7 @@ TASKS: dict[str, Entry] = {
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),
         *_sequences(),
+        _graphs(),
     )
 }
 """Every task by name."""

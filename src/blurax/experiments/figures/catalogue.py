@@ -6,6 +6,7 @@ from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
 from blurax.experiments.figures.figure import Figure
+from blurax.experiments.figures.graphs import Graphs
 from blurax.experiments.figures.length import Length
 from blurax.experiments.figures.no_gradient import NoGradient
 from blurax.experiments.figures.nonlinearity import Nonlinearity, States
@@ -33,6 +34,7 @@ FIGURES: dict[str, Figure] = {
         Oja15(),
         Long16(),
         Convergence(),
+        Graphs(),
         Length(),
     )
 }
