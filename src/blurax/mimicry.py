@@ -81,7 +81,7 @@ class MimickingBlur(Blur):
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""
-        return MimickingBlur(self.genome, self.network, target, over_time=False)
+        return MimickingBlur(self.genome, self.network, target)
 
     def for_time(self, time: int) -> Blur:
         """Refused."""
