@@ -1,11 +1,13 @@
 """The figures by their numbers; those of related papers by a name."""
 
 from blurax.errors import require
+from blurax.experiments.figures.convergence import Convergence
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
 from blurax.experiments.figures.figure import Figure
 from blurax.experiments.figures.graphs import Graphs
+from blurax.experiments.figures.length import Length
 from blurax.experiments.figures.no_gradient import NoGradient
 from blurax.experiments.figures.nonlinearity import Nonlinearity, States
 from blurax.experiments.figures.normalisation import Normalisation
@@ -31,7 +33,9 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
+        Convergence(),
         Graphs(),
+        Length(),
     )
 }
 """Every figure by its number or name."""
