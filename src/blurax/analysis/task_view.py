@@ -37,7 +37,7 @@ REACH = {False: 1.0, True: 1.3}
 COLUMNS, ROWS = 12, 21
 """Images of a class side by side, classes below each other."""
 SPEC = EpisodeSpec(steps=1, batch=3000, query=1)
-WIDE = 120
+WIDE = 132
 """Characters of a terminal with room for descriptions."""
 LEGEND = 36
 """Classes that a legend names."""
