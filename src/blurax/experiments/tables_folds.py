@@ -27,6 +27,10 @@ from blurax.tasks import ArrayTask, Episode, EpisodeSpec, GraphTask, Split, Task
 
 TEST = "test"
 """The name of the second query of an episode."""
+_LIKE = {
+    ArrayTask: "no table with folds; it takes one, such as uci:sonar or wine",
+    GraphTask: "no set of graphs with folds; it takes one, such as graphs:csl",
+}
 AT_ONCE = 10
 """Epochs between two looks at whether there is anything to gain."""
 
@@ -86,7 +90,7 @@ def folds_of(name: str, count: int, kind: type[ArrayTask | GraphTask] = ArrayTas
         task: Any = get(name, fold=(number, count))
         require(
             isinstance(task, kind) and task.time is None,
-            f"Task {name} is no table with folds; it takes one, such as uci:sonar or wine.",
+            f"Task {name} is {_LIKE[kind]}.",
         )
         parts.append(task.called(name))
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
