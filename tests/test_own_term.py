@@ -63,7 +63,7 @@ def test_its_genes_start_where_it_says_and_stand_last():
 def with_own_terms(updated):
     """The naive (7) with these terms, as loops over single numbers."""
 
-    def wrapped(genes, rule, a_i, a_j, w, _):
+    def wrapped(genes, rule, a_i, a_j, w, *_):
         if hasattr(genes, "mixing"):  # SMALL has nothing else that acts on the synapses
             still = w * genes.f_tilde
             change, new = updated(genes, rule, a_i, a_j, w)[0] - still, still.copy()
@@ -75,7 +75,7 @@ def with_own_terms(updated):
         for c, i, j in np.ndindex(*w.shape):
             spared = rule.extra[0].spare_bias and upwards and i == w.shape[1] - 1
             new[c, i, j] -= 0.0 if spared else abs(genes.decay) * w[c, i, j]
-        return new, None
+        return new, None, None
 
     return wrapped
 

@@ -29,8 +29,8 @@ COMMANDS = {
     "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",
     "export": "Write a genome and one Python file that lets it teach networks with NumPy or "
     "PyTorch alone.",
-    "figure": "Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper "
-    "says.",
+    "figure": "Repeat a figure of the paper, or one of a related paper: measure, draw, judge what "
+    "is said.",
     "report": "Write one self-contained HTML page about a meta-training run: it can be mailed as "
     "it is.",
 }
