@@ -86,13 +86,14 @@ def test_type_checkers_see_the_names_that_there_are():
 
 
 def test_the_library_may_be_used_first_from_several_threads():
+    """Each begins with another module, and so imports JAX by another of its parts."""
     code = (
         "import threading, blurax\n"
         "names, failed = list(blurax.__all__), []\n"
         "gate = threading.Barrier(8)\n"
         "def use(n):\n"
         "    gate.wait()\n"
-        "    for name in names[n:] + names[:n]:\n"
+        "    for name in names[n * 17 :] + names[: n * 17]:\n"
         "        try:\n"
         "            getattr(blurax, name)\n"
         "        except BaseException as error:\n"

@@ -4,6 +4,7 @@ What is named here is imported when it is used for the first time: `import blura
 """
 
 import importlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 from blurax.version import __version__
@@ -276,14 +277,23 @@ _ROOMS = (
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Two threads that begin to import JAX by two of its modules may wait for each other."""
+
+
+def _room(name: str) -> Any:
+    with _ONE_AT_A_TIME:
+        return importlib.import_module(f"blurax.{name}")
+
+
 def __getattr__(name: str) -> Any:
     """Import a name, or a module, where it is used for the first time."""
     if name in _ROOMS:
-        return importlib.import_module(f"blurax.{name}")
+        return _room(name)
     if name not in _HOME:
         raise AttributeError(f"module 'blurax' has no attribute {name!r}", name=name)
     home, its_name = _HOME[name]
-    value = getattr(importlib.import_module(f"blurax.{home}"), its_name)
+    value = getattr(_room(home), its_name)
     globals()[name] = value  # from now on found without coming here
     return value
 
