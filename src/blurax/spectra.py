@@ -61,7 +61,7 @@ def effective_rank(values: Float[Array, " b"]) -> Float[Array, ""]:
 
 
 def wave_errors(
-    x: Float[Array, " n"], error: Float[Array, "n *outputs"], frequencies: Float[Array, " waves"]
+    x: Float[Array, " n"], error: Float[Array, "n outputs"], frequencies: Float[Array, " waves"]
 ) -> Float[Array, " waves"]:
     """The amplitude of an error in each of some known frequencies, rms over outputs.
 
@@ -75,6 +75,5 @@ def wave_errors(
     """
     angle = jnp.pi * x[:, None] * frequencies
     waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=1)
-    columns = error.reshape(len(x), -1)
-    fitted = jnp.linalg.lstsq(waves, columns)[0].reshape(2, len(frequencies), -1)
+    fitted = jnp.linalg.lstsq(waves, error)[0].reshape(2, len(frequencies), -1)
     return jnp.sqrt(jnp.mean(jnp.sum(fitted**2, axis=0), axis=-1))

@@ -22,12 +22,12 @@ def figure(
     directory: Path = Path("runs/figures"),
     redo: bool = False,
 ) -> None:
-    """Repeat a figure of the paper: meta-train, measure, draw, and judge what the paper says.
+    """Repeat a figure of the paper, or one of a related paper: measure, draw, judge what is said.
 
     What is there already is not computed again; interrupted, it goes on where it was.
 
     Args:
-        number: 2 to 17, or all.
+        number: 2 to 17 of the paper, coordinates of a related one, or all.
         budget: smoke takes seconds and means nothing, cpu minutes, night at most eight hours,
             paper an accelerator and hours.
         directory: Where the figures and the genomes they share go.

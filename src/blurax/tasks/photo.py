@@ -14,9 +14,8 @@ def photo(sample: str | None, path: str, size: int) -> UInt8[np.ndarray, "s s co
 
     Args:
         sample: one of scikit-learn's, by its name; None: that of the file.
-        path: any file that Pillow reads, in colours or grey, without what is said of transparency; or
-            .npy, bytes `[height, width]` or
-            `[height, width, 1 or 3]`.
+        path: any file that Pillow reads, in colours or grey, transparency left out; or .npy, bytes
+            `[height, width]` or `[height, width, 1 or 3]`.
         size: pixels of each side.
 
     Raises:

@@ -1,6 +1,7 @@
-"""The figures by their numbers."""
+"""The figures by their numbers; those of related papers by a name."""
 
 from blurax.errors import require
+from blurax.experiments.figures.coordinates import Coordinates
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
@@ -30,23 +31,29 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
+        Coordinates(),
     )
 }
-"""Every figure by its number."""
+"""Every figure by its number or name."""
 
 TOGETHER = {"4": "3", "17": "9"}
 """Figures that are measured and drawn with another."""
 
 
+def known() -> list[str]:
+    """What figures are called: the numbers, then the names."""
+    return sorted({*FIGURES, *TOGETHER}, key=lambda name: (not name.isdigit(), len(name), name))
+
+
 def figure(number: str) -> Figure:
-    """The figure of this number.
+    """The figure of this number or name.
 
     Raises:
-        BluraxError: if the paper has none of this number, naming those it has.
+        BluraxError: if there is none, naming those there are.
     """
     found = TOGETHER.get(number, number)
-    known = sorted({*FIGURES, *TOGETHER}, key=int)
     require(
-        found in FIGURES, f"There is no figure {number!r}; there are {', '.join(known)}, or all."
+        found in FIGURES,
+        f"There is no figure {number!r}; there are {', '.join(known())}, or all.",
     )
     return FIGURES[found]
