@@ -68,8 +68,9 @@ class Coordinates(Figure):
             *(EVERY[:4], 2, 1),
         ),
         Budget.CPU: Setting(
-            *("picture:china,size=32", "-".join(["28"] * 10), 1000),
+            *("picture:china,size=32", "-".join(["28"] * 10), 300),
             *(WavesOptions(8, 2, 128, fit=True), "64-64-64-64", 300),
+            *(EVERY[:7], 2, 1),
         ),
         Budget.PAPER: Setting(
             *("picture:china,size=256", "-".join(["28"] * 10), 50_000),
