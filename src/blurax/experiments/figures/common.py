@@ -154,32 +154,18 @@ def accuracies(
     return measured(learner, task, hidden, round_stops(steps), seeds, batch)
 
 
-BARE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=3)
-"""ReLU, no normalisation, a constant rate."""
-
-
 def tuned(
-    work: Work,
-    name: str,
-    task: str,
-    hidden: str,
-    steps: int,
-    seeds: int,
-    batch: int = 128,
-    tuning: Tuning = BARE,
-    label: str = "",
+    work: Work, name: str, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
 ) -> Float[np.ndarray, "seeds stops"]:
-    """What an optimiser reaches with the rate that is best after `steps`; kept.
+    """What an optimiser reaches with the constant rate that is best after `steps`; kept.
 
-    The rate is chosen on validation examples and other seeds.
-
-    Args:
-        label: of what is tuned otherwise than `BARE`.
+    The rate is chosen on validation examples and other seeds; ReLU, no batch normalisation.
     """
 
     def compute() -> Arrays:
         data = get(task)
         network = network_for(data, hidden)
+        tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=3)
         key = jax.random.fold_in(keyed(task, hidden), 1)
         found = tune(name, network, data, key, (steps,), batch=batch, tuning=tuning)[0]
         learner = baseline(name).make(found.arrangement, network, data)
@@ -187,8 +173,7 @@ def tuned(
         score = measured(learner, task, hidden, round_stops(steps), seeds, batch, rate)
         return {"score": score, "rate": np.asarray(rate)}
 
-    parts = (name, label) if label else (name,)
-    return work.cell(cell_name(*parts, task, hidden, steps), compute)["score"]
+    return work.cell(cell_name(name, task, hidden, steps), compute)["score"]
 
 
 def percent(value: float) -> str:

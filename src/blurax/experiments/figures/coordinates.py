@@ -7,7 +7,6 @@ After Cai et al., "Batch normalization alleviates the spectral bias in coordinat
 import dataclasses
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,16 +15,17 @@ from jaxtyping import Array
 from blurax.baselines import baseline
 from blurax.baselines.tuner import Tuning, tune
 from blurax.curves import Schedule, learning_curve
-from blurax.experiments.figures.common import round_stops, tuned
+from blurax.experiments.figures.common import measured, round_stops
 from blurax.experiments.figures.figure import Budget, Figure
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
+from blurax.experiments.tangent import FLOOR, at_ends
 from blurax.findings import Chart, Claim, Findings, curve, table
 from blurax.fit import network_for
 from blurax.learner import Batch, Learner
 from blurax.outer.config import MetaTrain
 from blurax.spec import Activation, Over
-from blurax.spectra import effective_rank, eigenvalues, tangent_kernel, wave_errors
-from blurax.tasks import EpisodeSpec, Split, get
+from blurax.spectra import effective_rank, wave_errors
+from blurax.tasks import Split, Task, get
 from blurax.tasks.coordinates import Waves, WavesOptions
 
 PSNR, WAVES, RANKS = "PSNR (dB)", "Amplitude that is left of each wave", "Effective rank"
@@ -155,10 +155,28 @@ def _tuning(setting: Setting, way: str) -> Tuning:
 
 def _picture(setting: Setting, work: Work, way: str) -> np.ndarray:
     """PSNR in dB over the steps, `[seeds, stops]`."""
-    task = setting.picture + (f",encoding={OCTAVES}" if ENCODED in way else "") + ",fit"
-    pixels = len(get(task).x)  # pyright: ignore[reportAttributeAccessIssue]
-    how = (setting.hidden, setting.steps, setting.seeds, pixels, _tuning(setting, way), way)
-    return 100 * tuned(work, "adam", task, *how)
+    name = setting.picture + (f",encoding={OCTAVES}" if ENCODED in way else "") + ",fit"
+    hidden, steps = setting.hidden, setting.steps
+
+    def compute() -> Arrays:
+        task: Any = get(name)
+        pixels = len(task.x)
+        learner, rate = _tuned(setting, way, task, hidden, steps, pixels)
+        stops = round_stops(steps)
+        score = measured(learner, name, hidden, stops, setting.seeds, pixels, rate)
+        return {"score": score, "rate": np.asarray(rate)}
+
+    return 100 * work.cell(cell_name("adam", way, name, hidden, steps), compute)["score"]
+
+
+def _tuned(
+    setting: Setting, way: str, task: Task, hidden: str, steps: int, batch: int
+) -> tuple[Learner, float]:
+    """Adam on the network of a way, and the rate that is best after `steps`."""
+    network, key = network_for(task, hidden), jax.random.fold_in(keyed(task.name, hidden), 1)
+    tuning = _tuning(setting, way)
+    found = tune("adam", network, task, key, (steps,), batch=batch, tuning=tuning)[0]
+    return baseline("adam").make(found.arrangement, network, task), found.rate or 0.0
 
 
 def _waves(setting: Setting, work: Work, way: str) -> Arrays:
@@ -167,48 +185,23 @@ def _waves(setting: Setting, work: Work, way: str) -> Arrays:
 
     def compute() -> Arrays:
         task = Waves("waves", options)
-        network, key = network_for(task, hidden), keyed("waves", hidden)
-        own, batch = _tuning(setting, way), options.points
-        chosen = tune(
-            *("adam", network, task, jax.random.fold_in(key, 1), (steps,)),
-            batch=batch,
-            tuning=own,
-        )[0]
-        learner = baseline("adam").make(chosen.arrangement, network, task)
-        waves, keys = jnp.asarray(options.waves, float), jax.random.split(key, setting.seeds)
+        learner, rate = _tuned(setting, way, task, hidden, steps, options.points)
+        waves = jnp.asarray(options.waves, float)
+        keys = jax.random.split(keyed("waves", hidden), setting.seeds)
 
         def left(before: Any, after: Any, info: Any, batch: Batch) -> Array:
             error = learner.predict(after, batch.x) - batch.y
             return wave_errors(batch.x[:, 0], error, waves) * options.frequencies
 
-        stops, rate = round_stops(steps), chosen.rate or 0.0
+        stops, given = (steps,), {"rate": rate, "batch": options.points}
         states, found = learning_curve(
-            *(learner, task, keys, stops, Split.TEST),
-            rate=rate,
-            batch=batch,
-            observe=left,
+            learner, task, keys, stops, Split.TEST, observe=left, **given
         )
-        first, end = _kernels(learner, task, keys, states, batch)
+        first, end = at_ends(learner, task, keys, states, options.points, Split.TEST, EXAMPLES)
         parts = {"left": found.seen[:, -1], "first": first, "end": end, "rate": rate}
         return {name: np.asarray(value) for name, value in parts.items()}
 
     return work.cell(cell_name("waves", way, hidden, steps), compute)
-
-
-def _kernels(
-    learner: Learner, task: Waves, keys: Array, states: Any, batch: int
-) -> tuple[Array, Array]:
-    """The eigenvalues of the initial networks and of the last ones, `[seeds, examples]`."""
-
-    def one(given: tuple[Array, Any]) -> tuple[Array, Array]:
-        key, state = given
-        spec = EpisodeSpec(steps=1, batch=batch)
-        x = task.sample(jax.random.fold_in(key, 1), spec, Split.TEST).query_x[:EXAMPLES]
-        begun = learner.init(jax.random.fold_in(key, 0), batch)
-        first, end = (eigenvalues(tangent_kernel(learner, s, x)) for s in (begun, state))
-        return first, end
-
-    return eqx.filter_jit(lambda given: jax.lax.map(one, given))((keys, states))
 
 
 def _charts(
@@ -238,7 +231,7 @@ def _charts(
             "number",
             "at first, by the largest",
             tuple(
-                curve(way, ranks, each["first"] / each["first"][:, :1])
+                curve(way, ranks, np.maximum(each["first"] / each["first"][:, :1], FLOOR))
                 for way, each in waves.items()
             ),
             NORMS,
