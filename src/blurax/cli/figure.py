@@ -27,7 +27,7 @@ def figure(
     What is there already is not computed again; interrupted, it goes on where it was.
 
     Args:
-        number: 2 to 17 of the paper, coordinates of a related one, or all.
+        number: 2 to 17, or all of them; or coordinates, of a related paper.
         budget: smoke takes seconds and means nothing, cpu minutes, night at most eight hours,
             paper an accelerator and hours.
         directory: Where the figures and the genomes they share go.

@@ -31,10 +31,12 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
-        Coordinates(),
     )
 }
-"""Every figure by its number or name."""
+"""Every figure of the paper by its number."""
+
+RELATED: dict[str, Figure] = {each.name: each for each in (Coordinates(),)}
+"""Those of related papers by name; `blurax figure all` leaves them out."""
 
 TOGETHER = {"4": "3", "17": "9"}
 """Figures that are measured and drawn with another."""
@@ -42,7 +44,9 @@ TOGETHER = {"4": "3", "17": "9"}
 
 def known() -> list[str]:
     """What figures are called: the numbers, then the names."""
-    return sorted({*FIGURES, *TOGETHER}, key=lambda name: (not name.isdigit(), len(name), name))
+    return sorted(
+        {*FIGURES, *TOGETHER, *RELATED}, key=lambda name: (not name.isdigit(), len(name), name)
+    )
 
 
 def figure(number: str) -> Figure:
@@ -52,8 +56,9 @@ def figure(number: str) -> Figure:
         BluraxError: if there is none, naming those there are.
     """
     found = TOGETHER.get(number, number)
+    figures = FIGURES | RELATED
     require(
-        found in FIGURES,
+        found in figures,
         f"There is no figure {number!r}; there are {', '.join(known())}, or all.",
     )
-    return FIGURES[found]
+    return figures[found]
