@@ -13,6 +13,9 @@ from blurax.baselines.descent import forward
 from blurax.baselines.tuner import Tuning
 from blurax.baselines.weights import OMEGA, initial_weights
 from blurax.errors import BluraxError
+from blurax.experiments.figures import Budget, figure
+from blurax.experiments.figures.coordinates import KERNEL, NORMS, PSNR, RANKS, WAVES
+from blurax.findings import Chart, Findings, curve, table
 from blurax.frozen import from_json, to_json
 from blurax.network import Network
 from blurax.spec import Activation, Over
@@ -169,3 +172,38 @@ def test_over_the_layer_masks_are_taken():
             Arrangement(normalise=True, over=over), Network((1, 4, 1)), task
         )
         assert made.takes_masks == (over is Over.LAYER)
+
+
+def findings(psnr, left, ranks):
+    """As the figure finds them: of relus alone, then of each normalisation."""
+    rows = ["relu", *NORMS]
+    waves = tuple(curve(row, [2, 4], np.array([0.1, v])) for row, v in zip(rows, left, strict=True))
+    numbers = (
+        np.array(psnr, float)[:, None, None],
+        np.array(ranks, float)[:, None, None].repeat(2, axis=1),
+    )
+    tables = (
+        table(PSNR, ("", ""), rows, ["at the end"], numbers[0]),
+        table(RANKS, ("", ""), rows, ["at first", "at the end"], numbers[1]),
+    )
+    charts = (Chart(WAVES, "", "", waves), Chart(KERNEL, "", "", waves))
+    return Findings("coordinates", "", "cpu", "0", "", charts=charts, tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("psnr", "left", "ranks", "hold"),
+    [
+        ((22, 30, 29, 28, 31), (0.9, 0.1, 0.2, 0.3, 0.4), (2, 9, 9, 9, 9), (1, 1, 1, 1, 1)),
+        ((22, 32, 29, 24, 31), (0.9, 0.1, 0.2, 0.3, 0.5), (2, 9, 9, 9, 1), (0, 1, 0, 0, 0)),
+        ((22, 30, 21, 28, 31), (0.9, 0.1, 0.2, 0.3, 0.4), (2, 9, 9, 9, 9), (0, 0, 1, 1, 1)),
+    ],
+)
+def test_claims_are_judged_by_the_numbers(psnr, left, ranks, hold):
+    claims = figure("coordinates").claims(findings(psnr, left, ranks))
+    assert [claim.holds for claim in claims] == [*map(bool, hold)]
+
+
+def test_the_figure_has_a_name_of_its_own():
+    with pytest.raises(BluraxError, match=r"2, 3, 4, .*17, .*coordinates, or all"):
+        figure("waves")
+    assert figure("coordinates").setting(Budget.NIGHT) == figure("coordinates").setting(Budget.CPU)

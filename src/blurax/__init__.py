@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         InitScale,
         Normalise,
         Oja,
+        Over,
         Reduction,
         Rule,
         Saturation,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
         Symmetry,
         Update,
     )
-    from blurax.targets import Classes, Regression, Target
+    from blurax.targets import Classes, Regression, Signals, Target
     from blurax.tasks import (
         ArrayTask,
         EpisodeSpec,
@@ -130,6 +131,7 @@ __all__ = [
     "Oja",
     "Optax",
     "Optimiser",
+    "Over",
     "Pairing",
     "Patience",
     "Pes",
@@ -146,6 +148,7 @@ __all__ = [
     "Schedule",
     "Sigma",
     "Signal",
+    "Signals",
     "Source",
     "Split",
     "Stabilise",
@@ -215,7 +218,17 @@ _HOMES = {
     "remat": ("Remat",),
     "spec": (
         *("Activation", "Backward", "Channels", "Feedback", "Init", "InitScale", "Normalise"),
-        *("Oja", "Reduction", "Rule", "Saturation", "Sigma", "Signal", "Source", "Stabilise"),
+        *(
+            "Oja",
+            "Over",
+            "Reduction",
+            "Rule",
+            "Saturation",
+            "Sigma",
+            "Signal",
+            "Source",
+            "Stabilise",
+        ),
         *("Symmetry", "Update"),
     ),
     "tasks": (
@@ -233,7 +246,7 @@ _HOMES = {
     ),
     "tasks.tabular": ("Missing", "Words"),
     "batch": ("Batch",),
-    "targets": ("Classes", "Regression", "Target"),
+    "targets": ("Classes", "Regression", "Signals", "Target"),
     "terms": ("Term", "add_term"),
 }
 """The names by the module they come from; `task` is `tasks.get`."""
