@@ -184,7 +184,7 @@ def findings(psnr, left, ranks):
     )
     tables = (
         table(PSNR, ("", ""), rows, ["at the end"], numbers[0]),
-        table(RANKS, ("", ""), rows, ["at first", "at the end"], numbers[1].repeat(2, axis=1)),
+        table(RANKS, ("", ""), rows, ["at first", "at the end"], np.repeat(numbers[1], 2, axis=1)),
     )
     charts = (Chart(WAVES, "", "", waves), Chart(KERNEL, "", "", waves))
     return Findings("coordinates", "", "cpu", "0", "", charts=charts, tables=tables)

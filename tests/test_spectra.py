@@ -30,7 +30,7 @@ def learners():
     yield Blur(genomes.random(jax.random.key(2), rule), NETWORK)
 
 
-@pytest.mark.parametrize("learner", learners(), ids=["relu", "batch", "cross", "genome"])
+@pytest.mark.parametrize("learner", [*learners()], ids=["relu", "batch", "cross", "genome"])
 def test_a_kernel_is_the_product_of_explicit_jacobians(learner):
     state = learner.init(jax.random.key(0), 6)
     jacobian = jax.jacrev(lambda state: learner.predict(state, X), allow_int=True)(state)
@@ -89,7 +89,7 @@ def test_at_any_points_known_amplitudes_are_found():
 
 def test_psnr_is_of_the_whole_span():
     assert float(decibels(jnp.asarray(4.0))) == pytest.approx(0)
-    assert float(decibels(jnp.asarray(100.0), span=255)) == pytest.approx(28.1308036)
+    assert float(decibels(jnp.asarray(100.0), span=255.0)) == pytest.approx(28.1308036)
     y = jnp.asarray([[0.5, -0.5], [0.1, 0.2], [0.0, 0.0]])
     target, mask = Signals(2), jnp.asarray([True, True, False])
     assert float(target.score(y + 0.2, y)) == pytest.approx(0.2)  # 10 log10(4 / 0.04)

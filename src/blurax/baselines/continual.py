@@ -41,7 +41,8 @@ class StagedDescent(GradientDescent):
     def initial(self, key: PRNGKeyArray) -> Any:
         """What is learned, before the first step."""
         chosen = self.arrangement
-        return initial_weights(key, self.network, chosen.activation, chosen.normalise)
+        how = chosen.activation, chosen.normalise, chosen.over
+        return initial_weights(key, self.network, *how)
 
     def begin(self, params: Any, key: PRNGKeyArray) -> Any:
         """What is kept before the first step."""

@@ -107,17 +107,25 @@ def forward(
         z, scale = sum(others, first), weights.scale[j]
         if nudges is not None:
             z = z + nudges[j - 1]
+        if weights.before:
+            z = _biased(network, weights.before, j, z)
         measured.append(None if scale is None else statistics.measure(z[None]))
         if scale is not None:
             z = statistics.standardised(z[None], (known or measured)[j], scale)[0]
-        for l in edges:
-            b = weights.b[l]
-            if b is not None:
-                z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
+        z = _biased(network, weights.b, j, z)
         fast = OMEGA * z if activation is Activation.SINE else z
         a = z if j in network.outputs else phi(fast, activation)
         groups.append(a if said is None or j in network.outputs else said(j, a))
     return groups, measured
+
+
+def _biased(network: Network, biases: Sequence[Array | None], j: int, z: Array) -> Array:
+    """What a group gets, with the biases of the edges that lead to it."""
+    for l in network.into(j):
+        b = biases[l]
+        if b is not None:
+            z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
+    return z
 
 
 def _arriving(
@@ -166,7 +174,9 @@ class GradientDescent(Learner):
     def init(self, key: PRNGKeyArray, batch: int) -> tuple[Weights, Any]:
         """Initial weights, and the optimiser's memory."""
         chosen = self.arrangement
-        weights: Any = initial_weights(key, self.network, chosen.activation, chosen.normalise)
+        weights: Any = initial_weights(
+            key, self.network, chosen.activation, chosen.normalise, chosen.over
+        )
         return weights, self.made(jnp.zeros((), float)).init(weights)
 
     def step(

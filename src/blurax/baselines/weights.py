@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.network import Network
-from blurax.spec import Activation
+from blurax.spec import Activation, Over
 from blurax.specialisation import hidden_groups
 
 
@@ -34,12 +34,22 @@ class Weights(eqx.Module):
     """Of each edge's bias unit; None where there is none."""
     scale: tuple[Float[Array, " _"] | None, ...]
     """Of each group's normalisation, whose shift is `b`; None where there is none."""
+    before: tuple[Float[Array, " _"] | None, ...] = ()
+    """Of each edge's bias unit too, added before the normalisation; empty where that takes a number
+    for each neuron away again, as over the batch, and without normalisation."""
 
 
 def initial_weights(
-    key: PRNGKeyArray, network: Network, activation: Activation, normalise: bool = False
+    key: PRNGKeyArray,
+    network: Network,
+    activation: Activation,
+    normalise: bool = False,
+    over: Over = Over.BATCH,
 ) -> Weights:
     """Normal weights of variance gain / inputs, and zero biases; those of sines by SIREN.
+
+    What is added before a normalisation is uniform up to 1 / sqrt(inputs): without it, a first
+    layer that is normalised over its neurons would see the direction of an input and not its size.
 
     There (sec. 3.2) weights are uniform up to 1 / inputs from the network's input, and up to
     sqrt(6 / inputs) / ω0 elsewhere; biases up to 1 / sqrt(inputs), as in the authors' code.
@@ -66,10 +76,16 @@ def initial_weights(
             own = _numbers(jax.random.fold_in(key, l), shapes[l][1], sines)
             biases[l] = own / fan_in[l] ** 0.5
     scaled = hidden_groups(network) if normalise else []
+    before: dict[int, Array] = {}
+    if over is not Over.BATCH:
+        for l in (l for l in biases if network.edges[l].post in scaled):
+            own = _numbers(jax.random.fold_in(key, len(every) + l), shapes[l][1], True)
+            before[l] = own / fan_in[l] ** 0.5
     return Weights(
         tuple(drawn[l].reshape(shapes[l]) * size[l] if l in shapes else None for l in every),
         tuple(biases.get(l) for l in every),
         tuple(jnp.ones(g[-1], float) if j in scaled else None for j, g in enumerate(groups)),
+        tuple(before.get(l) for l in every) if before else (),
     )
 
 
