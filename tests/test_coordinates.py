@@ -1,5 +1,6 @@
 """Pictures and waves as tasks, sines and normalisation as choices of baselines."""
 
+import dataclasses
 import re
 
 import jax
@@ -11,7 +12,7 @@ from PIL import Image
 from blurax.baselines import Arrangement, baseline
 from blurax.baselines.descent import forward
 from blurax.baselines.tuner import Tuning
-from blurax.baselines.weights import OMEGA, initial_weights
+from blurax.baselines.weights import OMEGA, initial_weights, with_fixed
 from blurax.errors import BluraxError
 from blurax.experiments.figures import Budget, figure
 from blurax.experiments.figures.coordinates import KERNEL, NORMS, PSNR, RANKS, WAVES
@@ -125,12 +126,14 @@ def test_bad_input_is_a_sentence(path, text, sentence):
 @pytest.mark.parametrize("over", Over)
 def test_a_network_of_a_baseline_is_normalised_as_single_numbers_are(over):
     network = Network((3, 5, 4, 2))
-    weights = initial_weights(jax.random.key(0), network, Activation.TANH, normalise=True)
+    weights = initial_weights(jax.random.key(0), network, Activation.TANH, True, over)
+    assert bool(weights.before) == (over is not Over.BATCH)
+    before = [0.0 if b is None else np.asarray(b) for b in weights.before or (None,) * 3]
     x = rng.normal(size=(6, 3))
     found, measured = forward(network, weights, jnp.asarray(x), Activation.TANH, over=over)
     a, (one, none) = x, (np.ones(1), np.zeros(1))
-    for w in weights.w[:-1]:
-        a = np.tanh(normalise_activations((a @ np.asarray(w))[None], one, none, over)[0])
+    for w, b in zip(weights.w[:-1], before[:-1], strict=True):
+        a = np.tanh(normalise_activations((a @ np.asarray(w) + b)[None], one, none, over)[0])
     assert_close(found[-1], a @ np.asarray(weights.w[-1]))
     again = forward(network, weights, jnp.asarray(x), Activation.TANH, measured, over=over)[0]
     assert_close(again[-1], found[-1])
@@ -180,7 +183,7 @@ def findings(psnr, left, ranks):
     waves = tuple(curve(row, [2, 4], np.array([0.1, v])) for row, v in zip(rows, left, strict=True))
     numbers = (
         np.array(psnr, float)[:, None, None],
-        np.array(ranks, float)[:, None, None].repeat(2, axis=1),
+        np.array(ranks, float)[:, None, None],
     )
     tables = (
         table(PSNR, ("", ""), rows, ["at the end"], numbers[0]),
@@ -207,3 +210,24 @@ def test_the_figure_has_a_name_of_its_own():
     with pytest.raises(BluraxError, match=r"2, 3, 4, .*17, .*coordinates, or all"):
         figure("waves")
     assert figure("coordinates").setting(Budget.NIGHT) == figure("coordinates").setting(Budget.CPU)
+
+
+def test_a_first_layer_that_is_normalised_over_its_neurons_sees_sizes():
+    network = Network((1, 8, 1))
+    weights = initial_weights(jax.random.key(0), network, Activation.RELU, True, Over.LAYER)
+    x = jnp.asarray([[0.2], [0.9]])
+    said = forward(network, weights, x, Activation.RELU, over=Over.LAYER)[0][1]
+    assert float(jnp.abs(said[0] - said[1]).max()) > 0.1
+
+
+def test_edges_that_are_not_plastic_keep_all_their_biases():
+    network = Network((2, 3, 1))
+    edges = tuple(dataclasses.replace(edge, plastic=l > 0) for l, edge in enumerate(network.edges))
+    fixed = dataclasses.replace(network, edges=edges)
+    old, new = (
+        initial_weights(jax.random.key(k), fixed, Activation.RELU, True, Over.LAYER)
+        for k in range(2)
+    )
+    kept = with_fixed(fixed, new, old)
+    assert kept.before[0] is old.before[0]
+    assert kept.w[1] is new.w[1]

@@ -71,7 +71,7 @@ class NeuronDescent(GradientDescent):
                 scale[j] = one / factor
                 for l in bound.into(j):
                     b[l] = None if b[l] is None else b[l] / factor
-        return Weights(tuple(w), tuple(b), tuple(scale))
+        return Weights(tuple(w), tuple(b), tuple(scale), found.before)
 
     def _alone(self, network: Network, j: int, groups: list[Array]) -> Float[Array, ""]:
         """What divides the gradient of a bias unit that is by itself."""

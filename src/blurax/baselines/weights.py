@@ -99,8 +99,10 @@ def _numbers(key: PRNGKeyArray, many: int, uniform: bool) -> Float[Array, " many
 def with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
     """The new weights, but for those of edges that are not plastic."""
     plastic = [edge.plastic for edge in network.edges]
-    w, b = (
+    w, b, first = (
         tuple(n if learned else old for n, old, learned in zip(*parts, plastic, strict=True))
-        for parts in ((new.w, before.w), (new.b, before.b))
+        if parts[0]
+        else ()
+        for parts in ((new.w, before.w), (new.b, before.b), (new.before, before.before))
     )
-    return Weights(w, b, new.scale)
+    return Weights(w, b, new.scale, first)
