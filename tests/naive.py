@@ -286,8 +286,8 @@ def traced(genes, w, change, m):
     return new
 
 
-def updated(genes, rule, a_i, a_j, w, m=None):
-    """One matrix of synapses after (7), with what appendix B adds to it, and its traces."""
+def updated(genes, rule, a_i, a_j, w, m=None, s=None):
+    """One matrix of synapses after (7), with what appendix B adds to it, its traces, its sums."""
     pair = genes.nu_tilde, genes.mu_tilde
     f_tilde = genes.f_tilde
     if rule.stabilise.saturation is Saturation.SLOWING:
@@ -304,8 +304,11 @@ def updated(genes, rule, a_i, a_j, w, m=None):
         among = among_examples(a_i, *own)
     reduction = rule.update.batch, among
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
+    change = synapse(a_i, a_j, w, *pair, 0.0, gates[1], *reduction)
+    if rule.update.metaplastic:
+        slow = slowed(change, s, genes.metaplastic_scale, genes.metaplastic_power)
+        new, change, s = new + slow - change, slow, summed(s, slow, np.shape(a_i)[-1])
     if rule.update.trace:
-        change = synapse(a_i, a_j, w, *pair, 0.0, gates[1], *reduction)
         new = new + genes.trace_to_synapse * m
     if rule.stabilise.oja is Oja.MULTIPLIER:
         new = new + oja_multiplier(w, genes.oja)
@@ -321,4 +324,20 @@ def updated(genes, rule, a_i, a_j, w, m=None):
         new = shorten(new, genes.saturation)
     if rule.stabilise.saturation is Saturation.EXPONENTIAL:
         new = saturate_exponentially(w, new, genes.saturation)
-    return new, traced(genes, new, change, m) if rule.update.trace else None
+    return new, traced(genes, new, change, m) if rule.update.trace else None, s
+
+
+def slowed(change, s, scale, power):
+    """The change of each synapse, smaller where it changed before."""
+    found = np.zeros(change.shape)
+    for c, i, j in np.ndindex(*change.shape):
+        found[c, i, j] = change[c, i, j] / (1 + math.exp(scale) * s[c, i, j]) ** power
+    return found
+
+
+def summed(s, change, below):
+    """The sum of squares by which each synapse changed, a step on."""
+    found = np.zeros(s.shape)
+    for c, i, j in np.ndindex(*s.shape):
+        found[c, i, j] = s[c, i, j] + below * change[c, i, j] ** 2
+    return found

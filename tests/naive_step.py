@@ -14,13 +14,16 @@ from blurax.spec import Normalise, Signal, Source, Symmetry
 class Net:
     """Synapses upwards, the bias unit's in the last row, and downwards (None: symmetric; those to
     the input layer, which nobody reads, are made up), and kept neurons (None: zeroed); the traces
-    of synapses upwards and downwards (None: the rule has none)."""
+    of synapses upwards and downwards, and the sums of squares that slow them down (None: the rule
+    has none)."""
 
     up: list[np.ndarray]
     down: list[np.ndarray] | None
     neurons: list[np.ndarray] | None
     up_traces: list[np.ndarray | None]
     down_traces: list[np.ndarray | None]
+    up_sums: list[np.ndarray | None]
+    down_sums: list[np.ndarray | None]
 
 
 def matrix(synapses):
@@ -39,12 +42,15 @@ def net_of(state, rule):
     """The naive copy of a `NetworkState`."""
     symmetric = rule.symmetry is Symmetry.SYMMETRIC
     traces = [s.kept.get("trace") for s in state.synapses]
+    sums = [s.kept.get("metaplasticity") for s in state.synapses]
     return Net(
         [matrix(s) for s in state.synapses],
         None if symmetric else [downwards(s) for s in state.synapses],
         whole(state.neurons, rule) if rule.keep_neurons else None,
         [m and matrix(m) for m in traces],
         [m and downwards(m) for m in traces],
+        [s and matrix(s) for s in sums],
+        [s and downwards(s) for s in sums],
     )
 
 
@@ -183,15 +189,16 @@ def update(genes, rule, net, lower, upper, index):
     up, down = [], []
     for l, w in enumerate(net.up):
         g = genes_at(genes, rule, l, index, l == len(net.up) - 1)
-        up.append(naive.updated(g, rule, lower[l], upper[l + 1], w, net.up_traces[l]))
-        back = (None, None)
+        own = w, net.up_traces[l], net.up_sums[l]
+        up.append(naive.updated(g, rule, lower[l], upper[l + 1], *own))
+        back = (None, None, None)
         if net.down is not None:
-            own = net.down[l], net.down_traces[l]
+            own = net.down[l], net.down_traces[l], net.down_sums[l]
             back = naive.updated(g, rule, upper[l + 1], lower[l], *own)
         down.append(back)
-    (up, up_traces), (down, down_traces) = (zip(*pairs, strict=True) for pairs in (up, down))
-    down = None if net.down is None else list(down)
-    return Net(list(up), down, net.neurons, list(up_traces), list(down_traces))
+    (up, *up_kept), (down, *down_kept) = (map(list, zip(*each, strict=True)) for each in (up, down))
+    kept = (sums for pair in zip(up_kept, down_kept, strict=True) for sums in pair)
+    return Net(up, None if net.down is None else down, net.neurons, *kept)
 
 
 def step(genome, net, x, y, index):

@@ -35,12 +35,12 @@ class Port:
     def genes(self, genome) -> dict:
         return {path: self.number(leaf) for path, leaf in genomes.leaves(genome).items()}
 
-    def traces(self, state: NetworkState) -> list | None:
-        """Those of all synapses; None where there are none."""
-        if not state.synapses[0].kept:
+    def kept(self, state: NetworkState, term: str) -> list | None:
+        """What a term keeps beside all synapses; None where the rule has none."""
+        if term not in state.synapses[0].kept:
             return None
         return [
-            tuple(None if m is None else self.number(m) for m in parts(layer.kept["trace"]))
+            tuple(None if m is None else self.number(m) for m in parts(layer.kept[term]))
             for layer in state.synapses
         ]
 
@@ -53,7 +53,8 @@ class Port:
                 tuple(None if w is None else self.number(w) for w in parts(layer))
                 for layer in state.synapses
             ],
-            "traces": self.traces(state),
+            "traces": self.kept(state, "trace"),
+            "sums": self.kept(state, "metaplasticity"),
             "neurons": None if kept is None else [self.number(a) for a in kept],
             "steps": 0,
         }

@@ -38,6 +38,9 @@ PYTHON = {
         and min(names["scores"][0][0], names["scores"][1][1]) > 0.7
         and out[0].startswith("average accuracy")
     ),
+    "how-to/theory": lambda names, out: (
+        0 < float(out[0]) < 1 and names["curve"].seen.length.shape == (2, 2)
+    ),
     "how-to/networks": lambda names, out: (
         out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6
     ),

@@ -56,6 +56,8 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.input_size": ()} if rule.update.input_size else {}
         want |= {f"{update}.{name}": () for name in TRACE * rule.update.trace}
         want |= {f"{update}.decay_{name}": () for name in ("time", "power") * rule.update.decay}
+        slower = ("scale", "power") * rule.update.metaplastic
+        want |= {f"{update}.metaplastic_{name}": () for name in slower}
     layers = () if rule.layers is None else (rule.layers,)
     layers = (2,) if rule.readout else layers
     lead = layers if rule.steps is None else (rule.steps, *layers)

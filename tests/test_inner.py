@@ -44,6 +44,11 @@ def test_whole_steps_are_the_naive_ones(name: str):
             assert_close([naive_step.matrix(m) for m in traces], net.up_traces)
             if down is not None:
                 assert_close([m.backward for m in traces[1:]], net.down_traces[1:])
+        if rule.update.metaplastic:
+            sums = [s.kept["metaplasticity"] for s in got.synapses]
+            assert_close([naive_step.matrix(s) for s in sums], net.up_sums)
+            if down is not None:
+                assert_close([s.backward for s in sums[1:]], net.down_sums[1:])
         kept = None if got.neurons is None else naive_step.whole(got.neurons, rule)
         assert_close(kept, net.neurons)
 

@@ -138,6 +138,27 @@ TABLE = {
     "decay-per-step": Rule(
         steps=2, sigma=SMOOTH, readout=True, update=Update(decay=True, after_forward=True)
     ),
+    "metaplastic": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, metaplastic=True)),
+    "metaplastic-everywhere": Rule(
+        steps=2,
+        sigma=SMOOTH,
+        readout=True,
+        stabilise=Stabilise(normalise_synapses=True, saturation=Saturation.SLOWING),
+        update=Update(
+            *(MEAN, BEFORE),
+            after_forward=True,
+            decorrelate=True,
+            input_size=True,
+            trace=True,
+            metaplastic=True,
+        ),
+    ),
+    "metaplastic-oja": Rule(
+        states=3,
+        sigma=SMOOTH,
+        stabilise=Stabilise(oja=Oja.MULTIPLIER, saturation=Saturation.TANH),
+        update=Update(metaplastic=True),
+    ),
     "lateral": Rule(states=3, sigma=SMOOTH, lateral=True),
     "lateral-backprop": dataclasses.replace(Rule.backprop(), lateral=True),
     "lateral-everywhere": Rule(
@@ -300,12 +321,13 @@ def initial(rule: Rule) -> NetworkState:
     of = genome.random(jax.random.key(0), rule)
     shapes = jax.eval_shape(lambda key: Network(SIZES).init(key, of, BATCH), key)
 
-    def numbers(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+    def numbers(path: tuple, leaf: jax.ShapeDtypeStruct) -> jax.Array:
         if jnp.issubdtype(leaf.dtype, jnp.integer):  # no step is behind it
             return jnp.zeros(leaf.shape, leaf.dtype)
-        return jnp.asarray(0.5 * rng.normal(size=leaf.shape))
+        found = jnp.asarray(0.5 * rng.normal(size=leaf.shape))
+        return found**2 if "metaplasticity" in jax.tree_util.keystr(path) else found
 
-    return jax.tree.map(numbers, shapes)
+    return jax.tree.map_with_path(numbers, shapes)
 
 
 def batches(steps: int = STEPS) -> tuple[jax.Array, jax.Array]:

@@ -61,13 +61,15 @@ def network_for(task: Task, hidden: str | tuple[int, ...]) -> Network:
     """The network with these hidden layers that fits a task.
 
     Args:
-        hidden: the name of a network, such as 256-128 or c8k5s2-16 (`blurax.graphs`), or the sizes
-            of fully connected layers.
+        hidden: the name of a network, such as 256-128 or c8k5s2-16 (`blurax.graphs`), one that only
+            the task has, such as rules of graphs, or the sizes of fully connected layers.
 
     Raises:
         BluraxError: for a name that is none, or one that does not fit the task's inputs.
     """
     if isinstance(hidden, str):
+        if hidden in task.networks:
+            return task.networks[hidden]
         return graphs.network(hidden, task.input_shape, task.outputs)
     require(
         isinstance(hidden, tuple | list),

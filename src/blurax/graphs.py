@@ -12,7 +12,9 @@ A name says what stands between the inputs and the outputs of a task. Its pieces
   The edge is the identity or, where shapes differ, a projection: fully connected, or a convolution
   of kernel 1.
 
-`0` alone is nothing between. The outputs are fully connected to what is before them.
+`0` alone is nothing between, `rules` alone the network that a task of graphs has. The outputs are
+fully connected to what is before them. `+b` at the end adds a side branch after each hidden layer
+but the last, `+b2` after every second one: outputs of their own, which get an error signal too.
 """
 
 import dataclasses
@@ -38,6 +40,8 @@ and average pooling without synapses. `resnet8` is the smallest residual network
 al., 2016): 3 blocks of two convolutions, 7 convolutions and the readout; where a block halves the
 image its projection is a convolution of kernel 1.
 """
+OF_TASKS = ("rules",)
+"""Networks that only some tasks have: `Task.networks`."""
 DIGITS = 10
 """Of a number: more are beyond every count, and Python refuses to read thousands of them."""
 TIMES = 100
@@ -46,6 +50,7 @@ TIMES = 100
 _NUMBER = "0*[1-9][0-9]*"
 _DENSE = re.compile(f"(r?)({_NUMBER})")
 _CONV = re.compile(f"c({_NUMBER})(?:k({_NUMBER}))?(?:s({_NUMBER}))?(v?)")
+_BRANCHES = re.compile(rf"(.*)[+]b({_NUMBER})?", re.S)
 _POOL = re.compile(f"p({_NUMBER})|g")
 _BLOCK = re.compile(rf"res\((.*)\)(?:x({_NUMBER}))?")
 
@@ -81,8 +86,9 @@ def parse(name: str) -> tuple[Piece | Block, ...]:
         f"The network {shown(name)} holds the number {shown(long and long[0])} of more than "
         f"{DIGITS} digits.",
     )
-    text = NAMED.get(name, name)
-    if text == "0":
+    alone, _ = _branches(name)
+    text = NAMED.get(alone, alone)
+    if text == "0" or text in OF_TASKS:
         return ()
     parts = _split(text)
     check_groups(len(parts))
@@ -100,6 +106,10 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
     Raises:
         BluraxError: naming the piece that is none, or does not fit what is before it.
     """
+    require(
+        name not in OF_TASKS,
+        f"The network {name!r} is one of tasks of graphs alone, such as graphs:csl.",
+    )
     parts = parse(name)
     check_groups(sum(len(p.pieces) * p.times if isinstance(p, Block) else 1 for p in parts))
     graph = _Graph(name, (math.prod(inputs),) if _rows(parts) else inputs)
@@ -110,7 +120,17 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
         else:
             graph.add(part)
     graph.add(Piece("", Dense(), outputs))
-    return Network(tuple(graph.groups), tuple(graph.edges))
+    last, (_, every) = len(graph.groups) - 1, _branches(name)
+    if every:
+        graph.add_branches(every)
+    outputs_at = tuple(range(last, len(graph.groups)))
+    return Network(tuple(graph.groups), tuple(graph.edges), outputs_at)
+
+
+def _branches(name: str) -> tuple[str, int]:
+    """The name without side branches, and after how many hidden layers each comes; 0: none."""
+    found = _BRANCHES.fullmatch(name)
+    return (found[1], int(found[2] or 1)) if found else (name, 0)
 
 
 def reads_rows(name: str) -> bool:
@@ -186,6 +206,20 @@ class _Graph:
             _wrong(self.name, block.text, "follows two poolings; one before a block is enough"),
         )
         self._join(start, pools, around, bias=False)
+
+    def add_branches(self, every: int) -> None:
+        """Outputs of their own after every so many hidden layers; the last layer has some already.
+
+        Of maps they see the average of each feature.
+        """
+        last = len(self.groups) - 1
+        points = range(every, last - 1, every)
+        why = f"is a branch after every {every} hidden layers but the last; there are {last - 1}"
+        require(len(points) > 0, _wrong(self.name, f"+b{every}", why))
+        for pre in points:
+            link = Dense() if len(self.groups[pre]) == 1 else After(Pool(None), Dense())
+            self.groups.append(self.groups[last])
+            self.edges.append(Edge(pre, len(self.groups) - 1, link))
 
     def _join(self, pre: int, pools: tuple[Pool, ...], link: Link, bias: bool = True) -> None:
         """An edge to the last group."""

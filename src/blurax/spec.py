@@ -125,6 +125,8 @@ class Update:
     paper."""
     decay: bool = added(False)
     """η~ falls as a learned power of the steps: `terms.decay`. Not in the paper."""
+    metaplastic: bool = added(False)
+    """Synapses that changed much change less: `terms.metaplasticity`. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)

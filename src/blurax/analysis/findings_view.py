@@ -148,7 +148,7 @@ def _scales(axes: Axes, chart: Chart) -> None:
     points = sorted({x for curve in chart.curves for x in curve.x})
     if chart.log_x:
         few = len(points) <= FEW
-        ticks = [int(x) for x in points] if few else style.round_steps(int(points[-1]))
+        ticks = points if few else style.round_steps(int(points[-1]))
         style.log_steps(axes, ticks)
     elif all(x == int(x) for x in points):
         style.whole_steps(axes, [int(x) for x in points])

@@ -112,10 +112,10 @@ def whole_steps(axes: Axes, steps: Sequence[int]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
 
 
-def log_steps(axes: Axes, ticks: Sequence[int]) -> None:
+def log_steps(axes: Axes, ticks: Sequence[float | int]) -> None:
     """A logarithmic axis of steps with plain numbers at the given ticks."""
     axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.set_xticks(ticks, [f"{tick:,.9g}" for tick in ticks])
     axes.minorticks_off()
 
 

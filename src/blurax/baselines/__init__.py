@@ -19,6 +19,7 @@ from blurax.baselines.code import code_digest
 from blurax.baselines.continual import Anchored, Ewc, Replay, Si, StagedDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.gates import Lxdg, Xdg
+from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
@@ -50,6 +51,7 @@ __all__ = [
     "GradientDescent",
     "Lxdg",
     "Mark",
+    "Mimicking",
     "NeuronDescent",
     "Record",
     "RegularisedDescent",

@@ -12,6 +12,7 @@ from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.continual import Ewc, Replay, Si
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
 from blurax.baselines.gates import Lxdg, Xdg
+from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
 from blurax.baselines.regularised import RegularisedDescent
@@ -93,6 +94,10 @@ def _on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learn
     damping = constants.pop("damping", jnp.asarray(0.5))
     given = tuple(constants.items())
     return NeuronDescent(network, OPTIMISERS["sgd"], bare, task.target, given, damping=damping)
+
+
+def _mimicking(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+    return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target)
 
 
 def _apart(arrangement: Arrangement) -> tuple[Arrangement, dict[str, Array]]:
@@ -221,6 +226,9 @@ BASELINES: dict[str, Baseline] = {
     "replay": _staged(
         "200 examples kept and learned from again", Replay, True, ("size",), size=(200,)
     ),
+    "mimic": Baseline(
+        "Adam, each output also told what the others predict", _mimicking, True, 0.005
+    ),
     "prodigy": _tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
     "mechanic": _tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
     "auto-sphere": _on_spheres("normalised weights, steps by two derivatives", majorised=False),
@@ -232,9 +240,11 @@ BUILT_IN = tuple(BASELINES)
 FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
 SEQUENTIAL = ("ewc", "si", "xdg", "lxdg", "replay")
 """Those against forgetting, which do what Adam does where a task has no stages."""
+BRANCHED = ("mimic",)
+"""Those for networks with side branches, which do what Adam does with one output."""
 NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
 """Those of which nothing is tuned, as nothing is of a genome."""
-RIVALS = tuple(n for n in BUILT_IN if n not in (*FEEDBACK, *SEQUENTIAL, *NOTHING_TUNED))
+RIVALS = tuple(n for n in BUILT_IN if n not in (*FEEDBACK, *SEQUENTIAL, *BRANCHED, *NOTHING_TUNED))
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
 

@@ -43,7 +43,7 @@ class Request:
     """The tasks, by name, with options: wine, or mnist:size=10. blurax tasks lists all."""
     hidden: tuple[str, ...] = ("128",)
     """The networks by their hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
-    res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same."""
+    res(64-64)x2, 64-64+b or lenet (docs/how-to/networks.md); --network is the same."""
     steps: int | None = None
     """Inner steps of the longest episode; 1,000, or all the stages of tasks in sequence, which are
     compared at their end alone."""

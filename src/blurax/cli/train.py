@@ -38,7 +38,7 @@ def train(
         genome: A genome file, or the name of one that blurax zoo lists.
         task: The task, by name, with options: wine, or mnist:size=10. blurax tasks lists all.
         hidden: The network by its hidden layers, such as 128 or 256-128, 0 for none, c8k5s2-16,
-            res(64-64)x2 or lenet (docs/how-to/networks.md); --network is the same.
+            res(64-64)x2, 64-64+b or lenet (docs/how-to/networks.md); --network is the same.
         steps: Inner steps; 100, or all the stages of a sequence.
         batch: Examples in each step.
         seeds: Networks side by side, each with initial synapses and batches of its own.

@@ -23,7 +23,7 @@ from blurax.learner import Learner
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.targets import Target
-from blurax.tasks import ArrayTask, Episode, EpisodeSpec, Split, Task, get
+from blurax.tasks import ArrayTask, Episode, EpisodeSpec, GraphTask, Split, Task, get
 
 TEST = "test"
 """The name of the second query of an episode."""
@@ -32,13 +32,13 @@ AT_ONCE = 10
 
 
 class Folds(Task):
-    """A table of which each episode has another fold, drawn by its key, held apart.
+    """A table, or a set of graphs; each episode has another fold, drawn by its key, held apart.
 
     Support and query are the fold's training and validation rows, whatever the split; a second
     query is of its test rows.
     """
 
-    parts: ArrayTask
+    parts: ArrayTask | GraphTask
     """The task of each fold, its arrays `[folds, ...]`."""
     name: str = eqx.field(static=True)
     count: int = eqx.field(static=True)
@@ -49,7 +49,7 @@ class Folds(Task):
         """The fold of the episode that a key names, from 0."""
         return jax.random.randint(jax.random.fold_in(key, 3), (), 0, self.count)
 
-    def one(self, fold: int | Int[Array, ""]) -> ArrayTask:
+    def one(self, fold: int | Int[Array, ""]) -> ArrayTask | GraphTask:
         """The task of a fold."""
         return jax.tree.map(lambda leaf: leaf[fold], self.parts)
 
@@ -72,20 +72,23 @@ class Folds(Task):
         return many[np.concatenate(chosen)]
 
 
-def folds_of(name: str, count: int) -> Folds:
-    """All folds of a table.
+def folds_of(name: str, count: int, kind: type[ArrayTask | GraphTask] = ArrayTask) -> Folds:
+    """All folds of a table, or of a set of graphs.
+
+    Args:
+        kind: which of the two.
 
     Raises:
         BluraxError: for an unknown task, or one that has no folds.
     """
     parts = []
     for number in range(1, count + 1):
-        task = get(name, fold=(number, count))
+        task: Any = get(name, fold=(number, count))
         require(
-            isinstance(task, ArrayTask) and task.time is None,
+            isinstance(task, kind) and task.time is None,
             f"Task {name} is no table with folds; it takes one, such as uci:sonar or wine.",
         )
-        parts.append(dataclasses.replace(task, name=name))
+        parts.append(task.called(name))
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
     return Folds(
         parts=stacked,

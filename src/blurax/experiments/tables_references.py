@@ -63,7 +63,7 @@ def referenced(
     losses, scores = [], []
     classes = isinstance(task.target, Classes)
     for fold in range(task.count):
-        own = task.one(fold)
+        own: Any = task.one(fold)
         x, y, end = np.asarray(own.x, np.float64), np.asarray(own.labels), own.bounds[1]
         for seed in range(seeds):
             model = references[name](classes, seed)

@@ -45,7 +45,13 @@ import torch
 
 _MATRICES = "nu_tilde", "mu_tilde"
 _OF_TRACES = "trace_to_synapse", "trace_of_synapse", "trace_kept", "trace_of_change"
-_OF_TERMS = "oja", "saturation", "decorrelation", "fan_in", "places", "input_size", *_OF_TRACES
+_KEPT = {"traces": "trace", "sums": "metaplastic"}  # beside synapses, by the choice of a rule
+_OF_SUMS = "metaplastic_scale", "metaplastic_power"
+_OF_TERMS = (
+    *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
+    *_OF_TRACES,
+    *_OF_SUMS,
+)
 _DTYPES = {"F32": "float32", "F64": "float64"}
 
 
@@ -127,10 +133,11 @@ def init(rule, sizes, generator, dtype=torch.float32, device="cpu", genes=None):
                 down = normal(l, k, *link["back"])
         edges.append((up, bias, down))
     found = {"synapses": edges, "neurons": None, "steps": 0, "graph": graph}
-    if rule["update"].get("trace", False):
-        found["traces"] = [
-            tuple(w if w is None else torch.zeros_like(w) for w in edge) for edge in edges
-        ]
+    for name, chosen in _KEPT.items():
+        if rule["update"].get(chosen, False):
+            found[name] = [
+                tuple(w if w is None else torch.zeros_like(w) for w in edge) for edge in edges
+            ]
     return found
 
 
@@ -138,23 +145,25 @@ def step(rule, genes, network, x, y):
     """One inner step on a batch: forward, feedback, backward, update. Returns the new network."""
     steps = network["steps"]
     genes, graph, synapses, x, *y = _now(rule, genes, network, x, y)
-    traces = _traces(network)
+    kept = _kept(network)
     start = _resting(rule, graph, x, network["neurons"])
-    predicted, _ = _forward(rule, genes, graph, _read(rule, genes, graph, synapses, traces), start)
+    predicted, _ = _forward(rule, genes, graph, _read(rule, genes, graph, synapses, kept), start)
     if rule["update"]["after_forward"]:
-        both = synapses, traces, predicted, predicted
-        synapses, traces = _update(rule, genes, "forward_synapse", graph, *both)
+        both = synapses, kept, predicted, predicted
+        synapses, kept = _update(rule, genes, "forward_synapse", graph, *both)
     neurons = predicted
     if steps % rule["feedback"]["every"] == 0:
         corrected = _feedback(rule, graph, predicted, y)
-        seen = _read(rule, genes, graph, synapses, traces)
+        seen = _read(rule, genes, graph, synapses, kept)
         neurons = _backward(rule, genes, graph, seen, corrected)
         lower = predicted if rule["update"]["source"] == "forward-sweep" else neurons
-        both = synapses, traces, lower, neurons
-        synapses, traces = _update(rule, genes, "synapse", graph, *both)
-    kept, batch = neurons if rule["keep_neurons"] else None, _latest(network.get("batch"), x)
-    new = {"synapses": synapses, "neurons": kept, "steps": steps + 1, "batch": batch}
-    new = new if network.get("traces") is None else {**new, "traces": traces}
+        both = synapses, kept, lower, neurons
+        synapses, kept = _update(rule, genes, "synapse", graph, *both)
+    neurons, batch = neurons if rule["keep_neurons"] else None, _latest(network.get("batch"), x)
+    new = {"synapses": synapses, "neurons": neurons, "steps": steps + 1, "batch": batch}
+    for name in _KEPT:
+        if network.get(name) is not None:
+            new[name] = [tuple(part.get(name) for part in edge) for edge in kept]
     return {**new, "graph": network.get("graph")}
 
 
@@ -166,7 +175,7 @@ def observe(rule, genes, network, x):
             f"{len(x)} example has no mean and variance to normalise by: teach the network by "
             "batches, or observe(rule, genes, network, x) some examples before it predicts."
         )
-    synapses = _read(rule, genes, graph, synapses, _traces(network), predicting=True)
+    synapses = _read(rule, genes, graph, synapses, _kept(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return {**network, "moments": _forward(rule, genes, graph, synapses, start)[1]}
 
@@ -182,7 +191,7 @@ def predict(rule, genes, network, x):
         ):
             network["moments"] = known  # once for all predictions of this network
     genes, graph, synapses, x = _now(rule, genes, network, x)
-    synapses = _read(rule, genes, graph, synapses, _traces(network), predicting=True)
+    synapses = _read(rule, genes, graph, synapses, _kept(network), predicting=True)
     start = _resting(rule, graph, x, None)
     return _forward(rule, genes, graph, synapses, start, known)[0][graph["outputs"][0]][0]
 
@@ -333,28 +342,33 @@ def _decayed(genes, steps):
     return found
 
 
-def _traces(network):
-    """The traces of each edge's synapses; None for each where the rule has none."""
-    found, dtype = network.get("traces"), _first(network["synapses"]).dtype
-    if found is None:
-        return [(None, None, None)] * len(network["synapses"])
-    return [tuple(None if m is None else m.to(dtype) for m in edge) for edge in found]
+def _kept(network):
+    """What is kept beside each array of synapses of each edge, by the names of `_KEPT`."""
+    edges, dtype = network["synapses"], _first(network["synapses"]).dtype
+    have = {name: network[name] for name in _KEPT if network.get(name) is not None}
+
+    def beside(l, n):
+        return {
+            name: found[l][n].to(dtype) for name, found in have.items() if found[l][n] is not None
+        }
+
+    return [tuple(beside(l, n) for n in range(len(edge))) for l, edge in enumerate(edges)]
 
 
-def _read(rule, genes, graph, synapses, traces, predicting=False):
+def _read(rule, genes, graph, synapses, kept, predicting=False):
     """The synapses by which sweeps go, and predictions."""
     if not rule["update"].get("trace", False):
         return synapses
     names = ("predict_synapse", "predict_trace") if predicting else (None, "trace_in_sweeps")
     seen = []
-    for l, (edge, kept) in enumerate(zip(synapses, traces, strict=True)):
+    for l, (edge, beside) in enumerate(zip(synapses, kept, strict=True)):
         if not graph["edges"][l].get("plastic", True):
             seen.append(edge)
             continue
         own, other = (n and _gene(rule, genes, f"synapse.{n}", l) for n in names)
         own = 1 if own is None else own
-        pairs = zip(edge, kept, strict=True)
-        seen.append(tuple(w if w is None else own * w + other * m for w, m in pairs))
+        pairs = zip(edge, beside, strict=True)
+        seen.append(tuple(w if w is None else own * w + other * m["traces"] for w, m in pairs))
     return seen
 
 
@@ -528,10 +542,10 @@ def _turned(link, w):
     return split.transpose(2, 3).reshape(len(w), *link["back"])
 
 
-def _update(rule, genes, which, graph, synapses, traces, lower, upper):
-    """(7), all synapses at once; the new synapses and their traces."""
-    new, kept = [], []
-    for l, (edge, old, m) in enumerate(zip(graph["edges"], synapses, traces, strict=True)):
+def _update(rule, genes, which, graph, synapses, kept, lower, upper):
+    """(7), all synapses at once; the new synapses and what is kept beside them."""
+    new, then = [], []
+    for l, (edge, old, m) in enumerate(zip(graph["edges"], synapses, kept, strict=True)):
         link = graph["links"][l]
         if edge.get("plastic", True) and link["synapses"]:
             own = {
@@ -543,16 +557,16 @@ def _update(rule, genes, which, graph, synapses, traces, lower, upper):
             down = _learned(rule, own, a_j, a_i, link["down"], old[2:], m[2:])
             old, m = ((*a, *b) for a, b in zip(up, down, strict=True))
         new.append(old)
-        kept.append(m)
-    return new, kept
+        then.append(m)
+    return new, then
 
 
-def _learned(rule, own, below, above, table, given, traces):
-    """The synapses by which `below` leads to `above` after (7), and their traces."""
+def _learned(rule, own, below, above, table, given, kept):
+    """The synapses by which `below` leads to `above` after (7), and what is kept beside them."""
     if given[0] is None:
-        return given, traces
+        return given, kept
     w, *bias = old = [part for part in given if part is not None]
-    kept = [m for m in traces if m is not None]
+    beside = kept[: len(old)]
     batch = below.shape[1]
     rate = own["eta_tilde"] / (batch if rule["update"]["batch"] == "mean" else 1)
     above = above.reshape(len(above), -1, w.shape[2])
@@ -568,13 +582,14 @@ def _learned(rule, own, below, above, table, given, traces):
     if own["input_size"] is not None:
         rates = _relative(own, seen)
         changes = [rates * change for change in changes]
+    if own["metaplastic_power"] is not None:
+        changes = [_slowed(own, c, m["sums"]) for c, m in zip(changes, beside, strict=True)]
     activity = _activity(rule, own, rate, above)
-    new = _stabilised(rule, own, old, changes, activity, kept)
-    kept = (
-        [_followed(own, *three) for three in zip(new, kept, changes, strict=True)] if kept else []
-    )
-    rest = [None] * (len(given) - len(old))
-    return [*new, *rest], [*kept, *rest] if kept else traces
+    new = _stabilised(rule, own, old, changes, activity, beside)
+    parts = zip(new, beside, changes, strict=True)
+    then = [_followed(own, w.shape[1], *part) for part in parts]
+    rest = len(given) - len(old)
+    return [*new, *[None] * rest], [*then, *[{}] * rest]
 
 
 def _relative(own, seen):
@@ -584,10 +599,21 @@ def _relative(own, seen):
     return ((200 / size) ** own["input_size"])[:, None, None]
 
 
-def _followed(own, w, m, change):
-    """A trace after (7)."""
-    follows, kept, adds_up = (own[name] for name in _OF_TRACES[1:])
-    return follows * w + kept * m + adds_up * change
+def _slowed(own, change, total):
+    """A change of synapses that changed before."""
+    total = torch.exp(own["metaplastic_scale"]) * total
+    return change * torch.exp(-own["metaplastic_power"] * torch.log1p(total))
+
+
+def _followed(own, below, w, kept, change):
+    """What is kept beside synapses after (7)."""
+    new = dict(kept)
+    if "traces" in kept:
+        follows, keeps, adds_up = (own[name] for name in _OF_TRACES[1:])
+        new["traces"] = follows * w + keeps * kept["traces"] + adds_up * change
+    if "sums" in kept:
+        new["sums"] = kept["sums"] + below * change**2
+    return new
 
 
 def _hebbian(rule, own, seen, caused, batch):
@@ -623,7 +649,7 @@ def _inhibition(rule, own, seen, events):
     return mean * mixed if rule["update"].get("width_free", False) else mixed
 
 
-def _stabilised(rule, own, old, changes, activity, traces):
+def _stabilised(rule, own, old, changes, activity, kept):
     """(7) with what appendix B adds; all that leads into a neuron is one vector."""
     stable, bound, f_tilde = rule["stabilise"], own["saturation"], own["f_tilde"]
     if stable["saturation"] == "slowing":
@@ -631,8 +657,9 @@ def _stabilised(rule, own, old, changes, activity, traces):
             -0.5 * torch.exp(bound)
         )
     new = [f_tilde * w + change for w, change in zip(old, changes, strict=True)]
-    if traces:
-        new = [w + own["trace_to_synapse"] * m for w, m in zip(new, traces, strict=True)]
+    if own["trace_to_synapse"] is not None:
+        moves = own["trace_to_synapse"]
+        new = [w + moves * m["traces"] for w, m in zip(new, kept, strict=True)]
     if stable["oja"] == "multiplier":
         inhibition = torch.abs(own["oja"]) * _square(old)
         new = [n - w * inhibition for n, w in zip(new, old, strict=True)]

@@ -13,6 +13,7 @@ from blurax.tasks.base import (
     check_task,
 )
 from blurax.tasks.endless import FunctionTask, from_function
+from blurax.tasks.graph_tasks import GraphTask, from_graphs
 from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
@@ -33,6 +34,7 @@ __all__ = [
     "Episode",
     "EpisodeSpec",
     "FunctionTask",
+    "GraphTask",
     "Kind",
     "Mixture",
     "Omniglot",
@@ -52,6 +54,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_function",
+    "from_graphs",
     "from_sequence",
     "get",
     "score_name",

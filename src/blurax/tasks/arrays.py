@@ -85,6 +85,10 @@ class ArrayTask(Task):
             return validate - spec.query
         return validate if split is Split.VALIDATE else test
 
+    def called(self, name: str) -> "ArrayTask":
+        """The task by another name."""
+        return dataclasses.replace(self, name=name)
+
     def of_classes(self, classes: tuple[int, ...], name: str) -> "ArrayTask":
         """This task of some of its classes alone, numbered from 0 in the order they are named in.
 

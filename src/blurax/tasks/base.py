@@ -15,6 +15,7 @@ from blurax.batch import Batch
 from blurax.bounds import MOST, check_counts
 from blurax.errors import BluraxError, described, require
 from blurax.frozen import check_types
+from blurax.network import Network
 from blurax.stages import Stages
 from blurax.targets import Target
 
@@ -136,6 +137,11 @@ class Task(eqx.Module):
     def pool(self, spec: EpisodeSpec, split: Split) -> int | None:
         """How many examples there are to learn from; None: as many as are asked for."""
         return None
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """Networks that only this task has, by their names; see `fit.network_for`."""
+        return {}
 
     @property
     def features(self) -> int:

@@ -13,6 +13,7 @@ from blurax.tasks import (
     class_tables,
     coordinates,
     grammar,
+    graph_tasks,
     images,
     omniglot,
     regressions,
@@ -40,6 +41,7 @@ class Family(enum.StrEnum):
     IMAGE = "image"
     FEW_SHOT = "few-shot"
     SEQUENCE = "sequence"
+    GRAPH = "graph"
     OWN = "own"
 
 
@@ -270,6 +272,21 @@ def _sequences() -> list[Entry]:
     return [made(name, *found) for name, found in _SEQUENCES.items()]
 
 
+def _graphs() -> Entry:
+    return Entry(
+        "graphs",
+        Family.GRAPH,
+        "five made sets of graphs to tell apart: graphs:csl",
+        "16 to 132 nodes",
+        "2 to 10",
+        "150 to 1,200",
+        "-",
+        graph_tasks.GraphOptions,
+        graph_tasks.load,
+        _always,
+    )
+
+
 TASKS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -281,6 +298,7 @@ TASKS: dict[str, Entry] = {
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),
         *_sequences(),
+        _graphs(),
     )
 }
 """Every task by name."""

@@ -14,6 +14,7 @@ from blurax.terms.decorrelation import Decorrelation, WidthFree
 from blurax.terms.fan_in import FanIn
 from blurax.terms.input_size import InputSize
 from blurax.terms.lateral import LateralInhibition
+from blurax.terms.metaplasticity import Metaplasticity
 from blurax.terms.normalise import (
     BatchNormalisation,
     CrossNormalisation,
@@ -62,6 +63,7 @@ CHOSEN: tuple[type[Term], ...] = (
     FanIn,
     InputSize,
     Decay,
+    Metaplasticity,
     LateralInhibition,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their

@@ -1,11 +1,14 @@
 """The figures by their numbers; those of related papers by a name."""
 
 from blurax.errors import require
+from blurax.experiments.figures.convergence import Convergence
 from blurax.experiments.figures.coordinates import Coordinates
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
 from blurax.experiments.figures.figure import Figure
+from blurax.experiments.figures.graphs import Graphs
+from blurax.experiments.figures.length import Length
 from blurax.experiments.figures.no_gradient import NoGradient
 from blurax.experiments.figures.nonlinearity import Nonlinearity, States
 from blurax.experiments.figures.normalisation import Normalisation
@@ -31,12 +34,13 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
+        Convergence(),
+        Coordinates(),
+        Graphs(),
+        Length(),
     )
 }
-"""Every figure of the paper by its number."""
-
-RELATED: dict[str, Figure] = {each.name: each for each in (Coordinates(),)}
-"""Those of related papers by name; `blurax figure all` leaves them out."""
+"""Every figure by its number or name."""
 
 TOGETHER = {"4": "3", "17": "9"}
 """Figures that are measured and drawn with another."""
@@ -44,9 +48,7 @@ TOGETHER = {"4": "3", "17": "9"}
 
 def known() -> list[str]:
     """What figures are called: the numbers, then the names."""
-    return sorted(
-        {*FIGURES, *TOGETHER, *RELATED}, key=lambda name: (not name.isdigit(), len(name), name)
-    )
+    return sorted({*FIGURES, *TOGETHER}, key=lambda name: (not name.isdigit(), len(name), name))
 
 
 def figure(number: str) -> Figure:
@@ -56,9 +58,8 @@ def figure(number: str) -> Figure:
         BluraxError: if there is none, naming those there are.
     """
     found = TOGETHER.get(number, number)
-    figures = FIGURES | RELATED
     require(
-        found in figures,
+        found in FIGURES,
         f"There is no figure {number!r}; there are {', '.join(known())}, or all.",
     )
-    return figures[found]
+    return FIGURES[found]

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from blurax.baselines import baseline
+from blurax.baselines import Arrangement, baseline
 from blurax.baselines.tuner import Tuning, tune
 from blurax.curves import Schedule, learning_curve
 from blurax.experiments.figures.work import Arrays, Work, cell_name, keyed
@@ -161,7 +161,21 @@ def tuned(
 
     The rate is chosen on validation examples and other seeds; ReLU, no batch normalisation.
     """
+    return _tuned(work, name, task, hidden, steps, seeds, batch)["score"]
 
+
+def tuned_learner(
+    work: Work, name: str, task: str, hidden: str, steps: int, seeds: int, batch: int = 128
+) -> tuple[Learner, float]:
+    """The learner whose scores `tuned` gives, and its learning rate."""
+    rate = float(_tuned(work, name, task, hidden, steps, seeds, batch)["rate"])
+    data = get(task)
+    return baseline(name).make(Arrangement(), network_for(data, hidden), data), rate
+
+
+def _tuned(
+    work: Work, name: str, task: str, hidden: str, steps: int, seeds: int, batch: int
+) -> Arrays:
     def compute() -> Arrays:
         data = get(task)
         network = network_for(data, hidden)
@@ -173,7 +187,7 @@ def tuned(
         score = measured(learner, task, hidden, round_stops(steps), seeds, batch, rate)
         return {"score": score, "rate": np.asarray(rate)}
 
-    return work.cell(cell_name(name, task, hidden, steps), compute)["score"]
+    return work.cell(cell_name(name, task, hidden, steps), compute)
 
 
 def percent(value: float) -> str:

@@ -68,7 +68,7 @@ class Coordinates(Figure):
             *((PLAIN, Over.LAYER.value, SIREN, ENCODED), 2),
         ),
         Budget.CPU: Setting(
-            *("picture:china,size=32", "-".join(["28"] * 10), 200),
+            *("picture:china,size=32", "-".join(["28"] * 10), 1000),
             *(WavesOptions(8, 2, 128, fit=True), "64-64-64-64", 200),
             *(EVERY[:7], 2),
         ),

@@ -1,4 +1,4 @@
-"""What a figure of the paper is: settings for each budget, genomes, a measurement, claims."""
+"""What a figure is: settings for each budget, genomes, a measurement, claims."""
 
 import abc
 import enum
@@ -25,10 +25,10 @@ class Budget(enum.StrEnum):
 
 
 class Figure(abc.ABC):
-    """One figure of the paper, or two that share all they need."""
+    """One figure of the paper, or two that share all they need; or one of a related paper."""
 
     name: ClassVar[str]
-    """Its number, such as 8."""
+    """Its number, such as 8; a name if it is not of the paper."""
     title: ClassVar[str]
     settings: ClassVar[dict[Budget, Any]]
     """A frozen dataclass for each budget, see `setting`."""
@@ -49,7 +49,7 @@ class Figure(abc.ABC):
 
     @abc.abstractmethod
     def claims(self, found: Findings) -> tuple[Claim, ...]:
-        """What the paper says of it, judged by findings alone."""
+        """What is said of it, judged by findings alone."""
 
     def found(self, work: Work, setting: str, **parts: Any) -> Findings:
         """Findings under the figure's name.

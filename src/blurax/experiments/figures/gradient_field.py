@@ -92,7 +92,8 @@ def with_forward_synapses(state: NetworkState, parts: list[tuple[Array, ...]]) -
     for between in state.synapses:
         if between.forward is not None:
             w_ij, *bias_j = next(others)
-            between = Synapses(w_ij, bias_j[0] if bias_j else None, between.backward)
+            bias = bias_j[0] if bias_j else None
+            between = Synapses(w_ij, bias, between.backward, between.kept)
         synapses.append(between)
     return dataclasses.replace(state, synapses=tuple(synapses))
 

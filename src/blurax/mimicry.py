@@ -1,0 +1,107 @@
+"""Outputs that mimic each other: each is told the label and what the others predict.
+
+Source: Li and Chen, "Dynamic hierarchical mimicking towards consistent optimization objectives",
+CVPR 2020, arXiv 2003.10739. Of B outputs, most of them side branches, the loss there is
+
+    Σ_a CE(y, p_a) + Σ_{a≠b} KL(p_b ‖ p_a),  p_b held fixed in the latter.
+
+Its gradient in the logits of a is B (p_a - t_a) with the soft target t_a = (y + Σ_{b≠a} p_b) / B.
+So mimicking is a matter of what outputs are told, and a rule can be told it like an optimiser.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from blurax import inner
+from blurax.batch import Batch
+from blurax.choices import Signal
+from blurax.errors import BluraxError, require
+from blurax.inner import StepInfo
+from blurax.learner import Blur
+from blurax.network import NetworkState
+from blurax.targets import Classes, Outputs, Target
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftClasses(Classes):
+    """Classes with shares between them: y is 2 t - 1, for a share t of each class.
+
+    With +1 and -1 it is `Classes`.
+    """
+
+    def losses(self, outputs: Outputs, y: Array) -> Float[Array, "b ..."]:
+        """The cross-entropy of each example."""
+        shares = (1 + y) / 2
+        if self.outputs == 1:
+            return jax.nn.softplus(outputs) - outputs * shares
+        return -jnp.sum(jax.nn.log_softmax(outputs) * shares, axis=-1)
+
+    def feedback(self, signal: Signal, outputs: Outputs, y: Array) -> Outputs:
+        """The shares, or the gradient that the rule names."""
+        if signal is Signal.CROSS_ENTROPY:
+            return probabilities(outputs) - (1 + y) / 2
+        return super().feedback(signal, outputs, y)
+
+
+def probabilities(outputs: Outputs) -> Outputs:
+    """What outputs mean: softmax, or with one output the logistic function."""
+    return jax.nn.sigmoid(outputs) if outputs.shape[-1] == 1 else jax.nn.softmax(outputs)
+
+
+def soft_targets(said: Sequence[Outputs], y: Outputs) -> tuple[Outputs, ...]:
+    """What each output is told: 2 t_a - 1, with t_a the mean of the label and the others' shares.
+
+    Args:
+        said: the logits of each output.
+        y: the labels, +1 for the right class and -1 for the others.
+    """
+    shares = [2 * probabilities(each) - 1 for each in said]
+    total = sum(shares, y)
+    return tuple((total - own) / len(said) for own in shares)
+
+
+def check_mimics(target: Target | None) -> None:
+    """Raise `BluraxError` for a target that is not one of classes."""
+    require(
+        target is None or type(target) is Classes,
+        f"The target is {target}; outputs that mimic each other take classes.",
+    )
+
+
+class MimickingBlur(Blur):
+    """A genome whose outputs are told the label and what the other outputs predict.
+
+    Raises:
+        BluraxError: in a step, for a target other than classes.
+    """
+
+    def for_target(self, target: Target) -> "MimickingBlur":
+        """With the feedback of the target."""
+        return MimickingBlur(self.genome, self.network, target, over_time=False)
+
+    def for_time(self, time: int) -> Blur:
+        """Refused."""
+        raise BluraxError(
+            f"The task has a time axis of {time} steps; outputs mimic each other without one."
+        )
+
+    def step(
+        self,
+        state: NetworkState,
+        batch: Batch,
+        *,
+        rate: Float[Array, ""],
+        key: PRNGKeyArray,
+        index: Int[Array, ""],
+    ) -> tuple[NetworkState, StepInfo]:
+        """One inner step (sec. 3.2), after a forward sweep by which outputs predict."""
+        check_mimics(self.target)
+        groups = inner.activations(self.genome, state, batch.x)
+        said = [groups[j] for j in self.network.outputs]
+        y = soft_targets(said, batch.y.astype(said[0].dtype))
+        soft = SoftClasses(said[0].shape[-1])
+        return inner.step(self.genome, state, batch.x, y, index, target=soft, mask=batch.mask)
