@@ -216,15 +216,12 @@ def _charts(
             "steps",
             PSNR,
             tuple(curve(way, stops, values) for way, values in found.items()),
-            NORMS,
-            log_x=True,
         ),
         Chart(
             WAVES,
             "frequency",
-            "amplitude of the error / that of the wave",
+            "share of its amplitude",
             tuple(curve(way, frequencies, each["left"]) for way, each in waves.items()),
-            NORMS,
         ),
         Chart(
             KERNEL,
@@ -234,7 +231,6 @@ def _charts(
                 curve(way, ranks, np.maximum(each["first"] / each["first"][:, :1], FLOOR))
                 for way, each in waves.items()
             ),
-            NORMS,
             log_x=True,
             log_y=True,
         ),
