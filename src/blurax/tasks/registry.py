@@ -182,7 +182,7 @@ def _coordinates() -> list[Entry]:
         return coordinates.Waves(text, options)
 
     family = Family.COORDINATES
-    about = "the colours of a picture by the place of a pixel: picture:china"
+    about = "a picture, by pixels: picture:china"
     shape = ("2", "3", "4,096 pixels", "CC BY 2.0", coordinates.PictureOptions)
     sines = ("1", "1", "256 points", "-", coordinates.WavesOptions)
     return [
