@@ -31,6 +31,7 @@ EXPECTED = {
     "general",
     "images",
     "mlp-fast",
+    "continual",
     "conv",
     "toys",
     "cma-accuracy",

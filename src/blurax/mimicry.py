@@ -81,7 +81,9 @@ class MimickingBlur(Blur):
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""
-        return MimickingBlur(self.genome, self.network, target, over_time=False)
+        return MimickingBlur(
+            genome=self.genome, network=self.network, target=target, over_time=False
+        )
 
     def for_time(self, time: int) -> Blur:
         """Refused."""

@@ -85,6 +85,13 @@ LASTING = dataclasses.replace(BEYOND, update=dataclasses.replace(BEYOND.update, 
 """The same, with rates that fall as a learned power of the steps: for long learning."""
 
 
+METAPLASTIC = dataclasses.replace(
+    slowing(APART), update=dataclasses.replace(APART.update, metaplastic=True)
+)
+"""With decorrelation, slowing, and synapses that change less the more they have changed: for tasks
+in sequence."""
+
+
 CALIBRATED = Rule(
     states=2,
     backward=Backward.MULTIPLICATIVE_STATE_2,

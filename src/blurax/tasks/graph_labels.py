@@ -12,7 +12,7 @@ from jaxtyping import Int
 from blurax.errors import BluraxError, require
 from blurax.tasks.graph_sets import Graph
 
-Labels = list[Int[np.ndarray, " nodes"]]
+Labels = list[Int[np.ndarray, " _"]]
 """Of each graph's nodes, whole numbers from 0."""
 
 
@@ -127,7 +127,7 @@ def cycle_counts(graph: Graph, lengths: Sequence[int]) -> Int[np.ndarray, "nodes
     return found
 
 
-def distances(graphs: Sequence[Graph]) -> list[Int[np.ndarray, "nodes nodes"]]:
+def distances(graphs: Sequence[Graph]) -> list[Int[np.ndarray, "_ _"]]:
     """How many edges the shortest path between two nodes has; -1 where none leads."""
     from scipy.sparse import coo_array  # comes with scikit-learn; imported when used
     from scipy.sparse.csgraph import shortest_path

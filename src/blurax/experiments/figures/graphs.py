@@ -41,8 +41,6 @@ class Each:
     rate: float = 0.1
     """Of Adam in a RuleGNN, as the paper has it."""
     folds: int = 5
-    taught: bool = True
-    """Whether genomes teach it too, which takes longest."""
 
     @property
     def task(self) -> str:
@@ -106,10 +104,9 @@ class Graphs(Figure):
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The accuracy after the last step, on every fold's test graphs."""
-        taught = tuple(each for each in setting.sets if each.taught)
         tables = (
-            _table(ACCURACY, (ADAM, GIVEN, SAME), setting.sets, setting, work),
-            _table(TAUGHT, tuple(map(_by, setting.genomes)), taught, setting, work),
+            _table(ACCURACY, (ADAM, GIVEN, SAME), setting, work),
+            _table(TAUGHT, tuple(map(_by, setting.genomes)), setting, work),
         )
         sets = "; ".join(
             f"{each.task}: {each.steps} steps of {each.batch}, {each.folds} folds"
@@ -160,10 +157,9 @@ class Graphs(Figure):
         )
 
 
-def _table(
-    title: str, names: tuple[str, ...], sets: tuple[Each, ...], setting: Setting, work: Work
-) -> Table:
-    """What some learners reach on some sets: means and deviations over the folds."""
+def _table(title: str, names: tuple[str, ...], setting: Setting, work: Work) -> Table:
+    """What some learners reach on the sets: means and deviations over the folds."""
+    sets = setting.sets
     scores = [[_reached(each, name, setting, work) for each in sets] for name in names]
     rows = [*scores, [np.asarray(_chance(each)) for each in sets]]
     return Table(

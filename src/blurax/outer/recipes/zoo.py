@@ -10,7 +10,16 @@ from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.recipes.recipe import CLIPPED, ONE_BY_ONE, REJECTING, SLOWER, Recipe
 from blurax.outer.start import Start
-from blurax.outer.variants import APART, BEYOND, CALIBRATED, LASTING, SWIFT, slowing, with_tanh
+from blurax.outer.variants import (
+    APART,
+    BEYOND,
+    CALIBRATED,
+    LASTING,
+    METAPLASTIC,
+    SWIFT,
+    slowing,
+    with_tanh,
+)
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
@@ -213,6 +222,32 @@ ZOO: dict[str, Recipe] = {
             seed=11,
         ),
         version=2,
+    ),
+    "continual": Recipe(
+        "the zoo's continual: images, with synapses that slow down by what they changed, goes on "
+        "with tasks in sequence: MNIST 14x14, five orders of pixels, and 0-4 then 5-9",
+        "10 minutes on one CPU core",
+        MetaTrain(
+            tasks=(
+                "sequence:mnist:size=14,by=permute,stages=5,steps=20",
+                "sequence:mnist:size=14,by=classes,stages=2,steps=50",
+            ),
+            hidden=("128-64", "64"),
+            pairing=Pairing.IN_ORDER,
+            rule=METAPLASTIC,
+            start="images",
+            start_active=True,
+            episode=EpisodeSpec(steps=100, batch=128, query=320),
+            objective=Objective(when=When.LAST),
+            optimiser=dataclasses.replace(REJECTING, learning_rate=3e-3),
+            vary=Vary(draw=Draw.ONE),
+            population=1,
+            meta_steps=400,
+            validate_every=50,
+            validation_episodes=2,
+            validation_steps=100,
+            seed=1,
+        ),
     ),
     "mlp-fast": Recipe(
         "the zoo's mlp-fast: MNIST 14x14, three networks, episodes of 20 steps",
