@@ -80,6 +80,11 @@ PAPER = {
         "[Dukler, Gu and Montúfar 2020](https://arxiv.org/abs/2006.06878) split the kernel of a "
         "network with weight normalisation into V / α², from turning, and G, from length."
     ),
+    "coordinates": (
+        "[Cai et al. 2024](https://arxiv.org/abs/2407.17834): on a picture of 512x512 pixels relus "
+        "alone reach 22.4 dB after 50,000 steps, normalised over the batch 29.7, the layer 29.6, "
+        "both 28.7, crosses 29.9; sines reach 30.3, an encoding 26.4."
+    ),
     "graphs": (
         "[Seiffarth et al. 2024](https://arxiv.org/abs/2406.09954): a RuleGNN tells nearly all "
         "graphs of these sets apart; message-passing networks stay near chance on most."

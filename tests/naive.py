@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from blurax.spec import Activation, Backward, Oja, Reduction, Saturation
+from blurax.spec import Activation, Backward, Oja, Over, Reduction, Saturation
 
 
 def at(w, c, i, j):
@@ -148,14 +148,30 @@ def oja_full(a_i, a_j, w, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction, amo
     return out
 
 
-def normalise_activations(z, scale, shift):
-    """Mean 0 and variance 1 over the batch for each state of each neuron, scaled and shifted."""
-    out, batch = np.zeros(z.shape), z.shape[1]
+def normalise_activations(z, scale, shift, over=Over.BATCH):
+    """Mean 0 and variance 1 for each state, scaled and shifted."""
+    out = np.zeros(z.shape)
     for c, b, n in np.ndindex(*z.shape):
-        mean = sum(z[c, r, n] for r in range(batch)) / batch
-        variance = sum((z[c, r, n] - mean) ** 2 for r in range(batch)) / batch
+        mean, variance = _statistics(z[c], b, n, over)
         out[c, b, n] = scale[c] * (z[c, b, n] - mean) / math.sqrt(variance + 1e-5) + shift[c]
     return out
+
+
+def _statistics(z, b, n, over):
+    """The mean and the variance by which z[b, n] is normalised."""
+    batch, neurons = z.shape
+    column = [z[r, n] for r in range(batch)]
+    row = [z[b, r] for r in range(neurons)]
+    if over is Over.CROSS:
+        middle = (sum(row) + sum(column) - z[b, n]) / (batch + neurons)
+        return middle, sum(_variance(v, max(len(v) - 1, 1)) for v in (row, column))
+    among = {Over.BATCH: column, Over.LAYER: row, Over.GLOBAL: [*z.ravel()]}[over]
+    return sum(among) / len(among), _variance(among, len(among))
+
+
+def _variance(values, divisor):
+    mean = sum(values) / len(values)
+    return sum((v - mean) ** 2 for v in values) / divisor
 
 
 def normalise_synapses(w):
@@ -212,6 +228,8 @@ def phi(z, activation):
         return 1 / (1 + math.exp(-z))
     if activation is Activation.RELU_TANH:
         return max(math.tanh(z), 0.0)
+    if activation is Activation.SINE:
+        return math.sin(z)
     return z
 
 
@@ -225,6 +243,8 @@ def phi_prime(z, activation):
         return math.exp(-z) / (1 + math.exp(-z)) ** 2
     if activation is Activation.RELU_TANH:
         return 1 / math.cosh(z) ** 2 if z > 0 else 0.0
+    if activation is Activation.SINE:
+        return math.cos(z)
     return 1.0
 
 

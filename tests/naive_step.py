@@ -138,7 +138,8 @@ def forward_sweep(genome, net, layers, index):
         last = l == len(net.up) - 1
         normalised = rule.stabilise.normalise in (Normalise.FORWARD, Normalise.BOTH)
         if normalised and (rule.stabilise.normalise_last or not last):
-            z = naive.normalise_activations(z, g.forward_scale, g.forward_shift)
+            over = rule.stabilise.normalise_over
+            z = naive.normalise_activations(z, g.forward_scale, g.forward_shift, over)
         phi = rule.sigma.last if last else rule.sigma.forward
         layers[l + 1] = naive.sigma(z, phi, rule.sigma.derivative)
     return layers
@@ -154,7 +155,8 @@ def backward_sweep(genome, net, layers, index):
         given = naive.inhibition(layers[l], g.lateral) if rule.lateral else None
         z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward, given)
         if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
-            z = naive.normalise_activations(z, g.backward_scale, g.backward_shift)
+            over = rule.stabilise.normalise_over
+            z = naive.normalise_activations(z, g.backward_scale, g.backward_shift, over)
         layers[l] = naive.sigma(z, rule.sigma.backward)
     return layers
 

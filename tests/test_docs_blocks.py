@@ -17,6 +17,9 @@ PYTHON = {
     "start/quickstart": lambda names, out: (
         names["result"].curve.accuracy[-1] > 0.8 and names["more"].steps == 120
     ),
+    "how-to/coordinates": lambda names, out: (
+        float(out[1].split()[-1]) > float(out[0].split()[-1]) > 1
+    ),
     "how-to/comparison": lambda names, out: names["found"].rows[0]["learner"] == "default",
     "how-to/own-rule-compared": lambda names, out: "MyRule" in names,
     "how-to/own-rule": lambda names, out: names["result"].score > 0.3 and len(out) >= 4,

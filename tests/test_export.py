@@ -20,7 +20,7 @@ from blurax.spec import Rule
 from blurax.targets import Classes
 from closeness import assert_close
 from ports import LIBRARIES, Port, needs_torch, parts
-from variants import TABLE, batches, initial, jit, lively
+from variants import EXPORTED, TABLE, batches, initial, jit, lively
 
 STEPS = 4
 
@@ -44,7 +44,7 @@ def here(name: str) -> tuple:
     return to_json(rule), genome, state, *taught(genome, state)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_a_variant_takes_the_same_steps(name: str, port: Port):
     rule, genome, state, each, answer = here(name)
     genes, network = port.genes(genome), port.network(state)

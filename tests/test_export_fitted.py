@@ -16,7 +16,7 @@ from blurax.errors import BluraxError
 from blurax.export.fitted import write_fitted
 from blurax.inner import observe_moments, predict
 from closeness import assert_close
-from variants import TABLE, batches, initial, lively
+from variants import EXPORTED, TABLE, batches, initial, lively
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 5)) * [1, 1e-9, 1e6, 0, 1] + [0, 0, 1e6, 0.1, 0]
@@ -119,7 +119,7 @@ def test_every_option_is_carried_over(options, tmp_path):
     np.testing.assert_allclose(file.predict_proba(new), model.predict_proba(new), atol=1e-10)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_every_variant_of_the_rule_is_carried_over(name, tmp_path):
     genome, state = lively(TABLE[name]), initial(TABLE[name])
     if state.steps is not None:

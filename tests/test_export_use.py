@@ -11,12 +11,14 @@ from sklearn.datasets import load_digits
 
 import ports
 from blurax import zoo
+from blurax.errors import BluraxError
+from blurax.export import check
 from blurax.frozen import to_json
 from blurax.io import sealed
 from blurax.spec import Rule
 from closeness import assert_close
 from ports import LIBRARIES, Port
-from variants import BATCH, SIZES, TABLE, batches, initial, lively
+from variants import BATCH, EXPORTED, SIZES, TABLE, batches, initial, lively
 
 X, Y = (np.asarray(array) for array in batches())
 
@@ -46,7 +48,7 @@ def in_dtype(array, dtype):
     return array.astype(dtype) if isinstance(array, np.ndarray) else array.to(dtype)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_a_row_is_predicted_alone_as_among_others(name: str, port: Port):
     rule, genes, network = taught(port, name)
     predict = functools.partial(port.file.predict, rule, genes, network)
@@ -126,7 +128,7 @@ def test_a_row_without_a_mean_is_refused(port: Port):
         predict(only, port.number(X[0]))
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_float32_stays_float32(name: str, port: Port):
     """Whatever the dtype of genes, inputs and labels: a network keeps its own."""
     rule, genes, network = taught(port, name, "float32")
@@ -228,3 +230,9 @@ def test_other_kinds_and_versions_are_told_apart(port: Port, tmp_path, monkeypat
     refused(
         port, tmp_path / "file", data, "is a genome file of format 2; give a genome of format 1"
     )
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in EXPORTED])
+def test_normalisation_over_more_than_the_batch_is_refused(name: str):
+    with pytest.raises(BluraxError, match=r"which exported files do not know"):
+        check(TABLE[name])

@@ -14,7 +14,10 @@ from blurax.terms.normalise import BatchNormalisation
 from closeness import assert_close
 from variants import BATCH, TABLE, batches, initial, lively
 
-NORMALISED = ["normalise-forward", "normalise-hidden", "normalise-derivative", "five-states"]
+NORMALISED = [
+    *("normalise-forward", "normalise-hidden", "normalise-derivative", "five-states"),
+    *("normalise-global", "normalise-cross"),
+]
 
 
 def case(name: str):
@@ -23,7 +26,7 @@ def case(name: str):
     return lively(rule), state, batches()[0][0]
 
 
-@pytest.mark.parametrize("name", [*NORMALISED, "default", "everything"])
+@pytest.mark.parametrize("name", [*NORMALISED, "normalise-layer", "default", "everything"])
 def test_the_batch_s_own_moments_change_nothing(name: str):
     genome, state, x = case(name)
     known = observe_moments(genome, state, x)
@@ -45,8 +48,16 @@ def test_only_normalised_layers_have_moments():
     *hidden, last = observe_moments(genome, state, x)
     assert last == {}
     assert all(set(measured) == {"normalisation"} for measured in hidden)
-    genome, state, x = case("default")
-    assert jax.tree.leaves(observe_moments(genome, state, x)) == []
+    for name in ("default", "normalise-layer"):
+        genome, state, x = case(name)
+        assert jax.tree.leaves(observe_moments(genome, state, x)) == []
+
+
+def test_normalised_over_the_layer_each_example_stands_alone_as_it_is():
+    genome, state, x = case("normalise-layer")
+    alone = jnp.concatenate([predict(genome, state, x[b : b + 1]) for b in range(BATCH)])
+    assert_close(alone, predict(genome, state, x), tolerance=1e-12)
+    assert Blur(genome, Network(state.sizes)).takes_masks
 
 
 @pytest.mark.parametrize("name", NORMALISED)

@@ -20,6 +20,7 @@ from blurax.spec import (
     Channels,
     Feedback,
     Init,
+    Over,
     Reduction,
     Rule,
     Saturation,
@@ -93,6 +94,10 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
     ("Rule.layers is -1", lambda: Rule(layers=-1)),
     ("Rule.steps is 0", lambda: Rule(steps=0)),
     ("Stabilise.rescale is on", lambda: Rule(stabilise=Stabilise(rescale=True))),
+    (
+        "Stabilise.normalise_over is 'layer', but nothing is normalised",
+        lambda: Rule(stabilise=Stabilise(normalise_over=Over.LAYER)),
+    ),
     (
         "Stabilise.saturation is 'length'",
         lambda: Rule(

@@ -53,6 +53,7 @@ TABLE = [
     *("digits", "wine", "breast-cancer", "iris"),
     *("delayed-bit", "adding:time=4", "text", "digits:by=rows"),
     "digits:by=rows,noise=0.1,scale=2,pattern=0.5,permute-labels",
+    *("picture:china,size=16,encoding=2", "waves:points=64,frequencies=3"),
     "delayed-bit:delay=4,size=2@2+delayed-bit:delay=4,project=2",
     "blobs:classes=3",
     "xor:outputs=1",

@@ -7,10 +7,11 @@ import pytest
 import naive
 from blurax import rules
 from blurax.genes import SynapseGenes
-from blurax.spec import Reduction
-from blurax.terms import Pair, decorrelation, normalise, vectors
+from blurax.spec import Over, Reduction
+from blurax.terms import Pair, decorrelation, statistics, vectors
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
+from blurax.terms.statistics import STATISTICS
 from closeness import assert_close
 
 rng = np.random.default_rng(5)
@@ -22,26 +23,64 @@ def numbers(*values: float) -> list:
     return [jnp.asarray(value) for value in values]
 
 
+def normalised(z, scale, shift, over=Over.BATCH):
+    """By what is measured of z itself."""
+    how, states = STATISTICS[over], (-1, 1, 1)
+    return how.standardised(z, how.measure(z), scale.reshape(states)) + shift.reshape(states)
+
+
+@pytest.mark.parametrize("over", Over)
 @pytest.mark.parametrize("spread", [1.0, 1e-3])
-def test_activations_are_normalised_over_the_batch(spread: float):
+def test_activations_are_normalised(spread: float, over: Over):
     # With a small spread the ε under the root counts.
     z = 2.0 + spread * rng.normal(size=(3, 6, 4))
     scale, shift = rng.normal(size=3), rng.normal(size=3)
-    got = normalise.normalise_activations(*numbers(z, scale, shift))
+    got = normalised(*numbers(z, scale, shift), over)
     # The mean takes digits from a small spread: 2 / 1e-3 rounding errors.
-    assert_close(got, naive.normalise_activations(z, scale, shift))
+    assert_close(got, naive.normalise_activations(z, scale, shift, over))
+
+
+@pytest.mark.parametrize("over", Over)
+def test_positions_of_maps_are_examples(over: Over):
+    z = jnp.asarray(rng.normal(size=(2, 3, 4, 5, 6)))
+    how, rows = STATISTICS[over], z.reshape(2, -1, 6)
+    got = how.standardised(z, how.measure(z), jnp.ones(()))
+    assert_close(got.reshape(rows.shape), how.standardised(rows, how.measure(rows), jnp.ones(())))
+
+
+@pytest.mark.parametrize("over", Over)
+def test_examples_of_weight_0_do_not_count(over: Over):
+    z, how = jnp.asarray(rng.normal(size=(2, 6, 4))), STATISTICS[over]
+    weights = jnp.asarray([0.25, 0.25, 0, 0.25, 0, 0.25])
+    assert_close(how.measure(z, weights), how.measure(z[:, [0, 1, 3, 5]]))
+
+
+@pytest.mark.parametrize("over", Over)
+def test_one_example_and_one_neuron_stay_finite(over: Over):
+    for shape in ((1, 1, 3), (1, 3, 1), (1, 1, 1)):
+        z = jnp.asarray(rng.normal(size=shape))
+        assert np.isfinite(normalised(z, jnp.ones(1), jnp.ones(1), over)).all()
+
+
+def test_only_over_the_layer_an_example_stands_alone():
+    z = jnp.asarray(rng.normal(size=(2, 5, 4)))
+    for over in Over:
+        each = [normalised(z[:, b : b + 1], jnp.ones(2), jnp.ones(2), over) for b in range(5)]
+        whole = normalised(z, jnp.ones(2), jnp.ones(2), over)
+        alone = np.allclose(jnp.concatenate(each, axis=1), whole, atol=1e-9)
+        assert alone == (over is Over.LAYER) == (not STATISTICS[over].mixes)
 
 
 def test_normalised_activations_have_mean_shift_and_deviation_scale():
     z = jnp.asarray(7.0 + 30.0 * rng.normal(size=(2, 50, 3)))
-    got = normalise.normalise_activations(z, jnp.asarray([2.0, -0.5]), jnp.asarray([1.0, 4.0]))
+    got = normalised(z, jnp.asarray([2.0, -0.5]), jnp.asarray([1.0, 4.0]))
     assert_close(got.mean(axis=1), np.array([[1.0] * 3, [4.0] * 3]), tolerance=1e-12)
     assert_close(got.std(axis=1), np.array([[2.0] * 3, [0.5] * 3]), tolerance=1e-7)
 
 
 def test_a_batch_without_variance_is_normalised_to_the_shift():
     z = jnp.full((2, 4, 3), 0.25)
-    got = normalise.normalise_activations(z, jnp.asarray([3.0, 3.0]), jnp.asarray([0.5, -1.0]))
+    got = normalised(z, jnp.asarray([3.0, 3.0]), jnp.asarray([0.5, -1.0]))
     assert_close(got, jnp.asarray([0.5, -1.0])[:, None, None] * jnp.ones((2, 4, 3)))
 
 
@@ -202,7 +241,7 @@ def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
 
 
 def test_the_constants_are_the_documented_ones():
-    assert normalise.ACTIVATION_EPSILON == 1e-5
+    assert statistics.ACTIVATION_EPSILON == 1e-5
     assert vectors.SYNAPSE_EPSILON == 1e-9
 
 

@@ -23,6 +23,7 @@ from blurax.spec import (
     InitScale,
     Normalise,
     Oja,
+    Over,
     Reduction,
     Rule,
     Saturation,
@@ -39,7 +40,7 @@ SIZES = (2, 5, 4, 3)
 LAYERS = len(SIZES) - 1
 BATCH, STEPS = 4, 3
 
-TANH, RELU, SIGMOID, LINEAR, RELU_TANH = Activation
+TANH, RELU, SIGMOID, LINEAR, RELU_TANH, SINE = Activation
 ADDITIVE, MULTIPLICATIVE, STATE_2 = Backward
 SINGLE, SYMMETRIC = Channels.SINGLE, Symmetry.SYMMETRIC
 MEAN, BEFORE = Reduction.MEAN, Source.FORWARD_SWEEP
@@ -184,6 +185,17 @@ TABLE = {
     "normalise-hidden": Rule(
         states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BOTH, normalise_last=False)
     ),
+    "normalise-layer": Rule(
+        states=3, sigma=SMOOTH, stabilise=Stabilise(Normalise.BOTH, normalise_over=Over.LAYER)
+    ),
+    "normalise-global": Rule(
+        sigma=SMOOTH,
+        stabilise=Stabilise(Normalise.BOTH, normalise_last=False, normalise_over=Over.GLOBAL),
+    ),
+    "normalise-cross": Rule(
+        states=4, sigma=SMOOTH, stabilise=Stabilise(Normalise.BOTH, normalise_over=Over.CROSS)
+    ),
+    "sine": Rule(states=3, sigma=Sigma(SINE, SINE, SINE, derivative=True)),
     "normalise-derivative": Rule(
         backward=STATE_2,
         sigma=Sigma(TANH, LINEAR, TANH, derivative=True),
@@ -279,6 +291,9 @@ TABLE = {
         init=Init(0.7, InitScale.FAN_IN),
     ),
 }
+
+EXPORTED = [n for n, rule in TABLE.items() if rule.stabilise.normalise_over is Over.BATCH]
+"""Those that exported files compute; the others they refuse."""
 
 
 def lively(rule: Rule) -> Genome:

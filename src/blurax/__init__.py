@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         InitScale,
         Normalise,
         Oja,
+        Over,
         Reduction,
         Rule,
         Saturation,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
         Symmetry,
         Update,
     )
-    from blurax.targets import Classes, Regression, Target
+    from blurax.targets import Classes, Regression, Signals, Target
     from blurax.tasks import (
         ArrayTask,
         EpisodeSpec,
@@ -134,6 +135,7 @@ __all__ = [
     "Oja",
     "Optax",
     "Optimiser",
+    "Over",
     "Pairing",
     "Patience",
     "Pes",
@@ -150,6 +152,7 @@ __all__ = [
     "Schedule",
     "Sigma",
     "Signal",
+    "Signals",
     "Source",
     "Split",
     "Stabilise",
@@ -220,7 +223,17 @@ _HOMES = {
     "remat": ("Remat",),
     "spec": (
         *("Activation", "Backward", "Channels", "Feedback", "Init", "InitScale", "Normalise"),
-        *("Oja", "Reduction", "Rule", "Saturation", "Sigma", "Signal", "Source", "Stabilise"),
+        *(
+            "Oja",
+            "Over",
+            "Reduction",
+            "Rule",
+            "Saturation",
+            "Sigma",
+            "Signal",
+            "Source",
+            "Stabilise",
+        ),
         *("Symmetry", "Update"),
     ),
     "tasks": (
@@ -239,7 +252,7 @@ _HOMES = {
     ),
     "tasks.tabular": ("Missing", "Words"),
     "batch": ("Batch",),
-    "targets": ("Classes", "Regression", "Target"),
+    "targets": ("Classes", "Regression", "Signals", "Target"),
     "terms": ("Term", "add_term"),
 }
 """The names by the module they come from; `task` is `tasks.get`."""

@@ -20,6 +20,8 @@ def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
             return z
         case Activation.RELU_TANH:
             return jax.nn.relu(jnp.tanh(z))
+        case Activation.SINE:
+            return jnp.sin(z)
 
 
 def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
@@ -36,6 +38,8 @@ def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, ".
             return jnp.ones_like(z)
         case Activation.RELU_TANH:
             return jnp.where(z > 0, 1 - jnp.tanh(z) ** 2, jnp.zeros_like(z))
+        case Activation.SINE:
+            return jnp.cos(z)
 
 
 def activate(

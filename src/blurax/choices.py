@@ -40,15 +40,33 @@ class Activation(enum.StrEnum):
     SIGMOID = "sigmoid"
     LINEAR = "linear"
     RELU_TANH = "relu-tanh"
+    SINE = "sine"
+    """sin(z). Not in the paper."""
 
 
 class Normalise(enum.StrEnum):
-    """In which sweeps the argument of σ is normalised over the batch (sec. 3.4, Fig. 8)."""
+    """In which sweeps the argument of σ is normalised (sec. 3.4, Fig. 8)."""
 
     NONE = "none"
     FORWARD = "forward"
     BACKWARD = "backward"
     BOTH = "both"
+
+
+class Over(enum.StrEnum):
+    """Over what a mean and a variance are taken, of each state by itself: `terms.statistics`.
+
+    The paper has the batch; the others are those of Cai et al., arXiv 2407.17834.
+    """
+
+    BATCH = "batch"
+    """Over the examples, for each neuron."""
+    LAYER = "layer"
+    """Over the neurons of a group, for each example: it says the same beside any others."""
+    GLOBAL = "global"
+    """One over all examples and neurons."""
+    CROSS = "cross"
+    """Over the row and the column of each number: its example's neurons, its neuron's examples."""
 
 
 class Oja(enum.StrEnum):

@@ -22,6 +22,7 @@ from blurax.choices import (
     InitScale,
     Normalise,
     Oja,
+    Over,
     Reduction,
     Saturation,
     Signal,
@@ -42,6 +43,7 @@ __all__ = [
     "InitScale",
     "Normalise",
     "Oja",
+    "Over",
     "Reduction",
     "Rule",
     "Saturation",
@@ -75,7 +77,7 @@ class Stabilise:
     """The stabilisers of section 3.4 and appendix B."""
 
     normalise: Normalise = Normalise.NONE
-    """Batch normalisation of the argument of σ."""
+    """Normalisation of the argument of σ."""
     oja: Oja = Oja.NONE
     """The inhibitory term (8)."""
     normalise_synapses: bool = False
@@ -90,6 +92,9 @@ class Stabilise:
     sweeps, and where stored synapses are normalised their length."""
     normalise_stored: bool = added(False)
     """Before each step divide the stored synapses into a neuron by their length (release)."""
+    normalise_over: Over = added(Over.BATCH)
+    """Over what `normalise` takes means and variances. Others than the batch are not in the
+    paper."""
 
 
 @dataclasses.dataclass(frozen=True)

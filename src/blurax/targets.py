@@ -221,6 +221,29 @@ class Regression(Target):
         return y if signal is Signal.LABEL else outputs - y
 
 
+@dataclasses.dataclass(frozen=True)
+class Signals(Regression):
+    """Numbers from -1 to 1, such as colours; the score is PSNR, of 100 dB."""
+
+    score_name: ClassVar[str] = "PSNR / 100 dB"
+
+    def score(self, outputs: Outputs, y: Array, mask: Mask = None) -> Float[Array, ""]:
+        """The peak signal-to-noise ratio over 100 dB: 0.3 are 30 dB; 0 for less than 0 dB.
+
+        Outputs beyond -1 and 1 count as they are.
+        """
+        return jnp.clip(decibels(mean(self.losses(outputs, y), mask)) / 100, 0.0, 1.0)
+
+
+def decibels(squared_error: Float[Array, "..."], span: float = 2.0) -> Float[Array, "..."]:
+    """PSNR in dB, 10 log10(span² / mean squared error); infinite where there is no error.
+
+    Args:
+        span: the largest value less the smallest, 2 for numbers from -1 to 1.
+    """
+    return 10 * jnp.log10(span**2 / squared_error)
+
+
 class Kind(enum.StrEnum):
     """The targets that have a name in options and files."""
 

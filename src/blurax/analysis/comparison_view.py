@@ -23,7 +23,7 @@ FOOTNOTE = (
 )
 LEGEND = (
     "Below an accuracy stand the learning rate and the network that the tuner chose; "
-    "bn: batch normalisation, cos: cosine schedule."
+    "bn: batch normalisation (ln, gn, cn: over the layer, both, crosses), cos: cosine schedule."
 )
 PANEL = (620, 430)
 """Pixels of one panel."""
@@ -130,7 +130,7 @@ def _best(budget: int, tuned: Sequence[Record]) -> Text:
 
 def _short(choice: Choice) -> str:
     """A choice in few letters, such as tanh·bn·cos."""
-    words = choice.arrangement.words("bn")
+    words = choice.arrangement.words("{0[0]}n")  # the first letter of what it goes over
     return "·".join((*words, "cos") if choice.schedule is Schedule.COSINE else words)
 
 

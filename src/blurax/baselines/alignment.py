@@ -7,9 +7,9 @@ import dataclasses
 import enum
 import itertools
 
-from blurax.baselines.descent import hidden_groups
 from blurax.links import Dense
 from blurax.network import Edge, Network
+from blurax.specialisation import hidden_groups
 
 
 class FeedbackWeights(enum.StrEnum):

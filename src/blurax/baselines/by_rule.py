@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import genome as genomes
 from blurax import inner
 from blurax.baselines.alignment import FeedbackWeights, twins
-from blurax.baselines.descent import gain
+from blurax.baselines.weights import gain
 from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import StepInfo

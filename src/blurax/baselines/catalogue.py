@@ -35,7 +35,7 @@ class Baseline:
     about: str
     make: Callable[[Arrangement, Network, Task], Learner]
     can_normalise: bool
-    """Whether its networks may have batch normalisation."""
+    """Whether its networks may be normalised."""
     scale: float | None
     """A learning rate of the right order of magnitude, from which the tuner sets out; None: there
     is no rate to choose."""

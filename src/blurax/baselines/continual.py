@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.descent import GradientDescent, forward, initial_weights, with_fixed
+from blurax.baselines.descent import GradientDescent, forward
 from blurax.baselines.reservoir import Reservoir
+from blurax.baselines.weights import initial_weights, with_fixed
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.links import Indexed
 from blurax.targets import Classes, Target, signed_one_hot
-from blurax.terms.normalise import Moments
 
 
 class StagedState(eqx.Module):
@@ -41,7 +41,8 @@ class StagedDescent(GradientDescent):
     def initial(self, key: PRNGKeyArray) -> Any:
         """What is learned, before the first step."""
         chosen = self.arrangement
-        return initial_weights(key, self.network, chosen.activation, chosen.normalise)
+        how = chosen.activation, chosen.normalise, chosen.over
+        return initial_weights(key, self.network, *how)
 
     def begin(self, params: Any, key: PRNGKeyArray) -> Any:
         """What is kept before the first step."""
@@ -77,10 +78,11 @@ class StagedDescent(GradientDescent):
         params: Any,
         stage: Int[Array, ""],
         x: Array | Indexed,
-        known: list[Moments | None] | None = None,
-    ) -> tuple[list[Array], list[Moments | None]]:
+        known: list[Any] | None = None,
+    ) -> tuple[list[Array], list[Any]]:
         """What each group gives, and what those that are normalised are normalised by."""
-        return forward(self.network, params, x, self.arrangement.activation, known)
+        chosen = self.arrangement
+        return forward(self.network, params, x, chosen.activation, known, over=chosen.over)
 
     def cost(self, params: Any, stage: Int[Array, ""], batch: Batch) -> Float[Array, ""]:
         """The loss of a batch."""

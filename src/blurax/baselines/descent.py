@@ -1,7 +1,6 @@
 """Gradient descent as a learner: a network's outputs, `jax.grad` and an optimiser of optax."""
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,15 +12,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.activations import phi
 from blurax.baselines.optimisers import OptaxFactory
+from blurax.baselines.weights import OMEGA, Weights, initial_weights, with_fixed
 from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.learner import Batch, Learner
 from blurax.links import Indexed
 from blurax.network import Network
-from blurax.spec import Activation
-from blurax.specialisation import hidden_groups
+from blurax.spec import Activation, Over
 from blurax.targets import Target
-from blurax.terms.normalise import Moments, moments, standardised
+from blurax.terms.statistics import STATISTICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +45,13 @@ class Arrangement:
     activation: Activation = Activation.RELU
     """The non-linearity of the hidden layers; the last one is linear."""
     normalise: bool = False
-    """Batch normalisation of the hidden layers, before the non-linearity."""
+    """Normalisation of the hidden layers, before the non-linearity: over the batch, or `over`."""
     settings: tuple[Setting, ...] = added(())
     """One of each that the baseline declares."""
     own: bool = added(False)
     """Whether a learner of the user's own makes the network: the first two do not count then."""
+    over: Over = added(Over.BATCH)
+    """Over what the hidden layers are normalised, if they are."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -60,56 +61,18 @@ class Arrangement:
         """The settings as keyword arguments."""
         return {setting.name: setting.value for setting in self.settings}
 
-    def words(self, norm: str = "batch norm") -> tuple[str, ...]:
-        """What was chosen, in words."""
-        network = () if self.own else (self.activation.value, *((norm,) if self.normalise else ()))
+    def words(self, norm: str = "{} norm") -> tuple[str, ...]:
+        """What was chosen, in words.
+
+        Args:
+            norm: what normalisation is called, with {} for what it goes over.
+        """
+        norms = (norm.format(self.over.value),) if self.normalise else ()
+        network = () if self.own else (self.activation.value, *norms)
         return (*network, *map(str, self.settings)) or ("as written",)
 
     def __str__(self) -> str:
         return " + ".join(self.words())
-
-
-def gain(activation: Activation) -> float:
-    """The variance of weights times their inputs that keeps activations alike from layer to layer.
-
-    2 where half of the inputs are silent (He et al., ICCV 2015), else 1 (LeCun et al., 1998).
-    """
-    return 2.0 if activation in (Activation.RELU, Activation.RELU_TANH) else 1.0
-
-
-class Weights(eqx.Module):
-    """What gradient descent learns."""
-
-    w: tuple[Float[Array, "_ _"] | None, ...]
-    """Of each edge; None where its link has no synapses, or it does not lead up."""
-    b: tuple[Float[Array, " _"] | None, ...]
-    """Of each edge's bias unit; None where there is none."""
-    scale: tuple[Float[Array, " _"] | None, ...]
-    """Of each group's batch normalisation, whose shift is `b`; None where there is none."""
-
-
-def initial_weights(
-    key: PRNGKeyArray, network: Network, activation: Activation, normalise: bool = False
-) -> Weights:
-    """Normal weights of variance gain / inputs, and zero biases."""
-    groups, shapes, size = network.groups, {}, {}
-    for l, edge in enumerate(network.edges):
-        if edge.up and edge.link.has_synapses:
-            link, pre, post = edge.link, groups[edge.pre], groups[edge.post]
-            shapes[l] = link.count(pre, post), link.features(post)
-            size[l] = (gain(activation) / link.fan_in(pre, post)) ** 0.5
-    ends = list(itertools.accumulate(i * j for i, j in shapes.values()))
-    # One draw, cut into pieces: each draw takes XLA long to compile.
-    pieces = jnp.split(jax.random.normal(key, (ends[-1],), float), ends[:-1])
-    drawn = dict(zip(shapes, pieces, strict=True))
-    every = range(len(network.edges))
-    biased = {l for l in shapes if network.edges[l].bias}
-    scaled = hidden_groups(network) if normalise else []
-    return Weights(
-        tuple(drawn[l].reshape(shapes[l]) * size[l] if l in shapes else None for l in every),
-        tuple(jnp.zeros(shapes[l][1], float) if l in biased else None for l in every),
-        tuple(jnp.ones(g[-1], float) if j in scaled else None for j, g in enumerate(groups)),
-    )
 
 
 def forward(
@@ -117,11 +80,12 @@ def forward(
     weights: Weights,
     x: Float[Array, "b ..."] | Indexed,
     activation: Activation,
-    known: Sequence[Moments | None] | None = None,
+    known: Sequence[Any] | None = None,
     nudges: Sequence[Array] | None = None,
     said: Callable[[int, Array], Array] | None = None,
-) -> tuple[list[Float[Array, "b ..."]], list[Moments | None]]:
-    """What each group gives, and the mean and variance of those that are normalised.
+    over: Over = Over.BATCH,
+) -> tuple[list[Float[Array, "b ..."]], list[Any]]:
+    """What each group gives, and what those that are normalised are normalised by.
 
     Batch normalisation (Ioffe and Szegedy, ICML 2015) uses the mean and variance over the examples
     at hand: running averages would still be wrong after 10 steps, and a genome's normalisation does
@@ -131,27 +95,37 @@ def forward(
         known: means and variances of other examples, used in place of those of `x`.
         nudges: added to what arrives at each group but the first.
         said: what a hidden group, by its number, gives in the place of its activations.
+        over: over what means and variances are taken.
     """
     network, inputs = network.on(x)
+    statistics = STATISTICS[over]
     groups: list[Array] = [inputs]
-    measured: list[Moments | None] = [None]
+    measured: list[Any] = [None]
     for j in range(1, len(network.groups)):
         edges = network.into(j)
         first, *others = (_arriving(network, weights, l, groups) for l in edges)
         z, scale = sum(others, first), weights.scale[j]
         if nudges is not None:
             z = z + nudges[j - 1]
-        measured.append(None if scale is None else moments(z[None]))
+        if weights.before:
+            z = _biased(network, weights.before, j, z)
+        measured.append(None if scale is None else statistics.measure(z[None]))
         if scale is not None:
-            used: Any = (known or measured)[j]
-            z = standardised(z[None], used, scale)[0]
-        for l in edges:
-            b = weights.b[l]
-            if b is not None:
-                z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
-        a = z if j in network.outputs else phi(z, activation)
+            z = statistics.standardised(z[None], (known or measured)[j], scale)[0]
+        z = _biased(network, weights.b, j, z)
+        fast = OMEGA * z if activation is Activation.SINE else z
+        a = z if j in network.outputs else phi(fast, activation)
         groups.append(a if said is None or j in network.outputs else said(j, a))
     return groups, measured
+
+
+def _biased(network: Network, biases: Sequence[Array | None], j: int, z: Array) -> Array:
+    """What a group gets, with the biases of the edges that lead to it."""
+    for l in network.into(j):
+        b = biases[l]
+        if b is not None:
+            z = z + network.edges[l].link.bias(b[None, None], network.groups[j])[0]
+    return z
 
 
 def _arriving(
@@ -193,13 +167,16 @@ class GradientDescent(Learner):
 
     @property
     def takes_masks(self) -> bool:
-        """Without batch normalisation."""
-        return not self.arrangement.normalise
+        """Unless hidden layers are normalised over more than each example."""
+        chosen = self.arrangement
+        return not (chosen.normalise and STATISTICS[chosen.over].mixes)
 
     def init(self, key: PRNGKeyArray, batch: int) -> tuple[Weights, Any]:
         """Initial weights, and the optimiser's memory."""
         chosen = self.arrangement
-        weights: Any = initial_weights(key, self.network, chosen.activation, chosen.normalise)
+        weights: Any = initial_weights(
+            key, self.network, chosen.activation, chosen.normalise, chosen.over
+        )
         return weights, self.made(jnp.zeros((), float)).init(weights)
 
     def step(
@@ -240,9 +217,10 @@ class GradientDescent(Learner):
         return self.optimiser(rate, **self.arrangement.chosen, **dict(self.constants))
 
     def _forward(
-        self, weights: Weights, x: Array | Indexed, known: Sequence[Moments | None] | None = None
-    ) -> tuple[list[Array], list[Moments | None]]:
-        return forward(self.network, weights, x, self.arrangement.activation, known)
+        self, weights: Weights, x: Array | Indexed, known: Sequence[Any] | None = None
+    ) -> tuple[list[Array], list[Any]]:
+        chosen = self.arrangement
+        return forward(self.network, weights, x, chosen.activation, known, over=chosen.over)
 
     def _predicting(self, state: tuple[Weights, Any]) -> Weights:
         """The weights that predict: of a schedule-free optimiser an average of those that learn."""
@@ -279,13 +257,3 @@ class GradientDescent(Learner):
         """By the weights that predict."""
         weights = self._predicting(state)
         return self._forward(weights, x, self._forward(weights, batch)[1])[0]
-
-
-def with_fixed(network: Network, new: Weights, before: Weights) -> Weights:
-    """The new weights, but for those of edges that are not plastic."""
-    plastic = [edge.plastic for edge in network.edges]
-    w, b = (
-        tuple(n if learned else old for n, old, learned in zip(*parts, plastic, strict=True))
-        for parts in ((new.w, before.w), (new.b, before.b))
-    )
-    return Weights(w, b, new.scale)

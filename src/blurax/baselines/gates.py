@@ -11,13 +11,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.continual import Ewc, StagedState
-from blurax.baselines.descent import forward, with_fixed
+from blurax.baselines.descent import forward
 from blurax.baselines.reservoir import Reservoir
+from blurax.baselines.weights import with_fixed
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.links import Indexed
 from blurax.specialisation import hidden_groups
-from blurax.terms.normalise import Moments
 
 Gates = list[Array | None]
 """What multiplies each group, `[features]` or `[b, features]`; None: nothing."""
@@ -56,8 +56,8 @@ class Xdg(Ewc):
         params: Any,
         stage: Int[Array, ""],
         x: Array | Indexed,
-        known: list[Moments | None] | None = None,
-    ) -> tuple[list[Array], list[Moments | None]]:
+        known: list[Any] | None = None,
+    ) -> tuple[list[Array], list[Any]]:
         """With the gates of the stage."""
         activation, gates = self.arrangement.activation, self.gates(stage)
         return forward(self.network, params, x, activation, known, said=gated(gates))
@@ -141,8 +141,8 @@ class Lxdg(Ewc):
         params: Gated,
         stage: Int[Array, ""],
         x: Array | Indexed,
-        known: list[Moments | None] | None = None,
-    ) -> tuple[list[Array], list[Moments | None]]:
+        known: list[Any] | None = None,
+    ) -> tuple[list[Array], list[Any]]:
         """With the gates of the inputs."""
         require(not isinstance(x, Indexed), "Lxdg takes no inputs with which indices travel.")
         assert not isinstance(x, Indexed)

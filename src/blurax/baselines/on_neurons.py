@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from blurax.baselines.descent import GradientDescent, Weights, forward
+from blurax.baselines.descent import GradientDescent, forward
+from blurax.baselines.weights import Weights
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.network import Network
@@ -50,9 +51,9 @@ class NeuronDescent(GradientDescent):
         nudges = [jnp.zeros((size, *group), float) for group in network.groups[1:]]
 
         def loss(weights: Weights, nudges: list[Array]) -> tuple[Float[Array, ""], list[Array]]:
-            groups, _ = forward(
-                network, weights, batch.x, self.arrangement.activation, nudges=nudges
-            )
+            chosen = self.arrangement
+            how = network, weights, batch.x, chosen.activation
+            groups, _ = forward(*how, nudges=nudges, over=chosen.over)
             return self.loss(groups, batch), groups
 
         (found, errors), groups = jax.grad(loss, (0, 1), has_aux=True)(weights, nudges)
@@ -70,7 +71,7 @@ class NeuronDescent(GradientDescent):
                 scale[j] = one / factor
                 for l in bound.into(j):
                     b[l] = None if b[l] is None else b[l] / factor
-        return Weights(tuple(w), tuple(b), tuple(scale))
+        return Weights(tuple(w), tuple(b), tuple(scale), found.before)
 
     def _alone(self, network: Network, j: int, groups: list[Array]) -> Float[Array, ""]:
         """What divides the gradient of a bias unit that is by itself."""

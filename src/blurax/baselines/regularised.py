@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.descent import GradientDescent, Weights, forward
+from blurax.baselines.descent import GradientDescent, forward
 from blurax.baselines.regularisers import Lesson, Regulariser, Seen
+from blurax.baselines.weights import Weights
 from blurax.batch import leading
 from blurax.errors import require
 from blurax.learner import Batch
@@ -69,7 +70,7 @@ class RegularisedDescent(GradientDescent):
             return a
 
         how = self.network, weights, lesson.x, self.arrangement.activation
-        groups, _ = forward(*how, said=said)
+        groups, _ = forward(*how, said=said, over=self.arrangement.over)
         total = sum(
             weight * self.loss(groups, Batch(lesson.x, y, mask)) for weight, y, mask in lesson.parts
         )

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.descent import Weights, forward, initial_weights
+from blurax.baselines.descent import forward
+from blurax.baselines.weights import Weights, initial_weights
 from blurax.errors import require
 from blurax.learner import Batch, Learner
 from blurax.links import Indexed

@@ -3,7 +3,7 @@
 All it sees are validation examples, on seeds that are not used again. From coarse to fine, for one
 learner on one task:
 
-1. For every arrangement (non-linearity, batch normalisation) constant rates half a decade apart.
+1. For every arrangement (non-linearity, normalisation) constant rates half a decade apart.
    One run serves all budgets up to `SHORT`, for a constant rate does not know how long it has.
 2. Where more is asked for, the best arrangement of each budget also gets other constants.
 3. For each budget the best arrangement also gets cosine schedules, each a run of that length.
@@ -25,7 +25,7 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from blurax.baselines.catalogue import Baseline, baseline
-from blurax.baselines.descent import Arrangement, hidden_groups
+from blurax.baselines.descent import Arrangement
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
 from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
@@ -33,7 +33,8 @@ from blurax.curves import Schedule
 from blurax.errors import require
 from blurax.frozen import Checked, added, check_types
 from blurax.network import Network
-from blurax.spec import Activation
+from blurax.spec import Activation, Over
+from blurax.specialisation import hidden_groups
 from blurax.tasks import Task
 
 SHORT = 100
@@ -54,7 +55,7 @@ class Tuning:
     activations: tuple[Activation, ...] = (Activation.RELU, Activation.TANH)
     """Non-linearities of the hidden layers."""
     normalise: tuple[bool, ...] = (False, True)
-    """Without and with batch normalisation."""
+    """Without and with normalisation."""
     schedules: tuple[Schedule, ...] = (Schedule.CONSTANT, Schedule.COSINE)
     """How the learning rate may change."""
     seeds: int = 5
@@ -65,10 +66,12 @@ class Tuning:
     """Arrangements that are tried for budgets of more than 100 steps: the best at 100."""
     more: bool = added(False)
     """Whether the constants of the updates are chosen too: momentum, rates of decay."""
+    over: tuple[Over, ...] = added((Over.BATCH,))
+    """Over what hidden layers may be normalised, where they are."""
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("activations", "normalise", "schedules"):
+        for name in ("activations", "normalise", "schedules", "over"):
             chosen = getattr(self, name)
             require(
                 0 < len(chosen) == len(set(chosen)),
@@ -94,8 +97,12 @@ class Tuning:
             activations = activations[:1]
         if not (hidden and found.can_normalise):
             normalise = (False,)
+        norms = [(n, over) for n in normalise for over in (self.over if n else (Over.BATCH,))]
         return tuple(
-            Arrangement(a, n, chosen) for n in normalise for a in activations for chosen in settings
+            Arrangement(a, n, chosen, over=over)
+            for n, over in norms
+            for a in activations
+            for chosen in settings
         )
 
 

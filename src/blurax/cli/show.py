@@ -23,6 +23,7 @@ from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
 from blurax.experiments.inside import ANGLE, SPECIALISATION, check_look, look
+from blurax.experiments.tangent import TANGENT
 from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
 from blurax.network import Network
@@ -55,7 +56,7 @@ def show(
         learner: Of a learner file the class, my_rules.py:MyRule: also show from where each number
             was learned.
         task: Also watch it teach this task: the angle of its updates to the gradient, the growth of
-            synapses, and what is lost without each number.
+            synapses, the tangent kernel, and what is lost without each number.
         hidden: The networks it teaches by their hidden layers, such as 64, the default, or
             c8k5s2-16; --network is the same.
         steps: Inner steps of these episodes.
@@ -168,8 +169,9 @@ def look_inside(
             f"{curve.label}: updates {curve.mean[0]:.0f}° from the loss's negative gradient in "
             f"the first step, {curve.mean[-1]:.0f}° in the last"
         )
-    if any(table.title == SPECIALISATION for table in found.tables):
-        console.print(measures_table(found.table(SPECIALISATION)))
+    for table in found.tables:
+        if table.title in (SPECIALISATION, TANGENT):
+            console.print(measures_table(table))
     picture = _inside(png or path)
     draw_findings(found, picture)
     console.print(f"Picture: {printable(str(picture))}", soft_wrap=True)

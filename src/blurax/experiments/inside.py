@@ -13,6 +13,7 @@ from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve, spread_stops
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
+from blurax.experiments.tangent import Ends, at_ends, kernel_chart, kernel_table
 from blurax.findings import Chart, Fact, Findings, Table, curve
 from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
@@ -31,6 +32,8 @@ MEASURES = ("sparsity", "overlap", "similarity", "log det S / n")
 """See `specialisation.Specialisation`, in its order."""
 EXAMPLES = 64
 """By how many examples of the query that is measured."""
+KERNEL_EXAMPLES, KERNEL_SEEDS = 32, 2
+"""And the tangent kernel, each of whose columns takes a few sweeps; of so many networks."""
 
 
 ON_ALL = ", in all layers or steps at once."
@@ -61,6 +64,7 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
     states, curves = learning_curve(
         learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
     )
+    kernels = _kernels(learner, task, keys, spec, states)
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
@@ -70,8 +74,15 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
         f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
         f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0"
         f"{ON_ALL if genome.rule.gene_sets or genome.rule.steps else '.'}",
-        charts=_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
-        tables=(*_specialised(learner, task, keys, spec, states), *tables),
+        charts=(
+            *_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
+            *map(kernel_chart, kernels),
+        ),
+        tables=(
+            *_specialised(learner, task, keys, spec, states),
+            *map(kernel_table, kernels),
+            *tables,
+        ),
         facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
     )
 
@@ -139,6 +150,16 @@ def _specialised(
     values = np.moveaxis(values, 0, -1).reshape(len(rows), len(MEASURES), -1)
     made = findings.table(SPECIALISATION, ("", "measure"), rows, MEASURES, values)
     return (dataclasses.replace(made, mark_best=False, percent=False),)
+
+
+def _kernels(
+    learner: Blur, task: Task, keys: Key[Array, " seeds"], spec: EpisodeSpec, states: NetworkState
+) -> list[Ends]:
+    """The tangent kernels of the first networks; none over time."""
+    if task.time is not None:
+        return []
+    few, kept = jax.tree.map(lambda leaf: leaf[:KERNEL_SEEDS], (keys, states))
+    return [at_ends(learner, task, few, kept, spec.batch, Split.VALIDATE, KERNEL_EXAMPLES)]
 
 
 def _observe(genome: Genome, target: Target) -> Observe:

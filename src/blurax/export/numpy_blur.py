@@ -765,6 +765,8 @@ def _phi(z, name):
         return np.tanh(z)
     if name == "relu":
         return np.maximum(z, 0)
+    if name == "sine":
+        return np.sin(z)
     if name == "sigmoid":
         return 1 / (1 + np.exp(-z))
     return np.maximum(np.tanh(z), 0) if name == "relu-tanh" else z
@@ -775,6 +777,8 @@ def _phi_prime(z, name):
         return 1 - np.tanh(z) ** 2
     if name == "relu":
         return (z > 0).astype(z.dtype)
+    if name == "sine":
+        return np.cos(z)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     return np.where(z > 0, 1 - np.tanh(z) ** 2, 0) if name == "relu-tanh" else np.ones_like(z)

@@ -766,6 +766,8 @@ def _phi(z, name):
         return torch.tanh(z)
     if name == "relu":
         return torch.relu(z)
+    if name == "sine":
+        return torch.sin(z)
     if name == "sigmoid":
         return torch.sigmoid(z)
     return torch.relu(torch.tanh(z)) if name == "relu-tanh" else z
@@ -776,6 +778,8 @@ def _phi_prime(z, name):
         return 1 - torch.tanh(z) ** 2
     if name == "relu":
         return (z > 0).to(z.dtype)
+    if name == "sine":
+        return torch.cos(z)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     if name == "relu-tanh":

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from blurax.errors import BluraxError, require
-from blurax.targets import TARGETS, Classes, Regression, Target
+from blurax.targets import TARGETS, Classes, Regression, Signals, Target
 from blurax.tasks import (
     class_tables,
+    coordinates,
     grammar,
     graph_tasks,
     images,
@@ -36,6 +37,7 @@ class Family(enum.StrEnum):
     TABLE = "table"
     MADE = "made table"
     REGRESSION = "regression"
+    COORDINATES = "coordinates"
     IMAGE = "image"
     FEW_SHOT = "few-shot"
     SEQUENCE = "sequence"
@@ -175,6 +177,20 @@ def _regressions() -> list[Entry]:
     return [made(name, *found) for name, found in regressions.FAMILIES.items()]
 
 
+def _coordinates() -> list[Entry]:
+    def waves(options: Any, text: str) -> Task:
+        return coordinates.Waves(text, options)
+
+    family = Family.COORDINATES
+    about = "a picture, by pixels: picture:china"
+    shape = ("2", "3", "4,096 pixels", "CC BY 2.0", coordinates.PictureOptions)
+    sines = ("1", "1", "256 points", "-", coordinates.WavesOptions)
+    return [
+        Entry("picture", family, about, *shape, coordinates.picture, _always, Signals),
+        Entry("waves", family, "a sum of sines on a grid", *sines, waves, _always, Signals),
+    ]
+
+
 def _image(source: Source) -> Entry:
     first, last = source.labels
     side = f"{source.side}x{source.side}" + ("x3" if source.colour else "")
@@ -278,6 +294,7 @@ TASKS: dict[str, Entry] = {
         *_tables(),
         *_class_tables(),
         *_regressions(),
+        *_coordinates(),
         *(_image(source) for source in SOURCES.values()),
         _few_shot(),
         *_sequences(),

@@ -15,7 +15,12 @@ from blurax.terms.fan_in import FanIn
 from blurax.terms.input_size import InputSize
 from blurax.terms.lateral import LateralInhibition
 from blurax.terms.metaplasticity import Metaplasticity
-from blurax.terms.normalise import BatchNormalisation
+from blurax.terms.normalise import (
+    BatchNormalisation,
+    CrossNormalisation,
+    GlobalNormalisation,
+    LayerNormalisation,
+)
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
 from blurax.terms.rescale import Rescaling
@@ -39,6 +44,9 @@ __all__ = [
 
 CHOSEN: tuple[type[Term], ...] = (
     BatchNormalisation,
+    LayerNormalisation,
+    GlobalNormalisation,
+    CrossNormalisation,
     NormalisedSynapses,
     Rescaling,
     NormalisedStored,

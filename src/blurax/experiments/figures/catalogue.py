@@ -2,6 +2,7 @@
 
 from blurax.errors import require
 from blurax.experiments.figures.convergence import Convergence
+from blurax.experiments.figures.coordinates import Coordinates
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
 from blurax.experiments.figures.depth import Depth
 from blurax.experiments.figures.evolution import Evolution
@@ -34,6 +35,7 @@ FIGURES: dict[str, Figure] = {
         Oja15(),
         Long16(),
         Convergence(),
+        Coordinates(),
         Graphs(),
         Length(),
     )
