@@ -90,19 +90,20 @@ class Branches(Figure):
         return {}
 
     def measure(self, setting: Setting, work: Work) -> Findings:
-        """Everything after its last step; the curves of the deepest networks."""
-        parts = [
-            part(setting, work, task) for task in setting.tasks for part in (_by_adam, _by_genomes)
-        ]
+        """Everything after its last step; curves of the deepest networks, of genomes on one set."""
+        adam, genomes = (
+            [part(setting, work, task) for task in setting.tasks]
+            for part in (_by_adam, _by_genomes)
+        )
         return self.found(
             work,
-            f"Layers of {setting.width}, a branch after every second hidden layer but the last, or "
-            f"after the first of two. Adam: {setting.steps} steps of 128, ReLU, a constant rate, "
+            f"{' and '.join(setting.tasks)}; layers of {setting.width}, a branch after every second "
+            f"hidden layer but the last, or after the first of two. Adam: {setting.steps} steps of 128, ReLU, a constant rate, "
             "the best on validation examples for each network. Genomes of the zoo: "
             f"{setting.short} steps; {SHALLOW} was learned with two hidden layers alone, the "
             f"others up to four or six. {setting.seeds} seeds, the same examples for all.",
-            charts=tuple(chart for chart, _ in parts),
-            tables=tuple(rows for _, rows in parts),
+            charts=(*(chart for chart, _ in adam), genomes[0][0]),
+            tables=tuple(rows for _, rows in (*adam, *genomes)),
         )
 
     def claims(self, found: Findings) -> tuple[Claim, ...]:
@@ -159,7 +160,7 @@ def _by_adam(setting: Setting, work: Work, task: str) -> tuple[Chart, Table]:
         kind: [_adam(setting, work, task, depth, kind) for depth in setting.depths]
         for kind in KINDS
     }
-    title = f"{ADAM}, {task}"
+    title = _title(ADAM, task)
     chart = _chart(title, scores, setting.depths, setting.steps, (MIMICKING,))
     return chart, _table(title, scores, setting.depths)
 
@@ -176,7 +177,7 @@ def _by_genomes(setting: Setting, work: Work, task: str) -> tuple[Chart, Table]:
     ends = setting.genomes[0], setting.genomes[-1]
     shown = {words: scores[words] for words in scores if words.split(", ")[0] in ends}
     ours = tuple(words for words in shown if not words.endswith(NONE))
-    title = f"{GENOMES}, {task}"
+    title = _title(GENOMES, task)
     chart = _chart(title, shown, setting.evaluated, setting.short, ours)
     return chart, _table(title, scores, setting.evaluated)
 
@@ -185,9 +186,14 @@ def _words(genome: str, kind: str = SUPERVISED) -> str:
     return f"{genome}, {kind}"
 
 
+def _title(who: str, task: str) -> str:
+    """Who learns, and the name of the data set."""
+    return f"{who}, {task.split(':')[0]}"
+
+
 def _set(found: Table) -> str:
     """The name of a table's data set."""
-    return found.title.split(", ")[1].split(":")[0]
+    return found.title.split(", ")[1]
 
 
 def _gains(tables: list[Table], before: str, after: str) -> list[list[float]]:
