@@ -97,9 +97,10 @@ class Branches(Figure):
         )
         return self.found(
             work,
-            f"{' and '.join(setting.tasks)}; layers of {setting.width}, a branch after every second "
-            f"hidden layer but the last, or after the first of two. Adam: {setting.steps} steps of 128, ReLU, a constant rate, "
-            "the best on validation examples for each network. Genomes of the zoo: "
+            f"{' and '.join(setting.tasks)}; layers of {setting.width}, a branch after every "
+            "second hidden layer but the last, or after the first of two. Adam: "
+            f"{setting.steps} steps of 128, ReLU, a constant rate, the best on validation examples "
+            "for each network. Genomes of the zoo: "
             f"{setting.short} steps; {SHALLOW} was learned with two hidden layers alone, the "
             f"others up to four or six. {setting.seeds} seeds, the same examples for all.",
             charts=(*(chart for chart, _ in adam), genomes[0][0]),
