@@ -262,8 +262,12 @@ def _taught(
     hidden = setting.hidden(depth, kind)
 
     def compute() -> np.ndarray:
-        taught = MimickingBlur if kind == MIMICKING else Blur
-        learner = taught(zoo.genome(genome)[0], network_for(get(task), hidden))
+        data = get(task)
+        learner: Blur = Blur(zoo.genome(genome)[0], network_for(data, hidden))
+        if kind == MIMICKING:
+            learner = MimickingBlur(
+                genome=learner.genome, network=learner.network, target=data.target, over_time=False
+            )
         stops, same = round_stops(setting.short), str(setting.width)
         return measured(learner, task, same, stops, setting.seeds, 128)
 
