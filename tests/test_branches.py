@@ -14,6 +14,9 @@ from blurax.baselines.descent import GradientDescent, forward
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.batch import Batch
 from blurax.errors import BluraxError
+from blurax.experiments.figures import Budget
+from blurax.experiments.figures.branches import KINDS, SHALLOW, Branches
+from blurax.findings import Findings, table
 from blurax.genome import backprop
 from blurax.learner import Blur
 from blurax.links import After, Dense, Pool
@@ -206,3 +209,38 @@ def test_the_baseline():
     assert "mimic" not in RIVALS
     learner = baseline("mimic").make(Arrangement(), graphs.network("8-8+b", (4,), 3), get("iris"))
     assert isinstance(learner, Mimicking)
+
+
+def figure_of(none: float, supervised: float, mimicking: float) -> Findings:
+    """A figure of one data set in which Adam has these accuracies at each of two depths."""
+    adam = np.asarray([none, supervised, mimicking])[:, None, None] * np.ones((3, 2, 1))
+    genomes = np.asarray([[0.9, 0.4], [0.9, 0.85]])[:, :, None]
+    rows = [f"{SHALLOW}, {kind}" for kind in KINDS[:2]]
+    tables = (
+        table("Adam, set", ("", ""), KINDS, ["4", "10"], adam),
+        table("Genomes, set", ("", ""), rows, ["2", "10"], genomes),
+    )
+    return Findings("branches", "", "cpu", "", "", tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("adam", "holds"),
+    [
+        ((0.7, 0.8, 0.9), [True, True, False, True, True]),
+        ((0.7, 0.9, 0.8), [True, False, False, True, True]),
+        ((0.9, 0.7, 0.8), [False, True, False, True, True]),
+    ],
+)
+def test_the_claims_of_the_figure_follow_its_tables(adam, holds):
+    claims = Branches().claims(figure_of(*adam))
+    assert [claim.holds for claim in claims] == holds
+    assert claims[0].numbers.startswith(f"set {100 * (adam[1] - adam[0]):+.1f}")
+    assert claims[4].numbers == "set 40.0 % without, 85.0 % with branches"
+
+
+def test_the_networks_of_the_figure():
+    setting = Branches.settings[Budget.CPU]
+    names = [setting.hidden(depth, kind) for depth in (2, 4) for kind in KINDS[:2]]
+    assert names == ["64-64", "64-64+b1", "64-64-64-64", "64-64-64-64+b2"]
+    found = [graphs.network(name, (4,), 3) for name in names]
+    assert [len(network.outputs) for network in found] == [1, 2, 1, 2]

@@ -25,6 +25,12 @@ NOT_BORNE_OUT: dict[str, tuple[str, ...]] = {
     "14": ("Accuracy rises from stage to stage",),
     "15": ("The episode ends better",),
     "16": ("With both it has learned best",),
+    "branches": (
+        "Mimicking is better than supervision",
+        "Supervised branches gain more in",
+        "Taught by a genome too",
+        "A rule learned with two hidden layers",
+    ),
     "convergence": (
         "The fewer labels for each synapse",
         "In the widest network weights hardly move",

@@ -1,6 +1,7 @@
 """The figures by their numbers; those of related papers by a name."""
 
 from blurax.errors import require
+from blurax.experiments.figures.branches import Branches
 from blurax.experiments.figures.convergence import Convergence
 from blurax.experiments.figures.coordinates import Coordinates
 from blurax.experiments.figures.curriculum import Rates, Stages, Unseen
@@ -34,6 +35,7 @@ FIGURES: dict[str, Figure] = {
         Stages(),
         Oja15(),
         Long16(),
+        Branches(),
         Convergence(),
         Coordinates(),
         Graphs(),
