@@ -85,6 +85,11 @@ PAPER = {
         "alone reach 22.4 dB after 50,000 steps, normalised over the batch 29.7, the layer 29.6, "
         "both 28.7, crosses 29.9; sines reach 30.3, an encoding 26.4."
     ),
+    "neural-graphs": (
+        "[Kofinas et al. 2024](https://arxiv.org/abs/2403.12143) foretell the accuracy of networks "
+        "by messages on their graphs, [Unterthiner et al. "
+        "2020](https://arxiv.org/abs/2002.11448) by trees on quantiles of their weights."
+    ),
     "graphs": (
         "[Seiffarth et al. 2024](https://arxiv.org/abs/2406.09954): a RuleGNN tells nearly all "
         "graphs of these sets apart; message-passing networks stay near chance on most."

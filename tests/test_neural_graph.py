@@ -100,7 +100,7 @@ def test_networkx_says_the_same():
 
 def test_synapses_of_another_network_are_refused():
     state = NETWORKS["chain"].init(jax.random.key(1), LINEAR, 1)
-    with pytest.raises(BluraxError, match="those of 2 edges, but the network .* has 4"):
+    with pytest.raises(BluraxError, match=r"those of 2 edges, but the network .* has 4"):
         neural_graph(NETWORKS["residual"], state.synapses)
 
 

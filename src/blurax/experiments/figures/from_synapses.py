@@ -40,7 +40,7 @@ class Training:
 
 
 def quantiles(synapses: Synapses) -> Float[np.ndarray, "n features"]:
-    """Mean, variance, the ends and the quartiles of the weights, and of the biases, of each layer."""
+    """Mean, variance, ends and quartiles of the weights of each layer, and of its biases."""
     found = []
     for name in ("w0", "b0", "w1", "b1"):
         each = synapses[name].reshape(len(synapses[name]), -1)
