@@ -52,7 +52,7 @@ class NeuralGraphs(Figure):
     name = "neural-graphs"
     title = "The accuracy of networks from their synapses"
     settings: ClassVar[dict[Budget, Any]] = {
-        Budget.SMOKE: Setting(5, Training(2, 4), ("default", "sgd"), (2, 4)),
+        Budget.SMOKE: Setting(5, Training(2, 4), ("default", "sgd"), lengths=(2, 4)),
         Budget.CPU: Setting(20, Training(40)),
         Budget.PAPER: Setting(400, Training(200, 32, 4), left_out=RULES),
     }
