@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-Edges = list[Float[Array, "i j features"]]
-"""The features of the synapses of each layer."""
-Nodes = list[Float[Array, "n features"]]
-"""Those of the neurons of each group, the input's first."""
+Edges = list[Float[Array, "_ _ _"]]
+"""The features of the synapses of each layer, `[i, j, features]`."""
+Nodes = list[Float[Array, "_ _"]]
+"""Those of the neurons of each group, the input's first: `[n, features]`."""
 
 
 class Round(eqx.Module):
