@@ -100,11 +100,11 @@ PAPER = {
 REMARKS = {
     "neural-graphs": (
         "How large synapses are says which rule taught a network and for how long, and that is "
-        "most of its accuracy: quantiles see it at once. But they cannot take it to a rule that they "
-        "never saw: on the networks of `default`, left out, trees have a τ of -0.17, messages of "
-        "0.59; the other rules were not left out at this budget. The graph network took 360 steps, "
-        "which is short (those of SGD below 50 % it still puts at 62 %); longer ones, and the four "
-        "rounds of `paper`, were not tried."
+        "most of its accuracy: quantiles see it at once. But they cannot take it to a rule that "
+        "they never saw: on the networks of `default`, left out, trees have a τ of -0.17, "
+        "messages of 0.59; the other rules were not left out at this budget. The graph network "
+        "took 360 steps, which is short (those of SGD below 50 % it still puts at 62 %); longer "
+        "ones, and the four rounds of `paper`, were not tried."
     ),
     "3": (
         "Six of the eight random genomes learned to teach in 600 meta-steps; the points show it."
