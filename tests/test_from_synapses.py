@@ -4,6 +4,7 @@ import dataclasses
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.stats import kendalltau
 
@@ -42,7 +43,7 @@ def test_the_order_of_hidden_neurons_is_not_read():
     reader = Reader(jax.random.key(0), (3, 4, 2), HOW)
     out = jax.random.normal(jax.random.key(1), reader.out.shape)
     reader = eqx.tree_at(lambda r: r.out, reader, out)
-    one = {name: values[0] for name, values in each.items()}
+    one = {name: jnp.asarray(values[0]) for name, values in each.items()}
     order = np.asarray([2, 0, 3, 1])
     other = {"w0": one["w0"][:, order], "b0": one["b0"][order], "w1": one["w1"][order]}
     said = float(reader(one))
