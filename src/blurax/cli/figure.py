@@ -27,8 +27,8 @@ def figure(
     What is there already is not computed again; interrupted, it goes on where it was.
 
     Args:
-        number: 2 to 17 of the paper; branches, convergence, coordinates, graphs and length of
-            related ones; or all.
+        number: 2 to 17 of the paper; branches, convergence, coordinates, graphs, length and
+            neural-graphs of related ones; or all.
         budget: smoke takes seconds and means nothing, cpu minutes, night at most eight hours,
             paper an accelerator and hours.
         directory: Where the figures and the genomes they share go.

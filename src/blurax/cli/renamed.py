@@ -22,7 +22,8 @@ RENAMED = {
 }
 """For each command the old option and the new one; where that is empty, the value stands alone,
 before the options."""
-ALIASES = {name: {"--network": "--hidden"} for name in ("train", "show", "compare", "meta-train")}
+_WITH_NETWORKS = "train", "show", "compare", "meta-train", "export"
+ALIASES = {name: {"--network": "--hidden"} for name in _WITH_NETWORKS}
 """Other names that options have, without a notice."""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError, require
+from blurax.export.neural_graph import NeuralGraph, neural_graph
 from blurax.links import After, Conv, Dense, Identity, Link, Pool
 from blurax.network import Network
 from blurax.spec import Rule
@@ -85,4 +86,4 @@ def _parts(link: Link) -> list[list[Any]]:
     )
 
 
-__all__ = ["Library", "check", "graph_of"]
+__all__ = ["Library", "NeuralGraph", "check", "graph_of", "neural_graph"]

@@ -10,6 +10,7 @@ from blurax.experiments.figures.evolution import Evolution
 from blurax.experiments.figures.figure import Figure
 from blurax.experiments.figures.graphs import Graphs
 from blurax.experiments.figures.length import Length
+from blurax.experiments.figures.neural_graphs import NeuralGraphs
 from blurax.experiments.figures.no_gradient import NoGradient
 from blurax.experiments.figures.nonlinearity import Nonlinearity, States
 from blurax.experiments.figures.normalisation import Normalisation
@@ -40,6 +41,7 @@ FIGURES: dict[str, Figure] = {
         Coordinates(),
         Graphs(),
         Length(),
+        NeuralGraphs(),
     )
 }
 """Every figure by its number or name."""

@@ -1,0 +1,124 @@
+"""A network as a graph: as many neurons and synapses, and the same sums over them."""
+
+import jax
+import jax.numpy as jnp
+import networkx
+import numpy as np
+import pytest
+
+import blurax.cli.commands as cli
+from blurax import genome as genomes
+from blurax.errors import BluraxError
+from blurax.export import neural_graph
+from blurax.inner import predict
+from blurax.links import Conv, Dense, Identity, Index, Placed, Pool
+from blurax.network import Edge, Network
+from blurax.spec import Activation, Channels, Init, Rule, Symmetry
+
+LINEAR = Rule.backprop(Activation.LINEAR, init=Init(1.0))
+NETWORKS = {
+    "chain": Network((4, 3, 2)),
+    "residual": Network((3, 4, 4, 2), (Edge(0, 1), Edge(1, 2), Edge(1, 2, Identity()), Edge(2, 3))),
+    "conv": Network(
+        ((4, 4, 1), (4, 4, 2), (2, 2, 2), (3,)),
+        (Edge(0, 1, Conv(3)), Edge(1, 2, Pool(2)), Edge(2, 3, Dense(), bias=False)),
+    ),
+    "placed": Network((3, 4, 2), (Edge(0, 1, Placed(Index.of([[0, 1, -1, 0]] * 3))), Edge(1, 2))),
+}
+
+
+def sums(graph, x, states=None):
+    """The outputs of a linear network, neuron by neuron, synapse by synapse."""
+    a = np.zeros(len(graph.nodes))
+    a[: len(x)] = x
+    done = len(x)
+    for group in range(1, graph.group.max() + 1):
+        for n in np.flatnonzero(graph.group == group):
+            a[n] = graph.nodes[n, 0]
+            for e in np.flatnonzero(graph.receivers == n):
+                a[n] += graph.edges[e, 0] * a[graph.senders[e]]
+            done += 1
+    assert done == len(a)
+    return a[graph.group == graph.group.max()]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_sums_over_the_graph_are_the_predictions_of_a_linear_network(name):
+    network, genome = NETWORKS[name], genomes.backprop(LINEAR, 0.1)
+    state = network.init(jax.random.key(1), genome, 1)
+    x = jax.random.normal(jax.random.key(2), (2, *network.groups[0]))
+    graph = neural_graph(network, state.synapses)
+    wanted = predict(genome, state, x)
+    for row, want in zip(np.asarray(x), wanted, strict=True):
+        np.testing.assert_allclose(sums(graph, row.ravel()), want, rtol=1e-12, atol=1e-12)
+
+
+def test_a_chain_in_numbers():
+    network = NETWORKS["chain"]
+    rule = Rule(states=2, symmetry=Symmetry.ASYMMETRIC, channels=Channels.MULTI)
+    state = network.init(jax.random.key(1), rule, 1)
+    graph = neural_graph(network, state.synapses)
+    first, second = state.synapses
+    assert graph.nodes.shape == (9, 2)
+    assert graph.group.tolist() == [0, 0, 0, 0, 1, 1, 1, 2, 2]
+    assert graph.place.tolist() == [0, 1, 2, 3, 0, 1, 2, 0, 1]
+    assert graph.position.tolist() == [0, 1, 2, 3, 4, 4, 4, 5, 6]
+    assert graph.edges.shape == (4 * 3 + 3 * 2, 4)
+    at = np.flatnonzero((graph.senders == 5) & (graph.receivers == 8)).item()
+    assert graph.link[at] == 1
+    np.testing.assert_array_equal(
+        graph.edges[at], [*second.forward[:, 1, 1], *second.backward[:, 1, 1]]
+    )
+    np.testing.assert_array_equal(graph.edges[:12, 2:], 0)  # nothing leads back to the input
+    np.testing.assert_array_equal(graph.nodes[4:7], first.bias[:, 0].T)
+
+
+def test_where_there_is_no_synapse_there_is_no_edge():
+    network = NETWORKS["placed"]
+    state = network.init(jax.random.key(1), LINEAR, 1)
+    zero = jax.tree.map(jnp.zeros_like, state.synapses)
+    graph = neural_graph(network, zero)  # a synapse of 0 is still one
+    joined = {(int(i), int(j)) for i, j in zip(graph.senders, graph.receivers, strict=True)}
+    assert joined == {(i, 3 + j) for i in range(3) for j in (0, 1, 3)} | {
+        (3 + j, 7 + n) for j in range(4) for n in range(2)
+    }
+
+
+def test_networkx_says_the_same():
+    network = NETWORKS["residual"]
+    graph = neural_graph(network, network.init(jax.random.key(1), LINEAR, 1).synapses)
+    made = graph.to_networkx()
+    assert isinstance(made, networkx.MultiDiGraph)
+    assert (made.number_of_nodes(), made.number_of_edges()) == (13, len(graph.edges))
+    assert networkx.is_directed_acyclic_graph(made)
+    assert made.number_of_edges(3, 7) == 2  # a synapse, and the identity
+    for lower, upper, says in made.edges(data=True):
+        at = (graph.senders == lower) & (graph.receivers == upper) & (graph.link == says["link"])
+        np.testing.assert_array_equal(graph.edges[at][0], says["synapse"])
+    assert made.nodes[12]["position"] == graph.position[12] == 6
+
+
+def test_synapses_of_another_network_are_refused():
+    state = NETWORKS["chain"].init(jax.random.key(1), LINEAR, 1)
+    with pytest.raises(BluraxError, match=r"those of 2 edges, but the network .* has 4"):
+        neural_graph(NETWORKS["residual"], state.synapses)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_the_command_writes_arrays_that_numpy_reads(steps, tmp_path, capsys):
+    words = ["export", str(tmp_path), "--graph", "--task", "iris", "--hidden", "5"]
+    assert cli.main([*words, "--steps", str(steps)]) == 0
+    path = tmp_path / f"graph-default-iris-5-{steps}.npz"
+    assert path.name in capsys.readouterr().out.replace("\n", "")
+    with np.load(path, allow_pickle=False) as found:
+        assert found["nodes"].shape[0] == 4 + 5 + 3
+        assert len(found["senders"]) == len(found["receivers"]) == 4 * 5 + 5 * 3
+        assert np.isfinite(found["edges"]).all()
+    assert cli.main([*words, "--steps", str(steps)]) == 2  # it is there already
+
+
+def test_mistakes_of_the_command(tmp_path, capsys):
+    assert cli.main(["export", str(tmp_path), "--graph", "--steps", "-1"]) == 2
+    assert "--steps is -1; it takes a whole number >= 0." in " ".join(
+        capsys.readouterr().err.split()
+    )
