@@ -77,7 +77,7 @@ _FULL = (
         "images",
         (
             *("mnist:size=14", "fashion-mnist:size=14", "kmnist:train=0,size=14"),
-            *("emnist-letters:train=0,size=14", "cifar10:train=8000,test=2000"),
+            *("emnist-byclass:train=0,size=14", "cifar10:train=8000,test=2000"),
         ),
         ("128-64",),
         (10, 20, 50, 100, 1000),
