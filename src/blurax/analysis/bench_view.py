@@ -83,7 +83,7 @@ def draw_bench(standing: Standing, path: str | os.PathLike[str]) -> Path:
 
 def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
     half = found.critical_difference() / 2
-    words = "Mean rank ± half the critical difference at 5 %; grey: not told from the best"
+    words = "Mean rank ± half the critical difference at 5 %; blue: not told from the best"
     style.heading(canvas, words)
     axes, rows = canvas.subplots(), np.arange(len(found.methods))
     axes.axvspan(found.mean[0] - half, found.mean[0] + half, color=style.PALETTE[0], alpha=0.12)

@@ -114,5 +114,5 @@ def draw_scores(
 
 
 def _broken(name: str) -> str:
-    """A long name in several lines."""
-    return name.replace("-", "-\n")
+    """A long name in several lines; where it has words, one for each."""
+    return name.replace(" ", "\n") if " " in name else name.replace("-", "-\n")
