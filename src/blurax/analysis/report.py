@@ -1,6 +1,5 @@
 """A run as one HTML page that needs nothing else: pictures are in it, and no script runs."""
 
-import base64
 import html
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,8 @@ from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.genome_view import provenance_words
 from blurax.analysis.numbers_view import number_words
-from blurax.analysis.plain import command, message
+from blurax.analysis.page import escaped, image, pairs, whole_page
+from blurax.analysis.plain import command
 from blurax.analysis.rule_words import rule_words
 from blurax.analysis.run_view import draw_run
 from blurax.errors import require
@@ -27,18 +27,6 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
 from blurax.outer.run import load_best, read_config
 from blurax.tasks import score_name
-
-STYLE = """
-body { font: 16px/1.5 sans-serif; color: #222 }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-img { max-width: 100%; height: auto }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #e2e2e2 }
-td.number { text-align: right; font-variant-numeric: tabular-nums }
-code, pre { background: #f4f4f4; padding: .1rem .3rem }
-pre { padding: .6rem; overflow-x: auto }
-h2 { margin-top: 2.5rem }
-"""
 
 
 def write_report(directory: Path, path: Path, inside: Findings | None = None) -> Path:
@@ -67,23 +55,23 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
     words = {"run": done, **kept, **provenance_words(provenance)}
     what = "the genome that was kept" if a_genome else "the numbers that were kept"
     parts = [
-        f"<h1>Meta-training run {_text(name)}</h1>",
-        _pairs({**words, "blurax": str(header.get("library_version", ""))}),
+        f"<h1>Meta-training run {escaped(name)}</h1>",
+        pairs({**words, "blurax": str(header.get("library_version", ""))}),
         "<h2>How it was learned</h2>",
-        _picture(run, f"Losses and validations of all members, and {what}"),
+        image(run, f"Losses and validations of all members, and {what}"),
         f"<h2>How well it {'teaches' if a_genome else 'learns'}</h2>",
         _validations(metrics, config),
         *(
             _genome(best, inside)
             if a_genome
-            else ("<h2>The numbers</h2>", _pairs(number_words(best)))
+            else ("<h2>The numbers</h2>", pairs(number_words(best)))
         ),
         "<h2>What was configured</h2>",
         "<p>Only what differs from the defaults.</p>",
-        _pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
+        pairs(dict(_differences(to_json(config), to_json(MetaTrain())))),
         *(_commands(directory) if a_genome else ()),
     ]
-    write_text(path, _page(f"blurax: {name}", "\n".join(parts)))
+    write_text(path, whole_page(f"blurax: {name}", "\n".join(parts)))
     return path
 
 
@@ -96,41 +84,16 @@ def _genome(genome: Genome, inside: Findings | None) -> Iterator[str]:
         plain = draw_genome(canonical(genome), file, title).read_bytes()
         work = draw_findings(inside, file).read_bytes() if inside else b""
     yield "<h2>The genome</h2>"
-    yield _pairs(rule_words(genome.rule))
-    yield _picture(own, "All numbers of the genome")
-    yield _picture(plain, "The genome in its canonical form")
+    yield pairs(rule_words(genome.rule))
+    yield image(own, "All numbers of the genome")
+    yield image(plain, "The genome in its canonical form")
     if inside:
         yield "<h2>The genome at work</h2>"
-        yield f"<p>{_text(inside.setting)}</p>"
+        yield f"<p>{escaped(inside.setting)}</p>"
         words = (
             "What it reaches, its angle to the gradient, its synapses, and what each number does"
         )
-        yield _picture(work, words)
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _text(text: str) -> str:
-    """A text in the page: no markup, printable and short, as on the terminal."""
-    return html.escape(message(text))
-
-
-def _picture(png: bytes, words: str) -> str:
-    data = base64.b64encode(png).decode()
-    return f'<p><img alt="{_text(words)}" src="data:image/png;base64,{data}"></p>'
-
-
-def _pairs(words: dict[str, str]) -> str:
-    rows = "".join(
-        f"<tr><th>{_text(about)}</th><td>{_text(text)}</td></tr>" for about, text in words.items()
-    )
-    return f"<table>{rows}</table>"
+        yield image(work, words)
 
 
 def _validations(metrics: Metrics, config: MetaTrain) -> str:
@@ -140,9 +103,9 @@ def _validations(metrics: Metrics, config: MetaTrain) -> str:
     scores = metrics.accuracy[when, member]
     tasks = config.validate_on or config.tasks
     pairs = [(task, h) for task, networks in config.validated_pairs() for h in networks]
-    what = _text(score_name(tasks))
+    what = escaped(score_name(tasks))
     rows = "".join(
-        f"<tr><td>{_text(task)}</td><td>{_text(hidden)}</td>"
+        f"<tr><td>{escaped(task)}</td><td>{escaped(hidden)}</td>"
         f'<td class="number">{100 * score:.1f}</td></tr>'
         for (task, hidden), score in zip(pairs, scores, strict=True)
     )

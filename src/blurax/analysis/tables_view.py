@@ -13,6 +13,7 @@ from blurax.analysis.plain import printable
 from blurax.baselines.reached import Ranking, Reached
 
 WIDTH = 1500
+SCORES = "Mean score over the folds (%): accuracy, or variance explained"
 LEGEND = (
     "rank: by the mean loss over the folds, 1 is the best; mean and standard deviation over the "
     "tables. p: Wilcoxon's signed-rank test against {against}, with Holm's correction. Below each "
@@ -54,7 +55,7 @@ def draw_ranking(found: Ranking, reached: Sequence[Reached], path: str | os.Path
     figure = style.new_figure(WIDTH, 2 * height, "Ranks on tables, and what was reached")
     upper, lower = style.stacked(figure, 1.0, 1.0)
     _draw_ranks(upper, found)
-    _draw_scores(lower, found, reached)
+    draw_scores(lower, found, reached)
     return style.save(figure, path)
 
 
@@ -79,9 +80,15 @@ def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
     style.legend_below(canvas, axes, 5, style.SMALL - 1)
 
 
-def _draw_scores(canvas: style.SubFigure, found: Ranking, reached: Sequence[Reached]) -> None:
-    """Scores on colours that compare within a table."""
-    style.heading(canvas, "Mean score over the folds (%): accuracy, or variance explained")
+def draw_scores(
+    canvas: style.SubFigure, found: Ranking, reached: Sequence[Reached], words: str = SCORES
+) -> None:
+    """Scores on colours that compare within a table.
+
+    Args:
+        words: what they are.
+    """
+    style.heading(canvas, words)
     axes = canvas.subplots()
     by = {(each.method, each.task): 100 * float(np.mean(each.score)) for each in reached}
     values = np.array([[by[m, t] for t in found.tasks] for m in found.methods])
@@ -107,5 +114,5 @@ def _draw_scores(canvas: style.SubFigure, found: Ranking, reached: Sequence[Reac
 
 
 def _broken(name: str) -> str:
-    """A long name in several lines."""
-    return name.replace("-", "-\n")
+    """A long name in several lines; where it has words, one for each."""
+    return name.replace(" ", "\n") if " " in name else name.replace("-", "-\n")

@@ -58,6 +58,17 @@ class Ranking:
         several = len(self.tasks) > 1
         return self.ranks.std(axis=1, ddof=1) if several else np.zeros(len(self.methods))
 
+    def critical_difference(self, level: float = 0.05) -> float:
+        """By how much two mean ranks must differ that chance explains it less often than `level`.
+
+        Nemenyi's test after Friedman's, as Demšar (JMLR 2006, sec. 3.2.2) recommends it.
+        """
+        from scipy import stats  # imported when used: it takes a while
+
+        k, n = len(self.methods), len(self.tasks)
+        q = float(stats.studentized_range.ppf(1 - level, k, np.inf)) if k > 1 else 0.0
+        return q / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5
+
 
 FEWEST = 6
 """Tasks from which on a two-sided signed-rank test can reach 5 %."""

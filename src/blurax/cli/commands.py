@@ -24,6 +24,8 @@ COMMANDS = {
     "show": "Draw a genome's matrices and gates in the terminal and as a picture; look inside it "
     "at work.",
     "compare": "Compare learners with baselines that are tuned for each number of steps.",
+    "bench": "Rank learners on a fixed suite of tasks, among tuned rivals, with tests of "
+    "significance.",
     "tables": "Rank genomes, regularisers and scikit-learn's models on small tables, by "
     "cross-validation.",
     "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",

@@ -1,0 +1,173 @@
+"""Learners on a fixed suite, next to tuned rivals, in a directory that can be resumed.
+
+Each part of a suite is a comparison (`compare.py`) in a folder of its own: what measures, tunes,
+keeps cells and goes on after a kill is there. Here is what a suite adds: ranks over all of it.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from blurax import io
+from blurax.baselines.standing import Place, Standing
+from blurax.errors import require
+from blurax.experiments import compare
+from blurax.experiments.bench_suites import Suite, suite
+from blurax.experiments.compare import Callback, CellProgress, Compared
+from blurax.experiments.compare_cells import read_as
+from blurax.experiments.compare_entrants import Entrant, sources
+from blurax.experiments.compare_plan import Plan
+from blurax.experiments.compare_reuse import reuse
+from blurax.experiments.compare_times import By
+from blurax.frozen import Checked, to_json
+from blurax.learner import Learner
+
+PLAN, PICTURE, PAGE, TEXT = "bench.json", "bench.png", "bench.html", "bench.md"
+BENCH = "bench"
+"""What a directory of ours holds, for the sentence to a second writer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchPlan(Checked):
+    """Which suite is measured, and against whom."""
+
+    suite: str
+    parts: tuple[str, ...]
+    against: str
+    """The learner that all others are tested against."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """A finished bench."""
+
+    suite: Suite
+    against: str
+    parts: tuple[Compared, ...]
+    """The comparisons, in the order of `suite.parts`."""
+
+    @property
+    def standing(self) -> Standing:
+        """The ranks over all of it."""
+        places = tuple(
+            Place(part.name, panel.task, panel.net, panel.score, panel.records, panel.times)
+            for part, result in zip(self.suite.parts, self.parts, strict=True)
+            for panel in result.panels
+        )
+        return Standing(self.suite.name, self.suite.about, self.against, places)
+
+
+def start(
+    plan: BenchPlan,
+    entrants: Sequence[Entrant],
+    rivals: Sequence[str],
+    directory: Path,
+    earlier: Sequence[Path] = (),
+) -> None:
+    """Make the directory of a bench, or check that it holds this very one.
+
+    Args:
+        entrants: genomes and learners, which are measured as they are.
+        rivals: baselines, tuned.
+        earlier: directories of other benches of the suite, whose cells are taken over where the
+            learner is the same.
+
+    Raises:
+        BluraxError: if a learner cannot learn in a part of the suite, which the sentence names, the
+            directory holds a bench with other settings, or another process writes into it.
+    """
+    found = suite(plan.suite).only(plan.parts)
+    plans = {part.name: _plan(found, part.name, entrants, rivals) for part in found.parts}
+    names = next(iter(plans.values())).learners
+    require(
+        plan.against in names,
+        f"against is {plan.against!r}; it takes one of {', '.join(names)}.",
+    )
+    with io.writing(directory, BENCH):
+        path = directory / PLAN
+        require(
+            not path.exists() or read_plan(directory) == plan,
+            f"{directory} holds a bench with other settings; name another with --directory.",
+        )
+        for name, each in plans.items():
+            compare.start(each, entrants, directory / name)
+            for other in earlier:
+                if io.exists(other / name):
+                    reuse(each, directory / name, other / name)
+        io.write_json(path, to_json(plan))
+
+
+def read_plan(directory: Path) -> BenchPlan:
+    """The plan of the bench in a directory.
+
+    Raises:
+        BluraxError: if there is none, or it is damaged.
+    """
+    path = directory / PLAN
+    require(path.exists(), f"{directory} holds no bench.")
+    return read_as(BenchPlan, path, f"{path} is damaged: it is not the plan of a bench.")
+
+
+def advance(
+    directory: Path,
+    callback: Callback = lambda progress: None,
+    likes: Mapping[str, Learner] = MappingProxyType({}),
+    by: By = By.STEPS,
+) -> Bench:
+    """Take a bench to its end, cell by cell; cells that are there already are kept.
+
+    Args:
+        callback: as of `compare.advance`, with the cells of all parts counted.
+        likes: learners of the classes in the bench, by name.
+        by: whether steps are timed too.
+
+    Raises:
+        BluraxError: if the directory holds no bench, or a damaged one, or another process writes
+            into it.
+    """
+    plan = read_plan(directory)
+    with io.writing(directory, BENCH):
+        found = suite(plan.suite).only(plan.parts)
+        folders = [directory / part.name for part in found.parts]
+        cells = [compare.read_plan(folder).cells for folder in folders]
+        parts = []
+        for n, folder in enumerate(folders):
+            tell = _counting(callback, sum(cells[:n]), sum(cells))
+            parts.append(compare.advance(folder, tell, likes, by=by))
+    return Bench(found, plan.against, tuple(parts))
+
+
+def read(directory: Path) -> Bench:
+    """Read what `advance` wrote at its end.
+
+    Raises:
+        BluraxError: if there is no bench, or it has not ended.
+    """
+    plan = read_plan(directory)
+    found = suite(plan.suite).only(plan.parts)
+    parts = tuple(compare.read(directory / part.name) for part in found.parts)
+    return Bench(found, plan.against, parts)
+
+
+def _plan(found: Suite, part: str, entrants: Sequence[Entrant], rivals: Sequence[str]) -> Plan:
+    here = next(each for each in found.parts if each.name == part)
+    return Plan(
+        here.tasks,
+        here.nets,
+        tuple(each.stamp for each in entrants),
+        tuple(rivals),
+        here.budgets,
+        found.seeds,
+        found.seed,
+        here.batch,
+        found.tuning,
+        sources=sources(entrants, rivals),
+    )
+
+
+def _counting(callback: Callback, before: int, cells: int) -> Callback:
+    def tell(progress: CellProgress) -> None:
+        callback(dataclasses.replace(progress, done=before + progress.done, cells=cells))
+
+    return tell
