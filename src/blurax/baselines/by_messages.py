@@ -119,18 +119,19 @@ class ByMessages(Learner):
         """Two rounds of messages; the rate is its own."""
         gradient, said, errors = jax.lax.stop_gradient(self._swept(state.weights, batch))
         state = _remembered(state, gradient)
-        ways = [_ways(state, number) for number in range(len(KEPT))]
+        ways: list[Any] = [_ways(state, number) for number in range(len(KEPT))]
         edges = _edge_features(state.weights, gradient, ways)
         nodes = _node_features(state.weights, gradient, ways, said, errors)
         edges, nodes = exchanged(self.rounds, edges, nodes)
         changes = [e @ self.edge_head for e in edges], [v @ self.node_head for v in nodes[1:]]
+        now: Any = state.weights  # of a dense chain: no weight is missing
         w, b = (
             tuple(
                 old - jnp.exp(self.log_rate + _bounded(c[..., 0])) * (way + c[..., 1])
                 for old, way, c in zip(olds, along, each, strict=True)
             )
             for olds, along, each in zip(
-                (state.weights.w, state.weights.b), (ways[0].w, ways[0].b), changes, strict=True
+                (now.w, now.b), (ways[0].w, ways[0].b), changes, strict=True
             )
         )
         weights = Weights(w, b, state.weights.scale)

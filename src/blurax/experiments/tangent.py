@@ -20,14 +20,14 @@ MEASURES = ("largest", "mean", "effective rank")
 FLOOR = 1e-8
 """Smaller eigenvalues, as a share of the largest, are roundings and drawn there."""
 
-Ends = tuple[Float[Array, "seeds examples"], Float[Array, "seeds examples"]]
+Ends = tuple[Float[Array, "few examples"], Float[Array, "few examples"]]
 """Eigenvalues of initial networks, and of the same after the last step, the largest first."""
 
 
 def at_ends(
     learner: Learner,
     task: Task,
-    keys: Key[Array, " seeds"],
+    keys: Key[Array, " few"],
     states: Any,
     batch: int,
     split: Split,
@@ -37,7 +37,7 @@ def at_ends(
 
     Args:
         keys: as `learning_curve` was given them.
-        states: after the last step, each leaf `[seeds, ...]`.
+        states: after the last step, each leaf `[few, ...]`.
         batch: examples in each step.
         examples: how many; all of the query where it has fewer.
     """

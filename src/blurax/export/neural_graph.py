@@ -144,11 +144,11 @@ def _pairs(
 
 
 def _matrix(
-    link: Link, w: Any | None, pre: tuple[int, ...], post: tuple[int, ...], channels: int
+    link: Link, w: Any, pre: tuple[int, ...], post: tuple[int, ...], channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which neurons a link joins, `[pre, post]`, and by what, `[pre, post, channels]`.
 
-    A link is linear: what it transmits of a single neuron of 1 says by what it leads on.
+    Where a link has no numbers, w is None. A link is linear: what it transmits of a single neuron of 1 says by what it leads on.
     """
     single = jnp.eye(int(np.prod(pre))).reshape(1, -1, *pre)
     found = _flat(link.transmit(w, single, post), channels)

@@ -193,7 +193,8 @@ def _tau(said: np.ndarray, accuracy: np.ndarray) -> float:
     """Kendall's τ-b; 0 where one of the two is the same for all."""
     from scipy.stats import kendalltau
 
-    return float(np.nan_to_num(kendalltau(said, accuracy).statistic))
+    found: Any = kendalltau(said, accuracy)
+    return float(np.nan_to_num(found.statistic))
 
 
 def _ranks(said: Arrays, accuracy: np.ndarray, places: np.ndarray) -> Table:
@@ -203,7 +204,8 @@ def _ranks(said: Arrays, accuracy: np.ndarray, places: np.ndarray) -> Table:
     rows = []
     for way in WAYS:
         each = [_tau(said[way][places == n], accuracy[places == n]) for n in np.unique(places)]
-        rho = np.nan_to_num(spearmanr(said[way], accuracy).statistic)
+        found: Any = spearmanr(said[way], accuracy)
+        rho = np.nan_to_num(found.statistic)
         rows.append(numbers(np.asarray([_tau(said[way], accuracy), rho, np.mean(each)])))
     return Table(
         RANKS, "predictor", "rank correlation", WAYS, (TAU, RHO, WITHIN), tuple(rows), percent=False
