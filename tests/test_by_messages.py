@@ -128,6 +128,7 @@ def test_a_round_against_loops_over_neurons():
             np.testing.assert_allclose(found[1][l][v], silu(np.asarray(z)), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.long
 def test_meta_training_improves_it_on_tasks_and_networks_of_other_sizes(tmp_path):
     config = blurax.MetaTrain(
         tasks=("iris", "wine"),

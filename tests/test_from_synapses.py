@@ -48,7 +48,7 @@ def test_the_order_of_hidden_neurons_is_not_read():
     other = {"w0": one["w0"][:, order], "b0": one["b0"][order], "w1": one["w1"][order]}
     said = float(reader(one))
     np.testing.assert_allclose(reader({**one, **other}), said, rtol=1e-12)
-    inputs = {**one, "w0": one["w0"][[1, 0, 2]]}  # each input is itself
+    inputs = {**one, "w0": one["w0"][np.asarray([1, 0, 2])]}  # each input is itself
     assert abs(float(reader(inputs)) - said) > 1e-4
 
 

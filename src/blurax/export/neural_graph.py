@@ -148,7 +148,8 @@ def _matrix(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which neurons a link joins, `[pre, post]`, and by what, `[pre, post, channels]`.
 
-    Where a link has no numbers, w is None. A link is linear: what it transmits of a single neuron of 1 says by what it leads on.
+    Where a link has no numbers, w is None. A link is linear: what it transmits of a single neuron
+    of 1 says by what it leads on.
     """
     single = jnp.eye(int(np.prod(pre))).reshape(1, -1, *pre)
     found = _flat(link.transmit(w, single, post), channels)
