@@ -40,6 +40,7 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse a command; whatever it would do then is left."""
     assert words[0] == "blurax"
     rooms = {
+        "bench": ("run_files",),
         "compare": ("run_files",),
         "export": ("zoo",),
         "figure": ("make_figures",),
@@ -48,6 +49,7 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         "report": ("read_config", "write_report"),
         "runs": ("find_runs",),
         "show": ("io",),
+        "tables": ("called", "experiment"),
         "tasks": ("list_tasks",),
         "train": ("zoo",),
         "zoo": ("keeper",),

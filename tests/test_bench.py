@@ -211,7 +211,7 @@ def test_the_command_ranks_draws_and_resumes(little, genome_file, tmp_path, caps
     words = ["bench", f"mine={genome_file}", "--suite", "little", "--against", "sgd"]
     assert cli.main([*words, "--directory", str(directory)]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^learner +rank +p +2 steps +flowers +toys *$", out, re.M)
+    assert re.search(r"^learner +rank +p +2 steps +4 steps +flowers +toys *$", out, re.M)
     assert re.search(r"^mine +\d\.\d ± \d\.\d +- ", out, re.M)
     assert {path.name for path in directory.iterdir()} >= {
         *("bench.json", "bench.html", "bench.md", "bench.png", "flowers.png", "toys.png"),

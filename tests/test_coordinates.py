@@ -207,7 +207,7 @@ def test_claims_are_judged_by_the_numbers(psnr, left, ranks, hold):
 
 
 def test_the_figure_has_a_name_of_its_own():
-    with pytest.raises(BluraxError, match=r"2, 3, 4, .*17, .*coordinates, or all"):
+    with pytest.raises(BluraxError, match=r"2, 3, 4, .*17, .*coordinates, .*or all"):
         figure("waves")
     assert figure("coordinates").setting(Budget.NIGHT) == figure("coordinates").setting(Budget.CPU)
 

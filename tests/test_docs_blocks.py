@@ -41,6 +41,13 @@ PYTHON = {
     "how-to/theory": lambda names, out: (
         0 < float(out[0]) < 1 and names["curve"].seen.length.shape == (2, 2)
     ),
+    "how-to/graphs": lambda names, out: (
+        len(out) == 4 and all(0 <= float(line) <= 1 for line in out[:3])
+    ),
+    "how-to/neural-graphs": lambda names, out: (
+        out[0] == "(15, 1) (56, 1)" and names["better"].network == names["start"].network
+    ),
+    "how-to/specialisation": lambda names, out: len(out) >= 3 and "nan" not in "".join(out),
     "how-to/networks": lambda names, out: (
         out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6
     ),
