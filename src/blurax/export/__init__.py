@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from blurax.errors import BluraxError, require
-from blurax.export.neural_graph import NeuralGraph, neural_graph
+from blurax.export.as_graph import NeuralGraph, neural_graph
 from blurax.links import After, Conv, Dense, Identity, Link, Pool
 from blurax.network import Network
 from blurax.spec import Rule
