@@ -13,7 +13,7 @@ from blurax import io
 from blurax.baselines.standing import Place, Standing
 from blurax.errors import require
 from blurax.experiments import compare
-from blurax.experiments.bench_suites import Suite, suite
+from blurax.experiments.bench_suites import Part, Suite, suite
 from blurax.experiments.compare import Callback, CellProgress, Compared
 from blurax.experiments.compare_cells import read_as
 from blurax.experiments.compare_entrants import Entrant, sources
@@ -78,7 +78,7 @@ def start(
             directory holds a bench with other settings, or another process writes into it.
     """
     found = suite(plan.suite).only(plan.parts)
-    plans = {part.name: _plan(found, part.name, entrants, rivals) for part in found.parts}
+    plans = {part.name: _plan(found, part, entrants, rivals) for part in found.parts}
     names = next(iter(plans.values())).learners
     require(
         plan.against in names,
@@ -150,17 +150,16 @@ def read(directory: Path) -> Bench:
     return Bench(found, plan.against, parts)
 
 
-def _plan(found: Suite, part: str, entrants: Sequence[Entrant], rivals: Sequence[str]) -> Plan:
-    here = next(each for each in found.parts if each.name == part)
+def _plan(found: Suite, part: Part, entrants: Sequence[Entrant], rivals: Sequence[str]) -> Plan:
     return Plan(
-        here.tasks,
-        here.nets,
+        part.tasks,
+        part.nets,
         tuple(each.stamp for each in entrants),
         tuple(rivals),
-        here.budgets,
+        part.budgets,
         found.seeds,
         found.seed,
-        here.batch,
+        part.batch,
         found.tuning,
         sources=sources(entrants, rivals),
     )
