@@ -15,6 +15,7 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.methods import Cma, cma_es
 from blurax.outer.methods.cma_es import CmaEs
 from blurax.outer.methods.random_search import Sampler
+from blurax.outer.numbers import named
 from blurax.outer.recipes import get_recipe
 from blurax.outer.space import GenomeSpace
 from blurax.spec import Rule
@@ -90,6 +91,40 @@ def test_numpys_own_random_numbers_are_left_alone():
     before = np.random.get_state()[1].copy()
     led(cma(3), 3)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("generations", [0, 6])
+def test_leaves_that_are_not_searched_stay_as_they_start(generations):
+    first = jax.tree.map(lambda leaf: leaf[0], cma(1).genomes(cma(1).init(jax.random.key(1))))
+    trainer = cma(6, only=("synapse.nu_tilde", "eta"))
+    state, _ = led(trainer, generations)
+    last = jax.tree.map(lambda leaf: leaf[0], trainer.genomes(state))
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), first, last)
+    moved = {name for name, unchanged in named(same).items() if not unchanged}
+    assert moved == ({"synapse.nu_tilde", "neuron.eta"} if generations else set())
+
+
+def test_a_few_numbers_are_found_where_they_are_best():
+    trainer = cma(120, only=("eta", "f_tilde"))
+    state, _ = led(trainer, 120)
+    found = np.asarray(state.mean) / np.asarray(Sphere().space.scales())
+    places = trainer.problem.space.places(("eta", "f_tilde"))
+    assert places.sum() == 2
+    np.testing.assert_allclose(found[places], TARGET[places], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [
+        (("etta",), r"'etta' names no leaf; there are neuron\.nu, "),
+        (("eta",), r"Cma\.only is eta, which is one number; cma-es takes 2 or more"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(only, message, tmp_path):
+    config = dataclasses.replace(get_recipe("digits-cma").config, method=Cma(only=only))
+    with pytest.raises(BluraxError, match=message):
+        run.start(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_bounds_hold():

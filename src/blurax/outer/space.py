@@ -11,8 +11,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax import io
 from blurax.errors import BluraxError, require
@@ -115,11 +116,24 @@ class Space(eqx.Module):
         sizes = {name: self.usual_scale(name) for name in shapes}
         for text in texts:
             name, _, value = text.partition("=")
-            fitting = [leaf for leaf in shapes if leaf == name or leaf.endswith(f".{name}")]
-            names = ", ".join(shapes)
-            require(bool(fitting), f"The scale {text!r} names no leaf; there are {names}.")
+            fitting = _leaves_called(name, shapes, f"The scale {text!r}")
             sizes |= dict.fromkeys(fitting, _number(text, value))
         return _spread(shapes, sizes)
+
+    def places(self, names: tuple[str, ...]) -> Bool[np.ndarray, " size"]:
+        """Where in `flatten` the numbers of some leaves stand.
+
+        Args:
+            names: of leaves, or their ends; none of them means all leaves.
+
+        Raises:
+            BluraxError: for a name that no leaf has.
+        """
+        shapes = named(self.template())
+        found = {leaf for name in names for leaf in _leaves_called(name, shapes, repr(name))}
+        return np.concatenate(
+            [np.full(leaf.size, not names or name in found) for name, leaf in shapes.items()]
+        )
 
     def near(self, numbers: Any, key: PRNGKeyArray, member: int | Int[Array, ""]) -> Any:
         """Meta-parameters as they are for member 0, and slightly changed for any other."""
@@ -242,6 +256,13 @@ class LearnerSpace(Space):
 def check_scales(space: Space, texts: tuple[str, ...]) -> None:
     """Raise `BluraxError` for scales that `Space.scales` refuses, without computing any."""
     jax.eval_shape(lambda: space.scales(texts))
+
+
+def _leaves_called(name: str, leaves: dict[str, Any], what: str) -> list[str]:
+    """The leaves of a name, or whose names end so."""
+    found = [leaf for leaf in leaves if leaf == name or leaf.endswith(f".{name}")]
+    require(bool(found), f"{what} names no leaf; there are {', '.join(leaves)}.")
+    return found
 
 
 def alone(vector: Float[Array, " size"], space: Space) -> Any:

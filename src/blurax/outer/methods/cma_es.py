@@ -43,6 +43,8 @@ class Cma(Method):
     """The standard deviation at the start, in units of each number's scale."""
     scale: tuple[str, ...] = ()
     """Other scales than the usual ones, such as eta_tilde=0.01."""
+    only: tuple[str, ...] = ()
+    """Leaves that are searched, such as eta_tilde; all others stay as they start. None: all."""
     bound: float | None = None
     """Keep every number within so many scales of 0."""
     restarts: int = 0
@@ -70,6 +72,11 @@ class Cma(Method):
     def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> "CmaEs":
         """One search."""
         check_scales(problem.space, self.scale)
+        searched = int(problem.space.places(self.only).sum())
+        require(
+            searched >= 2,
+            f"Cma.only is {', '.join(self.only)}, which is one number; cma-es takes 2 or more.",
+        )
         evaluate = evaluator.prepare(Losses(problem, self.chunk))
         shape = (config.population, config.meta_steps, self)
         return CmaEs(problem, *shape, config.episodes, config.job_size, evaluate)
@@ -189,7 +196,9 @@ class Search:
 
     def __init__(self, trainer: CmaEs, seed: np.ndarray) -> None:
         self._trainer, self._seed = trainer, seed
-        self._scale = np.asarray(trainer.problem.space.scales(trainer.options.scale))
+        space, options = trainer.problem.space, trainer.options
+        self._places = space.places(options.only)
+        self._scale = np.asarray(space.scales(options.scale))[self._places]
         self._restarts = 0
         self._asked: list[np.ndarray] = []
         self._es = self._begin()
@@ -200,7 +209,8 @@ class Search:
         trainer, options = self._trainer, self._trainer.options
         key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(self._seed)), self._restarts)
         first = trainer.problem.space.start(key, self._restarts)
-        start = np.asarray(flatten(first), np.float64) / self._scale
+        self._first = np.asarray(flatten(first), np.float64)
+        start = self._first[self._places] / self._scale
         bound = options.bound
         if bound is not None:
             start = np.clip(start, -bound, bound)
@@ -224,7 +234,7 @@ class Search:
     def ask(self) -> Float[np.ndarray, "candidates size"]:
         """The candidates of a generation, as genomes' vectors."""
         self._asked = self._es.ask()
-        return np.stack(self._asked) * self._scale
+        return self._whole(np.stack(self._asked))
 
     def tell(self, losses: np.ndarray) -> None:
         """Their losses, of which any that is not finite counts as the worst."""
@@ -240,4 +250,10 @@ class Search:
 
     def mean(self) -> Float[np.ndarray, " size"]:
         """The centre of the distribution, as a genome's vector."""
-        return np.asarray(self._es.mean) * self._scale
+        return self._whole(np.asarray(self._es.mean)[None])[0]
+
+    def _whole(self, found: Float[np.ndarray, "many searched"]) -> Float[np.ndarray, "many size"]:
+        """Genomes' vectors, with what is not searched as it was at the start."""
+        whole = np.tile(self._first, (len(found), 1))
+        whole[:, self._places] = found * self._scale
+        return whole
