@@ -12,8 +12,9 @@ import pytest
 import blurax.cli.commands as cli
 from blurax import forgetting, io
 from blurax import genome as genomes
-from blurax.analysis.stages_view import draw_stages
-from blurax.baselines import Tuning, tuner
+from blurax.analysis import stages_view
+from blurax.analysis.stages_view import draw_compared, draw_stages
+from blurax.baselines import Record, Tuning, tuner
 from blurax.comparison import compare
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
@@ -112,7 +113,7 @@ def test_train_writes_every_stage(genome_file, tmp_path, capsys):
     assert "leave it out, or take 4" in capsys.readouterr().err
 
 
-def test_a_comparison_keeps_what_each_stage_left(genome_file, tmp_path):
+def test_a_comparison_keeps_and_draws_what_each_stage_left(genome_file, tmp_path, monkeypatch):
     way = {"hidden": "3", "seeds": 2, "batch": 8, "tuning": LITTLE, "tasks": TASK}
     found = compare(genome_file, baselines=("sgd",), budgets=(4,), directory=tmp_path / "it", **way)
     stored = json.loads((tmp_path / "it" / "comparison.json").read_text(encoding="utf-8"))
@@ -123,6 +124,10 @@ def test_a_comparison_keeps_what_each_stage_left(genome_file, tmp_path):
         key = (TASK, "3", record["learner"])
         np.testing.assert_array_equal(found.stages[key], matrix)
     assert "forgetting" in str(found)
+    drawn = []
+    monkeypatch.setattr(stages_view, "draw_compared", view)
+    found.draw(tmp_path / "it.png")
+    assert drawn == [(f"{TASK} (3)", found.result.panels[0].records)]
     with pytest.raises(BluraxError, match="has 2 stages of 2 steps, but the last number"):
         compare(genome_file, baselines=(), budgets=(2,), **way)
 
@@ -143,6 +148,23 @@ def test_a_picture_takes_the_ends_of_stages(tmp_path):
     assert picture.stat().st_size > 10_000
     with pytest.raises(BluraxError, match="the scores are those after"):
         draw_stages(scores, (1, 2, 4, 5), (2, 4, 6), tmp_path / "no.png", "title")
+
+
+def test_a_picture_of_a_comparison_shows_the_stages(monkeypatch, tmp_path):
+    """The mean of what came so far after each stage, and every stage at the end."""
+    drawn = []
+    monkeypatch.setattr(stages_view, "draw_curve", lambda *given: drawn.append(given))
+    matrix = (((0.8, 0.1), (0.4, 0.6)), ((0.6, 0.3), (0.2, 1.0)))
+    record = Record("mine", (4,), ((0.5, 0.6),), stages=matrix)
+    picture = draw_compared([("it (3)", (record,))], tmp_path / "it.png", "title")
+    assert picture.exists()
+    (seen, stages, so_far, *_), (last, _, at_the_end, *_) = drawn
+    assert seen is not last
+    assert stages.tolist() == [1, 2]
+    np.testing.assert_allclose(so_far, [[80, 50], [60, 60]])
+    np.testing.assert_allclose(at_the_end, [[40, 60], [20, 100]])
+    with pytest.raises(BluraxError, match="no learner was measured on stages"):
+        draw_compared([("it (3)", (Record("a", (4,), ((0.5,),)),))], tmp_path / "no.png", "title")
 
 
 def test_an_estimator_learns_in_stages():

@@ -131,6 +131,9 @@ class Comparison:
     def draw(self, path: str | os.PathLike[str], by: str = "steps") -> Path:
         """Draw all curves, with bands of one standard deviation over the seeds.
 
+        On tasks in sequence alone: by stages, what is known of the stages so far, and of each one
+        at the end.
+
         Args:
             by: steps, or time.
 
@@ -139,6 +142,7 @@ class Comparison:
         """
         # When used: they take half a second.
         from blurax.analysis.comparison_view import draw_records
+        from blurax.analysis.stages_view import draw_compared
         from blurax.analysis.time_view import draw_times
 
         title = f"Mean and standard deviation over {self.result.plan.seeds} seeds, on test examples"
@@ -147,6 +151,9 @@ class Comparison:
             for task in self.result.plan.tasks
         ]
         if chosen(by) is By.STEPS:
+            panels = [panel for row in rows for panel in row]
+            if all(record.stages for _, records in panels for record in records):
+                return draw_compared(panels, path, title)
             return draw_records(rows, path, title)
         require(self.timed, "No steps were timed; compare by time: --by time.")
         timed = [

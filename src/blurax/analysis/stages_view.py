@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
 from blurax.analysis import style
+from blurax.analysis.comparison_view import PANEL, Panel, draw_curve, looks
 from blurax.analysis.plain import message
 from blurax.baselines import Record
 from blurax.errors import require
@@ -78,6 +80,47 @@ def draw_stages(
     _draw_matrix(left.subplots(), mean[[places.index(end) for end in ends]], what)
     _draw_curves(right.subplots(), mean, places, ends, what)
     return style.save(figure, path)
+
+
+def draw_compared(
+    panels: Sequence[Panel], path: str | os.PathLike[str], title: str, what: str = "accuracy"
+) -> Path:
+    """Draw what learners know of the stages behind them, and of each stage at the end.
+
+    A row for each task and network, with bands of one standard deviation over the seeds.
+
+    Args:
+        panels: of each a title and the learners, which were all measured on stages.
+        what: the name of the score.
+
+    Raises:
+        BluraxError: if there is nothing to draw, or the file cannot be written.
+    """
+    require(
+        bool(panels) and all(record.stages for _, records in panels for record in records),
+        "There is nothing to draw: no learner was measured on stages.",
+    )
+    figure = style.new_figure(2 * PANEL[0], PANEL[1] * len(panels) + 150, title)
+    grid = figure.subplots(len(panels), 2, squeeze=False, sharey="row")
+    for (seen, last), (name, records) in zip(grid, panels, strict=True):
+        _draw_row(seen, last, records, what)
+        seen.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
+        last.set_title("each stage after the last one", loc="left", fontsize=style.SMALL)
+    style.legend_below(figure, grid[0, 0], 6)
+    return style.save(figure, path)
+
+
+def _draw_row(seen: Axes, last: Axes, records: Sequence[Record], what: str) -> None:
+    style.tidy(seen, "after stage", f"mean {what} of the stages so far (%)")
+    style.tidy(last, "asked about stage", "")
+    for record, look in zip(records, looks(records), strict=True):
+        matrix = 100 * np.asarray(record.stages, float)
+        stages = np.arange(1, matrix.shape[-1] + 1)
+        so_far = np.cumsum(matrix, axis=-1)[:, stages - 1, stages - 1] / stages
+        draw_curve(seen, stages, so_far, record, *look)
+        draw_curve(last, stages, matrix[:, -1], record, *look)
+    for axes in (seen, last):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_matrix(axes: Axes, matrix: Float[np.ndarray, "stages stages"], what: str) -> None:
