@@ -125,6 +125,11 @@ def test_a_comparison_keeps_and_draws_what_each_stage_left(genome_file, tmp_path
         np.testing.assert_array_equal(found.stages[key], matrix)
     assert "forgetting" in str(found)
     drawn = []
+
+    def view(panels, path, title):
+        drawn.extend(panels)
+        return path
+
     monkeypatch.setattr(stages_view, "draw_compared", view)
     found.draw(tmp_path / "it.png")
     assert drawn == [(f"{TASK} (3)", found.result.panels[0].records)]
