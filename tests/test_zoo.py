@@ -32,6 +32,7 @@ EXPECTED = {
     "images",
     "mlp-fast",
     "continual",
+    "metaplastic",
     "conv",
     "toys",
     "cma-accuracy",
