@@ -60,7 +60,7 @@ def test_what_does_not_belong_is_told(changes, message):
 def test_meta_train_makes_a_run_goes_on_with_it_and_refuses_another(tmp_path):
     config = blurax.MetaTrain(
         tasks=("iris",),
-        hidden=("3",),
+        hidden=("0",),
         episode=EpisodeSpec(2, 8, 8),
         population=1,
         meta_steps=2,

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import equinox as eqx
+import jax
 import numpy as np
 import pytest
 
@@ -15,11 +17,11 @@ from blurax.experiments import demo
 from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.start import Start
-from blurax.spec import Rule
+from blurax.spec import Activation, Reduction, Rule, Update
 from blurax.tasks import EpisodeSpec
 
 TINY = [
-    *("--tasks", "iris", "--hidden", "3", "2-2", "--population", "2", "--meta-steps", "4"),
+    *("--tasks", "iris", "--population", "2", "--meta-steps", "4"),
     *("--validate-every", "2", "--validation-episodes", "1", "--episode.steps", "2"),
     *("--episode.batch", "8", "--episode.query", "8", "--rule.update.batch", "mean"),
 ]
@@ -40,7 +42,7 @@ def genome_file(tmp_path):
 
 
 def test_meta_train_train_and_show(tmp_path, capsys):
-    assert cli.main(["meta-train", *TINY]) == 0
+    assert cli.main(["meta-train", *TINY, "--hidden", "0"]) == 0
     directory = tmp_path / "runs" / "iris-1"
     assert {p.name for p in directory.iterdir()} == {
         "config.json",
@@ -50,7 +52,7 @@ def test_meta_train_train_and_show(tmp_path, capsys):
         "run.png",
     }
     config, _ = run.read_config(directory)
-    assert config.hidden == ("3", "2-2")
+    assert config.hidden == ("0",)
     assert config.episode == EpisodeSpec(2, 8, 8)
     best = directory / "best.safetensors"
     assert "best.safetensors" in capsys.readouterr().out
@@ -179,13 +181,24 @@ def test_damaged_genomes_are_told(tmp_path, genome_file, capsys):
         assert "\n" not in error
 
 
-def test_ctrl_c_is_status_130_and_says_how_to_go_on(monkeypatch, capsys):
+def test_ctrl_c_is_status_130_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupted(directory, callback, evaluator, learner):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "advance", interrupted)
-    assert cli.main(["meta-train", *TINY]) == 130
+    assert cli.main(["meta-train", *TINY, "--hidden", "3", "2-2"]) == 130
     assert "blurax meta-train --resume runs/iris-1" in capsys.readouterr().err
+    config, _ = run.read_config(tmp_path / "runs" / "iris-1")
+    assert config.hidden == ("3", "2-2")
+
+
+def test_what_the_demo_learns_can_be_learned():
+    """Its own configurations have a meta-step; to compile them takes a minute."""
+    for config in (demo.CONFIG, demo.SECOND_CONFIG):
+        trainer, key = config.trainer(), jax.random.key(0)
+        state = eqx.filter_eval_shape(trainer.init, key)
+        after, _ = eqx.filter_eval_shape(trainer.step, state, key)
+        assert eqx.tree_equal(after, state) is True
 
 
 def test_the_demo_small(tmp_path, monkeypatch):
@@ -194,21 +207,25 @@ def test_the_demo_small(tmp_path, monkeypatch):
 
     small = MetaTrain(
         tasks=("iris",),
-        hidden=("3",),
-        rule=demo.CONFIG.rule,
+        hidden=("0",),
+        rule=Rule(update=Update(batch=Reduction.MEAN)),
         episode=EpisodeSpec(2, 8, 8),
         population=2,
         meta_steps=2,
         validate_every=1,
         validation_episodes=1,
     )
-    settings = (demo.Setting("a", "iris", "3"),)
+    settings = (demo.Setting("a", "iris", "2"),)
+    optimisers = ("momentum", "foof")  # one of them is second-order
+    tuning = dataclasses.replace(demo.TUNING, activations=(Activation.RELU,), normalise=(False,))
     measure = demo.measure
-    own = demo.CONFIG.rule, demo.SECOND_CONFIG.rule
+    own = small.rule, Rule.backprop()
     monkeypatch.setattr(demo, "CONFIG", small)
     second = dataclasses.replace(small, rule=own[1], start=Start.BACKPROP, population=1)
     monkeypatch.setattr(demo, "SECOND_CONFIG", second)
     monkeypatch.setattr(demo, "SETTINGS", settings)
+    monkeypatch.setattr(demo, "OPTIMISERS", optimisers)
+    monkeypatch.setattr(demo, "TUNING", tuning)
     monkeypatch.setattr(demo, "LONG_SETTING", settings[0])
     monkeypatch.setattr(
         demo, "measure", lambda *a, **k: measure(*a, **k, budgets=(1, 3), long_steps=8)
@@ -219,7 +236,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     result = demo.read(directory)
     assert [a.setting for a in result.settings] == list(settings)
     assert [c.learner for c in result.settings[0].records] == [
-        demo.FROM_BACKPROP, demo.FROM_RANDOM, *demo.OPTIMISERS,
+        demo.FROM_BACKPROP, demo.FROM_RANDOM, *optimisers,
     ]  # fmt: skip
     assert np.shape(result.long_run) == (2, 8)
     assert result.long_stops == (*range(1, 9),)

@@ -177,7 +177,7 @@ def test_exports_know_the_terms_of_blurax():
 
 def test_meta_training_learns_it(tmp_path, known):
     config = MetaTrain(
-        tasks=("xor",), hidden=("4",), rule=SMALL, meta_steps=2, validate_every=1, population=2
+        tasks=("xor",), hidden=("0",), rule=SMALL, meta_steps=2, validate_every=1, population=2
     )
     result = blurax.meta_train(config, tmp_path / "run")
     assert result.genome.rule == SMALL

@@ -26,7 +26,7 @@ LINES = STEPS + STEPS // EVERY
 
 CONFIG = MetaTrain(
     tasks=("xor",),
-    hidden=("3",),
+    hidden=("0",),
     episode=EpisodeSpec(2, 8, 8, held_out=16),
     population=2,
     meta_steps=STEPS,
