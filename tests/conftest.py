@@ -4,8 +4,13 @@ import gc
 import os
 from collections.abc import Iterator
 
-# Compiling takes the tests longer than running: programs are small and run once.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# Compiling takes the tests longer than running: programs are small and run once. Fusion emitters
+# and modules split for parallel compiling take more than twice the time for each small program.
+os.environ["XLA_FLAGS"] = f"""{os.environ.get("XLA_FLAGS", "")}
+    --xla_backend_optimization_level=0
+    --xla_llvm_disable_expensive_passes=true
+    --xla_cpu_use_fusion_emitters=false
+    --xla_cpu_parallel_codegen_split_count=1"""
 # What tests compile is no business of the cache of whoever runs them.
 os.environ["BLURAX_COMPILE_CACHE"] = "off"
 

@@ -143,13 +143,11 @@ def test_a_member_follows_the_mean_gradient_of_its_episodes():
     trainer = dataclasses.replace(CONFIG, population=2, episodes=3).trainer()
     state, key = trainer.init(jax.random.key(0)), jax.random.key(1)
     _, info = trainer.step(state, key)
+    slope_of = jax.jit(jax.value_and_grad(trainer.problem.loss))
     for member in range(2):
         genome = jax.tree.map(lambda leaf, m=member: leaf[m], state.genomes)
         own = jax.random.fold_in(key, member)
-        each = [
-            jax.value_and_grad(trainer.problem.loss)(genome, jax.random.fold_in(own, episode))
-            for episode in range(3)
-        ]
+        each = [slope_of(genome, jax.random.fold_in(own, episode)) for episode in range(3)]
         slope = np.mean([np.asarray(genomes.flatten(gradient)) for _, gradient in each], axis=0)
         np.testing.assert_allclose(info.loss[member], np.mean([loss for loss, _ in each]))
         np.testing.assert_allclose(info.gradient_norm[member], np.linalg.norm(slope))

@@ -8,10 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from blurax import load
+from blurax import backprop
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.fit import blur_for, network_for
+from blurax.spec import Activation, Rule
 from blurax.tasks import EpisodeSpec, Split, get, pixels
 from fake_data import idx, images, labels, listed, write_cifar, write_idx
 
@@ -71,9 +72,10 @@ def test_episodes_keep_the_shape_of_images_and_networks_see_rows(mnist, options,
     assert changed.sample(jax.random.key(0), spec, split).x.shape == (2, 10, *shape)
     rows = dataclasses.replace(task, input_shape=(task.features,))  # as a table
     network = network_for(task, (4,))
+    genome = backprop(Rule.backprop(Activation.TANH), 0.1)
     found = [
         learning_curve(
-            blur_for(load("toys"), network, one),
+            blur_for(genome, network, one),
             one,
             jax.random.split(jax.random.key(0), 1),
             (1, 3),

@@ -1,5 +1,8 @@
 """The baselines are what they are called: each against a loop that shares no code with it."""
 
+import functools
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,6 +54,17 @@ def perceptron(layers, x, arrangement):
     return x @ w_last + b_last
 
 
+@functools.cache
+def descent(arrangement):
+    """The gradient of the loss and what layers say, compiled once for all optimisers."""
+
+    def loss(layers, x, y):
+        logits = perceptron(layers, x, arrangement)
+        return -jnp.mean(jnp.sum(jax.nn.log_softmax(logits) * (y > 0), axis=1))
+
+    return jax.jit(jax.grad(loss)), jax.jit(lambda layers, x: perceptron(layers, x, arrangement))
+
+
 class Textbook:
     """The change of one array by each optimiser, as the books write it."""
 
@@ -76,17 +90,15 @@ class Textbook:
 def by_hand(name, arrangement, learner, task, key, cosine):
     """The loss on the query after the first and the last step."""
     (initial, _), episode = begun(learner, task, key)
-    layers = list(zip(initial.w, initial.b, initial.scale[1:], strict=True))
+    layers = jax.tree.map(
+        np.asarray, list(zip(initial.w, initial.b, initial.scale[1:], strict=True))
+    )
+    gradient_of, says = descent(arrangement)
     books = [[Textbook(name) for _ in layer] for layer in layers]
     losses = []
     for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
         rate = RATE * (0.5 * (1 + np.cos(np.pi * t / STEPS)) if cosine else 1.0)
-
-        def loss(layers, x=x, y=y):
-            logits = perceptron(layers, x, arrangement)
-            return -jnp.mean(jnp.sum(jax.nn.log_softmax(logits) * (y > 0), axis=1))
-
-        gradients = jax.grad(loss)(layers)
+        gradients = jax.tree.map(np.asarray, gradient_of(layers, x, y))
         layers = [
             tuple(
                 None if w is None else w - rate * book.change(w, g)
@@ -94,7 +106,7 @@ def by_hand(name, arrangement, learner, task, key, cosine):
             )
             for layer, gradient, own in zip(layers, gradients, books, strict=True)
         ]
-        said = perceptron(layers, episode.query_x, arrangement)
+        said = says(layers, episode.query_x)
         losses.append(float(task.target.loss(said, episode.query_y)))
     return [losses[0], losses[-1]]
 
@@ -121,7 +133,8 @@ def test_a_query_smaller_than_a_batch_is_normalised_by_the_batch(iris):
     episode = iris.sample(jax.random.fold_in(KEYS[0], 1), spec, Split.VALIDATE)
     state = learner.init(jax.random.fold_in(KEYS[0], 0), 32)
     batch, rate = Batch(episode.x[0], episode.y[0]), jnp.asarray(RATE)
-    state, _ = learner.step(state, batch, rate=rate, key=KEYS[0], index=jnp.asarray(0))
+    step_once = eqx.filter_jit(learner.step)
+    state, _ = step_once(state, batch, rate=rate, key=KEYS[0], index=jnp.asarray(0))
     x, batch = episode.query_x, episode.x[0]
     assert len(x) == 30
     weights = state[0]
@@ -158,13 +171,14 @@ def test_the_curve_of_a_genome_is_that_of_single_steps(iris, batch):
     genome, steps = genomes.random(jax.random.key(0), rule), 2 * AT_ONCE + 3
     learner, stops = Blur(genome, NETWORK), (2, 3, AT_ONCE, steps)
     states, got = learning_curve(learner, iris, KEYS, stops, Split.TEST, batch=batch)
+    step_once, says = jax.jit(step), jax.jit(learner.predict_after)
     for seed, key in enumerate(KEYS):
         spec = EpisodeSpec(steps=steps, batch=batch)
         episode = iris.sample(jax.random.fold_in(key, 1), spec, Split.TEST)
         state, losses = NETWORK.init(jax.random.fold_in(key, 0), genome, batch), []
         for t, (x, y) in enumerate(zip(episode.x, episode.y, strict=True)):
-            state, _ = step(genome, state, x, y, t)
-            said = learner.predict_after(state, episode.query_x, x)
+            state, _ = step_once(genome, state, x, y, t)
+            said = says(state, episode.query_x, x)
             losses.append(iris.target.loss(said, episode.query_y))
         np.testing.assert_allclose(got.loss[seed], [losses[s - 1] for s in stops], rtol=1e-9)
         for mine, theirs in zip(state.synapses, states.synapses, strict=True):

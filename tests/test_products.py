@@ -1,5 +1,7 @@
 """Products written for speed are the products, and so are their derivatives."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from blurax import products
 from blurax.mapping import mapped
 from closeness import assert_close
+from variants import jit
 
 Shape = tuple[int, ...]
 
@@ -38,20 +41,20 @@ def assert_same(got, want, *arguments: jax.Array) -> None:
     def bent(function):
         return lambda *a: sum(jnp.sum(s**2) for s in slopes(function)(*a))
 
-    for mine, naive in zip(slopes(got)(*arguments), slopes(want)(*arguments), strict=True):
-        assert_close(mine, naive)
-    along = tuple(drawn(*(a.shape for a in arguments)))
-    assert_close(jax.jvp(got, arguments, along)[1], jax.jvp(want, arguments, along)[1])
-    second = jax.grad(bent(got), every), jax.grad(bent(want), every)
-    for mine, naive in zip(*(f(*arguments) for f in second), strict=True):
-        assert_close(mine, naive)
-    many = [jnp.stack([a, 2 * a, -a]) for a in arguments]
-    assert_close(jax.vmap(got)(*many), jax.vmap(want)(*many))
+    def all_of(function, *arguments):
+        along = tuple(drawn(*(a.shape for a in arguments)))
+        many = [jnp.stack([a, 2 * a, -a]) for a in arguments]
+        return (
+            slopes(function)(*arguments),
+            jax.jvp(function, arguments, along)[1],
+            jax.grad(bent(function), every)(*arguments),
+            jax.vmap(function)(*many),
+            jax.vmap(function, first)(many[0], *arguments[1:]),
+        )
+
     first = (0, *(None for _ in arguments[1:]))
-    assert_close(
-        jax.vmap(got, first)(many[0], *arguments[1:]),
-        jax.vmap(want, first)(many[0], *arguments[1:]),
-    )
+    found, wanted = (jit(partial(all_of, function))(*arguments) for function in (got, want))
+    assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("channels", [(1, 1), (3, 3), (1, 3)])

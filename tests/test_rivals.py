@@ -95,11 +95,16 @@ def cross_entropy(layers, batch):
 
 def by_optax(make, layers, batches, **constants):
     """The layers after all batches, and what they predict for the first."""
-    memory = make(0.0, **constants).init(layers)
-    for rate, batch in zip(RATES, batches, strict=True):
+
+    @jax.jit
+    def one(rate, batch, memory, layers):
         gradient = jax.grad(cross_entropy)(layers, batch)
         updates, memory = make(rate, **constants).update(gradient, memory, layers)
-        layers = optax.apply_updates(layers, updates)
+        return optax.apply_updates(layers, updates), memory
+
+    memory = make(0.0, **constants).init(layers)
+    for rate, batch in zip(RATES, batches, strict=True):
+        layers, memory = one(rate, batch, memory, layers)
     read = layers
     if make is optax.contrib.schedule_free_adamw:
         read = optax.contrib.schedule_free_eval_params(memory, layers)
@@ -180,8 +185,8 @@ def test_descent_on_neurons_multiplies_each_gradient(size, normalise, batches):
     settings = (Setting("damping", 0.1),)
     learner = made("foof", Arrangement(Activation.TANH, normalise, settings))
     (weights, _), batch = learner.init(KEY, size), Batch(batches[0].x[:size], batches[0].y[:size])
-    layers, got = layers_of(weights), layers_of(learner.gradient(weights, batch))
-    plain, x = jax.grad(cross_entropy)(layers, batch), batch.x
+    layers, got = layers_of(weights), layers_of(eqx.filter_jit(learner.gradient)(weights, batch))
+    plain, x = jax.jit(jax.grad(cross_entropy))(layers, batch), batch.x
     for l, (layer, gradient) in enumerate(zip(layers, plain, strict=True)):
         if "scale" in layer:  # what comes after normalisation is a bias unit by itself
             mean = 1 + np.mean([p @ p for p in np.asarray(x)])
@@ -213,7 +218,7 @@ def test_without_its_kernel_descent_on_neurons_is_gradient_descent():
         network, optax.sgd, arrangement, Classes(CLASSES), damping=jnp.asarray(1 - 1e-12)
     )
     weights, _ = sgd.init(KEY, 8)
-    want, got = (learner.gradient(weights, batch) for learner in (sgd, free))
+    want, got = (eqx.filter_jit(learner.gradient)(weights, batch) for learner in (sgd, free))
     for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
 

@@ -19,6 +19,7 @@ from blurax.spec import Activation, Rule, Signal
 from blurax.tasks import Episode, EpisodeSpec, Split
 from closeness import assert_close
 from test_graphs import TABLE as RULES
+from variants import jit
 
 NODES, NUMBERS, CLASSES, BATCH = 5, 4, 3, 6
 RNG = np.random.default_rng(0)
@@ -91,9 +92,10 @@ def test_an_index_that_all_examples_share_is_that_of_placed(name):
         same.init(jax.random.key(1), genome, BATCH), synapses=state.synapses
     )
     index = np.broadcast_to(ids, (BATCH, NODES, NODES))
+    step = jit(inner.step)
     for number in range(3):
-        state, _ = inner.step(genome, state, with_index(index), Y, number)
-        shared, _ = inner.step(genome, shared, jnp.asarray(X), Y, number)
+        state, _ = step(genome, state, with_index(index), Y, number)
+        shared, _ = step(genome, shared, jnp.asarray(X), Y, number)
     for one, other in zip(jax.tree.leaves(state), jax.tree.leaves(shared), strict=True):
         assert_close(one, other, 1e-10)
 
