@@ -4,6 +4,8 @@ import dataclasses
 import json
 import re
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,9 @@ from blurax.experiments import compare
 from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.spec import Activation, Rule
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from cards import card_of, with_baselines, with_known_baselines
 
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
 
@@ -78,6 +83,57 @@ def test_a_comparison_from_end_to_end(finished, genome_file):
     assert [p.done for p in told if not p.doing] == [1, 2, 3, 4, 5, 6]
     assert {p.cells for p in told} == {6}
     assert any("tuning at 4 steps" in p.doing for p in told)
+
+
+def test_a_card_holds_the_best_baseline_of_each_cell(finished):
+    compared = compare.read(finished[0])
+    card = card_of((compared,), "exact", "about", "recipe")
+    assert [(row.task, row.net) for row in card.rows] == [("iris", "3"), ("iris", "0")]
+    for row, panel in zip(card.rows, compared.panels, strict=True):
+        exact, sgd, fa = panel.records
+        for place, budget in enumerate(row.budgets):
+            best = max((sgd, fa), key=lambda baseline: baseline.mean(budget))
+            assert row.best[place] == best.learner
+            assert row.best_mean[place] == round(best.mean(budget), 4)
+            assert row.genome[place] == round(exact.mean(budget), 4)
+    assert all(row.baselines == ("sgd", "fa") for row in card.rows)
+    none = {"best": (), "best_mean": (), "best_std": (), "baselines": ()}
+    bare = dataclasses.replace(card.rows[1], **none)
+    alone = dataclasses.replace(card, rows=(card.rows[0], bare))
+    assert with_known_baselines(alone, card) == card
+    other_net = dataclasses.replace(card.rows[1], net="7")
+    assert with_known_baselines(alone, dataclasses.replace(card, rows=(other_net,))) == alone
+    with pytest.raises(BluraxError, match="5 and"):
+        with_known_baselines(dataclasses.replace(alone, seeds=5), card)
+    with pytest.raises(BluraxError, match="no genome other"):
+        card_of((compared,), "other", "", "")
+
+
+def test_further_baselines_stand_in_a_card_where_they_are_better(finished):
+    compared = compare.read(finished[0])
+    both = card_of((compared,), "exact", "about", "recipe")
+
+    def against(learner, row, panel):
+        (one,) = (r for r in panel.records if r.learner == learner)
+        mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
+        names = (learner,) * len(row.budgets)
+        alone = {"best_mean": tuple(mean), "best_std": tuple(std), "baselines": (learner,)}
+        return dataclasses.replace(row, best=names, **alone)
+
+    for learner in ("sgd", "fa"):
+        pairs = zip(both.rows, compared.panels, strict=True)
+        rows = tuple(against(learner, row, panel) for row, panel in pairs)
+        alone = dataclasses.replace(both, rows=rows)
+        met = with_baselines(alone, (compared,)).rows
+        assert [row.best_mean for row in met] == [row.best_mean for row in both.rows]
+        assert all(row.baselines == ("sgd", "fa") for row in met)
+    bare = tuple(dataclasses.replace(row, best=(), best_mean=(), best_std=()) for row in both.rows)
+    assert with_baselines(dataclasses.replace(both, rows=bare), (compared,)).rows == bare
+    with pytest.raises(BluraxError, match="The card has 5 seeds"):
+        with_baselines(dataclasses.replace(both, seeds=5), (compared,))
+    long = dataclasses.replace(both.rows[0], budgets=(both.rows[0].budgets[0], 999))
+    with pytest.raises(BluraxError, match=r"lacks \[999\] steps"):
+        with_baselines(dataclasses.replace(both, rows=(long,)), (compared,))
 
 
 class Interrupted(BaseException):
@@ -301,7 +357,7 @@ def test_the_genomes_of_two_runs_are_compared(at_home, genome_file, capsys):
     for name in ("a", "b"):
         (at_home / "runs" / name).mkdir(parents=True)
         shutil.copy(genome_file, at_home / "runs" / name / "best.safetensors")
-    words = ["runs/a", "runs/b/best.safetensors", "third=default", *WORDS[1:]]
+    words = ["runs/a", "runs/b/best.safetensors", "third=backprop", *WORDS[1:]]
     assert cli.main(["compare", *words, "--directory", "both[/b]"]) == 0
     assert "Picture: both[/b]/comparison.png" in capsys.readouterr().out
     records = compare.read(at_home / "both[" / "b]").panels[0].records

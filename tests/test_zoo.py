@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -15,14 +14,9 @@ import blurax.cli.commands as cli
 from blurax import inner, io, zoo
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
-from blurax.experiments import compare
 from blurax.fit import blur_for, network_for
 from blurax.tasks import Split, get
 from closeness import assert_close
-from test_compare import finished, genome_file  # noqa: F401  the fixtures
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from cards import card_of, with_baselines, with_known_baselines
 
 EXPECTED = {
     "smooth",
@@ -59,6 +53,9 @@ def test_a_genome_has_provenance_and_a_card(name):
         assert len(row.best) in (0, len(row.budgets))
 
 
+SLOW = ("c8-res(c8-c8)-g",)
+
+
 @pytest.mark.usefixtures("float32")
 @pytest.mark.parametrize(
     ("name", "task", "hidden", "steps", "least"),
@@ -78,7 +75,8 @@ def test_a_genome_has_provenance_and_a_card(name):
 )
 def test_it_teaches(name, task, hidden, steps, least):
     task = get(task)
-    keys = jax.random.split(jax.random.key(5), 3)
+    # of what is slow to run a single network, which reaches what is asked of the mean of three
+    keys = jax.random.split(jax.random.key(5), 3)[: 1 if hidden in SLOW else 3]
     learner = blur_for(zoo.genome(name)[0], network_for(task, hidden), task)
     _, curve = learning_curve(learner, task, keys, (steps,), Split.TEST)
     assert np.asarray(curve.accuracy).mean() > least
@@ -119,57 +117,6 @@ def test_the_commands_take_names(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "toys.png").exists()
     assert cli.main(["zoo", "nobody"]) == 2
     assert "there are default" in capsys.readouterr().err
-
-
-def test_a_card_holds_the_best_baseline_of_each_cell(finished):  # noqa: F811
-    compared = compare.read(finished[0])
-    card = card_of((compared,), "exact", "about", "recipe")
-    assert [(row.task, row.net) for row in card.rows] == [("iris", "3"), ("iris", "0")]
-    for row, panel in zip(card.rows, compared.panels, strict=True):
-        exact, sgd, fa = panel.records
-        for place, budget in enumerate(row.budgets):
-            best = max((sgd, fa), key=lambda baseline: baseline.mean(budget))
-            assert row.best[place] == best.learner
-            assert row.best_mean[place] == round(best.mean(budget), 4)
-            assert row.genome[place] == round(exact.mean(budget), 4)
-    assert all(row.baselines == ("sgd", "fa") for row in card.rows)
-    none = {"best": (), "best_mean": (), "best_std": (), "baselines": ()}
-    bare = dataclasses.replace(card.rows[1], **none)
-    alone = dataclasses.replace(card, rows=(card.rows[0], bare))
-    assert with_known_baselines(alone, card) == card
-    other_net = dataclasses.replace(card.rows[1], net="7")
-    assert with_known_baselines(alone, dataclasses.replace(card, rows=(other_net,))) == alone
-    with pytest.raises(BluraxError, match="5 and"):
-        with_known_baselines(dataclasses.replace(alone, seeds=5), card)
-    with pytest.raises(BluraxError, match="no genome other"):
-        card_of((compared,), "other", "", "")
-
-
-def test_further_baselines_stand_in_a_card_where_they_are_better(finished):  # noqa: F811
-    compared = compare.read(finished[0])
-    both = card_of((compared,), "exact", "about", "recipe")
-
-    def against(learner, row, panel):
-        (one,) = (r for r in panel.records if r.learner == learner)
-        mean, std = ([round(f(b), 4) for b in row.budgets] for f in (one.mean, one.std))
-        names = (learner,) * len(row.budgets)
-        alone = {"best_mean": tuple(mean), "best_std": tuple(std), "baselines": (learner,)}
-        return dataclasses.replace(row, best=names, **alone)
-
-    for learner in ("sgd", "fa"):
-        pairs = zip(both.rows, compared.panels, strict=True)
-        rows = tuple(against(learner, row, panel) for row, panel in pairs)
-        alone = dataclasses.replace(both, rows=rows)
-        met = with_baselines(alone, (compared,)).rows
-        assert [row.best_mean for row in met] == [row.best_mean for row in both.rows]
-        assert all(row.baselines == ("sgd", "fa") for row in met)
-    bare = tuple(dataclasses.replace(row, best=(), best_mean=(), best_std=()) for row in both.rows)
-    assert with_baselines(dataclasses.replace(both, rows=bare), (compared,)).rows == bare
-    with pytest.raises(BluraxError, match="The card has 5 seeds"):
-        with_baselines(dataclasses.replace(both, seeds=5), (compared,))
-    long = dataclasses.replace(both.rows[0], budgets=(both.rows[0].budgets[0], 999))
-    with pytest.raises(BluraxError, match=r"lacks \[999\] steps"):
-        with_baselines(dataclasses.replace(both, rows=(long,)), (compared,))
 
 
 def test_a_damaged_file_of_the_zoo_would_be_told(tmp_path):
