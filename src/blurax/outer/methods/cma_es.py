@@ -19,7 +19,7 @@ from blurax.bounds import check_counts
 from blurax.engine import Evaluate, Evaluator
 from blurax.errors import require
 from blurax.footprint import number
-from blurax.frozen import check_types
+from blurax.frozen import added, check_types
 from blurax.outer.jobs import Losses, candidate_losses
 from blurax.outer.methods.base import Config, Method
 from blurax.outer.methods.es import check_sigma
@@ -43,7 +43,7 @@ class Cma(Method):
     """The standard deviation at the start, in units of each number's scale."""
     scale: tuple[str, ...] = ()
     """Other scales than the usual ones, such as eta_tilde=0.01."""
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] = added(())
     """Leaves that are searched, such as eta_tilde; all others stay as they start. None: all."""
     bound: float | None = None
     """Keep every number within so many scales of 0."""
