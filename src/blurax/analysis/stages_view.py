@@ -105,14 +105,13 @@ def draw_compared(
     for (seen, last), (name, records) in zip(grid, panels, strict=True):
         _draw_row(seen, last, records, what)
         seen.set_title(name, loc="left", fontsize=style.SMALL, parse_math=False)
-        last.set_title("each stage after the last one", loc="left", fontsize=style.SMALL)
     style.legend_below(figure, grid[0, 0], 6)
     return style.save(figure, path)
 
 
 def _draw_row(seen: Axes, last: Axes, records: Sequence[Record], what: str) -> None:
     style.tidy(seen, "after stage", f"mean {what} of the stages so far (%)")
-    style.tidy(last, "asked about stage", "")
+    style.tidy(last, "asked about stage, after the last one", "")
     for record, look in zip(records, looks(records), strict=True):
         matrix = 100 * np.asarray(record.stages, float)
         stages = np.arange(1, matrix.shape[-1] + 1)
