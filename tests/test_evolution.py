@@ -104,25 +104,19 @@ def test_leaves_that_are_not_searched_stay_as_they_start(generations):
     assert moved == ({"synapse.nu_tilde", "neuron.eta"} if generations else set())
 
 
-def test_a_few_numbers_are_found_where_they_are_best():
-    trainer = cma(120, only=("eta", "f_tilde"))
+@pytest.mark.parametrize("only", [("eta", "f_tilde"), ("eta",)], ids=["two", "one"])
+def test_a_few_numbers_are_found_where_they_are_best(only):
+    trainer = cma(120, only=only)
     state, _ = led(trainer, 120)
     found = np.asarray(state.mean) / np.asarray(Sphere().space.scales())
-    places = trainer.problem.space.places(("eta", "f_tilde"))
-    assert places.sum() == 2
+    places = trainer.problem.space.places(only)
+    assert places.sum() == len(only)
     np.testing.assert_allclose(found[places], TARGET[places], atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("only", "message"),
-    [
-        (("etta",), r"'etta' names no leaf; there are neuron\.nu, "),
-        (("eta",), r"Cma\.only is eta, which is one number; cma-es takes 2 or more"),
-    ],
-)
-def test_what_cannot_be_searched_is_refused(only, message, tmp_path):
-    config = dataclasses.replace(get_recipe("digits-cma").config, method=Cma(only=only))
-    with pytest.raises(BluraxError, match=message):
+def test_what_cannot_be_searched_is_refused(tmp_path):
+    config = dataclasses.replace(get_recipe("digits-cma").config, method=Cma(only=("etta",)))
+    with pytest.raises(BluraxError, match=r"'etta' names no leaf; there are neuron\.nu, "):
         run.start(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -72,11 +72,7 @@ class Cma(Method):
     def trainer(self, config: Config, problem: Problem, evaluator: Evaluator) -> "CmaEs":
         """One search."""
         check_scales(problem.space, self.scale)
-        searched = int(problem.space.places(self.only).sum())
-        require(
-            searched >= 2,
-            f"Cma.only is {', '.join(self.only)}, which is one number; cma-es takes 2 or more.",
-        )
+        problem.space.places(self.only)  # refuses a name that no leaf has
         evaluate = evaluator.prepare(Losses(problem, self.chunk))
         shape = (config.population, config.meta_steps, self)
         return CmaEs(problem, *shape, config.episodes, config.job_size, evaluate)
