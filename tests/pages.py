@@ -45,6 +45,7 @@ def parse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         "export": ("zoo",),
         "figure": ("make_figures",),
         "meta_train": ("load_learner_class", "run", "_new_directory"),
+        "prune": ("zoo",),
         "recipes": ("Terminal",),
         "report": ("read_config", "write_report"),
         "runs": ("find_runs",),

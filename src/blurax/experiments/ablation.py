@@ -15,6 +15,7 @@ from blurax.findings import Table
 from blurax.genome import Genome, flatten, leaves, unflatten
 from blurax.learner import Blur
 from blurax.network import Network
+from blurax.neutral import neutral
 from blurax.outer.problem import final_score
 from blurax.tasks import EpisodeSpec, Split, Task
 
@@ -25,13 +26,13 @@ MATRICES = {
     "synapse.mu_tilde": ("μ~, post-synaptic", "channel", "state"),
 }
 RESTS = {
-    "η~ = 0": ("synapse.eta_tilde", 0.0),
-    "μ = 0": ("neuron.mu", 0.0),
-    "f = 0": ("neuron.f", 0.0),
-    "f~ = 1": ("synapse.f_tilde", 1.0),
-    "unsupervised: η~ = 0": ("forward_synapse.eta_tilde", 0.0),
+    "η~ = 0": "synapse.eta_tilde",
+    "μ = 0": "neuron.mu",
+    "f = 0": "neuron.f",
+    "f~ = 1": "synapse.f_tilde",
+    "unsupervised: η~ = 0": "forward_synapse.eta_tilde",
 }
-"""The leaf of each part of (5) to (7), and the value with which it does nothing."""
+"""The leaf of each part of (5) to (7)."""
 AT_ONCE = 8
 """Genomes that are tried side by side."""
 
@@ -53,8 +54,8 @@ def ablate(
     changed = [vector.at[where].set(value) for where, value in rests.values()]
     for matrix in matrices.values():
         changed += [vector.at[where].set(0.0) for line in matrix for where in line]
-    scores = np.asarray(_scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
-    lost = scores[0] - scores[1:]
+    found = np.asarray(scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
+    lost = found[0] - found[1:]
     row = ("", "the genome with")
     tables = [
         findings.table("Each term: points lost", row, [""], list(rests), lost[None, : len(rests)])
@@ -66,21 +67,22 @@ def ablate(
         values = np.array([[next(left) for _ in columns] for _ in rows])
         tables.append(findings.table(f"{title}: points lost", (row, column), rows, columns, values))
     plain = tuple(dataclasses.replace(table, mark_best=False) for table in tables)
-    return float(scores[0].mean()), plain
+    return float(found[0].mean()), plain
 
 
 def terms(
     genome: Genome, places: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, tuple[np.ndarray, float]]]:
     """What this genome has: its numbers in its vector, and what puts them to rest."""
-    rule, rests = genome.rule, dict(RESTS)
+    rule = genome.rule
+    rests = {label: (leaf, neutral(leaf, rule)) for label, leaf in RESTS.items()}
     for part, genes in (("synapse", rule.synapse_genes), ("neuron", rule.neuron_genes)):
         for name, gene in genes.items():
             if gene.neutral is not None:
                 without = gene.without or f"{gene.label or name} = {gene.neutral:g}"
                 rests[without] = (f"{part}.{name}", gene.neutral)
     for name, (leaf, value) in rests.items():
-        if leaf in places:
+        if leaf in places and value is not None:
             yield name, (places[leaf].ravel(), value)
     for state in range(2, genome.rule.states):
         nu, mu, pre, post = (_sets(places[name]) for name in MATRICES)
@@ -95,17 +97,24 @@ def _sets(places: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _scores(
+def scores(
     genome: Genome,
     vectors: Float[Array, "genomes size"],
     network: Network,
     task: Task,
     keys: Key[Array, " seeds"],
     spec: EpisodeSpec,
+    split: Split = Split.VALIDATE,
 ) -> Float[Array, "genomes seeds"]:
+    """The score of each vector's genome after its last step.
+
+    Args:
+        genome: of the same rule.
+    """
+
     def one(vector: Array) -> Array:
         learner = Blur(unflatten(vector, genome.rule), network)
-        return jax.vmap(lambda key: final_score(learner, task, key, spec, Split.VALIDATE))(keys)
+        return jax.vmap(lambda key: final_score(learner, task, key, spec, split))(keys)
 
     return jax.lax.map(one, vectors, batch_size=AT_ONCE)
 

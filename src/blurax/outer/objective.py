@@ -89,6 +89,10 @@ class Objective:
     attribute to many inputs, and to the same ones (`specialisation.unspecialised`)."""
     diversity: float = added(0.0)
     """The weight of how alike hidden neurons are then, of WLD-Reg's direct form."""
+    sparse: float = added(0.0)
+    """The weight of the mean distance of the learned numbers from the values with which they do
+    nothing (L1), in units of their scales: few are to do something (Shervani-Tabar and Rosenbaum
+    2023). `blurax prune` takes away those that are left and not missed."""
     remat: Remat = Remat.PRODUCTS
     """What the gradient keeps of each inner step."""
 
@@ -130,7 +134,7 @@ class Objective:
             f"Objective.floor is {self.floor} and Objective.logarithm {self.logarithm}; floor "
             "takes a number above 0, and counts only with --objective.logarithm.",
         )
-        for name in ("growth", "attribution", "diversity"):
+        for name in ("growth", "attribution", "diversity", "sparse"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"Objective.{name} is {value}; it takes a number >= 0.")
 

@@ -82,6 +82,7 @@ def advance(
         loss += problem.setting_weights()[s] * one
         states.append(state)
     moved = Ongoing(tuple(states), ongoing.step + window, ongoing.seed)
+    loss += problem.penalty(numbers)
     over = moved.step >= problem.episode.steps
     fresh = begin(problem, jax.random.fold_in(key, 2**31 - 1))
     return loss, jax.tree.map(lambda new, old: jnp.where(over, new, old), fresh, moved)

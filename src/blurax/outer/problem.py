@@ -120,9 +120,15 @@ class Problem(eqx.Module):
 
         def loss(numbers: Any, key: PRNGKeyArray) -> Float[Array, ""]:
             learner = self.space.learner(numbers, network)
-            return episode_loss(learner, task, episode, self.objective, key, self.vary)
+            found = episode_loss(learner, task, episode, self.objective, key, self.vary)
+            return found + self.penalty(numbers)
 
         return loss
+
+    def penalty(self, numbers: Any) -> Float[Array, ""] | float:
+        """What numbers cost that do something, whatever they teach (`Objective.sparse`)."""
+        weight = self.objective.sparse
+        return weight * self.space.distance(numbers) if weight else 0.0
 
     def settings(self) -> list[Setting]:
         """Every task, network and batch size that meta-training learns from."""

@@ -20,6 +20,7 @@ from blurax.errors import BluraxError, require
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.network import Network
+from blurax.neutral import neutral
 from blurax.outer.numbers import (
     check_step,
     fitted,
@@ -36,6 +37,10 @@ from blurax.tasks import Task
 PERTURBATION = 0.01
 """How far the members of a population but the first start from a genome that is given: the standard
 deviation, in units of each number's scale (`Space.usual_scale`)."""
+
+
+_FAR = 10.0
+"""No search goes so far to put a number to rest."""
 
 
 class Space(eqx.Module):
@@ -65,6 +70,10 @@ class Space(eqx.Module):
     @abc.abstractmethod
     def usual_scale(self, name: str) -> float | Float[Array, ""]:
         """How far the numbers of a leaf are to be moved."""
+
+    @abc.abstractmethod
+    def neutral(self, name: str) -> float | None:
+        """The value with which the numbers of a leaf do nothing; None if there is none."""
 
     @property
     @abc.abstractmethod
@@ -119,6 +128,20 @@ class Space(eqx.Module):
             fitting = _leaves_called(name, shapes, f"The scale {text!r}")
             sizes |= dict.fromkeys(fitting, _number(text, value))
         return _spread(shapes, sizes)
+
+    def distance(self, numbers: Any) -> Float[Array, ""]:
+        """How far numbers are from doing nothing, in units of their scales: the mean of absolutes.
+
+        Those that no value puts to rest do not count, nor those that only a value far away does, as
+        of the logarithm of a strength.
+        """
+        parts, count = [], 0
+        for name, leaf in named(numbers).items():
+            rest, scale = self.neutral(name), self.usual_scale(name)
+            if rest is not None and abs(rest) < _FAR:
+                parts.append(jnp.sum(jnp.abs(leaf - rest) / scale))
+                count += leaf.size
+        return sum(parts, jnp.zeros((), float)) / max(count, 1)
 
     def places(self, names: tuple[str, ...]) -> Bool[np.ndarray, " size"]:
         """Where in `flatten` the numbers of some leaves stand.
@@ -178,6 +201,10 @@ class GenomeSpace(Space):
         gene = self.rule.gene(name)
         return 1.0 if gene is None else gene.scale
 
+    def neutral(self, name: str) -> float | None:
+        """As the rule and its terms say."""
+        return neutral(name, self.rule)
+
     @property
     def learns_init(self) -> bool:
         """Whether the rule says so."""
@@ -229,6 +256,10 @@ class LearnerSpace(Space):
         """The root mean square of the leaf at the start; 1 for zeros."""
         size = jnp.sqrt(jnp.mean(named(numbers_of(self.like))[name] ** 2))
         return jnp.where(size > 0, size, 1.0)
+
+    def neutral(self, name: str) -> float:
+        """0, for coefficients of a sum: nothing says what else a number may be."""
+        return 0.0
 
     @property
     def learns_init(self) -> bool:
