@@ -7,6 +7,7 @@ from blurax.baselines.catalogue import (
     BASELINES,
     BUILT_IN,
     FEEDBACK,
+    LOCAL,
     NOTHING_TUNED,
     RIVALS,
     SEQUENTIAL,
@@ -18,11 +19,15 @@ from blurax.baselines.catalogue import (
 from blurax.baselines.code import code_digest
 from blurax.baselines.continual import Anchored, Ewc, Replay, Si, StagedDescent
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.equilibrium import EquilibriumPropagation
+from blurax.baselines.forward_forward import ForwardForward
 from blurax.baselines.gates import Lxdg, Xdg
+from blurax.baselines.local import LocalRule
 from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.own import add_baseline
+from blurax.baselines.predictive_coding import PredictiveCoding
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
@@ -35,6 +40,7 @@ __all__ = [
     "BASELINES",
     "BUILT_IN",
     "FEEDBACK",
+    "LOCAL",
     "NOTHING_TUNED",
     "OPTIMISERS",
     "REGULARISERS",
@@ -46,13 +52,17 @@ __all__ = [
     "AutoSphere",
     "Baseline",
     "Choice",
+    "EquilibriumPropagation",
     "Ewc",
     "FeedbackWeights",
+    "ForwardForward",
     "GradientDescent",
+    "LocalRule",
     "Lxdg",
     "Mark",
     "Mimicking",
     "NeuronDescent",
+    "PredictiveCoding",
     "Record",
     "RegularisedDescent",
     "Regulariser",

@@ -11,10 +11,14 @@ from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedbac
 from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.continual import Ewc, Replay, Si
 from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.equilibrium import EquilibriumPropagation
+from blurax.baselines.forward_forward import ForwardForward
 from blurax.baselines.gates import Lxdg, Xdg
+from blurax.baselines.local import LocalRule
 from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
+from blurax.baselines.predictive_coding import PredictiveCoding
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.baselines.sphere import AutoSphere
@@ -144,6 +148,33 @@ def _staged(
     return Baseline(about, make, can_normalise, 0.005, _choices(**settings))
 
 
+def _local(
+    about: str,
+    kind: Callable[..., LocalRule],
+    scale: float,
+    optimiser: str,
+    sizes: tuple[str, ...] = (),
+    own_network: bool = True,
+    **settings: tuple[float | int, ...],
+) -> Baseline:
+    """A local rule on a fully connected chain.
+
+    Args:
+        sizes: settings that decide how long loops are; the others are data.
+        own_network: whether it has a non-linearity of its own.
+    """
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        chosen = {each[0].name: each[0].value for each in choices} | arrangement.chosen
+        fixed = {name: chosen.pop(name) for name in sizes}
+        numbers = {name: jnp.asarray(value, float) for name, value in chosen.items()}
+        f = {} if own_network else {"activation": arrangement.activation}
+        return kind(network, OPTIMISERS[optimiser], task.target, **f, **fixed, **numbers)
+
+    choices = _choices(**settings)
+    return Baseline(about, make, False, scale, choices, own_network=own_network)
+
+
 def _choices(**values: tuple[float | int, ...]) -> Choices:
     return tuple(tuple(Setting(name, value) for value in each) for name, each in values.items())
 
@@ -229,6 +260,33 @@ BASELINES: dict[str, Baseline] = {
     "mimic": Baseline(
         "Adam, each output also told what the others predict", _mimicking, True, 0.005
     ),
+    "forward-forward": _local(
+        "each layer by itself, on right labels and wrong ones",
+        ForwardForward,
+        0.005,
+        "adam",
+        threshold=(1.0, 2.0),
+        label=(1.0, 4.0),
+    ),
+    "predictive-coding": _local(
+        "neurons settle between prediction and target, then synapses learn",
+        PredictiveCoding,
+        0.005,
+        "adam",
+        ("steps",),
+        own_network=False,
+        steps=(20,),
+        inference=(0.1,),
+        variance=(1.0, 10.0),
+    ),
+    "equilibrium-propagation": _local(
+        "the network settles freely, then nudged towards the target",
+        EquilibriumPropagation,
+        0.1,
+        "sgd",
+        beta=(0.5, 1.0),
+        epsilon=(0.5,),
+    ),
     "prodigy": _tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
     "mechanic": _tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
     "auto-sphere": _on_spheres("normalised weights, steps by two derivatives", majorised=False),
@@ -242,9 +300,15 @@ SEQUENTIAL = ("ewc", "si", "xdg", "lxdg", "replay")
 """Those against forgetting, which do what Adam does where a task has no stages."""
 BRANCHED = ("mimic",)
 """Those for networks with side branches, which do what Adam does with one output."""
+LOCAL = ("forward-forward", "predictive-coding", "equilibrium-propagation")
+"""Those in which no error travels down: synapses change by what their two neurons say."""
 NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
 """Those of which nothing is tuned, as nothing is of a genome."""
-RIVALS = tuple(n for n in BUILT_IN if n not in (*FEEDBACK, *SEQUENTIAL, *BRANCHED, *NOTHING_TUNED))
+RIVALS = tuple(
+    name
+    for name in BUILT_IN
+    if name not in (*FEEDBACK, *SEQUENTIAL, *BRANCHED, *LOCAL, *NOTHING_TUNED)
+)
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
 
@@ -253,8 +317,8 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     """The baselines that are meant by their names, or by that of a group, each once.
 
     `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
-    kind, `sequential` those against forgetting, `tuning-free` those of which nothing is tuned,
-    `all` are all there are, the user's own among them.
+    kind, `local` those of local rules, `sequential` those against forgetting, `tuning-free` those
+    of which nothing is tuned, `all` are all there are, the user's own among them.
 
     Raises:
         BluraxError: for a word that is neither.
@@ -262,6 +326,7 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     groups = {
         "rivals": RIVALS,
         "feedback": FEEDBACK,
+        "local": LOCAL,
         "sequential": SEQUENTIAL,
         "tuning-free": NOTHING_TUNED,
         "all": tuple(BASELINES),
