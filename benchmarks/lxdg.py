@@ -2,7 +2,7 @@
 
 Run as `python benchmarks/lxdg.py`, with MNIST downloaded or at `BLURAX_DATA`. As in the paper:
 784-2000-2000-10, gates of 400-400, Adam at 1e-3, batches of 256, all strengths 1,000. Cut for two
-cores: one epoch a task (`--epochs`), not 20, one seed (`--seeds`), and no dropout. Nothing is tuned.
+cores: one epoch a task (`--epochs`), not 20, one seed (`--seeds`), no dropout. Nothing is tuned.
 """
 
 import argparse
