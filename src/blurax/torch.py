@@ -10,6 +10,7 @@
 The equations are those of `blurax.export.torch_blur`, which needs neither blurax nor JAX.
 """
 
+# pyright: reportMissingImports=false, reportOptionalMemberAccess=false
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
