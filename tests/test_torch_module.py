@@ -191,5 +191,5 @@ def test_genomes_and_networks_that_do_not_fit_are_refused():
 def test_without_pytorch_a_sentence_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None; import blurax; import blurax.torch"
     words = [sys.executable, "-c", code]
-    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
     assert "pip install 'blurax[torch]'" in found.stderr.splitlines()[-1]
