@@ -223,7 +223,7 @@ def test_equilibrium_propagation_is_its_equations(centred):
 
 
 def test_no_gradient_goes_from_layer_to_layer():
-    """Hinton 2022, section 2: the first layer's change is the same without the second."""
+    """Hinton 2022: the first layer's change is the same without the second."""
     both, alone = forward_forward(), forward_forward(Network((4, 6, 3)))
     layers, _ = both.init(KEY, 8)
     found, first = both.changes(layers, BATCH, KEY), alone.changes(layers[:1], BATCH, KEY)
@@ -250,7 +250,7 @@ def test_inference_lowers_the_energy():
 
 
 def test_predictive_coding_comes_close_to_backpropagation_with_the_outputs_variance():
-    """Whittington and Bogacz 2017, section 3.3: at equilibrium, the larger v_L the closer."""
+    """Whittington and Bogacz 2017: at equilibrium, the larger v_L the closer."""
     found = []
     for variance in (1.0, 10.0, 100.0, 1000.0):
         learner = predictive(steps=400, variance=variance)

@@ -11,6 +11,7 @@ The equations are those of `blurax.export.torch_blur`, which needs neither blura
 """
 
 # pyright: reportMissingImports=false, reportOptionalMemberAccess=false
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ _KEPT = {"traces": "trace", "sums": "metaplasticity"}
 class Blur(torch.nn.Module):
     """A network that learns by a genome, not by a gradient.
 
-    Everything it has learned is in buffers: `state_dict`, `load_state_dict`, `to` and `deepcopy`
-    take it along, and a module that is loaded goes on to the same bits. It has no parameters, so an
-    optimiser leaves it alone; a gradient with respect to x goes through it.
+    The genome and all that is learned are in buffers: `state_dict`, `load_state_dict`, `to` and
+    `deepcopy` take them along, and a module that is loaded goes on to the same bits. It has no
+    parameters, so an optimiser leaves it alone; a gradient with respect to x goes through it.
 
     Args:
         genome: by its name in the zoo, a file, or a genome.
@@ -106,16 +107,16 @@ class Blur(torch.nn.Module):
             BluraxError: for x of another shape or type.
         """
         self._check(x)
+        seen = self.observed if len(self.observed) else self.latest
+        if not len(seen):  # a network that has learned nothing goes by what it is asked about
+            return self._said(x, self._by(x))
         if self._moments is None:
-            seen = self.observed if len(self.observed) else self.latest
-            found = torch_blur.observe(
-                self._rule, self._genes(), self._state(), seen if len(seen) else x
-            )["moments"]
-            if not len(seen):  # of a network that has learned nothing, each time anew
-                return self._said(x, found)
-            self._moments = found
+            # A tensor made in inference mode could not be part of a gradient later.
+            with torch.inference_mode(False), torch.no_grad():
+                self._moments = self._by(seen)
         return self._said(x, self._moments)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def learn(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """One inner step on a batch: equations (5), (6) and (7).
@@ -135,6 +136,7 @@ class Blur(torch.nn.Module):
         self._take(new)
         self.observed = self.observed[:0]
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def observe(self, x: torch.Tensor) -> None:
         """Predict by the means and variances of these examples from now on, until the next step.
@@ -172,6 +174,22 @@ class Blur(torch.nn.Module):
         self._take(taken | {"steps": 0})
         return self
 
+    def get_extra_state(self) -> str:
+        """Whose state it is: the rule and the network, as JSON in `state_dict`."""
+        return json.dumps({"rule": self._rule, "graph": self._graph}, sort_keys=True)
+
+    def set_extra_state(self, state: Any) -> None:
+        """Refuse the state of another rule or network.
+
+        Raises:
+            BluraxError: if it is one.
+        """
+        require(
+            state == self.get_extra_state(),
+            "The state_dict is of another rule or network; load it into a module made from the "
+            "same genome and network.",
+        )
+
     def extra_repr(self) -> str:
         """Its layers."""
         return " -> ".join("x".join(map(str, group)) for group in self.network.groups)
@@ -189,7 +207,7 @@ class Blur(torch.nn.Module):
                 for part, value in zip(_PARTS, edge, strict=True):
                     if value is not None:
                         self._buffer(f"{group}_{n}_{part}", value)
-        where = self.synapses_0_forward if hasattr(self, "synapses_0_forward") else self._any()
+        where = self._any()
         self._buffer("steps", torch.tensor(state["steps"], device=where.device))
         empty = where.new_zeros((0, *self.network.groups[0]))
         batch = state.get("batch")
@@ -213,6 +231,10 @@ class Blur(torch.nn.Module):
         beside = {g: e for g, e in found.items() if any(w is not None for p in e for w in p)}
         fixed = {"neurons": None, "graph": self._graph, "steps": int(self.steps)}
         return {"synapses": edges("synapses"), **beside, **fixed}
+
+    def _by(self, x: torch.Tensor) -> Any:
+        """The means and variances of these examples."""
+        return torch_blur.observe(self._rule, self._genes(), self._state(), x)["moments"]
 
     def _said(self, x: torch.Tensor, moments: Any) -> torch.Tensor:
         state = self._state() | {"moments": moments}
@@ -264,6 +286,9 @@ class Blur(torch.nn.Module):
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        own = state_dict.get(f"{prefix}_extra_state")
+        if own is not None:
+            self.set_extra_state(own)  # before anything is changed
         for name in ("latest", "observed"):  # as many examples as there were
             value = state_dict.get(prefix + name)
             if isinstance(value, torch.Tensor) and value.shape[1:] == self.network.groups[0]:

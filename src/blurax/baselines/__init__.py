@@ -11,7 +11,6 @@ from blurax.baselines.catalogue import (
     NOTHING_TUNED,
     RIVALS,
     SEQUENTIAL,
-    Baseline,
     baseline,
     is_built_in,
     named,
@@ -23,6 +22,7 @@ from blurax.baselines.equilibrium import EquilibriumPropagation
 from blurax.baselines.forward_forward import ForwardForward
 from blurax.baselines.gates import Lxdg, Xdg
 from blurax.baselines.local import LocalRule
+from blurax.baselines.makers import Baseline
 from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS

@@ -1,211 +1,67 @@
-"""Every baseline by name: how it is made, and what the tuner may choose for it."""
+"""Every baseline by name, the groups of them, and regularisers beside them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
-from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.continual import Ewc, Replay, Si
-from blurax.baselines.descent import Arrangement, GradientDescent, Setting
+from blurax.baselines.descent import Arrangement
 from blurax.baselines.equilibrium import EquilibriumPropagation
 from blurax.baselines.forward_forward import ForwardForward
 from blurax.baselines.gates import Lxdg, Xdg
-from blurax.baselines.local import LocalRule
-from blurax.baselines.mimicking import Mimicking
-from blurax.baselines.on_neurons import NeuronDescent
-from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
+from blurax.baselines.makers import (
+    Baseline,
+    by_rule,
+    choices_of,
+    local,
+    mimicking,
+    on_neurons,
+    on_spheres,
+    optimiser_named,
+    staged,
+    tuning_free,
+)
+from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.predictive_coding import PredictiveCoding
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
-from blurax.baselines.sphere import AutoSphere
 from blurax.errors import require
 from blurax.learner import Learner
 from blurax.network import Network
-from blurax.spec import Activation
 from blurax.tasks import Task
 
-Choices = tuple[tuple[Setting, ...], ...]
-"""What may be chosen for each of some settings."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Baseline:
-    """A learner that is not learned, but for its settings."""
-
-    about: str
-    make: Callable[[Arrangement, Network, Task], Learner]
-    can_normalise: bool
-    """Whether its networks may be normalised."""
-    scale: float | None
-    """A learning rate of the right order of magnitude, from which the tuner sets out; None: there
-    is no rate to choose."""
-    settings: Choices = ()
-    """What else is chosen."""
-    more: Choices = ()
-    """What is also chosen where the user asks for more: constants of the update, the usual value of
-    each first."""
-    own_network: bool = False
-    """Whether it makes its network itself: there is no non-linearity to choose then."""
-    source: str = ""
-    """The SHA-256 of the code of a baseline of the user's own; of another one what is new in it,
-    where numbers of before are not to be mixed with its own."""
-    fixed: Arrangement | None = None
-    """Where the network is not chosen either, what it is made of; batch normalisation where it has
-    hidden groups."""
-    takes_regularisers: bool = False
-    """Whether it may be called with regularisers, such as adam+dropout."""
-
-
-def descent(optimiser: OptaxFactory, about: str, scale: float | None) -> Baseline:
-    """An optimiser on a network."""
-
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return GradientDescent(network, optimiser, arrangement, task.target)
-
-    return Baseline(about, make, True, scale, takes_regularisers=True)
-
-
-def _tuning_free(optimiser: str, about: str) -> Baseline:
-    """One of `TUNING_FREE`: no rate, and the network that is best for most others."""
-    found = descent(TUNING_FREE[optimiser], about, None)
-    return dataclasses.replace(found, fixed=Arrangement(Activation.RELU, normalise=True))
-
-
-def _on_spheres(about: str, majorised: bool) -> Baseline:
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return AutoSphere(network, task.target, arrangement.activation, majorised)
-
-    return Baseline(about, make, False, None, fixed=Arrangement(Activation.RELU))
-
-
-def _named(optimiser: str, about: str, scale: float, **more: tuple[float, ...]) -> Baseline:
-    """One of `OPTIMISERS`."""
-
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        bare, constants = _apart(arrangement)
-        given = tuple(constants.items())
-        return GradientDescent(network, OPTIMISERS[optimiser], bare, task.target, given)
-
-    return Baseline(about, make, True, scale, more=_choices(**more), takes_regularisers=True)
-
-
-def _on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    bare, constants = _apart(arrangement)
-    damping = constants.pop("damping", jnp.asarray(0.5))
-    given = tuple(constants.items())
-    return NeuronDescent(network, OPTIMISERS["sgd"], bare, task.target, given, damping=damping)
-
-
-def _mimicking(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target)
-
-
-def _apart(arrangement: Arrangement) -> tuple[Arrangement, dict[str, Array]]:
-    """The settings by themselves, as data: one compiled program serves all their values."""
-    constants = {name: jnp.asarray(value, float) for name, value in arrangement.chosen.items()}
-    return dataclasses.replace(arrangement, settings=()), constants
-
-
-def _by_rule(
-    about: str,
-    network_of: Callable[[Network], Network],
-    settings: Choices = (),
-    **fields: Any,
-) -> Baseline:
-    """Back-propagation's genome with other feedback."""
-
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        chosen = fields | arrangement.chosen
-        return RuleDescent(network_of(network), arrangement.activation, task.target, **chosen)
-
-    return Baseline(about, make, False, 0.1, settings)
-
-
-def _staged(
-    about: str,
-    kind: Callable[..., Learner],
-    can_normalise: bool,
-    sizes: tuple[str, ...] = (),
-    **settings: tuple[float | int, ...],
-) -> Baseline:
-    """A method against forgetting, with Adam.
-
-    Args:
-        sizes: settings that decide shapes; the others are data.
-    """
-
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        chosen = arrangement.chosen
-        fixed = {name: chosen.pop(name) for name in sizes}
-        numbers: dict[str, Any] = {n: jnp.asarray(value, float) for n, value in chosen.items()}
-        bare = dataclasses.replace(arrangement, settings=())
-        return kind(network, OPTIMISERS["adam"], bare, task.target, **fixed, **numbers)
-
-    return Baseline(about, make, can_normalise, 0.005, _choices(**settings))
-
-
-def _local(
-    about: str,
-    kind: Callable[..., LocalRule],
-    scale: float,
-    optimiser: str,
-    sizes: tuple[str, ...] = (),
-    own_network: bool = True,
-    **settings: tuple[float | int, ...],
-) -> Baseline:
-    """A local rule on a fully connected chain.
-
-    Args:
-        sizes: settings that decide how long loops are; the others are data.
-        own_network: whether it has a non-linearity of its own.
-    """
-
-    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        chosen = {each[0].name: each[0].value for each in choices} | arrangement.chosen
-        fixed = {name: chosen.pop(name) for name in sizes}
-        numbers = {name: jnp.asarray(value, float) for name, value in chosen.items()}
-        f = {} if own_network else {"activation": arrangement.activation}
-        return kind(network, OPTIMISERS[optimiser], task.target, **f, **fixed, **numbers)
-
-    choices = _choices(**settings)
-    return Baseline(about, make, False, scale, choices, own_network=own_network)
-
-
-def _choices(**values: tuple[float | int, ...]) -> Choices:
-    return tuple(tuple(Setting(name, value) for value in each) for name, each in values.items())
-
-
 BASELINES: dict[str, Baseline] = {
-    "sgd": _named("sgd", "gradient descent", 0.1),
-    "momentum": _named(
+    "sgd": optimiser_named("sgd", "gradient descent", 0.1),
+    "momentum": optimiser_named(
         "momentum", "gradient descent with momentum", 0.03, momentum=(0.9, 0.8, 0.95, 0.99)
     ),
-    "nesterov": _named(
+    "nesterov": optimiser_named(
         "nesterov", "Nesterov's accelerated gradient", 0.03, momentum=(0.9, 0.8, 0.95, 0.99)
     ),
-    "adam": _named("adam", "Adam", 0.005, b1=(0.9, 0.8, 0.95), b2=(0.999, 0.99, 0.95)),
-    "adamw": _named(
+    "adam": optimiser_named("adam", "Adam", 0.005, b1=(0.9, 0.8, 0.95), b2=(0.999, 0.99, 0.95)),
+    "adamw": optimiser_named(
         "adamw", "Adam with decoupled weight decay", 0.005, weight_decay=(0.01, 0.001, 0.1, 1.0)
     ),
-    "nadam": _named(
+    "nadam": optimiser_named(
         "nadam", "Adam with Nesterov's momentum", 0.005, b1=(0.9, 0.8, 0.95), b2=(0.999, 0.99, 0.95)
     ),
-    "rmsprop": _named("rmsprop", "RMSprop", 0.003, decay=(0.9, 0.99), momentum=(0.0, 0.8, 0.9)),
-    "lion": _named(
+    "rmsprop": optimiser_named(
+        "rmsprop", "RMSprop", 0.003, decay=(0.9, 0.99), momentum=(0.0, 0.8, 0.9)
+    ),
+    "lion": optimiser_named(
         "lion", "Lion: the sign of a momentum", 0.001, b1=(0.9, 0.8, 0.95), b2=(0.99, 0.98, 0.95)
     ),
-    "schedule-free": _named(
+    "schedule-free": optimiser_named(
         "schedule-free",
         "Adam that predicts by an average of its weights",
         0.01,
         b1=(0.9, 0.95, 0.98),
         b2=(0.999, 0.99),
     ),
-    "muon": _named(
+    "muon": optimiser_named(
         "muon",
         "Muon: orthogonalised momentum for matrices, Adam for the rest",
         0.02,
@@ -213,54 +69,54 @@ BASELINES: dict[str, Baseline] = {
     ),
     "foof": Baseline(
         "descent on neurons",
-        _on_neurons,
+        on_neurons,
         True,
         3.0,
-        _choices(damping=(0.9, 0.5, 0.1, 0.01)),
-        _choices(momentum=(0.0, 0.5, 0.9)),
+        choices_of(damping=(0.9, 0.5, 0.1, 0.01)),
+        choices_of(momentum=(0.0, 0.5, 0.9)),
         source="with batch normalisation",
     ),
-    "fa": _by_rule("feedback alignment", feedback_alignment),
-    "sign-symmetric": _by_rule(
+    "fa": by_rule("feedback alignment", feedback_alignment),
+    "sign-symmetric": by_rule(
         "feedback through the signs of the weights",
         feedback_alignment,
         feedback=FeedbackWeights.SIGN,
     ),
-    "kolen-pollack": _by_rule(
+    "kolen-pollack": by_rule(
         "feedback weights that change and decay as the forward ones",
         feedback_alignment,
-        _choices(decay=(0.001, 0.01, 0.05)),
+        choices_of(decay=(0.001, 0.01, 0.05)),
         feedback=FeedbackWeights.MIRROR,
     ),
-    "dfa": _by_rule("direct feedback alignment", direct_feedback),
-    "ewc": _staged(
+    "dfa": by_rule("direct feedback alignment", direct_feedback),
+    "ewc": staged(
         "elastic weight consolidation",
         Ewc,
         True,
         strength=(10.0, 100.0, 1000.0, 10000.0),
     ),
-    "si": _staged("synaptic intelligence", Si, True, strength=(0.01, 0.1, 1.0, 10.0)),
-    "xdg": _staged(
+    "si": staged("synaptic intelligence", Si, True, strength=(0.01, 0.1, 1.0, 10.0)),
+    "xdg": staged(
         "random gates, the stage told, alone and with ewc",
         Xdg,
         False,
         on=(0.2, 0.5),
         strength=(0.0, 100.0, 1000.0),
     ),
-    "lxdg": _staged(
+    "lxdg": staged(
         "learned gates, alone and with ewc",
         Lxdg,
         False,
         gate_strength=(10.0, 100.0, 1000.0),
         strength=(0.0, 100.0, 1000.0),
     ),
-    "replay": _staged(
+    "replay": staged(
         "200 examples kept and learned from again", Replay, True, ("size",), size=(200,)
     ),
     "mimic": Baseline(
-        "Adam, each output also told what the others predict", _mimicking, True, 0.005
+        "Adam, each output also told what the others predict", mimicking, True, 0.005
     ),
-    "forward-forward": _local(
+    "forward-forward": local(
         "each layer by itself, on right labels and wrong ones",
         ForwardForward,
         0.005,
@@ -268,7 +124,7 @@ BASELINES: dict[str, Baseline] = {
         threshold=(1.0, 2.0),
         label=(1.0, 4.0),
     ),
-    "predictive-coding": _local(
+    "predictive-coding": local(
         "neurons settle between prediction and target, then synapses learn",
         PredictiveCoding,
         0.005,
@@ -279,7 +135,7 @@ BASELINES: dict[str, Baseline] = {
         inference=(0.1,),
         variance=(1.0, 10.0),
     ),
-    "equilibrium-propagation": _local(
+    "equilibrium-propagation": local(
         "the network settles freely, then nudged towards the target",
         EquilibriumPropagation,
         0.1,
@@ -287,10 +143,10 @@ BASELINES: dict[str, Baseline] = {
         beta=(0.5, 1.0),
         epsilon=(0.5,),
     ),
-    "prodigy": _tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
-    "mechanic": _tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
-    "auto-sphere": _on_spheres("normalised weights, steps by two derivatives", majorised=False),
-    "auto-sphere-majorised": _on_spheres("normalised weights, steps by a bound", majorised=True),
+    "prodigy": tuning_free("prodigy", "Adam at a rate that grows with how far it came"),
+    "mechanic": tuning_free("mechanic", "Adam at a rate that is learned as a bet is placed"),
+    "auto-sphere": on_spheres("normalised weights, steps by two derivatives", majorised=False),
+    "auto-sphere-majorised": on_spheres("normalised weights, steps by a bound", majorised=True),
 }
 """The baselines by name, those of the user's own (`add_baseline`) among them."""
 BUILT_IN = tuple(BASELINES)
@@ -410,7 +266,7 @@ def _regularised(name: str, found: Baseline, more: tuple[str, ...]) -> Baseline:
             regularisers=several,
         )
 
-    settings = (*found.settings, *(c for kind in kinds for c in _choices(**kind.space)))
+    settings = (*found.settings, *(c for kind in kinds for c in choices_of(**kind.space)))
     about = f"{found.about}, with {' and '.join(more)}"
     return dataclasses.replace(found, about=about, make=make, settings=settings)
 

@@ -17,7 +17,6 @@ from blurax.baselines.local import Layers, LocalRule
 from blurax.bounds import check_count
 from blurax.errors import require
 from blurax.learner import Batch
-from blurax.targets import Classes
 
 Neurons = tuple[Float[Array, "b _"], ...]
 """The state of each neuron above the input, `[b, n]` for each group; all from 0 to 1."""
@@ -37,7 +36,7 @@ class EquilibriumPropagation(LocalRule):
     for a small β and phases that settle is the gradient of C in the free phase (theorem 1).
 
     `centred`, the contrast is that between β and -β, over 2 β, whose error is of second order in β
-    (Laborieux et al. 2021, equation 9); otherwise the sign of β is drawn for each step, as in the
+    (Laborieux et al. 2021); otherwise the sign of β is drawn for each step, as in the
     paper's experiments. They keep the state of each example from one epoch to the next and have a
     learning rate for each layer by hand; here phases start at 0, and there is one rate.
 
@@ -58,11 +57,7 @@ class EquilibriumPropagation(LocalRule):
     """ε: how far neurons move in each step."""
 
     def __check_init__(self) -> None:
-        require(
-            isinstance(self.target, Classes),
-            f"The task asks for {self.target}; EquilibriumPropagation takes a task of classes: its "
-            "outputs are from 0 to 1.",
-        )
+        self.check_classes()  # outputs are from 0 to 1
         for name in ("free", "nudged"):
             check_count(f"EquilibriumPropagation.{name}", getattr(self, name))
         for name in ("beta", "epsilon"):
@@ -73,7 +68,7 @@ class EquilibriumPropagation(LocalRule):
             )
 
     def drawn(self, key: PRNGKeyArray) -> Layers:
-        """Uniform weights up to sqrt(6 / (inputs + outputs)) (section 5), and zero biases."""
+        """Uniform weights up to sqrt(6 / (inputs + outputs)), and zero biases."""
         sizes = self.network.sizes
         keys = jax.random.split(key, len(sizes) - 1)
 

@@ -16,7 +16,7 @@ from blurax.errors import require
 from blurax.learner import Batch
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.targets import Classes, mean
+from blurax.targets import mean
 
 TINY = 1e-8
 """Added to what activations are divided by, for layers that are silent."""
@@ -32,10 +32,10 @@ class ForwardForward(LocalRule):
         softplus(θ - g(right)) + softplus(g(wrong) - θ)
 
     by its own weights alone. The next layer gets the activations divided by the root of g, which
-    hides from it how good they were (section 2.1).
+    hides from it how good they were.
 
     What is predicted for a class is the goodness with its label, summed over all hidden layers but
-    the first, or of that one where it is alone (section 3.3). So a prediction takes a sweep for
+    the first, or of that one where it is alone. So a prediction takes a sweep for
     each class, and the output group of the network has no weights of its own.
 
     The paper replaces the first 10 pixels of an image by the label and names no optimiser; labels
@@ -52,11 +52,7 @@ class ForwardForward(LocalRule):
     """The number that stands for the label in its one-hot vector."""
 
     def __check_init__(self) -> None:
-        require(
-            isinstance(self.target, Classes),
-            f"The task asks for {self.target}; ForwardForward takes a task of classes, whose "
-            "labels it can put into the inputs.",
-        )
+        self.check_classes()  # labels go into the inputs
         require(
             len(self.network.groups) > 2,
             f"The network {self.network} has no hidden layer; ForwardForward takes one or more, "

@@ -14,7 +14,7 @@ from blurax.errors import require
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.targets import Target
+from blurax.targets import Classes, Target
 
 Layers = tuple[tuple[Float[Array, "_ _"], Float[Array, " _"]], ...]
 """The weights `[i, j]` and the biases `[j]` of each layer, from the input up."""
@@ -41,6 +41,13 @@ class LocalRule(Learner):
             self.network.is_dense,
             f"The network {self.network} is not a fully connected chain; {type(self).__name__} "
             "takes one, such as Network((64, 32, 10)).",
+        )
+
+    def check_classes(self) -> None:
+        """Raise `BluraxError` for a target that is not about classes."""
+        require(
+            isinstance(self.target, Classes),
+            f"The task asks for {self.target}; {type(self).__name__} takes a task of classes.",
         )
 
     @abc.abstractmethod

@@ -8,9 +8,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from blurax.baselines.catalogue import BASELINES, BUILT_IN, Baseline, descent
+from blurax.baselines.catalogue import BASELINES, BUILT_IN
 from blurax.baselines.code import code_digest
 from blurax.baselines.descent import Arrangement, Setting
+from blurax.baselines.makers import Baseline, descent
 from blurax.errors import BluraxError, require
 from blurax.learner import Learner
 from blurax.network import Network

@@ -33,7 +33,7 @@ class PredictiveCoding(LocalRule):
     gradient, which is local: the error of the neuron above times the activity of the one below. The
     output is linear. v is 1 but for the output's v_L, `variance`: where it grows, equilibrium
     comes close to what a forward sweep says, and the gradient's direction to that of
-    back-propagation (Whittington and Bogacz 2017, section 3.3).
+    back-propagation (Whittington and Bogacz 2017).
 
     Raises:
         BluraxError: as `LocalRule`, for a target that is neither classes nor numbers, fewer than 1

@@ -24,8 +24,9 @@ from collections.abc import Iterable
 import jax
 from jaxtyping import PRNGKeyArray
 
-from blurax.baselines.catalogue import Baseline, baseline
+from blurax.baselines.catalogue import baseline
 from blurax.baselines.descent import Arrangement
+from blurax.baselines.makers import Baseline
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
 from blurax.baselines.trials import Log, Trials
 from blurax.bounds import check_counts
