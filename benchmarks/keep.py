@@ -1,4 +1,4 @@
-"""Takes a genome into the zoo: its file, and a card of what it reached in comparisons.
+"""Takes a genome or learner into the zoo: its file, and a card of what it reached in comparisons.
 
 python benchmarks/keep.py default runs/best/best.safetensors --about "..." --recipe "..." DIR...
 
@@ -26,14 +26,14 @@ from blurax.errors import require
 from blurax.experiments import compare
 from blurax.experiments.compare import Compared
 from blurax.frozen import to_json
-from blurax.zoo.keeper import HOME
+from blurax.zoo.keeper import HOME, LEARNERS
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "zoo-cells.md"
 
 
 def page() -> str:
     """The page of all cells, from the cards."""
-    return cells_page((name, zoo.card(name)) for name in zoo.names())
+    return cells_page((name, zoo.card(name)) for name in zoo.names() + zoo.learners())
 
 
 def keep(
@@ -48,7 +48,7 @@ def keep(
     meet: tuple[Path, ...] = (),
     again: tuple[Path, ...] = (),
 ) -> None:
-    """Put a genome file into the zoo, with the card of finished comparisons.
+    """Put a genome or learner file into the zoo, with the card of finished comparisons.
 
     Args:
         name: In the zoo; none to write the page only.
@@ -75,7 +75,8 @@ def keep(
         not (meet or again),
         f"keep.py {name} takes neither --meet nor --again, which are for all cards at once.",
     )
-    io.load_genome(genome)
+    home = LEARNERS if io.is_learner(genome) else HOME
+    _ = io.load_learner(genome) if home == LEARNERS else io.load_genome(genome)
     found = tuple(compare.read(directory) for directory in comparisons)
     card = (
         card_of(found, learner or genome.stem, about, recipe)
@@ -89,9 +90,10 @@ def keep(
         late = card_of(long, learner or genome.stem, about, recipe)
         require(late.seeds == card.seeds, "--lasting has other seeds than the comparisons.")
         card = dataclasses.replace(card, lasting=tuple(map(alone, late.rows)))
-    io.write_bytes(HOME / f"{name}.safetensors", genome.read_bytes())
-    io.write_json(HOME / f"{name}.json", to_json(card))
-    zoo.names.cache_clear()  # this one may be new
+    io.write_bytes(home / f"{name}.safetensors", genome.read_bytes())
+    io.write_json(home / f"{name}.json", to_json(card))
+    for known in (zoo.names, zoo.learners):
+        known.cache_clear()  # this one may be new
     io.write_text(PAGE, page())
     print(f"{name}: {len(card.rows)} cells")
 
@@ -102,10 +104,11 @@ def _change(
 ) -> None:
     """All cards after what these comparisons change in them."""
     compared = tuple(compare.read(directory) for directory in directories)
-    for name in zoo.names() if compared else ():
+    for name in zoo.names() + zoo.learners() if compared else ():
         card = zoo.card(name)
         if card.rows:
-            io.write_json(HOME / f"{name}.json", to_json(changed(card, name, compared)))
+            path = zoo.genome_file(name).with_suffix(".json")
+            io.write_json(path, to_json(changed(card, name, compared)))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import blurax
 from blurax.baselines import Arrangement, baseline
-from blurax.baselines.by_messages import ByMessages
-from blurax.baselines.messages import exchanged, rounds
+from blurax.learned.by_messages import ByMessages
+from blurax.learned.messages import exchanged, rounds
 from blurax.baselines.weights import Weights
 from blurax.errors import BluraxError
 from blurax.learner import Batch, unroll

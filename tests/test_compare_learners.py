@@ -259,7 +259,7 @@ def test_a_baseline_that_is_none_is_told(name, factory, values, message):
     [
         ({"a": 3}, {}, "a is of type int; it takes a blurax.Genome, a blurax.Learner"),
         ({"../a": LINE}, {}, "A learner is called '../a'; it takes a name that a file can have"),
-        ({"a": "nobody"}, {}, "There is no genome 'nobody' in the zoo"),
+        ({"a": "nobody"}, {}, "There is no genome or learner 'nobody' in the zoo"),
         ({"sgd": LINE}, {}, r"Plan.learners has sgd twice"),
         ({}, {"baselines": ("heavy",)}, "There is no baseline 'heavy'"),
         ({"a": eqx.tree_at(lambda l: l.rate, LINE, jnp.ones((7, 5)))}, {}, "cannot learn with"),

@@ -59,8 +59,8 @@ def test_a_genome_in_this_folder_is_called_after_the_folder(files, monkeypatch):
         (["=default"], "gives the name '' to the file 'default'; it takes NAME=FILE"),
         (["a:b=default"], "gives the name 'a:b'"),
         (["x="], "to the file ''"),
-        (["nobody"], "There is no genome 'nobody' in the zoo"),
-        (["x=nobody"], "There is no genome 'nobody' in the zoo"),
+        (["nobody"], "There is no genome or learner 'nobody' in the zoo"),
+        (["x=nobody"], "There is no genome or learner 'nobody' in the zoo"),
     ],
 )
 @pytest.mark.usefixtures("files")

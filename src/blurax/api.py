@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, TypeVar
+from typing import TypeVar, overload
 
 import jax
 import jax.numpy as jnp
@@ -148,18 +148,24 @@ def load(path: str | os.PathLike[str]) -> Genome:
 AnyLearner = TypeVar("AnyLearner", bound=Learner)
 
 
-def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner:
+@overload
+def load_learner(path: str | os.PathLike[str], like: AnyLearner) -> AnyLearner: ...
+@overload
+def load_learner(path: str | os.PathLike[str], like: None = None) -> Learner: ...
+def load_learner(path: str | os.PathLike[str], like: Learner | None = None) -> Learner:
     """Read the numbers of a learner that was meta-trained; no code is run.
 
     Args:
-        path: of a learner file, such as best.safetensors in a run of a learner.
-        like: a learner of the class, with arrays of the same shapes: it gets other numbers.
+        path: of a learner file, such as best.safetensors in a run of a learner, or a name that
+            `blurax zoo` lists, such as per-parameter.
+        like: a learner of the class, with arrays of the same shapes: it gets other numbers. None
+            for a class of the library's.
 
     Raises:
-        BluraxError: if the file is missing, damaged, or one of another learner.
+        BluraxError: if the file is missing, damaged, or one of another learner; or of a class of
+            your own, and no learner of it is given.
     """
-    found: Any = load_numbers(io.as_path(path), like)[0]
-    return found
+    return load_numbers(zoo.find(path), like)[0]
 
 
 def meta_train(

@@ -1,7 +1,8 @@
 """The zoo for a person to read: its genomes in a table, and the card of one."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -26,6 +27,21 @@ def zoo_table(found: Iterable[tuple[str, Genome, Provenance, Card]]) -> Table:
         tasks = ", ".join(provenance.tasks) or "nothing, it is written down"
         words = message(card.about), message(tasks)
         table.add_row(name, str(genome.rule.states), str(size(genome)), *words)
+    return table
+
+
+def learners_table(found: Iterable[tuple[str, str, Mapping[str, Any], Provenance, Card]]) -> Table:
+    """One line for each learner: its name, class, size, and what it is."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("learner", no_wrap=True)
+    table.add_column("class", no_wrap=True)
+    table.add_column("numbers", justify="right")
+    table.add_column("what it is")
+    table.add_column("learned on")
+    for name, kind, tensors, provenance, card in found:
+        numbers = sum(tensor.size for tensor in tensors.values())
+        words = message(card.about), message(", ".join(provenance.tasks))
+        table.add_row(name, message(kind), str(numbers), *words)
     return table
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from blurax.errors import BluraxError, reason, require
+from blurax.learned import LEARNED, learned
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.outer.space import name_of
@@ -27,17 +28,21 @@ def load_learner_class(text: str, network: Network) -> Learner:
 
     Args:
         text: a Python file, and in it a learner, its class, or a function that makes one; the last
-            two are called with a network.
+            two are called with a network. Or the name of a learner of the library's.
         network: the first that it is to learn with.
 
     Raises:
         BluraxError: if there is no such file or name, the file cannot be run, or what it makes is
             no learner.
     """
+    own = learned(text, network)
+    if own is not None:
+        return own
     file, colon, name = text.rpartition(":")
     require(
         bool(colon and name and file.endswith(".py")),
-        f"--learner is {text!r}; it takes a Python file and a name in it: my_rules.py:MyRule.",
+        f"--learner is {text!r}; it takes a Python file and a name in it: my_rules.py:MyRule; or "
+        f"one of the library's: {', '.join(LEARNED)}.",
     )
     found = getattr(run_file(file), name, None)
     if found is None:

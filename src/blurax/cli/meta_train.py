@@ -160,7 +160,7 @@ def _advance(
     if board is not None:
         board.close()
     picture = draw_run(directory)
-    kind = "Genome" if learner is None else "Numbers"
+    kind = "Numbers" if config.learner else "Genome"
     console.print(
         f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
         f"{kind}: {directory / 'best.safetensors'}\nPicture: {picture}",

@@ -26,6 +26,7 @@ from blurax.experiments.inside import ANGLE, SPECIALISATION, check_look, look
 from blurax.experiments.tangent import TANGENT
 from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
+from blurax.learned import learned
 from blurax.network import Network
 from blurax.outer.numbers import load_numbers, named, numbers_of
 from blurax.tasks import get
@@ -76,7 +77,7 @@ def show(
         return
     if io.exists(genome / BEST):
         genome = genome / BEST
-    if io.is_learner(genome):
+    if io.is_learner(zoo.find(genome)):
         require(
             other is None and task is None and not canonical,
             f"{genome} is a learner file, whose numbers its class alone understands; it is shown "
@@ -112,11 +113,12 @@ def show_learner(console: Console, path: Path, code: str | None, png: Path | Non
     """Print and draw the numbers of a learner; of its class, if given, print where they started."""
     picture = png or path.with_name(f"{path.stem}.png")
     io.check_file(picture)
-    name, tensors, provenance = io.load_learner(path)
+    file = zoo.find(path)
+    name, tensors, provenance = io.load_learner(file)
     start = None
-    if code is not None:
-        like = load_learner_class(code, _network(provenance))
-        load_numbers(path, like)  # which checks that they belong together
+    like = learned(name) if code is None else load_learner_class(code, _network(provenance))
+    if like is not None:
+        load_numbers(file, like)  # which checks that they belong together
         start = named(numbers_of(like))
     console.print(numbers_panel(name, tensors, provenance, start))
     draw_learner(name, tensors, picture)

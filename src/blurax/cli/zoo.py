@@ -1,30 +1,37 @@
-"""`blurax zoo`: the genomes that come with the library."""
+"""`blurax zoo`: the genomes and learners that come with the library."""
 
 import tyro
 
+from blurax import io
 from blurax import zoo as keeper
 from blurax.analysis.genome_view import genome_panel
+from blurax.analysis.numbers_view import numbers_panel
 from blurax.analysis.plain import message
-from blurax.analysis.zoo_view import card_view, tally_lines, zoo_table
+from blurax.analysis.zoo_view import card_view, learners_table, tally_lines, zoo_table
 from blurax.cli.terminal import Terminal
 
 
 def zoo(name: tyro.conf.Positional[str] = "") -> None:
-    """List the genomes that come with blurax, or show one: blurax zoo default.
+    """List the genomes and learners that come with blurax, or show one: blurax zoo default.
 
     Args:
-        name: Nothing to list all genomes; the name of one to see its numbers, where it comes from
-            and what it reached next to tuned baselines.
+        name: Nothing to list all; the name of one to see its numbers, where it comes from and what
+            it reached next to tuned baselines.
     """
     console = Terminal()
     if not name:
         console.print(zoo_table((n, *keeper.genome(n), keeper.card(n)) for n in keeper.names()))
+        read = ((n, *io.load_learner(keeper.find(n)), keeper.card(n)) for n in keeper.learners())
+        console.print("\n", learners_table(read))
         console.print(
             "\nA name goes wherever a genome's file does: blurax train default --task digits"
         )
         return
     card = keeper.card(name)
-    console.print(genome_panel(*keeper.genome(name)))
+    if name in keeper.learners():
+        console.print(numbers_panel(*io.load_learner(keeper.find(name))))
+    else:
+        console.print(genome_panel(*keeper.genome(name)))
     console.print(f"{message(card.about)}\nMade by: {message(card.recipe)}\n")
     if card.rows:
         console.print(

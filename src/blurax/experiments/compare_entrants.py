@@ -12,7 +12,7 @@ import numpy as np
 
 from blurax import io, zoo
 from blurax.baselines import baseline, code_digest
-from blurax.errors import BluraxError, require
+from blurax.errors import require
 from blurax.experiments.compare_plan import CodeVersion, GenomeFile
 from blurax.fit import blur_for
 from blurax.genome import Genome
@@ -100,11 +100,6 @@ def read_entrant(name: str, path: Path, likes: Mapping[str, Learner]) -> Entrant
         return Entrant(name, io.load_genome(path)[0], path.read_bytes())
     kind = io.load_learner(path)[0]
     like = likes.get(name, likes.get(kind))
-    if like is None:
-        raise BluraxError(
-            f"{path} holds the numbers of {kind}, which takes its class: --learner "
-            f"my_rules.py:{kind}, or in Python like=a learner of the class."
-        )
     return Entrant(name, load_numbers(path, like)[0], path.read_bytes())
 
 

@@ -10,6 +10,7 @@ from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import BluraxError, require, shown
 from blurax.fit import network_for
 from blurax.frozen import added, check_types, from_json
+from blurax.learned import check_name, learned
 from blurax.learner import Learner
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import METHODS, AnyMethod, Gradient, Method, named, upgraded
@@ -65,7 +66,8 @@ class MetaTrain:
     of the genome."""
     learner: str = added("")
     """A rule of one's own, whose numbers are learned in the place of a genome: the name of its
-    class; on the command line my_rules.py:MyRule."""
+    class; on the command line my_rules.py:MyRule. Or the name of one of the library's own, such as
+    PerParameter, which need not be given."""
     method: AnyMethod = dataclasses.field(default_factory=_usual)
     """How genomes are found, such as `Pes(pairs=4)`; a name stands for a method as it is."""
     start: AnyStart = Start.RANDOM
@@ -174,12 +176,24 @@ class MetaTrain:
         if isinstance(self.start, Given) and self.rule == Rule():
             object.__setattr__(self, "rule", self.start.rule() or self.rule)
 
+    def taught(self, learner: Learner | None = None) -> Learner | None:
+        """Whose numbers are learned: the learner given, or the library's own that `learner` names.
+
+        Raises:
+            BluraxError: if the one given is the user's own and has the name of the library's.
+        """
+        if learner is None:
+            return learned(self.learner)
+        check_name(learner)
+        return learner
+
     def space(self, learner: Learner | None = None) -> Space:
         """What is searched: the genomes of the rule, or the numbers of a learner.
 
         Raises:
             BluraxError: if it is not the learner that the configuration names.
         """
+        learner = self.taught(learner)
         given = "" if learner is None else name_of(learner)
         other = f"given is {given!r}; a run takes the one that it was started with."
         missing = f"is missing: --learner FILE.py:{self.learner}, or in Python learner=."

@@ -13,6 +13,7 @@ from blurax import io
 from blurax.batch import at
 from blurax.errors import BluraxError, reason, require, shown
 from blurax.fit import for_task
+from blurax.learned import learned
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Split, Task
@@ -48,13 +49,23 @@ def named(numbers: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in with_paths}
 
 
-def load_numbers(path: Path, like: Learner) -> tuple[Learner, io.Provenance]:
+def load_numbers(path: Path, like: Learner | None = None) -> tuple[Learner, io.Provenance]:
     """A learner with the numbers of a file of its class and shapes, and where they come from.
 
+    Args:
+        like: a learner of the class; None for a class of the library's.
+
     Raises:
-        BluraxError: if the file is missing, damaged, or one of another learner.
+        BluraxError: if the file is missing, damaged, or one of another learner; or of a class that
+            the library does not have, and none is given.
     """
     name, tensors, provenance = io.load_learner(path)
+    like = learned(name) if like is None else like
+    if like is None:
+        raise BluraxError(
+            f"{path} holds the numbers of {name}, which takes its class: --learner "
+            f"my_rules.py:{name}, or in Python like=a learner of the class."
+        )
     return fitted(like, name, tensors, str(path)), provenance
 
 

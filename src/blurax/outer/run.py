@@ -92,7 +92,7 @@ def start(config: MetaTrain, directory: Path, learner: Learner | None = None) ->
             written then.
     """
     config = named_after(config, learner)
-    if learner is not None:
+    if config.learner:
         config.check_learner()
     check_memory(config, learner)
     config.trainer(config.last_stage, learner=learner)
@@ -179,6 +179,7 @@ def _advance(
     method: type[Method] | None,
 ) -> Result:
     config, header = read_config(directory, method)
+    learner = config.taught(learner)
     check_memory(config, learner)
     check_places(directory)
     key = jax.random.key(config.seed)

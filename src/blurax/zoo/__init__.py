@@ -1,5 +1,5 @@
-"""Genomes that come with the library, by name, each with its provenance and comparison card."""
+"""Genomes and learners that come with the library, by name, each with its origin and card."""
 
-from blurax.zoo.keeper import Card, Row, card, find, genome, genome_file, names
+from blurax.zoo.keeper import Card, Row, card, find, genome, genome_file, learners, names
 
-__all__ = ["Card", "Row", "card", "find", "genome", "genome_file", "names"]
+__all__ = ["Card", "Row", "card", "find", "genome", "genome_file", "learners", "names"]

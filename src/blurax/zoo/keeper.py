@@ -1,4 +1,4 @@
-"""What the wheel holds of each genome: its file, and a card of what it reached."""
+"""What the wheel holds of each genome and learner: its file, and a card of what it reached."""
 
 import dataclasses
 import difflib
@@ -15,6 +15,8 @@ from blurax.io.paths import shown
 
 HOME = Path(__file__).parent / "genomes"
 """NAME.safetensors and NAME.json, the card, for each genome."""
+LEARNERS = Path(__file__).parent / "learners"
+"""The same for each learner, whose file holds the numbers of a class of the library's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,30 +74,43 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name != "default"))
 
 
+@functools.cache
+def learners() -> tuple[str, ...]:
+    """The names of all learners of the zoo that are no genomes."""
+    return tuple(sorted(path.stem for path in LEARNERS.glob("*.safetensors")))
+
+
 def genome_file(name: str) -> Path:
-    """The file of a genome of the zoo.
+    """The file of a genome or learner of the zoo.
 
     Raises:
         BluraxError: if there is none of this name, naming those there are.
     """
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}."
-        raise BluraxError(f"There is no genome {shown(repr(name))} in the zoo; {hint}")
-    return HOME / f"{name}.safetensors"
+    known = names() + learners()
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+        raise BluraxError(f"There is no genome or learner {shown(repr(name))} in the zoo; {hint}")
+    return (LEARNERS if name in learners() else HOME) / f"{name}.safetensors"
 
 
 def genome(name_or_path: str | os.PathLike[str]) -> tuple[Genome, Provenance]:
     """A genome of the zoo or of a file, and where it comes from.
 
     Raises:
-        BluraxError: as `find` and `io.load_genome` do.
+        BluraxError: as `find` and `io.load_genome` do; for a learner, which is no genome.
     """
-    return io.load_genome(find(name_or_path))
+    path = find(name_or_path)
+    require(
+        path.parent != LEARNERS,
+        f"{shown(os.fspath(name_or_path))} is a learner, and this takes a genome; there are "
+        f"{', '.join(names())}.",
+    )
+    return io.load_genome(path)
 
 
 def card(name: str) -> Card:
-    """What a genome of the zoo reached.
+    """What a genome or learner of the zoo reached.
 
     Raises:
         BluraxError: if there is none of this name, or its card cannot be read.
@@ -105,10 +120,10 @@ def card(name: str) -> Card:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a genome: one of the zoo by its name, any other by its path.
+    """The file of a genome or learner: one of the zoo by its name, any other by its path.
 
-    A name has neither an ending nor a folder. A name of the zoo means its genome, even where a file
-    of that name lies in this folder.
+    A name has neither an ending nor a folder. A name of the zoo means its own, even where a file of
+    that name lies in this folder.
 
     Raises:
         BluraxError: for a word that is no name in the zoo and no file, and for no word at all.
@@ -116,6 +131,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     path = io.as_path(name_or_path, "genome")
     name = os.fspath(name_or_path)
     like_a_name = len(path.parts) == 1 and not path.suffix
-    if name in names() or (like_a_name and not io.exists(path)):
+    known = name in names() or name in learners()
+    if known or (like_a_name and not io.exists(path)):
         return genome_file(name)
     return path

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.baselines.messages import Nodes, Round, exchanged, rounds
+from blurax.learned.messages import Nodes, Round, exchanged, rounds
 
 Synapses = dict[str, np.ndarray]
 """Of n networks with one hidden layer: `w0` `[n, i, h]` and `b0` `[n, h]` below it, `w1` and `b1`

@@ -3,13 +3,14 @@
 import difflib
 
 from blurax.errors import BluraxError
+from blurax.outer.recipes.learners import LEARNERS
 from blurax.outer.recipes.recipe import Recipe
 from blurax.outer.recipes.small import SMALL
 from blurax.outer.recipes.zoo import ZOO
 
 __all__ = ["RECIPES", "Recipe", "get_recipe"]
 
-RECIPES: dict[str, Recipe] = {**SMALL, **ZOO}
+RECIPES: dict[str, Recipe] = {**SMALL, **ZOO, **LEARNERS}
 """Every recipe by name."""
 
 

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import forward
-from blurax.baselines.messages import Edges, Nodes, Round, exchanged, rounds
 from blurax.baselines.weights import Weights, initial_weights
 from blurax.bounds import check_count
 from blurax.errors import require
+from blurax.learned.messages import Edges, Nodes, Round, exchanged, rounds
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
