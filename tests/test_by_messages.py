@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import blurax
 from blurax.baselines import Arrangement, baseline
-from blurax.learned.by_messages import ByMessages
-from blurax.learned.messages import exchanged, rounds
 from blurax.baselines.weights import Weights
 from blurax.errors import BluraxError
+from blurax.learned.by_messages import ByMessages
+from blurax.learned.messages import exchanged, rounds
 from blurax.learner import Batch, unroll
 from blurax.network import Network
 from blurax.outer.numbers import flatten, numbers_of

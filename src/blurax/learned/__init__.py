@@ -2,11 +2,14 @@
 
 from blurax.errors import require
 from blurax.learned.by_messages import ByMessages
+from blurax.learned.fast_weights import FastWeights
 from blurax.learned.per_parameter import PerParameter
 from blurax.learner import Learner
 from blurax.network import Network
 
-LEARNED: dict[str, type[Learner]] = {kind.__qualname__: kind for kind in (ByMessages, PerParameter)}
+LEARNED: dict[str, type[Learner]] = {
+    kind.__qualname__: kind for kind in (ByMessages, FastWeights, PerParameter)
+}
 """Classes that are made of a network alone. A file that names one is read without its class."""
 
 _ANY = Network((2, 2))

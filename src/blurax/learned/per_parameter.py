@@ -7,11 +7,13 @@ direction and the logarithm of a size as its outputs), and Moudgil, Knyazev, Laj
 learned rate for each tensor). Which features, sizes and the start are ours.
 """
 
+import itertools
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import Arrangement, GradientDescent
@@ -36,28 +38,30 @@ LARGEST = 3.0
 
 
 class Memory(eqx.Module):
-    """A network on its way."""
+    """A network on its way. What is kept of all weights is one vector: few, large operations."""
 
     weights: Weights
-    means: tuple[Weights, ...]
+    means: Float[Array, "kept weights"]
     """Of gradients, for each of `KEPT`."""
-    square: Weights
+    square: Float[Array, " weights"]
     """Of squared gradients."""
-    rows: tuple[Weights, ...]
-    """For each of `KEPT` squared gradients, mean over all axes but the first: Adafactor's."""
-    columns: tuple[Weights, ...]
-    """The same over all axes but the last."""
+    rows: list[Float[Array, "kept _ ..."]]
+    """Of each tensor, for each of `KEPT`: its squared gradients, of a matrix their mean over its
+    outputs, as in Adafactor (Shazeer and Stern, ICML 2018)."""
+    columns: list[Float[Array, "kept 1 _"]]
+    """Of each matrix the mean over its inputs."""
     steps: Int[Array, ""]
 
 
 class PerParameter(Learner):
     """w <- w - r u / rms(u), u = exp(s) (Adam's direction + d): s and d come of a tiny network.
 
-    It sees, of each weight, itself, its gradient, means of that at three time scales as they are,
-    over the root of the mean square, and over a square that is factored into rows and columns
-    (Adafactor); each divided by its root mean square in the tensor. It also sees how many steps
-    were made. The rate r of a tensor falls or rises with the steps by learned numbers, of matrices
-    in units of 1 / sqrt(inputs). At the start s = d = 0: Adam's direction at unit size.
+    It sees, of each weight, itself, its gradient, one over the root of the mean square of that,
+    means of it at three time scales as they are and over that root, and the gradient over the roots
+    of three means of squares, of a matrix by rows and columns; each divided by its root mean square
+    in the tensor. It also sees how many steps were made. The rate r of a tensor falls or rises with
+    the steps by learned numbers, of matrices in units of 1 / sqrt(inputs). At the start s = d = 0:
+    Adam's direction at unit size.
 
     Networks are those of any optimiser, of ReLU with batch normalisation. A meta-gradient takes
     gradients as given (Andrychowicz et al., NIPS 2016), so that it needs no second derivatives.
@@ -135,14 +139,13 @@ class PerParameter(Learner):
     def init(self, key: PRNGKeyArray, batch: int) -> Memory:
         """Initial weights, and nothing remembered."""
         weights: Any = self._descent.init(key, batch)[0]
-        zeros = jax.tree.map(jnp.zeros_like, weights)
-        rows, columns = (
-            jax.tree.map(lambda w, axis=axis: jnp.zeros_like(_factor(w, axis)), weights)
-            for axis in (0, -1)
-        )
-        many = len(KEPT)
-        start = jnp.zeros((), jnp.int32)
-        return Memory(weights, (zeros,) * many, zeros, (rows,) * many, (columns,) * many, start)
+        leaves, many = jax.tree.leaves(weights), len(KEPT)
+        size = sum(leaf.size for leaf in leaves)
+        matrices = [leaf for leaf in leaves if leaf.ndim > 1]
+        rows = [jnp.zeros((many, len(w), *[1] * (w.ndim - 1))) for w in leaves]
+        columns = [jnp.zeros((many, 1, w.shape[1])) for w in matrices]
+        zeros = jnp.zeros((many, size)), jnp.zeros(size)
+        return Memory(weights, *zeros, rows, columns, jnp.zeros((), jnp.int32))
 
     def step(
         self,
@@ -156,33 +159,34 @@ class PerParameter(Learner):
         """Every weight moves by what the network says; the rate is its own."""
         gradient = jax.lax.stop_gradient(self._descent.gradient(state.weights, batch))
         state = _remembered(state, gradient)
+        leaves = jax.tree.leaves(state.weights)
+        flat, rest = ravel_pytree(state.weights)
         times = jnp.tanh(state.steps / jnp.asarray(TIMES))
-        weights: Any
-        weights, kind = jax.tree.flatten(state.weights)
-        parts = [gradient, state.square, *state.means, *state.rows, *state.columns]
-        columns = zip(*map(jax.tree.leaves, parts), strict=True)
-        new = [
-            w - self._change(w, own, state.steps, times)
-            for w, own in zip(weights, columns, strict=True)
-        ]
-        moved = with_fixed(self.network, jax.tree.unflatten(kind, new), state.weights)
-        kept = state.means, state.square, state.rows, state.columns
-        return Memory(moved, *kept, state.steps), None
-
-    def _change(
-        self, w: Array, own: tuple[Array, ...], steps: Int[Array, ""], times: Float[Array, " times"]
-    ) -> Array:
-        """How far the weights of a tensor move."""
-        features, adam = _features(w, own, steps)
-        seen = self.first_bias + times @ self.first_time
-        hidden = jax.nn.relu(jnp.stack(features, -1) @ self.first + seen)
-        hidden = jax.nn.relu(hidden @ self.second + self.second_bias)
-        d, s = jnp.moveaxis(hidden @ self.head, -1, 0)
+        features, adam = _features(state, ravel_pytree(gradient)[0], leaves, flat)
+        d, s = self._said(features, times)
         u = jnp.exp(_bounded(s)) * (adam + d)
+        units = jnp.split(u, _ends(leaves))
+        moved = [
+            self._rate(w, times) * _in_units(part) for w, part in zip(leaves, units, strict=True)
+        ]
+        new = with_fixed(self.network, rest(flat - jnp.concatenate(moved)), state.weights)
+        kept = state.means, state.square, state.rows, state.columns
+        return Memory(new, *kept, state.steps), None
+
+    def _said(
+        self, features: Float[Array, "features weights"], times: Float[Array, " times"]
+    ) -> Float[Array, "2 weights"]:
+        """What is said of every weight: d and s."""
+        seen = self.first_bias + times @ self.first_time
+        hidden = jax.nn.relu(self.first.T @ features + seen[:, None])
+        hidden = jax.nn.relu(self.second.T @ hidden + self.second_bias[:, None])
+        return self.head.T @ hidden
+
+    def _rate(self, w: Array, times: Float[Array, " times"]) -> Float[Array, ""]:
+        """How far the weights of a tensor move."""
         vector = int(w.ndim < 2)
-        size = 1.0 if vector else w.shape[-2] ** -0.5
-        rate = jnp.exp(self.log_rate[vector] + _bounded(self.schedule[vector] @ times))
-        return size * rate * _in_units(u)
+        size = 1.0 if vector else len(w) ** -0.5
+        return size * jnp.exp(self.log_rate[vector] + _bounded(self.schedule[vector] @ times))
 
     def predict(self, state: Memory, x: Any) -> Float[Array, "q outputs"]:
         """As gradient descent does, and so are the next two."""
@@ -199,46 +203,56 @@ class PerParameter(Learner):
 
 def _remembered(state: Memory, gradient: Weights) -> Memory:
     """The running means after a gradient."""
+    g, kept = ravel_pytree(gradient)[0], jnp.asarray(KEPT)
+    means = kept[:, None] * state.means + (1 - kept[:, None]) * g
+    square = KEPT_SQUARE * state.square + (1 - KEPT_SQUARE) * g**2
+    squares = [leaf**2 for leaf in jax.tree.leaves(gradient)]
+    by_row = [jnp.mean(s, axis=1, keepdims=True) if s.ndim > 1 else s for s in squares]
+    by_column = [jnp.mean(s, axis=0, keepdims=True) for s in squares if s.ndim > 1]
 
-    def mixed(kept: float, mean: Any, new: Any) -> Any:
-        return jax.tree.map(lambda old, g: kept * old + (1 - kept) * g, mean, new)
+    def mixed(old: Array, new: Array) -> Array:
+        slow = kept.reshape(-1, *[1] * new.ndim)
+        return slow * old + (1 - slow) * new
 
-    squares = jax.tree.map(jnp.square, gradient)
-    factors = [jax.tree.map(lambda s, axis=axis: _factor(s, axis), squares) for axis in (0, -1)]
-    means = tuple(map(lambda k, mean: mixed(k, mean, gradient), KEPT, state.means))
-    rows = tuple(map(lambda k, mean: mixed(k, mean, factors[0]), KEPT, state.rows))
-    columns = tuple(map(lambda k, mean: mixed(k, mean, factors[1]), KEPT, state.columns))
-    square = mixed(KEPT_SQUARE, state.square, squares)
+    rows = list(map(mixed, state.rows, by_row))
+    columns = list(map(mixed, state.columns, by_column))
     return Memory(state.weights, means, square, rows, columns, state.steps + 1)
 
 
-def _factor(squares: Array, axis: int) -> Array:
-    """The mean over all axes but one, which stay as axes of 1; a vector as it is."""
-    if squares.ndim < 2:
-        return squares
-    rest = tuple(a for a in range(squares.ndim) if a != axis % squares.ndim)
-    return jnp.mean(squares, axis=rest, keepdims=True)
-
-
-def _features(w: Array, own: tuple[Array, ...], steps: Int[Array, ""]) -> tuple[list[Array], Array]:
+def _features(
+    state: Memory, gradient: Float[Array, " n"], leaves: list[Array], flat: Float[Array, " n"]
+) -> tuple[Float[Array, "features n"], Float[Array, " n"]]:
     """What is seen of each weight, in the units of its tensor; and Adam's direction."""
-    many = len(KEPT)
-    gradient, square = own[:2]
-    means, rows, columns = (list(own[2 + n * many : 2 + (n + 1) * many]) for n in range(3))
-    root = jnp.sqrt(square / (1 - KEPT_SQUARE**steps)) + EPSILON
-    means = [mean / (1 - kept**steps) for mean, kept in zip(means, KEPT, strict=True)]
-    ways = [mean / root for mean in means]
-    if w.ndim > 1:  # what is left of a vector is itself
-        pairs = zip(rows, columns, strict=True)
-        rows = [r * c / (jnp.mean(r) + EPSILON**2) for r, c in pairs]
-    factored = [gradient / (jnp.sqrt(squares) + EPSILON) for squares in rows]
-    seen = [w, gradient, 1 / root, *means, *ways, *factored]
-    return [_in_units(feature) for feature in seen], ways[0]
+    kept = jnp.asarray(KEPT)[:, None]
+    root = jnp.sqrt(state.square / (1 - KEPT_SQUARE**state.steps)) + EPSILON
+    means = state.means / (1 - kept**state.steps)
+    ways = means / root
+    factored = gradient / (jnp.sqrt(_factored(state)) + EPSILON)
+    seen = jnp.stack([flat, gradient, 1 / root, *means, *ways, *factored])
+    return jnp.concatenate([_in_units(f) for f in jnp.split(seen, _ends(leaves), axis=1)], 1), ways[
+        0
+    ]
 
 
-def _in_units(numbers: Array) -> Array:
-    """Divided by their root mean square."""
-    return numbers / jnp.sqrt(jnp.mean(numbers**2) + EPSILON**2)
+def _factored(state: Memory) -> Float[Array, "kept n"]:
+    """Mean squares of gradients, of a matrix by its rows and columns."""
+    columns, found = iter(state.columns), []
+    for rows in state.rows:
+        if rows.ndim > 2:
+            mean = jnp.mean(rows, axis=1, keepdims=True) + EPSILON**2
+            rows = rows * next(columns) / mean
+        found.append(rows.reshape(len(KEPT), -1))
+    return jnp.concatenate(found, axis=1)
+
+
+def _ends(leaves: list[Array]) -> list[int]:
+    """Where each tensor but the last ends in the vector of all."""
+    return list(itertools.accumulate(leaf.size for leaf in leaves))[:-1]
+
+
+def _in_units(numbers: Float[Array, "*features n"]) -> Float[Array, "*features n"]:
+    """Divided by their root mean square over a tensor."""
+    return numbers / jnp.sqrt(jnp.mean(numbers**2, axis=-1, keepdims=True) + EPSILON**2)
 
 
 def _bounded(s: Array) -> Array:
