@@ -55,15 +55,15 @@ COMPARE = """
 import json
 import jax
 import blurax
-from blurax.experiments import compare
+from blurax.experiments import compare_measure
 
 used, told = set(), []
-step = compare.record_learner
+step = compare_measure.record_learner
 def noted(name, learner, task, key, *rest, **more):
     used.update(d.id for d in jax.random.key_data(key).devices())
     used.update(d.id for leaf in jax.tree.leaves(task) for d in leaf.devices())
     return step(name, learner, task, key, *rest, **more)
-compare.record_learner = noted
+compare_measure.record_learner = noted
 
 way = dict(tasks=("iris", "wine"), hidden=("4",), budgets=(1, 2), seeds=2, batch=8)
 found = blurax.compare("steady", baselines=(), callback=told.append, **way)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from blurax.engine import Evaluator, Patience, RayOptions, open_ray
     from blurax.errors import BluraxError
     from blurax.estimator import BlurClassifier, BlurRegressor
-    from blurax.experiments.compare import CellProgress
+    from blurax.experiments.compare_work import CellProgress
     from blurax.genes import NeuronGenes, SynapseGenes
     from blurax.genome import Genome, backprop, random
     from blurax.io import Provenance, save_genome
@@ -201,7 +201,7 @@ _HOMES = {
     "engine": ("Evaluator", "Patience", "RayOptions", "open_ray"),
     "errors": ("BluraxError",),
     "estimator": ("BlurClassifier", "BlurRegressor"),
-    "experiments.compare": ("CellProgress",),
+    "experiments.compare_work": ("CellProgress",),
     "genes": ("NeuronGenes", "SynapseGenes"),
     "genome": ("Genome", "backprop", "random"),
     "io": ("Provenance", "save_genome"),

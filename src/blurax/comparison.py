@@ -15,14 +15,16 @@ from rich.text import Text
 
 from blurax import io
 from blurax.baselines import USUAL, Tuning, named
+from blurax.engine import LOCAL, Evaluator
 from blurax.errors import described, require
 from blurax.experiments import compare as experiment
-from blurax.experiments.compare import CellProgress, Compared
+from blurax.experiments.compare import Compared
 from blurax.experiments.compare_entrants import Entrant, entrant, found_file, read_entrant, sources
 from blurax.experiments.compare_names import called
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import own_tasks, task_sources
 from blurax.experiments.compare_times import By, chosen
+from blurax.experiments.compare_work import CellProgress
 from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
@@ -213,6 +215,7 @@ def compare(
     directory: str | os.PathLike[str] | None = None,
     by: str = "steps",
     callback: Callable[[CellProgress], None] = lambda progress: None,
+    evaluator: Evaluator = LOCAL,
 ) -> Comparison:
     """Compare learners and genomes with baselines that are tuned for each number of steps.
 
@@ -240,6 +243,8 @@ def compare(
         by: steps; or time, for which the steps of all learners are timed in turns at the end.
         callback: called with what is done in each cell, and when it is finished; where there are
             several devices in threads of theirs, by one at a time.
+        evaluator: the engine that measures cells, such as `blurax.engine.open_ray()`; another one
+            changes no result.
 
     Raises:
         BluraxError: if something does not exist or does not fit, or the directory holds another
@@ -265,12 +270,14 @@ def compare(
     )
     if directory is None:
         experiment.check(plan, entrants, own)
-        return Comparison(experiment.measure(plan, entrants, callback, own=own, by=way))
+        return Comparison(
+            experiment.measure(plan, entrants, callback, own=own, by=way, evaluator=evaluator)
+        )
     where = io.as_path(directory, "directory")
     mine = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
     with io.writing(where, experiment.COMPARISON):
         experiment.start(plan, entrants, where, own)
-        found = Comparison(experiment.advance(where, callback, mine, own, way))
+        found = Comparison(experiment.advance(where, callback, mine, own, way, evaluator))
         found.draw(where / experiment.PICTURE)
         if found.timed:
             found.draw(where / experiment.TIME_PICTURE, "time")

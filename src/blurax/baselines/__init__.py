@@ -26,7 +26,7 @@ from blurax.baselines.makers import Baseline
 from blurax.baselines.mimicking import Mimicking
 from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS
-from blurax.baselines.own import add_baseline
+from blurax.baselines.own import add_baseline, known_as
 from blurax.baselines.predictive_coding import PredictiveCoding
 from blurax.baselines.record import Record, record_baseline, record_learner, strongest
 from blurax.baselines.regularised import RegularisedDescent
@@ -84,6 +84,7 @@ __all__ = [
     "entries",
     "feedback_alignment",
     "is_built_in",
+    "known_as",
     "marks",
     "named",
     "record_baseline",

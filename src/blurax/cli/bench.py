@@ -13,10 +13,12 @@ from blurax.analysis.bench_view import bench_table, draw_bench, legend, write_pa
 from blurax.baselines import named
 from blurax.cli.compare import Request as Compared
 from blurax.cli.compare import Words, first_network
+from blurax.cli.engines import ALONE, Cluster, Engine, check_engine, opened
 from blurax.cli.learner import load_learners, run_files
 from blurax.cli.progress import CompareProgress, resumable
 from blurax.cli.terminal import Terminal
 from blurax.comparison import Comparison
+from blurax.engine import Evaluator
 from blurax.errors import require
 from blurax.experiments import bench as experiment
 from blurax.experiments.bench_suites import suite as suite_called
@@ -54,6 +56,8 @@ def bench(
     resume: Path | None = None,
     reuse: tuple[Path, ...] = (),
     by: By = By.STEPS,
+    engine: Engine = Engine.LOCAL,
+    cluster: Cluster = ALONE,
 ) -> None:
     """Rank learners on a fixed suite of tasks, among tuned rivals, with tests of significance.
 
@@ -72,25 +76,35 @@ def bench(
             the learner is the same.
         by: Rank by steps; or also by time, for which the steps of all learners are timed in turns
             on this machine.
+        engine: Who measures the cells: local is this process, ray are workers on this machine or on
+            others (the extra ray). It changes no result; steps are timed here.
+        cluster: For the engine ray.
     """
+    check_engine(engine, cluster)
     run_files(learner)  # before their baselines are asked for
     if resume is None:
-        _begin(request, learner, directory, reuse, by)
+        with opened(engine, cluster) as evaluator:
+            _begin(request, learner, directory, reuse, by, evaluator)
         return
     require(
         request == Request() and directory == DIRECTORY and not reuse,
-        f"--resume {resume} goes with no other option but --learner and --by: a bench keeps its "
-        "own.",
+        f"--resume {resume} goes with no other option but the engine's, --learner and --by: a "
+        "bench keeps its own.",
     )
     plan = experiment.read_plan(resume)
     part = suite_called(plan.suite).only(plan.parts).parts[0]
     likes = load_learners(learner, first_network(part.tasks, part.nets))
-    with io.writing(resume, experiment.BENCH):
-        _advance(resume, likes, learner, by)
+    with io.writing(resume, experiment.BENCH), opened(engine, cluster) as evaluator:
+        _advance(resume, likes, learner, by, evaluator)
 
 
 def _begin(
-    request: Request, learner: Sequence[str], directory: Path, reuse: Sequence[Path], by: By
+    request: Request,
+    learner: Sequence[str],
+    directory: Path,
+    reuse: Sequence[Path],
+    by: By,
+    evaluator: Evaluator,
 ) -> None:
     suite = suite_called(request.suite).only(request.parts)
     asked = Compared(request.learners)
@@ -101,17 +115,23 @@ def _begin(
     plan = experiment.BenchPlan(suite.name, request.parts, request.against)
     with io.writing(directory, experiment.BENCH):
         experiment.start(plan, entrants, rivals, directory, reuse)
-        _advance(directory, likes, (*learner, *asked.written()), by)
+        _advance(directory, likes, (*learner, *asked.written()), by, evaluator)
 
 
-def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str], by: By) -> None:
+def _advance(
+    directory: Path,
+    likes: Mapping[str, Learner],
+    code: Sequence[str],
+    by: By,
+    evaluator: Evaluator,
+) -> None:
     """Take a bench to its end, in sight of the user, and show it."""
     console = Terminal()
     options = [part for word in code for part in ("--learner", word)]
     options += ["--by", by.value] if by is not By.STEPS else []
     console.print(f"Bench in {directory}", soft_wrap=True)
     with resumable("bench", "--resume", directory, *options), CompareProgress(console) as progress:
-        found = experiment.advance(directory, progress, likes, by)
+        found = experiment.advance(directory, progress, likes, by, evaluator)
     standing = found.standing
     console.print(bench_table(standing))
     console.print(Text(legend(standing), "dim"))

@@ -9,10 +9,12 @@ import tyro
 
 from blurax import io
 from blurax.baselines import USUAL, Tuning, named
+from blurax.cli.engines import ALONE, Cluster, Engine, check_engine, opened
 from blurax.cli.learner import load_learner_class, load_learners, run_files
 from blurax.cli.progress import CompareProgress, resumable
 from blurax.cli.terminal import Terminal
 from blurax.comparison import Comparison
+from blurax.engine import Evaluator
 from blurax.errors import require
 from blurax.experiments import compare as experiment
 from blurax.experiments.compare_entrants import Entrant, entrant, read_entrant, sources
@@ -110,6 +112,8 @@ def compare(
     resume: Path | None = None,
     reuse: tuple[Path, ...] = (),
     by: By = By.STEPS,
+    engine: Engine = Engine.LOCAL,
+    cluster: Cluster = ALONE,
 ) -> None:
     """Compare learners with baselines that are tuned for each number of steps.
 
@@ -128,7 +132,11 @@ def compare(
         by: Compare by steps; or by time, for which the steps of all learners are timed in turns on
             this machine, with a second table and picture. A finished comparison gets them with
             --resume DIRECTORY --by time.
+        engine: Who measures the cells: local is this process, ray are workers on this machine or on
+            others (the extra ray). It changes no result; steps are timed here.
+        cluster: For the engine ray.
     """
+    check_engine(engine, cluster)
     run_files(learner)  # before their tasks and baselines are asked for
     if resume is None:
         network = first_network(request.tasks, request.hidden)
@@ -139,22 +147,29 @@ def compare(
             experiment.start(plan, entrants, directory)
             for other in reuse:
                 taken_over(plan, directory, other)
-            _advance(directory, likes, (*learner, *request.written()), by)
+            with opened(engine, cluster) as evaluator:
+                _advance(directory, likes, (*learner, *request.written()), by, evaluator)
     else:
         alone = request == Request() and directory == DIRECTORY and not reuse
         require(
             alone,
-            f"--resume {resume} goes with no other option but --learner and --by: a comparison "
-            "keeps its own.",
+            f"--resume {resume} goes with no other option but the engine's, --learner and --by: a "
+            "comparison keeps its own.",
         )
         plan = experiment.read_plan(resume)
         check_tasks(plan, NONE, resume)
         likes = load_learners(learner, first_network(plan.tasks, plan.nets))
-        with io.writing(resume, experiment.COMPARISON):
-            _advance(resume, likes, learner, by)
+        with io.writing(resume, experiment.COMPARISON), opened(engine, cluster) as evaluator:
+            _advance(resume, likes, learner, by, evaluator)
 
 
-def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str], by: By) -> None:
+def _advance(
+    directory: Path,
+    likes: Mapping[str, Learner],
+    code: Sequence[str],
+    by: By,
+    evaluator: Evaluator,
+) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
     console, plan = Terminal(), experiment.read_plan(directory)
     console.print(f"Comparison in {directory}: {plan.cells} cells", soft_wrap=True)
@@ -164,7 +179,9 @@ def _advance(directory: Path, likes: Mapping[str, Learner], code: Sequence[str],
         resumable("compare", "--resume", directory, *options),
         CompareProgress(console) as progress,
     ):
-        found = Comparison(experiment.advance(directory, progress, likes, by=by))
+        found = Comparison(
+            experiment.advance(directory, progress, likes, by=by, evaluator=evaluator)
+        )
     console.print(found)
     picture = found.draw(directory / experiment.PICTURE)
     where = directory / experiment.RESULT

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import dataclasses
-import enum
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +13,13 @@ from rich.console import Console
 
 from blurax import io
 from blurax.analysis.run_view import draw_run
+from blurax.cli.engines import ALONE, Cluster, Engine, check_engine, opened
 from blurax.cli.learner import load_learner_class
 from blurax.cli.progress import RunProgress, resumable
 from blurax.cli.tasks import file_name
 from blurax.cli.tensorboard import TensorBoard
 from blurax.cli.terminal import Terminal
-from blurax.engine import LOCAL, Evaluator, RayOptions, check_installed, open_ray
+from blurax.engine import Evaluator
 from blurax.errors import BluraxError, require
 from blurax.fit import network_for
 from blurax.io.paths import make_directory, refusals
@@ -31,14 +31,6 @@ from blurax.outer.recipes import get_recipe
 from blurax.outer.start import AnyStart, Given, Start, started
 from blurax.spec import Rule
 from blurax.tasks import get, score_name
-
-
-class Engine(enum.StrEnum):
-    """Who does the work."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
 
 REGISTRY = tyro.constructors.ConstructorRegistry()
 """How `--start` is read."""
@@ -71,7 +63,7 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         resume: Path | None = None,
         tensorboard: bool = False,
         engine: Engine = Engine.LOCAL,
-        cluster: Annotated[RayOptions, tyro.conf.arg(name="")] = RayOptions(),  # noqa: B008
+        cluster: Cluster = ALONE,
     ) -> None:
         """Find a rule: by gradient, evolution strategies, CMA-ES or random search.
 
@@ -89,12 +81,9 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
             cluster: For the engine ray.
         """
         console = Terminal()
-        usual = cluster == RayOptions()
-        require(usual or engine is Engine.RAY, "Options of a cluster take --engine ray.")
-        if engine is Engine.RAY:
-            check_installed()
-            if resume is None and config.job_size == 0:
-                config = dataclasses.replace(config, job_size=1)
+        check_engine(engine, cluster)
+        if engine is Engine.RAY and resume is None and config.job_size == 0:
+            config = dataclasses.replace(config, job_size=1)
         named, learner = config.learner, None
         config = dataclasses.replace(config, learner="")
         if named:
@@ -117,20 +106,10 @@ def meta_train_from(default: MetaTrain) -> Callable[..., None]:
         with own, io.writing(found, run.RUN):
             if resume is None:
                 run.start(config, found, learner)
-            with _opened(engine, cluster) as evaluator:
+            with opened(engine, cluster) as evaluator:
                 _advance(console, found, tensorboard, evaluator, learner, named)
 
     return meta_train
-
-
-@contextlib.contextmanager
-def _opened(engine: Engine, cluster: RayOptions) -> Iterator[Evaluator]:
-    """An engine, closed at the end."""
-    evaluator = open_ray(cluster) if engine is Engine.RAY else LOCAL
-    try:
-        yield evaluator
-    finally:
-        evaluator.close()
 
 
 def _advance(

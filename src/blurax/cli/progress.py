@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 
 from blurax.analysis.plain import command, message
 from blurax.cli.interrupts import last_words
-from blurax.experiments import compare
+from blurax.experiments.compare_work import CellProgress
 from blurax.outer.run import Progress
 
 
@@ -84,7 +84,7 @@ class CompareProgress(_Shown):
         columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), where
         super().__init__(console, columns, "loading")
 
-    def __call__(self, progress: compare.CellProgress) -> None:
+    def __call__(self, progress: CellProgress) -> None:
         """Show what is done in a cell, or that it is finished."""
         text = message(f"{progress.where}: {progress.doing or 'done'}")
         self._bar.update(

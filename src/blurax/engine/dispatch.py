@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from blurax.bounds import check_counts
-from blurax.engine.protocol import Job, NoWorkersError, PoisonedJobError
+from blurax.engine.protocol import Done, Job, NoWorkersError, PoisonedJobError, silent
 from blurax.errors import require
 from blurax.frozen import check_types
 
@@ -110,8 +110,11 @@ class Dispatcher:
         self.resubmitted = 0
         """Jobs given away again after a failure or a death."""
 
-    def __call__(self, work: int, jobs: Sequence[Job]) -> list[Any]:
+    def __call__(self, work: int, jobs: Sequence[Job], done: Done = silent) -> list[Any]:
         """The results of jobs, in their order.
+
+        Args:
+            done: told of each result as soon as it is there.
 
         Raises:
             PoisonedJobError: for a job that has failed as often as it may.
@@ -124,7 +127,9 @@ class Dispatcher:
             while len(results) < len(jobs):
                 self._give_out(work, jobs, pending)
                 for event in self._events():
-                    self._take(event, jobs, results, failures, pending)
+                    place = self._take(event, jobs, results, failures, pending)
+                    if place is not None:
+                        done(place, results[place])
         finally:
             for place in range(len(jobs)):  # of an interrupted call something may still run
                 self._drop(place)
@@ -181,22 +186,24 @@ class Dispatcher:
         results: dict[int, Any],
         failures: list[int],
         pending: deque[int],
-    ) -> None:
+    ) -> int | None:
+        """Note what became of a job; the place of one whose result is new."""
         running = self._running.pop(event.worker, None)
         place = None if running is None else running.place
         if running is None or place is None or place in results:
-            return
+            return None
         if event.error is None:
             results[place] = event.result
             self._durations.append(self._clock() - running.since)
             self._drop(place)
-            return
+            return place
         failures[place] += 1
         if failures[place] >= self._patience.tries:
             raise PoisonedJobError(jobs[place], failures[place], event.error)
         self.resubmitted += 1
         if all(r.place != place for r in self._running.values()):
             pending.appendleft(place)
+        return None
 
     def _drop(self, place: int) -> None:
         """Whoever still does this job does it for nobody."""

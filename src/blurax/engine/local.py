@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import jax
 
-from blurax.engine.protocol import Evaluate, Job, Work
+from blurax.engine.protocol import Done, Evaluate, Job, Work, silent
 
 Result = TypeVar("Result")
 
@@ -26,19 +27,30 @@ class Local:
         """Give every device the work, where there are several."""
         devices = jax.local_devices()
         if len(devices) == 1:
-            return lambda jobs: [work(*job.arguments) for job in jobs]
+            return partial(_one_by_one, work)
         works = [at_device(work, device) for device in devices]
 
-        def evaluate(jobs: Sequence[Job]) -> list[Any]:
+        def evaluate(jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
             turns = [n % len(devices) for n in range(len(jobs))]
             pairs = zip(turns, jobs, strict=True)
             results = [works[n](*at_device(job.arguments, devices[n])) for n, job in pairs]
-            return jax.device_get(results)  # not before all have begun
+            results = jax.device_get(results)  # not before all have begun
+            for place, result in enumerate(results):
+                (done or silent)(place, result)
+            return results
 
         return evaluate
 
     def close(self) -> None:
         """Nothing to let go."""
+
+
+def _one_by_one(work: Work, jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
+    results = []
+    for place, job in enumerate(jobs):
+        results.append(work(*job.arguments))
+        (done or silent)(place, results[-1])
+    return results
 
 
 def spread(parts: Sequence[Callable[[Any], Result]]) -> list[Result]:

@@ -21,8 +21,25 @@ Work = Callable[..., Any]
 """What is done in a job: called with its arguments, it returns arrays in tuples, lists and dicts.
 As it is sent to workers, it holds arrays, settings and names of functions, but no open files."""
 
-Evaluate = Callable[[Sequence[Job]], list[Any]]
-"""From jobs to their results, in the same order."""
+Done = Callable[[int, Any], None]
+"""Called with the place of a job among all and its result, once for each."""
+
+
+@runtime_checkable
+class Evaluate(Protocol):
+    """From jobs to their results, in the same order."""
+
+    def __call__(self, jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
+        """Do all jobs.
+
+        Args:
+            done: told of each result as soon as it is there, in whichever order.
+        """
+        ...
+
+
+def silent(place: int, result: Any) -> None:
+    """Nobody is told of a result before all are there."""
 
 
 @runtime_checkable

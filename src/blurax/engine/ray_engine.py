@@ -15,7 +15,7 @@ import ray
 
 from blurax.engine.dispatch import Dispatcher
 from blurax.engine.options import LOOPBACK, RayOptions
-from blurax.engine.protocol import Evaluate, Job, NoWorkersError, Work
+from blurax.engine.protocol import Done, Evaluate, Job, NoWorkersError, Work, silent
 from blurax.engine.ray_code import packed
 from blurax.engine.ray_folder import ClusterFolder, keep_token_private
 from blurax.engine.ray_pool import RayPool
@@ -69,8 +69,9 @@ class RayEngine:
         number = next(self._numbers)
         self.pool.prepare(number, packed(jax.device_get(work)))
 
-        def evaluate(jobs: Sequence[Job]) -> list[Any]:
-            return self.dispatcher(number, [Job(j.id, jax.device_get(j.arguments)) for j in jobs])
+        def evaluate(jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
+            sent = [Job(j.id, jax.device_get(j.arguments)) for j in jobs]
+            return self.dispatcher(number, sent, done or silent)
 
         weakref.finalize(evaluate, _forget, weakref.ref(self.pool), number).atexit = False
         return evaluate

@@ -11,15 +11,17 @@ from types import MappingProxyType
 
 from blurax import io
 from blurax.baselines.standing import Place, Standing
+from blurax.engine import LOCAL, Evaluator
 from blurax.errors import require
 from blurax.experiments import compare
 from blurax.experiments.bench_suites import Part, Suite, suite
-from blurax.experiments.compare import Callback, CellProgress, Compared
+from blurax.experiments.compare import Compared
 from blurax.experiments.compare_cells import read_as
 from blurax.experiments.compare_entrants import Entrant, sources
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_reuse import reuse
 from blurax.experiments.compare_times import By
+from blurax.experiments.compare_work import Callback, CellProgress
 from blurax.frozen import Checked, to_json
 from blurax.learner import Learner
 
@@ -114,6 +116,7 @@ def advance(
     callback: Callback = lambda progress: None,
     likes: Mapping[str, Learner] = MappingProxyType({}),
     by: By = By.STEPS,
+    evaluator: Evaluator = LOCAL,
 ) -> Bench:
     """Take a bench to its end, cell by cell; cells that are there already are kept.
 
@@ -121,6 +124,7 @@ def advance(
         callback: as of `compare.advance`, with the cells of all parts counted.
         likes: learners of the classes in the bench, by name.
         by: whether steps are timed too.
+        evaluator: the engine that measures cells; another one changes no result.
 
     Raises:
         BluraxError: if the directory holds no bench, or a damaged one, or another process writes
@@ -134,7 +138,7 @@ def advance(
         parts = []
         for n, folder in enumerate(folders):
             tell = _counting(callback, sum(cells[:n]), sum(cells))
-            parts.append(compare.advance(folder, tell, likes, by=by))
+            parts.append(compare.advance(folder, tell, likes, by=by, evaluator=evaluator))
     return Bench(found, plan.against, tuple(parts))
 
 

@@ -6,38 +6,26 @@ interrupted anywhere goes on to the same bits.
 """
 
 import dataclasses
-import threading
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-import jax
-from jaxtyping import PRNGKeyArray
 
 from blurax import io
-from blurax.baselines import (
-    Record,
-    StepTime,
-    entries,
-    record_baseline,
-    record_learner,
-    time_steps,
-)
-from blurax.engine.local import at_device, spread
+from blurax.baselines import Record, StepTime
+from blurax.engine import LOCAL, Evaluator, Local
+from blurax.engine.local import spread
 from blurax.errors import require
-from blurax.experiments.compare_cells import CELLS, cell_path, read_as, read_cell, write_cell
+from blurax.experiments.compare_cells import CELLS, read_as
 from blurax.experiments.compare_entrants import GENOMES, Entrant, copy_path, read_entrant, sources
 from blurax.experiments.compare_fit import check, check_sources, places
+from blurax.experiments.compare_measure import Measure
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_tasks import NONE, OwnTasks, check_tasks
-from blurax.experiments.compare_times import TIMES, By, kept_times, times_path
+from blurax.experiments.compare_times import TIMES, By
+from blurax.experiments.compare_work import Callback, CellWork
 from blurax.frozen import Checked, added, to_json
 from blurax.learner import Learner
-from blurax.network import Network
-from blurax.tasks import Task
 from blurax.version import __version__
 
 PLAN, RESULT = "plan.json", "comparison.json"
@@ -65,23 +53,6 @@ class Compared(Checked):
 
     plan: Plan
     panels: tuple[Panel, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class CellProgress:
-    """How far a comparison is."""
-
-    done: int
-    """Finished cells."""
-    cells: int
-    where: str
-    """The cell at work."""
-    doing: str
-    """What is done in it; empty when it is finished."""
-
-
-Callback = Callable[[CellProgress], None]
-Log = Callable[[str], None]
 
 
 def start(plan: Plan, entrants: Sequence[Entrant], directory: Path, own: OwnTasks = NONE) -> None:
@@ -132,6 +103,7 @@ def advance(
     likes: Mapping[str, Learner] = MappingProxyType({}),
     own: OwnTasks = NONE,
     by: By = By.STEPS,
+    evaluator: Evaluator = LOCAL,
 ) -> Compared:
     """Take a comparison to its end, cell by cell; cells that are there already are kept.
 
@@ -140,19 +112,26 @@ def advance(
         likes: learners of the classes of those in the comparison, by their name in it or by that of
             the class.
         own: the tasks of the user's own that it was started with.
-        by: whether steps are timed too; what was timed before is kept either way.
+        by: whether steps are timed too, in this process; what was timed before is kept either way.
+        evaluator: the engine that measures cells; another one changes no result.
 
     Raises:
         BluraxError: if the directory holds no comparison, or a damaged one, another process writes
-            into it, or a learner's class is missing or not the one it was started with.
+            into it, a learner's class is missing or not the one it was started with, or the engine
+            has no workers.
     """
     read_plan(directory)  # before a lock makes the directory
     with io.writing(directory, COMPARISON):
-        return _advance(directory, callback, likes, own, by)
+        return _advance(directory, callback, likes, own, by, evaluator)
 
 
 def _advance(
-    directory: Path, callback: Callback, likes: Mapping[str, Learner], own: OwnTasks, by: By
+    directory: Path,
+    callback: Callback,
+    likes: Mapping[str, Learner],
+    own: OwnTasks,
+    by: By,
+    evaluator: Evaluator,
 ) -> Compared:
     plan = read_plan(directory)
     require(
@@ -162,7 +141,8 @@ def _advance(
     )
     _check_places(directory)
     check_tasks(plan, own, directory)
-    result = measure(plan, _entrants(plan, directory, likes), callback, directory, own, by)
+    entrants = _entrants(plan, directory, likes)
+    result = measure(plan, entrants, callback, directory, own, by, evaluator)
     io.write_json(directory / RESULT, to_json(result))
     return result
 
@@ -174,6 +154,7 @@ def measure(
     directory: Path | None = None,
     own: OwnTasks = NONE,
     by: By = By.STEPS,
+    evaluator: Evaluator = LOCAL,
 ) -> Compared:
     """Measure the cells of a comparison; where there are several devices, a cell on each.
 
@@ -182,9 +163,12 @@ def measure(
         directory: where cells are kept and found; nowhere if None.
         own: tasks of the user's own.
         by: whether steps are timed too.
+        evaluator: the engine that measures cells.
     """
-    work = _Work(plan, {each.name: each for each in entrants}, directory, callback)
+    work = CellWork(Measure.of(plan, entrants, own), directory, callback)
     found = list(places(plan, own))
+    if not isinstance(evaluator, Local):
+        work.elsewhere([place for place, _, _ in found], evaluator)
     records = spread([partial(work.cell, l, *place) for place in found for l in plan.learners])
     panels, each = [], len(plan.learners)
     for first, (place, task, network) in zip(range(0, len(records), each), found, strict=True):
@@ -206,87 +190,8 @@ def read(directory: Path) -> Compared:
     return read_as(Compared, path, f"{path} is not the result of a comparison.")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Work:
-    """What measuring a cell takes."""
-
-    plan: Plan
-    entrants: dict[str, Entrant]
-    directory: Path | None
-    callback: Callback
-    finished: list[str] = dataclasses.field(default_factory=list)
-    lock: Any = dataclasses.field(default_factory=threading.Lock)
-    """Cells may be measured side by side; the callback is called by one at a time."""
-
-    def cell(
-        self, learner: str, place: tuple[int, int], task: Task, network: Network, device: Any
-    ) -> Record:
-        """The record of a learner on a task with a network, measured unless it is there already."""
-        plan, (t, n) = self.plan, place
-        where = f"{plan.tasks[t]}, {plan.nets[n]}, {learner}"
-
-        def measured() -> Record:
-            here, key = at_device((task, _key(plan, t, n)), device)
-            return self._measured(learner, here, network, key, partial(self._tell, where))
-
-        if self.directory is None:
-            record = measured()
-        else:
-            path = cell_path(self.directory, plan, plan.tasks[t], plan.nets[n], learner)
-            if not io.exists(path):
-                write_cell(path, measured())
-            # Read back, so that a resumed comparison cannot differ from one that ran through.
-            record = read_cell(path, plan, learner)
-        self._tell(where, "")
-        return record
-
-    def _tell(self, where: str, doing: str) -> None:
-        with self.lock:
-            self.finished.extend(() if doing else (where,))
-            self.callback(CellProgress(len(self.finished), self.plan.cells, where, doing))
-
-    def times(
-        self,
-        place: tuple[int, int],
-        records: tuple[Record, ...],
-        task: Task,
-        network: Network,
-        by: By,
-    ) -> tuple[StepTime, ...]:
-        """What the steps take on a task with a network, timed unless it is there or not asked."""
-        plan, (t, n) = self.plan, place
-
-        def measured() -> tuple[StepTime, ...]:
-            self._tell(f"{plan.tasks[t]}, {plan.nets[n]}", "timing all steps in turns")
-            learned = {name: each.learner(network, task) for name, each in self.entrants.items()}
-            several = entries(records, learned, network, task)
-            return time_steps(several, task, _key(plan, t, n), plan.batch)
-
-        path = None if self.directory is None else times_path(self.directory, t, n)
-        return kept_times(path, measured if by is By.TIME else tuple)
-
-    def _measured(
-        self, learner: str, task: Task, network: Network, key: PRNGKeyArray, log: Log
-    ) -> Record:
-        plan = self.plan
-        size = {"seeds": plan.seeds, "batch": plan.batch}
-        if learner in self.entrants:
-            log("measuring on test examples")
-            found = self.entrants[learner].learner(network, task)
-            return record_learner(learner, found, task, key, plan.budgets, **size)
-        return record_baseline(
-            learner, network, task, key, plan.budgets, tuning=plan.tuning, log=log, **size
-        )
-
-
 def _check_places(directory: Path) -> None:
     io.check_directory(directory, (PLAN, RESULT, PICTURE, TIME_PICTURE), (CELLS, GENOMES, TIMES))
-
-
-def _key(plan: Plan, t: int, n: int) -> PRNGKeyArray:
-    """One key for all learners of a task and network, whatever else the plan compares."""
-    name = zlib.crc32(f"{plan.tasks[t]} {plan.nets[n]}".encode())
-    return jax.random.fold_in(jax.random.key(plan.seed), name)
 
 
 def _entrants(plan: Plan, directory: Path, likes: Mapping[str, Learner]) -> list[Entrant]:
