@@ -1,5 +1,7 @@
 """Rules of other papers whose numbers are learned: each a learner, known by its class's name."""
 
+from typing import Any
+
 from blurax.errors import require
 from blurax.learned.by_messages import ByMessages
 from blurax.learned.fast_weights import FastWeights
@@ -7,9 +9,8 @@ from blurax.learned.per_parameter import PerParameter
 from blurax.learner import Learner
 from blurax.network import Network
 
-LEARNED: dict[str, type[Learner]] = {
-    kind.__qualname__: kind for kind in (ByMessages, FastWeights, PerParameter)
-}
+_KINDS: tuple[Any, ...] = (ByMessages, FastWeights, PerParameter)
+LEARNED: dict[str, Any] = {kind.__qualname__: kind for kind in _KINDS}
 """Classes that are made of a network alone. A file that names one is read without its class."""
 
 _ANY = Network((2, 2))
@@ -22,7 +23,7 @@ def learned(name: str, network: Network = _ANY) -> Learner | None:
     Raises:
         BluraxError: if it cannot learn with the network.
     """
-    return LEARNED[name](network) if name in LEARNED else None  # pyright: ignore
+    return LEARNED[name](network) if name in LEARNED else None
 
 
 def check_name(learner: Learner) -> None:

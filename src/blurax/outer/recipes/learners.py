@@ -12,7 +12,7 @@ LEARNERS: dict[str, Recipe] = {
     "per-parameter": Recipe(
         "the zoo's per-parameter: a tiny network in the place of an optimiser, learned on images, "
         "a table and toys",
-        "not yet measured",
+        "half an hour on a busy core, half of it compiling: 93.6 % in validation after 50 steps",
         MetaTrain(
             learner="PerParameter",
             tasks=(
