@@ -1,0 +1,1 @@
+"""Learners whose learning rule is itself a network, with meta-learned numbers."""
