@@ -1,5 +1,7 @@
 """VSML: the fast sweeps against loops over synapses; orders; masks; numbers that can be learned."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 import blurax
 from blurax.errors import BluraxError
-from blurax.learned.vsml import BOUND, Memory, Vsml
+from blurax.learned.vsml import BOUND, Vsml
 from blurax.learner import Batch
 from blurax.network import Network
 from blurax.outer.numbers import flatten, numbers_of
@@ -39,8 +41,8 @@ def examples(count=5, seed=2, inputs=4, outputs=3):
 
 @eqx.filter_jit
 def stepped(learner, state, batch):
-    zero = jnp.zeros(())
-    return learner.step(state, batch, rate=zero, key=jax.random.key(0), index=zero)[0]
+    rate, index = jnp.zeros(()), jnp.zeros((), int)
+    return learner.step(state, batch, rate=rate, key=jax.random.key(0), index=index)[0]
 
 
 def sigmoid(z):
@@ -55,62 +57,64 @@ def tick(lstm, hidden, cell, below, above):
     return sigmoid(say) * np.tanh(cell), cell
 
 
-def swept(lstm, ticks, layers, below, above, order):
-    """Each layer's synapses in turn; `below[l]` and `above[l]` are what its two ends hear."""
-    for l in order:
-        hidden, cell = layers[l]
-        _, i_count, j_count = hidden.shape
-        for i in range(i_count):
-            for j in range(j_count):
-                for _ in range(ticks):
-                    hidden[:, i, j], cell[:, i, j] = tick(
-                        lstm, hidden[:, i, j], cell[:, i, j], below[l][i], above[l][j]
-                    )
-        ups, downs = np.zeros((j_count, 3)), np.zeros((i_count, 3))
-        for i in range(i_count):
-            for j in range(j_count):
-                ups[j] += (lstm.up @ hidden[:, i, j] + lstm.up_bias) / i_count
-                downs[i] += (lstm.down @ hidden[:, i, j] + lstm.down_bias) / j_count
-        if l > 0:
-            above[l - 1] = downs
-        if l + 1 < len(layers):
-            below[l + 1] = ups
-        else:
-            said = BOUND * np.tanh(ups[:, 0] / BOUND)
-    return said
+def ticked(learner, layer, below, above):
+    """Every synapse of a layer in turn, in place; what the neurons above and below then hear."""
+    lstm, (hidden, cell) = learner.lstm, layer
+    _, i_count, j_count = hidden.shape
+    up, down = np.zeros((j_count, 3)), np.zeros((i_count, 3))
+    for i in range(i_count):
+        for j in range(j_count):
+            for _ in range(learner.ticks):
+                hidden[:, i, j], cell[:, i, j] = tick(
+                    lstm, hidden[:, i, j], cell[:, i, j], below[i], above[j]
+                )
+            up[j] += (lstm.up @ hidden[:, i, j] + lstm.up_bias) / i_count
+            down[i] += (lstm.down @ hidden[:, i, j] + lstm.down_bias) / j_count
+    return up, down
 
 
-def by_loops(learner, state, batch):
+def message(*parts):
+    """The parts side by side, then zeros."""
+    return np.stack([*parts, *[np.zeros(len(parts[0]))] * (3 - len(parts))], axis=1)
+
+
+def by_loops(learner, state, batch, error_of):
     """The state after a batch, and what each example was answered before it was learned."""
-    layers = [(np.array(s.hidden), np.array(s.cell)) for s in state.synapses]
-    below = [None, *(np.array(m).T for m in state.up)]
-    above = [*(np.array(m).T for m in state.down), None]
-    answers = []
+    learner = jax.tree.map(np.asarray, learner)
+    layers, answers = [(np.array(s.hidden), np.array(s.cell)) for s in state], []
     for x, y in zip(np.asarray(batch.x), np.asarray(batch.y), strict=True):
-        below[0], above[-1] = np.zeros((len(x), 3)), np.zeros((len(y), 3))
-        below[0][:, 0] = x
-        way = learner.lstm, learner.ticks, layers, below, above
-        answers.append(swept(*way, range(len(layers))))
-        chances = np.exp(answers[-1]) / np.exp(answers[-1]).sum()
-        above[-1][:, 0], above[-1][:, 1] = chances - (y > 0), y > 0
-        swept(*way, reversed(range(len(layers))))
-    return layers, below, above, np.array(answers)
+        heard = [message(x)]
+        for layer in layers:
+            silence = np.zeros((layer[0].shape[2], 3))
+            heard.append(ticked(learner, layer, heard[-1], silence)[0])
+        answers.append(BOUND * np.tanh(heard[-1][:, 0] / BOUND))
+        above = message(*error_of(answers[-1], y))
+        for layer, below in zip(layers[::-1], heard[-2::-1], strict=True):
+            above = ticked(learner, layer, below, above)[1]
+    return layers, np.array(answers)
+
+
+def softmax_less_label(outputs, y):
+    chances = np.exp(outputs - outputs.max())
+    return chances / chances.sum() - (y > 0), y > 0
+
+
+def check_layers(found, layers):
+    for synapses, (hidden, cell) in zip(found, layers, strict=True):
+        np.testing.assert_allclose(synapses.hidden, hidden, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(synapses.cell, cell, rtol=1e-10, atol=1e-10)
 
 
 def test_a_batch_against_loops_over_synapses():
     learner, batch = lively(), examples()
     state = learner.init(jax.random.key(3), 5)
     found = stepped(learner, state, batch)
-    layers, below, above, answers = by_loops(learner, state, batch)
-    for synapses, (hidden, cell) in zip(found.synapses, layers, strict=True):
-        np.testing.assert_allclose(synapses.hidden, hidden, rtol=1e-10, atol=1e-10)
-        np.testing.assert_allclose(synapses.cell, cell, rtol=1e-10, atol=1e-10)
-    for l in range(2):
-        np.testing.assert_allclose(found.up[l].T, below[l + 1], rtol=1e-10, atol=1e-10)
-        np.testing.assert_allclose(found.down[l].T, above[l], rtol=1e-10, atol=1e-10)
-    asked = [state, *(stepped(learner, state, batch_of(batch, slice(n))) for n in range(1, 5))]
-    said = [learner.predict(s, batch.x[n : n + 1])[0] for n, s in enumerate(asked)]
-    np.testing.assert_allclose(np.stack(said), answers, rtol=1e-10, atol=1e-10)
+    layers, answers = by_loops(learner, state, batch, softmax_less_label)
+    check_layers(found, layers)
+    for n in (0, 3):
+        before = stepped(learner, state, batch_of(batch, slice(n))) if n else state
+        said = learner.predict(before, batch.x[n : n + 1])[0]
+        np.testing.assert_allclose(said, answers[n], rtol=1e-10, atol=1e-10)
 
 
 def batch_of(batch, places):
@@ -135,15 +139,10 @@ def test_a_batch_is_as_many_steps_of_one_example_and_a_mask_leaves_examples_out(
 
 def reordered(state, orders):
     """The same state with the neurons of every group in other orders."""
-    synapses = tuple(
+    return tuple(
         jax.tree.map(lambda leaf, i=i, j=j: leaf[:, i][:, :, j], layer)
-        for layer, i, j in zip(state.synapses, orders, orders[1:], strict=False)
+        for layer, (i, j) in zip(state, itertools.pairwise(orders), strict=True)
     )
-    said = [
-        tuple(message[:, order] for message, order in zip(messages, orders[1:-1], strict=True))
-        for messages in (state.up, state.down)
-    ]
-    return Memory(synapses, *said)
 
 
 orders_of = st.tuples(*(st.permutations(range(n)) for n in NETWORK.sizes))
@@ -169,6 +168,10 @@ def test_predictions_of_many_inputs_are_those_of_each():
     state = learner.init(jax.random.key(0), 1)
     x = examples(count=150).x
     found = learner.predict(state, x)
+    groups = learner.activations(state, x, x)
+    assert [group.shape for group in groups] == [(150, 4), (150, 3)]
+    np.testing.assert_array_equal(groups[0], x)
+    np.testing.assert_allclose(groups[1], found, rtol=1e-12, atol=1e-12)
     for n in (0, 63, 64, 149):
         alone = learner.predict(state, x[n : n + 1])[0]
         np.testing.assert_allclose(found[n], alone, rtol=1e-12, atol=1e-12)
@@ -179,16 +182,8 @@ def test_numbers_hear_the_difference_and_the_label_is_the_number():
     assert isinstance(learner.target, Regression)
     state, batch = learner.init(jax.random.key(0), 1), examples(count=1)
     batch = Batch(batch.x, 0.3 * batch.y)
-    error = learner.predict(state, batch.x)[0] - batch.y[0]
-    lstm, hidden = learner.lstm, [np.array(leaf) for leaf in jax.tree.leaves(state.synapses)]
-    below, silent = np.zeros((4, 3)), np.zeros((3, 3))
-    below[:, 0] = batch.x[0]
-    above = np.stack([error, batch.y[0], np.zeros(3)], axis=1)
-    layers = [tuple(hidden)]
-    swept(lstm, 2, layers, [below], [silent], (0,))
-    swept(lstm, 2, layers, [below], [above], (0,))
-    found = stepped(learner, state, batch).synapses[0]
-    np.testing.assert_allclose(found.cell, layers[0][1], rtol=1e-10, atol=1e-10)
+    layers, _ = by_loops(learner, state, batch, lambda outputs, y: (outputs - y, y))
+    check_layers(stepped(learner, state, batch), layers)
 
 
 def test_its_numbers_follow_the_gradient():

@@ -122,6 +122,17 @@ class Vsml(Learner):
         """The outputs of a sweep up, each from the same state, which stays as it is."""
         return jax.lax.map(lambda row: self._up(state, row)[-1], x, batch_size=AT_ONCE)
 
+    def activations(
+        self, state: Memory, x: Float[Array, "q inputs"], batch: Float[Array, "b inputs"]
+    ) -> list[Float[Array, "q _"]]:
+        """The first component of what each group hears from below; the last are the outputs."""
+
+        def said(row: Float[Array, " inputs"]) -> list[Float[Array, " _"]]:
+            _, heard, outputs = self._up(state, row)
+            return [*(message[0] for message in heard), outputs]
+
+        return jax.lax.map(said, x, batch_size=AT_ONCE)
+
     def _learned(
         self, state: Memory, x: Float[Array, " inputs"], y: Float[Array, " outputs"]
     ) -> Memory:
