@@ -1,0 +1,1 @@
+"""Learners whose numbers are meta-learned."""
