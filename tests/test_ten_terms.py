@@ -1,5 +1,7 @@
 """The ten-term rule: against loops over single numbers, and against gradient descent."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -28,6 +30,7 @@ def lively(seed=1, network=NETWORK):
     return eqx.tree_at(lambda l: l.coefficients, TenTerms(network), drawn)
 
 
+@functools.cache
 def batches(seed=2, steps=6, batch=7):
     spec = EpisodeSpec(steps=steps, batch=batch, query=32)
     return get("iris").sample(jax.random.key(seed), spec, Split.TRAIN).support
@@ -173,6 +176,7 @@ def test_coefficients_can_be_improved():
     assert np.count_nonzero(learned.coefficients) == 10
 
 
+@pytest.mark.long
 def test_a_penalty_in_meta_training_makes_coefficients_smaller(tmp_path):
     start = lively(network=Network((4, 5, 3)))
     config = blurax.MetaTrain(

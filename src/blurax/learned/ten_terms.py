@@ -64,8 +64,9 @@ class TenTerms(Learner):
     rule has its own rate and ignores the one given. Networks are fully connected chains. Hidden
     neurons in another order, with their feedback, learn the same in that order.
 
-    Source: Shervani-Tabar and Rosenbaum 2023, the pool of plasticity terms; the network, θ0 = 1e-3
-    at the start, and Glorot's uniform synapses are those of the authors' code.
+    Source: Shervani-Tabar and Rosenbaum 2023. The network, θ0 = 1e-3 at the start, Glorot's uniform
+    synapses and the terms of θ0, θ1, θ2 and θ9 are as in the authors' code. The other six could not
+    be compared with it, which has them no more: they may differ from the paper's.
 
     Raises:
         BluraxError: for a network that is no fully connected chain, or a rate that is no number
