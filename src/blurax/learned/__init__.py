@@ -6,11 +6,12 @@ from blurax.errors import require
 from blurax.learned.by_messages import ByMessages
 from blurax.learned.fast_weights import FastWeights
 from blurax.learned.per_parameter import PerParameter
+from blurax.learned.ten_terms import TenTerms
 from blurax.learned.vsml import Vsml
 from blurax.learner import Learner
 from blurax.network import Network
 
-_KINDS: tuple[Any, ...] = (ByMessages, FastWeights, PerParameter, Vsml)
+_KINDS: tuple[Any, ...] = (ByMessages, FastWeights, PerParameter, TenTerms, Vsml)
 LEARNED: dict[str, Any] = {kind.__qualname__: kind for kind in _KINDS}
 """Classes that are made of a network alone. A file that names one is read without its class."""
 
