@@ -9,9 +9,11 @@ import blurax.cli.commands as cli
 from blurax import io, zoo
 from blurax.errors import BluraxError
 from blurax.experiments.compare_entrants import read_entrant
+from blurax.frozen import from_json
 from blurax.learned import LEARNED, PerParameter, learned
 from blurax.network import Network
 from blurax.outer.numbers import check_step, named, numbers_of, with_network
+from blurax.outer.recipes import get_recipe
 from blurax.tasks import EpisodeSpec, get
 
 TINY = blurax.MetaTrain(
@@ -99,7 +101,7 @@ def test_a_learner_of_the_zoo_loads_has_a_card_and_was_made_by_the_recipe_of_its
     assert type(learner).__qualname__ == kind
     assert card.about
     assert card.recipe == f"blurax meta-train --recipe {name}"
-    assert blurax.recipes.get_recipe(name).config.learner == kind
+    assert from_json(blurax.MetaTrain, provenance.config) == get_recipe(name).config
     assert provenance.meta_steps > 0
 
 

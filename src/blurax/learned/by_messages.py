@@ -17,6 +17,7 @@ from blurax.baselines.weights import Weights, initial_weights
 from blurax.bounds import check_count
 from blurax.errors import require
 from blurax.learned.messages import Edges, Nodes, Round, exchanged, rounds
+from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.spec import Activation
@@ -91,10 +92,7 @@ class ByMessages(Learner):
 
     def for_target(self, target: Target) -> "ByMessages":
         """The same, whose loss is the target's."""
-        other = object.__new__(type(self))
-        for name, value in vars(self).items():  # no field of it is checked by its target
-            object.__setattr__(other, name, target if name == "target" else value)
-        return other
+        return retargeted(self, target)
 
     @property
     def takes_masks(self) -> bool:

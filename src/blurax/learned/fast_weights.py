@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
+from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.targets import Classes, Target
@@ -120,10 +121,7 @@ class FastWeights(Learner):
 
     def for_target(self, target: Target) -> "FastWeights":
         """The same, whose error is the target's."""
-        other = object.__new__(type(self))
-        for name, value in vars(self).items():
-            object.__setattr__(other, name, target if name == "target" else value)
-        return other
+        return retargeted(self, target)
 
     def init(self, key: PRNGKeyArray, batch: int) -> Memory:
         """A random projection, codes, and empty memories."""

@@ -21,6 +21,7 @@ from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.weights import Weights, with_fixed
 from blurax.bounds import check_count
 from blurax.errors import require
+from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.targets import Classes, Target
@@ -120,10 +121,7 @@ class PerParameter(Learner):
 
     def for_target(self, target: Target) -> "PerParameter":
         """The same, whose loss is the target's."""
-        other = object.__new__(type(self))
-        for name, value in vars(self).items():
-            object.__setattr__(other, name, target if name == "target" else value)
-        return other
+        return retargeted(self, target)
 
     @property
     def takes_masks(self) -> bool:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.choices import Signal
 from blurax.errors import require
+from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.targets import Classes, Target
@@ -101,10 +102,7 @@ class TenTerms(Learner):
 
     def for_target(self, target: Target) -> "TenTerms":
         """The same, whose errors are the target's."""
-        other = object.__new__(type(self))
-        for name, value in vars(self).items():  # no field of it is checked by its target
-            object.__setattr__(other, name, target if name == "target" else value)
-        return other
+        return retargeted(self, target)
 
     def init(self, key: PRNGKeyArray, batch: int) -> State:
         """Forward and feedback synapses, drawn alike: uniform up to sqrt(6 / (inputs + outputs)).

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.bounds import check_count
 from blurax.choices import Signal
 from blurax.errors import require
+from blurax.learned.retargeted import retargeted
 from blurax.learned.synaptic_lstm import Synapses, SynapticLstm
 from blurax.learner import Batch, Learner
 from blurax.network import Network
@@ -81,10 +82,7 @@ class Vsml(Learner):
 
     def for_target(self, target: Target) -> "Vsml":
         """The same, which hears errors of the target's loss."""
-        other = object.__new__(type(self))
-        for name, value in vars(self).items():  # no field of it is checked by its target
-            object.__setattr__(other, name, target if name == "target" else value)
-        return other
+        return retargeted(self, target)
 
     def init(self, key: PRNGKeyArray, batch: int) -> Memory:
         """Half of each state drawn, so that no two synapses are alike, and all else 0.

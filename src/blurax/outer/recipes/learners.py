@@ -4,9 +4,17 @@ import dataclasses
 
 from blurax.outer.config import MetaTrain, Pairing
 from blurax.outer.objective import Objective, When
+from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.recipes.recipe import REJECTING, Recipe
 from blurax.outer.vary import Draw, Vary
 from blurax.tasks import EpisodeSpec
+
+_LETTERS = "+".join(
+    f"emnist-letters:train=0,test=14800,classes={group},size=14,standardise=none,outputs=47,"
+    "permute-labels"
+    for group in ("1-5", "6-10", "11-15")
+)
+"""Five letters at a time, told by five of 47 outputs, as in the paper."""
 
 LEARNERS: dict[str, Recipe] = {
     "per-parameter": Recipe(
@@ -35,6 +43,23 @@ LEARNERS: dict[str, Recipe] = {
             validation_episodes=2,
             validation_steps=50,
             seed=1,
+        ),
+    ),
+    "ten-terms": Recipe(
+        "the zoo's ten-terms: a plasticity rule for fixed random feedback, of whose terms few are "
+        "to do something, learned on letters one by one",
+        "10 minutes on a busy core, most of it compiling: 54.5 % in validation",
+        MetaTrain(
+            learner="TenTerms",
+            tasks=(_LETTERS,),
+            hidden=("100-80-60-40",),
+            episode=EpisodeSpec(steps=250, batch=1, query=50),
+            objective=Objective(sparse=0.003),
+            optimiser=Optimiser(learning_rate=2e-4, reject=1000.0, schedule=MetaSchedule.COSINE),
+            population=1,
+            meta_steps=800,
+            validate_every=100,
+            validation_episodes=8,
         ),
     ),
 }
