@@ -12,16 +12,18 @@ from blurax.experiments.compare_entrants import read_entrant
 from blurax.frozen import from_json
 from blurax.learned import LEARNED, PerParameter, learned
 from blurax.network import Network
+from blurax.outer.methods import RandomSearch
 from blurax.outer.numbers import check_step, named, numbers_of, with_network
 from blurax.outer.recipes import get_recipe
 from blurax.tasks import EpisodeSpec, get
 
 TINY = blurax.MetaTrain(
     learner="PerParameter",
+    method=RandomSearch(),  # whose programs compile faster than a gradient's
     tasks=("xor",),
     hidden=("3",),
     episode=EpisodeSpec(steps=2, batch=4, query=4),
-    population=1,
+    population=2,
     meta_steps=2,
     validate_every=1,
     validation_episodes=1,
