@@ -17,7 +17,7 @@ from blurax.baselines import Record, Tuning
 from blurax.cli.renamed import renamed
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
-from blurax.experiments import compare
+from blurax.experiments import compare, compare_measure
 from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_plan import Plan, budgets_up_to
 from blurax.spec import Activation, Rule
@@ -336,7 +336,7 @@ def test_the_command(at_home, genome_file, capsys, monkeypatch):
 
     words = ["compare", str(genome_file), *WORDS[1:]]
     with monkeypatch.context() as patch:
-        patch.setattr(compare, "record_baseline", interrupted)
+        patch.setattr(compare_measure, "record_baseline", interrupted)
         assert cli.main(words) == 130
     assert "go on with: blurax compare --resume runs/compare" in capsys.readouterr().err
     assert cli.main(["compare", "--resume", "runs/compare"]) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from blurax import genome as genomes
 from blurax import io
-from blurax.cli import commands, meta_train
+from blurax.cli import commands, engines
 from blurax.engine import LOCAL, Job, PoisonedJobError, RayOptions
 from blurax.errors import BluraxError
 from blurax.outer import run
@@ -191,8 +191,8 @@ def test_the_command_opens_the_engine_it_is_told_and_closes_it(tmp_path, monkeyp
         return opened[0][1]
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(meta_train, "open_ray", open_ray)
-    monkeypatch.setattr(meta_train, "check_installed", lambda: None)
+    monkeypatch.setattr(engines, "open_ray", open_ray)
+    monkeypatch.setattr(engines, "check_installed", lambda: None)
     asked = ["--engine", "ray", "--workers", "3", "--address", "10.0.0.1:6379"]
     assert commands.main([*WORDS, *asked]) == 0
     ((options, engine),) = opened

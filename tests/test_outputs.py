@@ -62,7 +62,7 @@ def place(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.Scores, "__init__", work)
     monkeypatch.setattr(demos, "measure", work)
-    monkeypatch.setattr(comparisons, "_Work", work)
+    monkeypatch.setattr(comparisons, "CellWork", work)
     monkeypatch.setattr(show, "look", work)
     monkeypatch.setattr(train, "learning_curve", work)
     return tmp_path

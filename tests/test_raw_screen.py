@@ -26,7 +26,7 @@ from blurax.baselines import Record
 from blurax.cli import streams
 from blurax.cli.progress import CompareProgress, RunProgress
 from blurax.cli.terminal import Terminal
-from blurax.experiments import compare
+from blurax.experiments.compare_work import CellProgress
 from blurax.frozen import to_json
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics
@@ -211,8 +211,8 @@ def a_task_that_is_drawn(text, patch):
 def a_progress_bar(text, patch):
     console = Terminal()
     shown = CompareProgress(console)
-    shown(compare.CellProgress(1, 2, text, text))
-    shown(compare.CellProgress(1, 2, text, ""))
+    shown(CellProgress(1, 2, text, text))
+    shown(CellProgress(1, 2, text, ""))
     console.print(shown._bar.get_renderable())
     with RunProgress(console, text, text) as run:
         console.print(run._bar.get_renderable())

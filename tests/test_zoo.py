@@ -90,7 +90,9 @@ def test_names_and_files_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert zoo.find("default") == zoo.genome_file("default")
     assert zoo.find("./default.safetensors").name == "default.safetensors"
-    with pytest.raises(BluraxError, match="no genome 'defualt' in the zoo; did you mean default"):
+    with pytest.raises(
+        BluraxError, match="genome or learner 'defualt' in the zoo; did you mean default"
+    ):
         blurax.load("defualt")
     with pytest.raises(BluraxError, match=r"runs/mine\.safetensors"):
         blurax.load("runs/mine.safetensors")

@@ -28,7 +28,7 @@ COMMANDS = {
     "significance.",
     "tables": "Rank genomes, regularisers and scikit-learn's models on small tables, by "
     "cross-validation.",
-    "zoo": "List the genomes that come with blurax, or show one: blurax zoo default.",
+    "zoo": "List the genomes and learners that come with blurax, or show one: blurax zoo default.",
     "prune": "Put the numbers of a genome to rest that are least missed; write what is left as a "
     "genome.",
     "export": "Write a genome and one Python file that lets it teach networks with NumPy or "
