@@ -240,7 +240,7 @@ def test_what_does_not_fit_is_refused(x, y, message):
 def test_genomes_and_networks_that_do_not_fit_are_refused():
     import torch
 
-    with pytest.raises(BluraxError, match=r"no genome 'stedy'.*steady"):
+    with pytest.raises(BluraxError, match=r"no genome or learner 'stedy'.*steady"):
         made("stedy", DENSE)
     with pytest.raises(BluraxError, match=r"dtype is torch\.int64"):
         made("steady", DENSE, dtype=torch.int64)

@@ -65,7 +65,7 @@ def test_a_start_has_a_name_or_is_given(path):
     assert given.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     zoo = MetaTrain(start="steady")
     assert zoo.rule == blurax.load("steady").rule
-    with pytest.raises(BluraxError, match="no genome 'steddy' in the zoo; did you mean steady"):
+    with pytest.raises(BluraxError, match="no genome or learner 'steddy' in the zoo; did you mean steady"):
         MetaTrain(start="steddy")
     with pytest.raises(BluraxError, match=r"There is no file .*none\.safetensors"):
         MetaTrain(start="none.safetensors")
@@ -171,7 +171,7 @@ def test_one_method_after_another_on_the_command_line(tmp_path, monkeypatch, cap
     before = (tmp_path / "a" / "best.safetensors").read_bytes()
     assert config.start.sha256 == hashlib.sha256(before).hexdigest()
     assert cli.main([*words, "--start", "nowhere"]) == 2
-    assert "no genome 'nowhere'" in capsys.readouterr().err
+    assert "no genome or learner 'nowhere'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", [Cma(), Pes(pairs=1, window=1)])

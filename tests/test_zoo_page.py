@@ -80,13 +80,27 @@ def empty_zoo(tmp_path, monkeypatch):
     """A zoo without genomes, and a page of its own."""
     monkeypatch.setattr("blurax.zoo.keeper.HOME", tmp_path)
     monkeypatch.setattr("keep.HOME", tmp_path)
+    for room in ("blurax.zoo.keeper", "keep"):
+        monkeypatch.setattr(f"{room}.LEARNERS", tmp_path / "learners")
     monkeypatch.setattr("keep.PAGE", tmp_path / "page.md")
-    zoo.names.cache_clear()
+    for known in (zoo.names, zoo.learners):
+        known.cache_clear()
     yield tmp_path
-    zoo.names.cache_clear()
+    for known in (zoo.names, zoo.learners):
+        known.cache_clear()
 
 
 BACKPROP = zoo.genome_file("backprop")
+LEARNER = zoo.genome_file("ten-terms")
+
+
+def test_a_new_learner_is_known_at_once_and_kept_beside_the_genomes(empty_zoo):
+    mine = empty_zoo / "mine.bin"
+    mine.write_bytes(LEARNER.read_bytes())
+    keep("mine", mine, about="of a test", recipe="by hand")
+    assert (zoo.names(), zoo.learners()) == ((), ("mine",))
+    assert zoo.card("mine").about == "of a test"
+    assert zoo.find("mine") == empty_zoo / "learners" / "mine.safetensors"
 
 
 def test_a_new_genome_is_known_at_once(empty_zoo):
