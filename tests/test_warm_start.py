@@ -65,7 +65,9 @@ def test_a_start_has_a_name_or_is_given(path):
     assert given.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     zoo = MetaTrain(start="steady")
     assert zoo.rule == blurax.load("steady").rule
-    with pytest.raises(BluraxError, match="no genome or learner 'steddy' in the zoo; did you mean steady"):
+    with pytest.raises(
+        BluraxError, match="no genome or learner 'steddy' in the zoo; did you mean steady"
+    ):
         MetaTrain(start="steddy")
     with pytest.raises(BluraxError, match=r"There is no file .*none\.safetensors"):
         MetaTrain(start="none.safetensors")
