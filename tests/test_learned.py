@@ -108,9 +108,12 @@ def test_a_learner_of_the_zoo_loads_has_a_card_and_was_made_by_the_recipe_of_its
 
 
 @pytest.mark.parametrize("name", zoo.learners())
-def test_a_learner_of_the_zoo_is_no_genome(name):
-    with pytest.raises(BluraxError, match="is a learner, and this takes a genome"):
+def test_a_learner_of_the_zoo_is_no_genome(name, tmp_path, capsys):
+    with pytest.raises(BluraxError, match=f"{name} is a learner, and this takes a genome"):
         blurax.load(name)
+    for words in (["export", str(tmp_path / "new"), "--genome", name], ["train", name]):
+        assert cli.main(words) == 2
+        assert f"{name} is a learner, and this takes a genome" in capsys.readouterr().err
 
 
 def test_the_zoo_lists_them(capsys):

@@ -46,7 +46,7 @@ def export(
         write_graph(directory, genome, task, hidden, steps, seed)
         return
     file, code = zoo.find(genome), library.file
-    check(io.load_genome(file)[0].rule)
+    check(zoo.genome(genome)[0].rule)
     targets = {directory / code.name: code, directory / file.name: file}
     _free(directory, tuple(targets))
     for target, source in targets.items():
