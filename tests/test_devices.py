@@ -1,4 +1,4 @@
-"""Two devices of one process compute what one does, to the bit, and each has a part of it."""
+"""Several devices of one process compute what one does, to the bit, and each has a part of it."""
 
 import json
 import os
@@ -83,9 +83,9 @@ def found(count, code=CODE):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_two_devices_find_what_one_finds():
-    (one, expected), (two, got) = found(1), found(2)
-    assert (one, two) == ([0], [0, 1])
+def test_four_devices_find_what_one_finds():
+    (one, expected), (four, got) = found(1), found(4)
+    assert (one, four) == ([0], [0, 1, 2, 3])
     assert got == expected
 
 
