@@ -9,6 +9,7 @@ import blurax.cli.commands as cli
 from blurax import io, zoo
 from blurax.errors import BluraxError
 from blurax.experiments.compare_entrants import read_entrant
+from blurax.fit import network_for
 from blurax.frozen import from_json
 from blurax.learned import LEARNED, PerParameter, learned
 from blurax.network import Network
@@ -122,3 +123,9 @@ def test_the_zoo_lists_them(capsys):
     for name in zoo.learners():
         assert name in said
         assert cli.main(["zoo", name]) in (0, None)
+
+
+@pytest.mark.parametrize("name", [name for name in LEARNED if name != "PerParameter"])
+def test_a_network_that_is_no_chain_is_refused(name):
+    with pytest.raises(BluraxError, match=f"{name} takes one such as"):
+        learned(name, network_for(get("digits"), "c4k3s2-16"))

@@ -78,7 +78,7 @@ def _row_table(row: Row) -> Table:
     table.add_column("steps", no_wrap=True)
     for budget in row.budgets:
         table.add_column(f"{budget:,}", justify="right", no_wrap=True)
-    table.add_row("genome", *_cells(row.genome, row.genome_std))
+    table.add_row("as it is", *_cells(row.genome, row.genome_std))
     if row.best:
         table.add_row("tuned", *_cells(row.best_mean, row.best_std))
         table.add_row("", *map(message, row.best))

@@ -16,6 +16,7 @@ from blurax.baselines.descent import forward
 from blurax.baselines.weights import Weights, initial_weights
 from blurax.bounds import check_count
 from blurax.errors import require
+from blurax.learned.chains import check_chain
 from blurax.learned.messages import Edges, Nodes, Round, exchanged, rounds
 from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
@@ -84,11 +85,7 @@ class ByMessages(Learner):
         self.edge_head, self.node_head = jnp.zeros((width, 2)), jnp.zeros((width, 2))
 
     def __check_init__(self) -> None:
-        require(
-            self.network.is_dense,
-            f"The network {self.network} is no fully connected chain; ByMessages takes one such as "
-            "Network((64, 32, 10)).",
-        )
+        check_chain(self)
 
     def for_target(self, target: Target) -> "ByMessages":
         """The same, whose loss is the target's."""

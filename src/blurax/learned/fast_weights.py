@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
+from blurax.learned.chains import check_chain
 from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
@@ -85,6 +86,9 @@ class FastWeights(Learner):
     label. The readout is a memory as well: of the features made wider, it moves by a learned rate
     along the error of its own outputs, as the delta rule does. So at the start it is an online
     linear classifier of random features.
+
+    Raises:
+        BluraxError: for a network that is no fully connected chain, or sizes that are no counts.
     """
 
     network: Network = eqx.field(static=True)
@@ -118,6 +122,9 @@ class FastWeights(Learner):
         self.wide = jax.random.normal(keys[0], (width, wide)) * (2 / width) ** 0.5
         self.wide_bias = jnp.zeros(wide)
         self.log_rate, self.keep = jnp.zeros(()), jnp.asarray(7.0)
+
+    def __check_init__(self) -> None:
+        check_chain(self)
 
     def for_target(self, target: Target) -> "FastWeights":
         """The same, whose error is the target's."""

@@ -227,9 +227,8 @@ def _features(
     ways = means / root
     factored = gradient / (jnp.sqrt(_factored(state)) + EPSILON)
     seen = jnp.stack([flat, gradient, 1 / root, *means, *ways, *factored])
-    return jnp.concatenate([_in_units(f) for f in jnp.split(seen, _ends(leaves), axis=1)], 1), ways[
-        0
-    ]
+    parts = jnp.split(seen, _ends(leaves), axis=1)
+    return jnp.concatenate([_in_units(part) for part in parts], axis=1), ways[0]
 
 
 def _factored(state: Memory) -> Float[Array, "kept n"]:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.choices import Signal
 from blurax.errors import require
+from blurax.learned.chains import check_chain
 from blurax.learned.retargeted import retargeted
 from blurax.learner import Batch, Learner
 from blurax.network import Network
@@ -94,11 +95,7 @@ class TenTerms(Learner):
         self.coefficients = jnp.zeros(len(TERMS), float).at[0].set(rate)
 
     def __check_init__(self) -> None:
-        require(
-            self.network.is_dense,
-            f"The network {self.network} is no fully connected chain; TenTerms takes one such as "
-            "Network((64, 32, 10)).",
-        )
+        check_chain(self)
 
     def for_target(self, target: Target) -> "TenTerms":
         """The same, whose errors are the target's."""

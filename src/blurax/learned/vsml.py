@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.bounds import check_count
 from blurax.choices import Signal
-from blurax.errors import require
+from blurax.learned.chains import check_chain
 from blurax.learned.retargeted import retargeted
 from blurax.learned.synaptic_lstm import Synapses, SynapticLstm
 from blurax.learner import Batch, Learner
@@ -74,11 +74,7 @@ class Vsml(Learner):
         self.lstm = SynapticLstm(jax.random.key(seed), width, messages)
 
     def __check_init__(self) -> None:
-        require(
-            self.network.is_dense,
-            f"The network {self.network} is no fully connected chain; Vsml takes one such as "
-            "Network((64, 32, 10)).",
-        )
+        check_chain(self)
 
     def for_target(self, target: Target) -> "Vsml":
         """The same, which hears errors of the target's loss."""
