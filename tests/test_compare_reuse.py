@@ -4,6 +4,7 @@ import pytest
 
 from blurax.errors import BluraxError
 from blurax.experiments import compare
+from blurax.experiments.compare_cells import cell_path
 from blurax.experiments.compare_reuse import reuse
 from test_compare import entrants_of, finished, genome_file, plan_for  # noqa: F401  the fixtures
 
@@ -15,9 +16,9 @@ def test_shared_cells_are_taken_over_to_the_byte(finished, genome_file, tmp_path
     assert reuse(plan, tmp_path, other) == 4
     theirs = compare.read_plan(other)
     for net in ("3", "0"):
-        mine = compare.cell_path(tmp_path, plan, "iris", net, "fa").read_bytes()
-        assert mine == compare.cell_path(other, theirs, "iris", net, "fa").read_bytes()
-    assert not compare.cell_path(tmp_path, plan, "iris", "2", "fa").exists()
+        mine = cell_path(tmp_path, plan, "iris", net, "fa").read_bytes()
+        assert mine == cell_path(other, theirs, "iris", net, "fa").read_bytes()
+    assert not cell_path(tmp_path, plan, "iris", "2", "fa").exists()
     assert reuse(plan, tmp_path, other) == 0
 
 
