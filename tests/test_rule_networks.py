@@ -14,11 +14,23 @@ from blurax import inner
 from blurax.baselines import Arrangement, baseline
 from blurax.baselines.descent import Weights, forward
 from blurax.baselines.gin import Gin
+from blurax.baselines.weights import initial_weights
 from blurax.batch import Batch
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.fit import network_for
-from blurax.links import Index, Indexed, NodeRule, PairRule, Placed, ReadoutRule
+from blurax.links import (
+    After,
+    Dense,
+    Identity,
+    Index,
+    Indexed,
+    Masked,
+    NodeRule,
+    PairRule,
+    Placed,
+    ReadoutRule,
+)
 from blurax.links.by_rule import DISTANCE, LABEL
 from blurax.network import Edge, Network
 from blurax.spec import Activation, Rule, Signal
@@ -243,3 +255,19 @@ def test_what_makes_no_rule_is_refused():
     ):
         with pytest.raises(BluraxError, match=message):
             make()
+
+
+def test_optimisers_begin_at_the_birth_of_the_paper():
+    made = baseline("adam").make(Arrangement(Activation.TANH), NETWORK, get("graphs:csl,count=50"))
+    weights, _ = made.init(jax.random.key(0), BATCH)
+    for w in weights.w:
+        assert w is not None
+        np.testing.assert_array_equal(w, np.full(w.shape, 0.01, w.dtype))
+
+
+def test_a_birth_is_that_of_the_link_inside():
+    (pairs, *_) = (edge.link for edge in NETWORK.edges if isinstance(edge.link, PairRule))
+    assert Masked(0.5, link=pairs).birth == After(Identity(), pairs).birth == pairs.birth == 0.01
+    assert Masked(0.5, link=Dense()).birth is None
+    drawn = initial_weights(jax.random.key(0), Network((6, 5, 2)), Activation.TANH)
+    assert all(float(jnp.std(w)) > 0.1 for w in drawn.w if w is not None)

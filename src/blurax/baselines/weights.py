@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from blurax.links import Link
 from blurax.network import Network
 from blurax.spec import Activation, Over
 from blurax.specialisation import hidden_groups
@@ -48,6 +49,8 @@ def initial_weights(
 ) -> Weights:
     """Normal weights of variance gain / inputs, and zero biases; those of sines by SIREN.
 
+    A link that says what its weights begin with (`Link.birth`) has it for all of them.
+
     What is added before a normalisation is uniform up to 1 / sqrt(inputs): without it, a first
     layer that is normalised over its neurons would see the direction of an input and not its size.
 
@@ -68,6 +71,7 @@ def initial_weights(
     # One draw, cut into pieces: each draw takes XLA long to compile.
     pieces = jnp.split(_numbers(key, ends[-1], sines), ends[:-1])
     drawn = dict(zip(shapes, pieces, strict=True))
+    w = {l: _begun(network.edges[l].link, drawn[l].reshape(shapes[l]) * size[l]) for l in shapes}
     every = range(len(network.edges))
     biases: dict[int, Array] = {}
     for l in (l for l in shapes if network.edges[l].bias):
@@ -82,11 +86,16 @@ def initial_weights(
             own = _numbers(jax.random.fold_in(key, len(every) + l), shapes[l][1], True)
             before[l] = own / fan_in[l] ** 0.5
     return Weights(
-        tuple(drawn[l].reshape(shapes[l]) * size[l] if l in shapes else None for l in every),
+        tuple(map(w.get, every)),
         tuple(biases.get(l) for l in every),
         tuple(jnp.ones(g[-1], float) if j in scaled else None for j, g in enumerate(groups)),
         tuple(before.get(l) for l in every) if before else (),
     )
+
+
+def _begun(link: Link, drawn: Float[Array, "i j"]) -> Float[Array, "i j"]:
+    """The weights of a link at birth."""
+    return drawn if link.birth is None else jnp.full_like(drawn, link.birth)
 
 
 def _numbers(key: PRNGKeyArray, many: int, uniform: bool) -> Float[Array, " many"]:

@@ -29,6 +29,11 @@ class After(Link):
             f"After.link is {self.link}; it takes a link with synapses, such as Dense().",
         )
 
+    @property
+    def birth(self) -> float | None:
+        """The link's."""
+        return self.link.birth
+
     def bound(self, index: Mapping[str, Array]) -> Link:
         """With the link bound."""
         link = self.link.bound(index)

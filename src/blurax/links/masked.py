@@ -40,6 +40,11 @@ class Masked(Link):
             f"Masked.link is {self.link}; it takes a link with synapses, such as Dense().",
         )
 
+    @property
+    def birth(self) -> float | None:
+        """The link's."""
+        return self.link.birth
+
     def bound(self, index: Mapping[str, Array]) -> Link:
         """With the link bound."""
         link = self.link.bound(index)

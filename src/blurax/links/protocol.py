@@ -36,6 +36,15 @@ class Link(abc.ABC):
     has_synapses: ClassVar[bool] = True
     """Whether there is anything to learn; if not, w is None wherever it is asked for."""
 
+    @property
+    def birth(self) -> float | None:
+        """What all weights of an optimiser begin with; normal numbers if None.
+
+        A number is for synapses that each have a meaning of their own, so that there is no symmetry
+        to break. Genomes say what theirs begin with (`Rule.init`).
+        """
+        return None
+
     @abc.abstractmethod
     def post_shape(self, pre: Shape, features: int) -> Shape:
         """The shape of a group with so many features that the link can drive from `pre`.
