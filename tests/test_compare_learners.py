@@ -16,6 +16,7 @@ from blurax.baselines import BASELINES, BUILT_IN, Arrangement, Setting, Tuning, 
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
 from blurax.experiments import compare as experiment
+from blurax.experiments import compare_measure
 from blurax.experiments.compare_reuse import reuse
 from blurax.spec import Activation
 
@@ -117,7 +118,7 @@ def test_learner_files_and_classes_are_compared_from_the_command_line(at_home, c
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "record_baseline", interrupted)
+        patch.setattr(compare_measure, "record_baseline", interrupted)
         assert cli.main(words) == 130
     hint = "--resume runs/compare --learner my_rules.py:Line --learner fast=my_rules.py:fast"
     assert hint in " ".join(capsys.readouterr().err.split())

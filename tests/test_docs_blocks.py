@@ -2,15 +2,15 @@
 
 import dataclasses
 
+import equinox as eqx
 import pytest
 
 import blurax.cli.commands as cli
 import pages
+from blurax.outer.numbers import numbers_of
 from blurax.tasks import TASKS, Augment
 from blurax.tasks.registry import Family
 from blurax.tasks.tabular import CsvOptions
-
-pytestmark = pytest.mark.long
 
 PAGES = sorted(str(path.relative_to(pages.DOCS))[:-3] for path in pages.DOCS.rglob("*.md"))
 PYTHON = {
@@ -47,6 +47,10 @@ PYTHON = {
     "how-to/neural-graphs": lambda names, out: (
         out[0] == "(15, 1) (56, 1)" and names["better"].network == names["start"].network
     ),
+    "how-to/learned-rules": lambda names, out: (
+        out == [f"PerParameter {names['result'].score}"]
+        and bool(eqx.tree_equal(numbers_of(names["again"]), names["result"].numbers))
+    ),
     "how-to/specialisation": lambda names, out: len(out) >= 3 and "nan" not in "".join(out),
     "how-to/networks": lambda names, out: (
         out[2:4] == ["True", "(2, 2)"] and min(float(out[1]), float(out[4])) > 0.6
@@ -72,6 +76,7 @@ def test_no_page_with_python_is_left_out():
     assert [name for name in PAGES if pages.blocks(pages.page(name), "python")] == sorted(PYTHON)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("float32", "unchecked", "own_tasks_forgotten", "own_baselines_forgotten")
 @pytest.mark.parametrize("name", PYTHON)
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
@@ -83,6 +88,7 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     assert PYTHON[name](names, capsys.readouterr().out.splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in PAGES if commands(name)])
 def test_the_commands_of_a_page_parse(name, monkeypatch):
     for words in commands(name):
