@@ -26,6 +26,7 @@ from blurax.errors import described, require
 from blurax.fit import check_fit, for_task
 from blurax.learner import Batch, Blur, Learner, asked, step_in_stage
 from blurax.network import Network
+from blurax.programs import make_room
 from blurax.spec import Rule
 from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, Target, Task
@@ -107,6 +108,7 @@ def learning_curve(
         f"learner is {described(learner)}; it takes a Learner, such as MyRule(network) or "
         "blurax.Blur(genome, network).",
     )
+    make_room()
     check_kind(task)
     check_fit(learner.network, task)
     learner = for_task(learner, task)

@@ -40,6 +40,7 @@ from blurax.estimator.threads import asking, fitting
 from blurax.export.fitted import write_fitted
 from blurax.genome import Genome
 from blurax.network import NetworkState
+from blurax.programs import make_room
 from blurax.scaling import ColumnMoments
 from blurax.sweeps import LayerMoments
 
@@ -187,6 +188,7 @@ class BlurEstimator(BaseEstimator):
         seed = jax.device_put(np.int32(rng.randint(2**31 - 1)))
         self._order = np.random.default_rng(rng.randint(2**31 - 1))
         self._learner = SteadyBlur(self.genome_, network, self.memory)
+        make_room()  # a search over settings compiles programs for each
         self._learning = start(self._learner, seed, self.batch_size)
         self._inputs = ColumnMoments.none(examples.x.shape[1])
         self._moments: LayerMoments | None = None
