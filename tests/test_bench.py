@@ -140,6 +140,14 @@ def test_all_rivals_fit_the_quick_suite(part: Part):
     check(Plan(part.tasks, part.nets, (), rivals, part.budgets, 2, 0, part.batch), ())
 
 
+def test_too_few_examples_are_told_before_anything_is_measured():
+    """Long enough on all but the test examples, and too short where rivals are tuned."""
+    plan = ("sequence:digits:by=permute,stages=3,steps=20",), ("8",), ()
+    with pytest.raises(BluraxError, match="there are 1,078 to learn from in a stage"):
+        check(Plan(*plan, ("adam",), (60,), 2, 0, 64), ())
+    check(Plan((f"{plan[0][0]},repeat",), *plan[1:], ("adam",), (60,), 2, 0, 64), ())
+
+
 @pytest.fixture
 def little(monkeypatch):
     monkeypatch.setitem(bench_suites.SUITES, "little", LITTLE)

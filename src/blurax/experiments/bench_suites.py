@@ -69,7 +69,7 @@ _QUICK = (
     Part("convolution", ("digits",), ("c8k3s2-16",), (5, 20, 100), 64),
     Part("tables", ("wine", "breast-cancer"), ("32",), (5, 20, 100), 32),
     Part("toys", ("spiral", "checkerboard"), ("32-32",), (5, 20, 100), 128),
-    Part("sequences", ("sequence:digits:by=permute,stages=3,steps=20",), ("64",), (60,), 64),
+    Part("sequences", ("sequence:digits:by=permute,stages=3,steps=20,repeat",), ("64",), (60,), 64),
 )
 
 _FULL = (
@@ -111,7 +111,7 @@ _FULL = (
         "sequences",
         (
             "sequence:mnist:size=14,by=permute,stages=5,steps=50",
-            "sequence:kmnist:train=0,size=14,by=permute,stages=5,steps=50",
+            "sequence:kmnist:train=0,size=14,by=permute,stages=5,steps=50,repeat",
             "sequence:fashion-mnist:size=14,by=classes,stages=5,steps=50",
         ),
         ("128-64",),

@@ -1,9 +1,12 @@
 """Whether a comparison can be carried out, before anything is measured or written."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+
+import jax
 
 from blurax.baselines import baseline, is_built_in
-from blurax.curves import check_memory
+from blurax.curves import AT_ONCE, check_memory
 from blurax.errors import require
 from blurax.experiments.compare_entrants import Entrant
 from blurax.experiments.compare_plan import Plan
@@ -12,7 +15,7 @@ from blurax.fit import for_task, network_for
 from blurax.genome import Genome
 from blurax.network import Network
 from blurax.outer.numbers import check_step
-from blurax.tasks import Split, Task, get
+from blurax.tasks import EpisodeSpec, Split, Task, get
 
 
 def places(plan: Plan, own: OwnTasks) -> Iterator[tuple[tuple[int, int], Task, Network]]:
@@ -36,6 +39,7 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
     """
     for _, task, network in places(plan, own):
         _check_stages(plan, task)
+        _check_episodes(plan, task)
         for each in entrants:
             each.check(network, task)
         for name in plan.baselines:
@@ -56,6 +60,13 @@ def _check_stages(plan: Plan, task: Task) -> None:
         f"Task {task.name} has {stages}, but the last number of steps is {plan.budgets[-1]}; it "
         f"takes {stages.total if stages else 0}, all the stages.",
     )
+
+
+def _check_episodes(plan: Plan, task: Task) -> None:
+    """Raise `BluraxError` if a task has too little for an episode, in whatever split is asked."""
+    spec = EpisodeSpec(steps=AT_ONCE, batch=plan.batch)
+    for split in (Split.VALIDATE, Split.TEST) if plan.baselines else (Split.TEST,):
+        jax.eval_shape(partial(task.sample, spec=spec, split=split), jax.random.key(0))
 
 
 def check_sources(plan: Plan, entrants: Sequence[Entrant], own_tasks: OwnTasks) -> None:
