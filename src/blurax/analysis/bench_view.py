@@ -19,6 +19,8 @@ from blurax.io import write_text
 from blurax.version import __version__
 
 WIDTH = 1500
+MOST = 8
+"""Learners whose curves can be told apart in one picture."""
 LEGEND = (
     "rank: 1 is the best; mean and standard deviation over the places, a place being a task with a "
     "network, by the mean test score over its numbers of steps. Then the mean rank after so many "
@@ -46,6 +48,12 @@ def bench_rows(standing: Standing) -> tuple[tuple[str, ...], Rows]:
         p = "-" if np.isnan(overall.p[m]) else f"{overall.p[m]:.3f}"
         rows.append((name, rank, p, *(f"{mean[name]:.1f}" for mean in means.values())))
     return ("learner", "rank", "p", *means), rows
+
+
+def leaders(standing: Standing) -> tuple[str, ...]:
+    """Whose curves are drawn: the first by their ranks, and whom all are tested against."""
+    first = standing.overall().methods[:MOST]
+    return first if standing.against in first else (*first, standing.against)
 
 
 def legend(standing: Standing) -> str:
@@ -108,8 +116,10 @@ def write_pages(standing: Standing, pictures: Sequence[Path], html: Path, markdo
     """
     head, rows = bench_rows(standing)
     title = f"{standing.suite}: {len(rows)} learners"
-    titles = ["Ranks and scores", *(f"Curves: {part}" for part in standing.parts)]
-    shown = zip(titles, pictures, strict=True)
+    few = len(rows) == len(leaders(standing))
+    shown = "" if few else f" (the {MOST} best ranks, and {standing.against})"
+    titles = ["Ranks and scores", *(f"Curves: {part}{shown}" for part in standing.parts)]
+    drawn = zip(titles, pictures, strict=True)
     body = [
         f"<h1>{escaped(title)}</h1>",
         pairs(_words(standing)),
@@ -117,7 +127,7 @@ def write_pages(standing: Standing, pictures: Sequence[Path], html: Path, markdo
         f"<p>{escaped(legend(standing))}</p>",
         "<h2>Scores</h2>",
         numbers(*_scores(standing)),
-        *(f"<h2>{escaped(words)}</h2>{image(file.read_bytes(), words)}" for words, file in shown),
+        *(f"<h2>{escaped(words)}</h2>{image(file.read_bytes(), words)}" for words, file in drawn),
     ]
     write_text(html, whole_page(title, "\n".join(body)))
     write_text(markdown, "\n".join(_markdown(standing, title, head, rows, titles, pictures)))

@@ -185,7 +185,11 @@ Look = tuple[str, str, str]
 
 def looks(records: Sequence[Record]) -> list[Look]:
     """How each learner is drawn: none like another."""
-    learned = ((style.EMPHASIS, "o", line) for line in itertools.cycle(("-", "--", ":", "-.")))
+    learned = (
+        (style.EMPHASIS, marker, line)
+        for marker in itertools.cycle(("o", *style.MARKERS))
+        for line in ("-", "--", ":", "-.")
+    )
     tuned = (
         (colour, marker, line)
         for line in itertools.cycle(("-", "--", ":"))

@@ -114,5 +114,7 @@ def draw_scores(
 
 
 def _broken(name: str) -> str:
-    """A long name in several lines; where it has words, one for each."""
-    return name.replace(" ", "\n") if " " in name else name.replace("-", "-\n")
+    """A long name in several lines; where it has words or options, one for each."""
+    if " " in name or "," in name:
+        return name.replace(" ", "\n").replace(":", ":\n").replace(",", ",\n")
+    return name.replace("-", "-\n")

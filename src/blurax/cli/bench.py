@@ -9,7 +9,7 @@ import tyro
 from rich.text import Text
 
 from blurax import io
-from blurax.analysis.bench_view import bench_table, draw_bench, legend, write_pages
+from blurax.analysis.bench_view import bench_table, draw_bench, leaders, legend, write_pages
 from blurax.baselines import named
 from blurax.cli.compare import Request as Compared
 from blurax.cli.compare import Words, first_network
@@ -135,9 +135,9 @@ def _advance(
     standing = found.standing
     console.print(bench_table(standing))
     console.print(Text(legend(standing), "dim"))
-    pictures = [draw_bench(standing, directory / experiment.PICTURE)]
+    pictures, first = [draw_bench(standing, directory / experiment.PICTURE)], leaders(standing)
     for part, result in zip(found.suite.parts, found.parts, strict=True):
-        shown, path = Comparison(result), directory / f"{part.name}.png"
+        shown, path = Comparison(result.only(first)), directory / f"{part.name}.png"
         pictures.append(shown.draw(path, "time" if shown.timed else "steps"))
     html, markdown = directory / experiment.PAGE, directory / experiment.TEXT
     write_pages(standing, pictures, html, markdown)

@@ -54,6 +54,18 @@ class Compared(Checked):
     plan: Plan
     panels: tuple[Panel, ...]
 
+    def only(self, learners: Sequence[str]) -> "Compared":
+        """The same of some learners alone, for a picture that can be read."""
+        kept = [
+            dataclasses.replace(
+                panel,
+                records=tuple(each for each in panel.records if each.learner in learners),
+                times=tuple(each for each in panel.times if each.learner in learners),
+            )
+            for panel in self.panels
+        ]
+        return dataclasses.replace(self, panels=tuple(kept))
+
 
 def start(plan: Plan, entrants: Sequence[Entrant], directory: Path, own: OwnTasks = NONE) -> None:
     """Make the directory of a comparison, or check that it holds this very one.
