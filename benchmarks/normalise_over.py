@@ -26,7 +26,7 @@ from blurax.tasks import EpisodeSpec, Split, get
 
 BATCHES = {128: 100, 16: 200, 1: 1000}
 """Examples in a step, and the steps."""
-TASKS = ("fashion:size=14", "kmnist:train=0,size=14", "wine")
+TASKS = ("fashion-mnist:size=14", "kmnist:train=0,size=14", "wine")
 
 
 def over(rule: Rule, what: Over) -> Rule:

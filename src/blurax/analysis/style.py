@@ -155,8 +155,8 @@ def band(
 def legend_below(canvas: Canvas, axes: Axes, across: int, size: int = SMALL) -> None:
     """The legend of axes below a picture, so many names in a line, or as many as fit."""
     handles, names = axes.get_legend_handles_labels()
-    # A line, the gaps around it, and letters of .55 of their size on average.
-    widest = (4.8 + 0.55 * max(map(len, names), default=0)) * size * DPI / 72
+    # A line, the gaps around it, and letters half as wide as they are high.
+    widest = (4.2 + 0.5 * max(map(len, names), default=0)) * size * DPI / 72
     across = max(1, min(across, int(canvas.bbox.width // widest)))
     canvas.legend(
         handles, names, loc="outside lower center", ncols=across, fontsize=size, frameon=False

@@ -70,7 +70,7 @@ class Setting:
 
 _CPU = (
     # Four quarters of twelve edges: five rounds of messages do not meet in the middle of one.
-    Each("long-rings", "count=600,nodes=48", 80),
+    Each("long-rings", "count=600,nodes=48", 200),
     Each("even-odd-rings", "", 200),
     Each("even-odd-counts", "", 80),
     Each("csl", "", 80, 16, 0.05),
