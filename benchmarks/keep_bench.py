@@ -11,7 +11,6 @@ from pathlib import Path
 
 from blurax.analysis.bench_view import bench_rows
 from blurax.experiments import bench, compare
-from blurax.experiments.bench_suites import suite
 from blurax.experiments.compare_cells import CELLS
 from blurax.io import write_bytes, write_text
 
@@ -46,8 +45,7 @@ def main(directory: Path) -> None:
     for file in files:
         write_bytes(target / file.relative_to(directory), file.read_bytes())
     written = (directory / bench.TEXT).read_text(encoding="utf-8")
-    rivals = len(suite(found.suite.name).rivals)
-    write_text(target / "index.md", page(written, found.suite.name, rivals))
+    write_text(target / "index.md", page(written, found.suite.name, len(found.suite.rivals)))
     print(f"{len(bench_rows(found.standing)[1])} learners, {len(files)} files: {target}")
 
 

@@ -6,7 +6,7 @@ import pages
 from blurax import zoo
 from blurax.analysis.bench_view import bench_rows, legend
 from blurax.experiments import bench, compare
-from blurax.experiments.bench_suites import SUITES, suite
+from blurax.experiments.bench_suites import SUITES
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell
 from blurax.experiments.compare_entrants import entrant, found_file, read_entrant
 
@@ -50,7 +50,7 @@ def test_its_genomes_are_those_of_the_zoo():
 def test_a_bench_that_reuses_it_measures_its_own_learner_alone(tmp_path):
     mine = entrant("mine", zoo.genome("steady")[0])
     plan = bench.BenchPlan("bench-1:quick", (), "adam")
-    rivals = suite("bench-1:quick").rivals
+    rivals = SUITES["bench-1:quick"].rivals
     bench.start(plan, [mine], rivals, tmp_path / "bench", (STORED,))
     for part, _ in PARTS:
         folder = tmp_path / "bench" / part.name

@@ -37,9 +37,10 @@ def check(plan: Plan, entrants: Sequence[Entrant], own: OwnTasks = NONE) -> None
         BluraxError: if a task, a network and a genome or learner do not fit each other, or there is
             too little memory.
     """
-    for _, task, network in places(plan, own):
-        _check_stages(plan, task)
-        _check_episodes(plan, task)
+    for (_, n), task, network in places(plan, own):
+        if n == 0:  # what is of the task alone
+            _check_stages(plan, task)
+            _check_episodes(plan, task)
         for each in entrants:
             each.check(network, task)
         for name in plan.baselines:
