@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 
 import naive_step
+from blurax import activations, rules
 from blurax.genome import random
 from blurax.inner import Remat, predict, step, unroll
 from blurax.network import NetworkState
-from blurax.spec import Feedback
+from blurax.spec import Feedback, Rule
 from closeness import assert_close, differs
 from variants import BATCH, SIZES, STEPS, TABLE, batches, initial, jit, lively, run
+
+LARGE = (
+    *("default", "one-state", "multiplicative", "multiplicative-state-2", "symmetric", "single"),
+    *("symmetric-single", "backprop", "per-layer", "keep-neurons", "after-forward"),
+    *("forward-source", "trace-everywhere", "normalise-global"),
+)
+"""Of the table those that differ in their products and activations."""
 
 one_step, prediction = jit(step), jit(predict)
 
@@ -24,9 +32,29 @@ def synapses_of(state: NetworkState) -> list[np.ndarray]:
     return [naive_step.matrix(s) for s in state.synapses]
 
 
+@pytest.fixture
+def as_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The networks here are so small that all states go together; as if they were not."""
+    monkeypatch.setattr(rules, "SMALL", 0)
+    monkeypatch.setattr(activations, "NARROW", 0)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_whole_steps_are_the_naive_ones(name: str):
-    rule = TABLE[name]
+    assert_naive(TABLE[name])
+
+
+@pytest.mark.usefixtures("as_large")
+@pytest.mark.parametrize("name", LARGE)
+def test_whole_steps_of_larger_networks_are_the_naive_ones(name: str):
+    assert_naive(TABLE[name])
+
+
+def assert_naive(rule: Rule) -> None:
+    """Some steps of the rule are the naive ones."""
     genome, state, (x, y) = lively(rule), initial(rule), batches()
     _, (states, infos) = run(genome, state, x, y)
     net = naive_step.net_of(state, rule)

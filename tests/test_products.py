@@ -121,3 +121,21 @@ def test_a_single_thing_meets_no_leading_axis():
     text = str(jax.make_jaxpr(lambda a: mapped(seen, a))(jnp.ones((1, 5))))
     assert shapes == [(5,)]
     assert "[1,5] = mul" not in text
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("states", [1, 4])
+def test_all_states_at_once(states: int, channels: int):
+    transform, w, a = drawn((3, states), (channels, 5, 2), (states, 6, 5))
+    want = partial(jnp.einsum, "cd,cnm,dbn->cbm")
+    spread = jnp.broadcast_to(w, (3, 5, 2))
+    assert_same(partial(products.at_once, name="input"), want, transform, spread, a)
+    assert_close(products.at_once(transform, w, a, "input"), want(transform, spread, a))
+
+
+@pytest.mark.parametrize("states", [1, 4])
+def test_sums_over_examples_of_all_states_at_once(states: int):
+    left, right, a, b = drawn((states, 2), (2, 3), (states, 6, 5), (3, 6, 4))
+    want = partial(jnp.einsum, "dc,ce,dbn,ebm->cnm")
+    assert_same(products.summed_at_once, want, left, right, a, b)
+    assert_same(products.total, lambda b: jnp.sum(b, axis=1), b)

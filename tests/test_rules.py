@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import naive
-from blurax import rules
+from blurax import activations, rules
 from blurax.activations import activate, phi, phi_prime
 from blurax.links import Dense
 from blurax.spec import Activation, Backward, Reduction
@@ -19,6 +19,14 @@ F, ETA = 0.7, -1.3
 states_and_channels = pytest.mark.parametrize(
     ("k", "channels"), [(1, 1), (2, 2), (2, 1), (3, 3), (3, 1), (4, 4), (4, 1)]
 )
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def written_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products of small groups are written in another way than those of large ones: both."""
+    if request.param == "large":
+        monkeypatch.setattr(rules, "SMALL", 0)
+        monkeypatch.setattr(activations, "NARROW", 0)
 
 
 class Arrays:

@@ -6,6 +6,9 @@ from jaxtyping import Array, Float
 
 from blurax.spec import Activation
 
+NARROW = 32
+"""Neurons of a group up to which σ goes over examples that are next to each other in memory."""
+
 
 def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
     """φ(z)."""
@@ -46,8 +49,15 @@ def activate(
     z: Float[Array, "k b *n"], activation: Activation, derivative: bool = False
 ) -> Float[Array, "k b *n"]:
     """σ: φ on every state, but φ' on state 2 where `derivative` is set (sec. 3.1)."""
-    a = phi(z, activation)
     if not derivative:
-        return a
+        return _over_examples(z, activation) if z.ndim == 3 else phi(z, activation)
+    a = phi(z, activation)
     second = (jnp.arange(len(z)) == 1).reshape(-1, *[1] * (z.ndim - 1))
     return jnp.where(second, phi_prime(z, activation), a)
+
+
+def _over_examples(z: Float[Array, "k b n"], activation: Activation) -> Float[Array, "k b n"]:
+    """φ(z), for few neurons in the layout of `products.at_once`."""
+    if z.shape[2] > NARROW:
+        return phi(z, activation)
+    return jnp.swapaxes(phi(jnp.swapaxes(z, 1, 2), activation), 1, 2)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
@@ -87,6 +88,41 @@ def alike(a: Float[Array, "c n m"]) -> Float[Array, "c n n"]:
     top = jnp.concatenate([first, beside], axis=2)
     low = jnp.concatenate([jnp.swapaxes(beside, 1, 2), last], axis=2)
     return jnp.concatenate([top, low], axis=1)
+
+
+def in_rows(a: Float[Array, "d b n"]) -> Float[Array, "dn b"]:
+    """The states of all neurons, one row each: to XLA this is a layout, not a copy."""
+    return jnp.swapaxes(a, 1, 2).reshape(-1, a.shape[1])
+
+
+def at_once(
+    transform: Float[Array, "c d"], w: Float[Array, "#c n m"], a: Float[Array, "d b n"], name: str
+) -> Float[Array, "c b m"]:
+    """Σ_{n,d} w^c_nm transform^{cd} a^d_n as one product over states and neurons together.
+
+    It takes d times the operations. Where all of it is small the number of kernels counts, and that
+    the examples are next to each other.
+    """
+    c, (d, b, n) = len(transform), a.shape
+    whole = transform[:, None, :, None] * jnp.swapaxes(w, 1, 2)[:, :, None]  # [c, m, d, n]
+    sent = checkpoint_name(whole.reshape(-1, d * n) @ in_rows(a), name)
+    return jnp.swapaxes(sent.reshape(c, -1, b), 1, 2)
+
+
+def summed_at_once(
+    left: Float[Array, "d c"],
+    right: Float[Array, "c e"],
+    a: Float[Array, "d b n"],
+    b: Float[Array, "e b m"],
+) -> Float[Array, "c n m"]:
+    """Σ_b Σ_{d,e} a^d_bn left^{dc} right^{ce} b^e_bm, for all states together."""
+    pairs = (in_rows(a) @ in_rows(b).T).reshape(len(a), a.shape[2], len(b), b.shape[2])
+    return jnp.einsum("dnem,dc,ce->cnm", pairs, left, right)
+
+
+def total(a: Float[Array, "d b n"]) -> Float[Array, "d n"]:
+    """The sum over examples, where these are next to each other as in `at_once`."""
+    return jnp.sum(jnp.swapaxes(a, 1, 2), axis=2)
 
 
 def turned(w: Float[Array, "c i j"]) -> Float[Array, "c j i"]:

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 
 from blurax.choices import Backward, Reduction
 from blurax.links import Dense, Link, Shape
-from blurax.products import mixed, product, scaled, summed
+from blurax.products import at_once, mixed, product, scaled, summed, summed_at_once, total
 
 Scalar = Float[Array, ""]
 
@@ -31,6 +31,9 @@ INPUT = "input"
 """The name under which a gradient may keep the products of a sweep, see `inner.Remat`."""
 
 DENSE = Dense()
+
+SMALL = 4096
+"""Synapses between two groups, times the square of the states, up to which states go together."""
 
 
 class Multiples(NamedTuple):
@@ -51,14 +54,16 @@ class Multiples(NamedTuple):
 
 
 def forward(
-    a_j: Float[Array, "k b *j"], f: Scalar, arriving: list[Float[Array, "k b *j"]]
+    a_j: Float[Array, "k b *j"] | None, f: Scalar, arriving: list[Float[Array, "k b *j"]]
 ) -> Float[Array, "k b *j"]:
     """(5): f a_j^c + η Σ_{i,d} w_ij^c ν^{cd} a_i^d, the bias unit among the i.
 
     Args:
+        a_j: None where it is 0, so that no gradient asks what f makes of it.
         arriving: the second term from `arrive` with η ν, for each group i that leads to j.
     """
-    return sum(arriving, f * a_j)
+    first, *others = arriving if a_j is None else [f * a_j, *arriving]
+    return sum(others, first)
 
 
 def backward(
@@ -159,6 +164,9 @@ def hebbian(
         among: how the events of the link, the examples of the batch where it is fully connected,
             act on each other between a_i and a_j, if they do (`Term.coupling`).
     """
+    if among is None and _is_small(link, len(a_j), a_i.shape[2:], a_j.shape[2:]):
+        asks = _rate(eta_tilde, a_j, batch) * mu_tilde[:, : len(a_j)]
+        return summed_at_once(nu_tilde[: len(a_i)], asks, a_i, a_j)
     post = _asked(a_j, mu_tilde, eta_tilde, batch)
     if len(a_i) == 1:  # one state: its transform joins the other side
         pre, post = a_i, nu_tilde[0].reshape(-1, *[1] * (post.ndim - 1)) * post
@@ -180,6 +188,9 @@ def hebbian_bias(
     link: Link = DENSE,
 ) -> Float[Array, "channels 1 j"]:
     """The same for the synapses of the bias unit, a_i^e = 1."""
+    if among is None and _is_small(link, len(a_j), (1,), a_j.shape[2:]):
+        asks = _rate(eta_tilde, a_j, batch) * mu_tilde[:, : len(a_j)]
+        return jnp.sum(nu_tilde, axis=0)[:, None, None] * (asks @ total(a_j))[:, None]
     post = link.events(_asked(a_j, mu_tilde, eta_tilde, batch))
     # Its sum as a product: XLA would fuse a sum with what made `post`, and compute that slowly.
     one = jnp.ones((len(post), 1, post.shape[1]), post.dtype)
@@ -216,12 +227,20 @@ def transmit(
     Args:
         w: `[channels, i, j]`; None where the link has no synapses.
     """
+    if w is not None and _is_small(link, len(transform), a.shape[2:], post):
+        return at_once(transform[:, : len(a)], w, a, INPUT)
     if len(a) == 1:  # one state: transformed afterwards, the input needs no gradient then
         product = checkpoint_name(link.transmit(w, a, post), INPUT)
         return transform[:, :1].reshape(-1, *[1] * (product.ndim - 1)) * product
     if _mixes_later(w, transform, a, post):
         return mix(transform, checkpoint_name(link.transmit(w, a, post), INPUT))
     return checkpoint_name(link.transmit(w, mix(transform, a), post), INPUT)
+
+
+def _is_small(link: Link, states: int, pre: Shape, post: Shape) -> bool:
+    """Whether two groups are so small that all states of all neurons go by a single product."""
+    rows = isinstance(link, Dense) and len(pre) == len(post) == 1
+    return rows and math.prod((states, *pre, states, *post)) <= SMALL
 
 
 def _mixes_later(w: Any, transform: Array, a: Array, post: Shape) -> bool:
@@ -252,5 +271,9 @@ def _asked(
     batch: Reduction,
 ) -> Float[Array, "channels b *j"]:
     """η~ Σ_d μ~^{cd} a_j^d: the same for neurons and bias unit, so that it is computed once."""
-    examples = a_j.shape[1] if batch is Reduction.MEAN else 1
-    return mix(eta_tilde / examples * mu_tilde, a_j)
+    return mix(_rate(eta_tilde, a_j, batch) * mu_tilde, a_j)
+
+
+def _rate(eta_tilde: Scalar, a_j: Float[Array, "e b *j"], batch: Reduction) -> Scalar:
+    """η~, of each example."""
+    return eta_tilde / (a_j.shape[1] if batch is Reduction.MEAN else 1)

@@ -113,7 +113,7 @@ def forward_sweep(
             a_i = _source(edge, groups, before)[edge.pre]
             arriving.append(_upwards(genome, network, l, own, a_i, where))
         whole = [a.all() if isinstance(a, Multiples) else a for a in arriving]
-        z = rules.forward(groups[j], genes.f, whole)
+        z = rules.forward(groups[j] if rule.keep_neurons else None, genes.f, whole)
         seen = known[j - 1] if known else None
         of = None if rule.keep_neurons else _alone(arriving)
         z, measured = folds.argument(rule.terms, genes, where, z, seen, weights, of)
