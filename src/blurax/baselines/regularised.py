@@ -1,5 +1,6 @@
 """Gradient descent with regularisers, `regularisers.py`."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -33,6 +34,11 @@ class RegularisedDescent(GradientDescent):
             not about or bool(hidden_groups(self.network)),
             f"{', '.join(about)} is about hidden neurons, and the network {self.network} has none.",
         )
+
+    def begun(self, epoch: int) -> "RegularisedDescent":
+        """With regularisers that begin as their papers do, where an epoch has so many steps."""
+        own = tuple(each.begun(epoch) for each in self.regularisers)
+        return dataclasses.replace(self, regularisers=own)
 
     @property
     def takes_masks(self) -> bool:

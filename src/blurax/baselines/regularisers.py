@@ -61,6 +61,10 @@ class Regulariser(eqx.Module):
     of_hidden: ClassVar[bool] = False
     """Whether it is about hidden neurons, and takes a network that has some."""
 
+    def begun(self, epoch: int) -> "Regulariser":
+        """As its paper begins it, where an epoch has so many steps: at once, unless it says."""
+        return self
+
     def lesson(self, lesson: Lesson, key: PRNGKeyArray) -> Lesson:
         """What is learned from."""
         return lesson
@@ -194,6 +198,10 @@ class Tangos(Regulariser):
     overlap: Array
     first: int = eqx.field(static=True, default=0)
     """The step from which on it counts."""
+
+    def begun(self, epoch: int) -> "Tangos":
+        """From the third epoch on."""
+        return dataclasses.replace(self, first=2 * epoch)
 
     def penalty(self, seen: Seen, key: PRNGKeyArray) -> Float[Array, ""]:
         """By gradients of what neurons say with respect to the inputs."""

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from blurax.baselines import Arrangement, Tuning, baseline
 from blurax.baselines.reached import WORST, Reached
+from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.search import PER_DECADE, Score, rate_of, settle
 from blurax.baselines.tuner import COARSE
 from blurax.curves import learning_curve
@@ -140,11 +141,16 @@ def best_epochs(
     return best, all(ended)
 
 
+def _steps(task: Folds, plan: Plan) -> int:
+    """Of an epoch."""
+    return -(-task.parts.bounds[0] // plan.batch)
+
+
 def course(
     learner: Learner, task: Folds, keys: Key[Array, " keys"], plan: Plan, rate: float = 0.0
 ) -> Course:
     """Let a learner learn every fold, as long as validation says."""
-    steps = -(-task.parts.bounds[0] // plan.batch)
+    steps = _steps(task, plan)
     state, parts, done = None, [], 0
     while True:
         more = min(AT_ONCE, plan.epochs - done)
@@ -191,6 +197,8 @@ def tuned(
         if (arrangement, place) not in known:
             log(f"{arrangement}, rate {rate_of(place):.2g}")
             learner = found.make(arrangement, network, task)
+            if isinstance(learner, RegularisedDescent):
+                learner = learner.begun(_steps(task, plan))
             known[arrangement, place] = course(learner, task, keys, plan, rate_of(place))
         return known[arrangement, place]
 
