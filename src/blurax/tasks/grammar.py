@@ -154,10 +154,7 @@ def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[An
             options = ", ".join(name.replace("_", "-") for name in fields)
             hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {options}."
             raise BluraxError(f"Task {task} has no option {key.replace('_', '-')}; {hint}")
-    parsed = {
-        key: _value(value, fields[key], key) if isinstance(value, str) else _plain(value)
-        for key, value in values.items()
-    }
+    parsed = {key: _parsed(value, fields[key], key) for key, value in values.items()}
     return [
         kind(**{f.name: parsed[f.name] for f in dataclasses.fields(kind) if f.name in parsed})
         for kind in kinds
@@ -189,6 +186,21 @@ def _enum(kind: Any) -> type[enum.Enum]:
     return next(k for k in (*typing.get_args(kind), kind) if k is not types.NoneType)
 
 
+def _parsed(value: Any, kind: Any, option: str) -> Any:
+    """A value of the option's type, from its text or from Python."""
+    plain = value if isinstance(value, str) else _plain(value)
+    named = isinstance(plain, tuple) and all(isinstance(each, str) for each in plain)
+    if named and plain and _choice(kind) is not None:
+        plain = "/".join(plain)
+    return _value(plain, kind, option) if isinstance(plain, str) else plain
+
+
+def _choice(kind: Any) -> type[enum.Enum] | None:
+    """The enum of which an option takes several."""
+    item = typing.get_args(kind)[0] if typing.get_origin(kind) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, enum.Enum) else None
+
+
 def _plain(value: Any) -> Any:
     """A value from Python in the form that options hold: tuples, and plain numbers."""
     if isinstance(value, os.PathLike):
@@ -217,6 +229,9 @@ def _value(text: str, kind: Any, option: str) -> Any:
             f"The task option {option} is {text!r}; it takes true or false, yes or no.",
         )
         return _TRUTHS[text]
+    several = _choice(kind)
+    if several is not None:
+        return tuple(_value(part, several, option) for part in text.split("/"))
     if typing.get_origin(kind) is tuple:
         return _ranges(text, option)
     try:

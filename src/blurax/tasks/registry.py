@@ -13,8 +13,8 @@ from blurax.tasks import (
     class_tables,
     coordinates,
     grammar,
-    graph_tasks,
     images,
+    made_graphs,
     omniglot,
     regressions,
     sequences,
@@ -281,8 +281,8 @@ def _graphs() -> Entry:
         "2 to 10",
         "150 to 1,200",
         "-",
-        graph_tasks.GraphOptions,
-        graph_tasks.load,
+        made_graphs.GraphOptions,
+        made_graphs.load,
         _always,
     )
 

@@ -17,7 +17,7 @@ from blurax.frozen import check_types
 from blurax.stages import Stages
 from blurax.targets import Target
 from blurax.tasks.arrays import ArrayTask
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_kind, examples
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_kind, check_name, examples
 from blurax.tasks.views import As, Permuted, Rotated, View
 
 
@@ -221,6 +221,8 @@ def from_sequence(
     several = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
     for task in several:
         check_kind(task)
+    if name is not None:
+        check_name("name", name)
     way = _way(several, by)
     called = name or f"sequence of {', '.join(task.name for task in several)}"
     many = stages or (len(several) if way is StagesBy.TASKS else 5)
