@@ -18,7 +18,7 @@ from blurax.links import Indexed
 from blurax.links.by_rule import DISTANCE, LABEL
 from blurax.network import Network
 from blurax.targets import Target
-from blurax.tasks import GraphTask
+from blurax.tasks import Augmented, GraphTask
 
 Weights = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Gin(Learner):
     layers: int = eqx.field(static=True)
     width: int = eqx.field(static=True)
 
-    def __init__(self, task: GraphTask, layers: int = 5, width: int = 32) -> None:
+    def __init__(self, task: GraphTask | Augmented, layers: int = 5, width: int = 32) -> None:
         """As many layers and features as Xu et al. have.
 
         Args:
@@ -49,12 +49,13 @@ class Gin(Learner):
             layers: rounds of messages.
             width: features of a node.
         """
+        of = task.task if isinstance(task, Augmented) else task
         require(
-            isinstance(task, GraphTask),
+            isinstance(of, GraphTask),
             f"task is a {type(task).__name__}; Gin takes a task of graphs, such as graphs:csl.",
         )
         self.network = Network((task.features, width, task.outputs))
-        self.target, self.labels = task.target, task.labels
+        self.target, self.labels = task.target, of.labels
         self.layers, self.width = layers, width
 
     def inputs(self, x: Any) -> Indexed:

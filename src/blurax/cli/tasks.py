@@ -17,6 +17,7 @@ from blurax.analysis.task_view import draw_task, task_table
 from blurax.cli.terminal import Terminal
 from blurax.errors import BluraxError, require
 from blurax.tasks import TASKS, Augment, Entry, entry, get
+from blurax.tasks.augment import OF_LABELS
 from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
 from blurax.tasks.grammar import parse
 
@@ -69,6 +70,10 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             console.print(_options(found.options))
     console.print(Text.assemble(("Every task", "bold"), " can be augmented, anew in each episode:"))
     console.print(_options(Augment))
+    fixed = [found for found in entries.values() if not found.augmentable]
+    for found in fixed:
+        known = " and ".join(name.replace("_", "-") for name in OF_LABELS)
+        console.print(Text.assemble((found.name, "bold"), f" takes {known} alone of these."))
     io.check_directory(directory, [f"{file_name(name)}.png" for name in names])
     failed: list[BluraxError] = []
     for name in names:

@@ -139,8 +139,17 @@ class Task(eqx.Module):
         return None
 
     @property
+    def augmentable(self) -> bool:
+        """Whether inputs are an array of numbers, which `Augment` may change."""
+        return True
+
+    @property
     def networks(self) -> dict[str, Network]:
         """Networks that only this task has, by their names; see `fit.network_for`."""
+        return self.networks_with(self.outputs)
+
+    def networks_with(self, outputs: int) -> dict[str, Network]:
+        """The same with another number of outputs, as an augmented task may have."""
         return {}
 
     @property

@@ -136,16 +136,22 @@ def _shown(value: str, values: list[str]) -> str:
     return values[int(match[1])] if match else value[1:]
 
 
-def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[Any]:
+def build(
+    kinds: tuple[type, ...], values: dict[str, Any], task: str, unfit: tuple[str, ...] = ()
+) -> list[Any]:
     """Options of several kinds from one pool of values, which may be texts.
 
     A kind that says in `word` the name of one of its options, an enum, takes a value of it alone:
     uci:abalone is uci:table=abalone.
 
+    Args:
+        unfit: fields of the kinds that are no options here.
+
     Raises:
         BluraxError: for an option that none of the kinds has, or a value it does not take.
     """
-    fields = {field.name: field.type for kind in kinds for field in dataclasses.fields(kind)}
+    every = [field for kind in kinds for field in dataclasses.fields(kind)]
+    fields = {field.name: field.type for field in every if field.name not in unfit}
     words = _words(kinds)
     values = _in_full({key.replace("-", "_"): v for key, v in values.items()}, words, task)
     for key in values:

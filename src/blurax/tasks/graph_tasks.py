@@ -54,10 +54,14 @@ class GraphTask(Task):
         return GraphTask(self.whole.called(name), self.distances, self.layers)
 
     @property
-    def networks(self) -> dict[str, Network]:
+    def augmentable(self) -> bool:
+        """Labels and distances are no numbers to calculate with."""
+        return False
+
+    def networks_with(self, outputs: int) -> dict[str, Network]:
         """The RuleGNN of its labels and distances."""
         labels, distances = np.asarray(self.whole.x), np.asarray(self.distances)
-        return {RULES: rule_network(labels, distances, self.layers, self.outputs)}
+        return {RULES: rule_network(labels, distances, self.layers, outputs)}
 
     @property
     def labels(self) -> int:

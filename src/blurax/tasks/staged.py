@@ -123,6 +123,11 @@ class TaskSequence(Task):
         known = [found for t in self.tasks if (found := t.pool(spec, split)) is not None]
         return min(known, default=None)
 
+    @property
+    def augmentable(self) -> bool:
+        """Whether all tasks are."""
+        return all(task.augmentable for task in self.tasks)
+
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
     ) -> Episode:
@@ -233,6 +238,10 @@ def from_sequence(
     base = several[0]
     view: View = As()
     if way is StagesBy.PERMUTE:
+        require(
+            base.augmentable,
+            f"Task {called}: the inputs of {base.name} are no array, whose order can be permuted.",
+        )
         view = Permuted(base.features, base.input_shape)
     elif way is StagesBy.ROTATE:
         _check_images(base)
