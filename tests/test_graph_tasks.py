@@ -95,6 +95,15 @@ def test_labels_of_graphs_of_networkx_are_those_of_the_same_graphs_held():
     assert {*np.concatenate(graph_labels.given(parity)).tolist()} == {0}
 
 
+def test_a_distance_beyond_every_graph_takes_no_table():
+    task = from_graphs(FINE, TWO, distances=[[1, 10**8], [10**8], [10**30]])
+    same = from_graphs(FINE, TWO, distances=[[1]])
+    links = [edge.link for edge in task.networks["rules"].edges]
+    assert links[0] == same.networks["rules"].edges[0].link
+    assert links[2].table.shape == links[4].table.shape == (0, 0, 0)
+    assert links[2].numbers == 1
+
+
 def test_labels_made_of_graphs_of_networkx_make_a_task():
     graphs = [networkx.cycle_graph(3 + n % 2) for n in range(10)]
     labels = graph_labels.cycles(graphs, [3])
@@ -293,6 +302,7 @@ def labelled(graph: networkx.Graph) -> networkx.Graph:
 
 FINE = [labelled(networkx.cycle_graph(4)) for _ in range(10)]
 TWO = [0, 1] * 5
+LONG = networkx.path_graph(20_000)
 
 
 @pytest.mark.parametrize(
@@ -339,6 +349,10 @@ TWO = [0, 1] * 5
         (lambda: from_arrays(np.eye(10), np.arange(10) % 2, 5), "name is 5; it takes a text"),
         (lambda: from_graphs(FINE, TWO, fold=3), "fold is 3; it takes one of three or more folds"),
         (lambda: from_graphs(FINE, TWO, fold=(1.5, 5)), "fold is 1.5/5; it takes"),
+        (
+            lambda: from_graphs([LONG] * 10, TWO, labels=[[0] * 20_000] * 10),
+            "10 graphs of up to 20,000 nodes have 4,000,000,000 distances .* up to 2,147,483,648",
+        ),
         (lambda: graph_labels.weisfeiler_leman(FINE, -1), "rounds is -1"),
         (lambda: graph_labels.weisfeiler_leman(FINE, 1.5), "rounds is 1.5"),
         (lambda: graph_labels.weisfeiler_leman(FINE[0], 1), "it takes a list of graphs"),

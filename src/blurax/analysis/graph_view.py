@@ -39,7 +39,7 @@ def draw_graphs(part: style.Canvas, episode: Episode) -> None:
 
 
 def _places(apart: Int[np.ndarray, "n n"]) -> np.ndarray:
-    """Where nodes are drawn: by classical scaling of their distances; unreached ones stand apart."""
+    """Where nodes are drawn: by classical scaling of their distances."""
     far = np.where(apart < 0, apart.max() + 1, apart).astype(float)
     centred = -0.5 * (far**2 - (far**2).mean(0) - (far**2).mean(1)[:, None] + (far**2).mean())
     values, vectors = np.linalg.eigh(centred)

@@ -21,6 +21,9 @@ from blurax.tasks.folds import Fold, check_fold, fold_of
 from blurax.tasks.graph_sets import Graph
 from blurax.tasks.rule_network import RULES, rule_network
 
+MOST = 2**31
+"""The most distances between nodes that a task holds, in all its graphs."""
+
 
 class GraphTask(Task):
     """Graphs with a class each, split once into train, validate and test.
@@ -104,13 +107,14 @@ def from_graphs(
         name: what to call the task.
         labels: the attribute of nodes that holds their label, a whole number >= 0; or for each
             graph the labels of its nodes in their order, such as `graph_labels` makes.
-        distances: those at which nodes see each other, for each layer of the network `rules`.
+        distances: those at which nodes see each other, for each layer of the network `rules`; one
+            beyond every graph joins no nodes.
         fold: (3, 5) for the third of five folds.
         seed: of the shuffle before the split.
 
     Raises:
         BluraxError: for graphs without edges or labels, labels or classes that do not go with them,
-            fewer than 10 graphs, or a distance below 0.
+            fewer than 10 graphs, a distance below 0, or more nodes than memory holds distances of.
     """
     check_fold("fold", fold)
     check_seed("seed", seed)
@@ -193,8 +197,13 @@ def task_of(
         seed: of the split.
         order: puts the nodes of each graph in another order.
     """
-    far = graph_labels.distances(graphs)
     size, n = max(graph.nodes for graph in graphs), len(graphs)
+    require(
+        n * size**2 <= MOST,
+        f"{n} graphs of up to {size:,} nodes have {n * size**2:,} distances between nodes; a task "
+        f"holds up to {MOST:,}: take smaller graphs, or fewer.",
+    )
+    far = graph_labels.distances(graphs)
     held = np.full((n, size), -1, np.int32)
     apart = np.full((n, size, size), -1, np.int8 if max(d.max() for d in far) < 128 else np.int16)
     for g, (own, d) in enumerate(zip(labels, far, strict=True)):
