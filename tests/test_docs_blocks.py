@@ -47,7 +47,9 @@ PYTHON = {
         and out[4:] == ["1", "3", "1"]
     ),
     "how-to/neural-graphs": lambda names, out: (
-        out[0] == "(15, 1) (56, 1)" and names["better"].network == names["start"].network
+        out[0] == "(15, 1) (56, 1)"
+        and out[2] == "56"
+        and names["better"].network == names["start"].network
     ),
     "how-to/learned-rules": lambda names, out: (
         out == [f"PerParameter {names['result'].score}"]

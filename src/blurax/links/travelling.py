@@ -63,6 +63,11 @@ class Travelling(Shared):
             f"pre, {self.pre}, or None.",
         )
 
+    @property
+    def travels(self) -> bool:
+        """With the index."""
+        return True
+
     def bound(self, index: Mapping[str, Array]) -> Link:
         """The link for the examples that an index came with."""
         known = ", ".join(index) or "none"

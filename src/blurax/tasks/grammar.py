@@ -158,7 +158,9 @@ def build(
         if key not in fields:
             near = difflib.get_close_matches(key, (*fields, *words), n=1)
             options = ", ".join(name.replace("_", "-") for name in fields)
-            hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {options}."
+            alone = ", ".join(word.replace("_", "-") for word in words)
+            has = f"it takes {alone}, and has {options}." if words else f"it has {options}."
+            hint = f"did you mean {near[0].replace('_', '-')}?" if near else has
             raise BluraxError(f"Task {task} has no option {key.replace('_', '-')}; {hint}")
     parsed = {key: _parsed(value, fields[key], key) for key, value in values.items()}
     return [

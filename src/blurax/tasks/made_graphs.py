@@ -30,13 +30,23 @@ class Labelling(enum.StrEnum):
     """How many copies of small graphs they are in, beside these labels."""
 
 
+SETTINGS = {
+    Labelling.WL: "rounds",
+    Labelling.CYCLES: "cycles",
+    Labelling.SUBGRAPHS: "subgraphs",
+}
+"""The option that goes with each way to label nodes, and with no other."""
+ROUNDS = 2
+"""Of Weisfeiler and Leman."""
+
+
 @dataclasses.dataclass(frozen=True)
 class GraphOptions:
     """A made set of graphs.
 
     Raises:
-        BluraxError: for no set, a count below 1, a cycle shorter than 3, or a fold that there is
-            not.
+        BluraxError: for no set, a count below 1, a cycle shorter than 3, a fold that there is not,
+            or an option of labels that are not asked for.
     """
 
     word: ClassVar[str] = "set"
@@ -50,8 +60,8 @@ class GraphOptions:
     labels: Labelling | None = None
     """What nodes are labelled by; csl and snowflakes by cycles if it is not said, others as
     given."""
-    rounds: int = 2
-    """Of Weisfeiler and Leman."""
+    rounds: int | None = None
+    """Of Weisfeiler and Leman; 2 if it is not said."""
     cycles: tuple[int, ...] = ()
     """The lengths of cycles that are counted, 4/5 or 3-10; as in the paper if they are not said."""
     subgraphs: tuple[Subgraph, ...] = ()
@@ -70,15 +80,30 @@ class GraphOptions:
         check_types(self)
         check_fold("GraphOptions.fold", self.fold)
         check_seed("GraphOptions.seed", self.seed)
-        check_count("GraphOptions.rounds", self.rounds, least=0)
         for name in ("count", "nodes"):
             value = getattr(self, name)
             if value is not None:
                 check_count(f"GraphOptions.{name}", value)
+        if self.rounds is not None:
+            check_count("GraphOptions.rounds", self.rounds, least=0)
         require(
             self.set is not None,
             f"The task graphs takes a set, such as graphs:csl; there are {', '.join(Made)}.",
         )
+        for way, name in SETTINGS.items():
+            value = getattr(self, name)
+            idle = self.labelling is not way and value not in (None, ())
+            require(
+                not idle,
+                f"The task option {name} says nothing where nodes are labelled by "
+                f"{self.labelling}; it goes with labels={way}.",
+            )
+
+    @property
+    def labelling(self) -> Labelling:
+        """What nodes are labelled by, where nothing is said as well."""
+        usual = Labelling.CYCLES if SETS[Made(self.set)].cycles else Labelling.GIVEN
+        return self.labels or usual
 
 
 def load(options: GraphOptions, text: str) -> GraphTask:
@@ -104,12 +129,12 @@ def _drawn(options: GraphOptions) -> tuple[list[Graph], graph_labels.Labels, np.
     name = Made(options.set)
     source = SETS[name]
     graphs, classes = made(name, options.count, options.nodes, options.seed)
-    usual = Labelling.CYCLES if source.cycles else Labelling.GIVEN
-    match options.labels or usual:
+    rounds = ROUNDS if options.rounds is None else options.rounds
+    match options.labelling:
         case Labelling.GIVEN:
             labels = graph_labels.given(graphs)
         case Labelling.WL:
-            labels = graph_labels.weisfeiler_leman(graphs, options.rounds)
+            labels = graph_labels.weisfeiler_leman(graphs, rounds)
         case Labelling.CYCLES:
             labels = graph_labels.cycles(graphs, options.cycles or source.cycles or (4, 5))
         case Labelling.SUBGRAPHS:
