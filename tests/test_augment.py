@@ -189,7 +189,7 @@ def test_options_that_change_inputs_are_refused_where_inputs_are_graphs(option):
 
 def test_options_that_do_not_apply_are_not_offered():
     with pytest.raises(
-        BluraxError, match=r"no option qqq; it has set, .*permute-labels, outputs\.$"
+        BluraxError, match=r"no option qqq; it takes .*, and has set, .*permute-labels, outputs\.$"
     ):
         get(f"{GRAPHS},qqq=1")
     with pytest.raises(BluraxError, match="are no array, whose order can be permuted"):
