@@ -40,7 +40,8 @@ The data of each picture is next to it as JSON, and a test judges the claims by 
 
 Two figures are not of the paper but of [the theory of shallow networks](../how-to/theory.md):
 `convergence` and `length`. Their claims are ours and were written down before their numbers were
-seen. `branches`, `coordinates` and `graphs` are of [other related papers](../related.md).
+seen. `branches`, `coordinates`, `graphs` and `neural-graphs` are of [other related
+papers](../related.md).
 
 """
 

@@ -103,3 +103,13 @@ def test_what_a_chart_is_about_stands_out():
     assert not {looks[0][0], looks[1][0]} & {colour for colour, _, _ in looks[2:]}
     widths = [line.get_linewidth() for line in axes.lines]
     assert min(widths[:2]) > max(widths[2:])
+
+
+def test_a_dashed_curve_lies_over_the_one_that_the_chart_is_about():
+    curves = tuple(Curve(label, (1.0, 2.0), (1.0, 2.0)) for label in ("predicted", "measured"))
+    chart = Chart("", "", "", curves, ours=("measured",), dashed=("predicted",))
+    found = Findings("0", "a figure", "cpu", "0", "", charts=(chart,))
+    lines = {line.get_label(): line for line in picture(found).findobj(Axes)[0].lines}
+    assert lines["predicted"].is_dashed()
+    assert not lines["measured"].is_dashed()
+    assert lines["predicted"].get_zorder() > lines["measured"].get_zorder()

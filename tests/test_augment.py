@@ -4,11 +4,26 @@ import functools
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import blurax
+from blurax.baselines.gin import Gin
 from blurax.errors import BluraxError
-from blurax.tasks import Augment, Augmented, EpisodeSpec, Split, from_arrays, get
+from blurax.fit import network_for
+from blurax.targets import Classes, Target
+from blurax.tasks import (
+    Augment,
+    Augmented,
+    Episode,
+    EpisodeSpec,
+    Split,
+    Task,
+    from_arrays,
+    get,
+)
+from blurax.tasks.grammar import build, parse
 
 SPEC = EpisodeSpec(steps=2, batch=20, query=10)
 RNG = np.random.default_rng(0)
@@ -153,3 +168,72 @@ def test_what_makes_no_sense_is_refused(name, message):
     with pytest.raises(BluraxError, match=message) as caught:
         get(name)
     assert "\n" not in str(caught.value)
+
+
+GRAPHS = "graphs:csl,count=30,labels=given"
+
+
+@pytest.mark.parametrize(
+    "option", ["noise=0.1", "permute-inputs", "project=3", "pattern=1", "scale=2"]
+)
+def test_options_that_change_inputs_are_refused_where_inputs_are_graphs(option):
+    name = option.partition("=")[0]
+    said = f"graphs takes no option {name}: .* it takes permute-labels and outputs"
+    for text in (f"{GRAPHS},{option}", f"sequence:{GRAPHS},by=permute,stages=2,{option}"):
+        with pytest.raises(BluraxError, match=said):
+            get(text)
+    (augment,) = build((Augment,), dict(parse(f"x:{option}")[0].options), "x")
+    with pytest.raises(BluraxError, match=f"takes no option {name}"):
+        Augmented(get(GRAPHS), augment, "changed")
+
+
+def test_options_that_do_not_apply_are_not_offered():
+    with pytest.raises(
+        BluraxError, match=r"no option qqq; it takes .*, and has set, .*permute-labels, outputs\.$"
+    ):
+        get(f"{GRAPHS},qqq=1")
+    with pytest.raises(BluraxError, match="are no array, whose order can be permuted"):
+        get(f"sequence:{GRAPHS},by=permute,stages=2")
+
+
+def test_labels_of_graphs_are_permuted_and_outputs_added():
+    task, plain = get(f"{GRAPHS},outputs=12,permute-labels"), get(GRAPHS)
+    spec = EpisodeSpec(steps=1, batch=4, query=4)
+    key = jax.random.key(0)
+    found = task.sample(key, spec, Split.TRAIN)
+    same = plain.sample(jax.random.split(key, 4)[0], spec, Split.TRAIN)
+    np.testing.assert_array_equal(found.x.index["label"], same.x.index["label"])
+    np.testing.assert_array_equal(found.x.x, same.x.x)
+    assert found.y.shape == (1, 4, 12)
+    np.testing.assert_array_equal(np.sort(found.y)[..., 2:], np.sort(same.y))
+    places = np.concatenate([found.y[0], found.query_y]).argmax(-1)
+    classes = np.concatenate([same.y[0], same.query_y]).argmax(-1)
+    assert len(set(zip(places, classes, strict=True))) == len(set(classes)) == len(set(places))
+    assert places.tolist() != classes.tolist()
+    network = network_for(task, "rules")
+    assert network.groups == ((41,), (41,), (12,))
+    accuracy = blurax.learn(blurax.load("default"), network, task, steps=2).curve.accuracy
+    assert np.isfinite(accuracy).all()
+    assert Gin(task, 2, 4).network.sizes == (41, 4, 12)
+    with pytest.raises(BluraxError, match="mixtures and sequences of them have none"):
+        network_for(get(f"{GRAPHS}+{GRAPHS},seed=1"), "rules")
+
+
+def test_a_task_of_ones_own_whose_inputs_are_no_array_says_so_when_drawn():
+    class Two(Task):
+        name: str = "two"
+        input_shape: tuple[int, ...] = (2,)
+        target: Target = Classes(2)
+
+        def sample(self, key, spec, split, first=0):
+            x = {"a": jnp.zeros((spec.steps, spec.batch, 2))}
+            query = {"a": jnp.zeros((spec.query, 2))}
+            y = -jnp.ones((spec.steps, spec.batch, 2)).at[..., 0].set(-1.0)
+            return Episode(x, y, query, -jnp.ones((spec.query, 2)).at[:, 0].set(-1.0))
+
+    spec = EpisodeSpec(steps=1, batch=2, query=2)
+    labels = Augmented(Two(), Augment(permute_labels=True), "fine")
+    assert labels.sample(jax.random.key(0), spec, Split.TRAIN).x["a"].shape == (1, 2, 2)
+    changed = Augmented(Two(), Augment(noise=1.0), "changed")
+    with pytest.raises(BluraxError, match="Task two takes no option noise"):
+        changed.sample(jax.random.key(0), spec, Split.TRAIN)

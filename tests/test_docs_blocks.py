@@ -42,10 +42,14 @@ PYTHON = {
         0 < float(out[0]) < 1 and names["curve"].seen.length.shape == (2, 2)
     ),
     "how-to/graphs": lambda names, out: (
-        len(out) == 4 and all(0 <= float(line) <= 1 for line in out[:3])
+        len(out) == 7
+        and all(0 <= float(line) <= 1 for line in out[:3])
+        and out[4:] == ["1", "3", "1"]
     ),
     "how-to/neural-graphs": lambda names, out: (
-        out[0] == "(15, 1) (56, 1)" and names["better"].network == names["start"].network
+        out[0] == "(15, 1) (56, 1)"
+        and out[2] == "56"
+        and names["better"].network == names["start"].network
     ),
     "how-to/learned-rules": lambda names, out: (
         out == [f"PerParameter {names['result'].score}"]

@@ -1,5 +1,7 @@
 """A network as a graph: as many neurons and synapses, and the same sums over them."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import networkx
@@ -9,11 +11,13 @@ import pytest
 import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax.errors import BluraxError
-from blurax.export import neural_graph
+from blurax.export import NeuralGraph, neural_graph
+from blurax.fit import network_for
 from blurax.inner import predict
-from blurax.links import Conv, Dense, Identity, Index, Placed, Pool
+from blurax.links import Conv, Dense, Identity, Index, Masked, Placed, Pool
 from blurax.network import Edge, Network
 from blurax.spec import Activation, Channels, Init, Rule, Symmetry
+from blurax.tasks import get
 
 LINEAR = Rule.backprop(Activation.LINEAR, init=Init(1.0))
 NETWORKS = {
@@ -96,6 +100,80 @@ def test_networkx_says_the_same():
         at = (graph.senders == lower) & (graph.receivers == upper) & (graph.link == says["link"])
         np.testing.assert_array_equal(graph.edges[at][0], says["synapse"])
     assert made.nodes[12]["position"] == graph.position[12] == 6
+
+
+@pytest.mark.parametrize("wrap", [lambda link: link, Masked])
+def test_a_network_whose_synapses_travel_is_no_single_graph(wrap):
+    task = get("graphs:csl,count=20")
+    network = network_for(task, "rules")
+    edges = network.edges
+    if wrap is Masked:
+        edges = tuple(dataclasses.replace(e, link=Masked(0.5, link=e.link)) for e in edges)
+    network = Network(network.groups, edges)
+    state = network.init(jax.random.key(0), Rule.backprop(), 2)
+    with pytest.raises(BluraxError, match="as those of the network rules do; there is no single"):
+        neural_graph(network, state.synapses)
+
+
+def test_the_command_says_that_rules_are_no_graph(tmp_path, capsys):
+    words = ["--graph", "--task", "graphs:csl,count=20", "--hidden", "rules", "--steps", "1"]
+    assert cli.main(["export", str(tmp_path / "g"), *words]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "cannot be exported as one" in said
+    assert "blurax.links.Indexed" not in said
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_file_is_read_as_the_graph_that_was_written(name, tmp_path):
+    network = NETWORKS[name]
+    graph = neural_graph(network, network.init(jax.random.key(0), LINEAR, 2).synapses)
+    path = tmp_path / "graph.npz"
+    graph.write(path)
+    again = NeuralGraph.read(path)
+    for field in dataclasses.fields(NeuralGraph):
+        one, other = getattr(again, field.name), getattr(graph, field.name)
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+    same, wanted = again.to_networkx(), graph.to_networkx()
+    assert networkx.utils.edges_equal(same.edges(keys=True), wanted.edges(keys=True))
+    assert same.nodes[0]["position"] == wanted.nodes[0]["position"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda arrays: arrays.pop("edges"), "lacks the arrays edges"),
+        (
+            lambda arrays: arrays.update(senders=arrays["senders"][:-1]),
+            r"senders has shape \(17,\)",
+        ),
+        (lambda arrays: arrays.update(group=arrays["group"] * 1.0), "group .* float64"),
+        (lambda arrays: arrays.update(receivers=arrays["receivers"] + 99), "no neuron is"),
+        (lambda arrays: arrays.update(edges=arrays["edges"][:, 0]), r"edges has shape \(18,\)"),
+        (
+            lambda arrays: arrays.update(nodes=np.asarray([None] * 9, object)),
+            "cannot be read as a graph",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_graph_is_not_read(change, message, tmp_path):
+    network = NETWORKS["chain"]
+    graph = neural_graph(network, network.init(jax.random.key(0), LINEAR, 2).synapses)
+    arrays = dict(vars(graph))
+    change(arrays)
+    path = tmp_path / "graph.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(BluraxError, match=message):
+        NeuralGraph.read(path)
+
+
+def test_a_file_that_is_no_archive_is_told(tmp_path):
+    (tmp_path / "text.npz").write_text("no archive", encoding="utf-8")
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for name in ("text.npz", "one.npy", "missing.npz"):
+        with pytest.raises(BluraxError, match=f"{name} cannot be read as a graph"):
+            NeuralGraph.read(tmp_path / name)
 
 
 def test_synapses_of_another_network_are_refused():

@@ -30,6 +30,7 @@ from blurax.links import (
     PairRule,
     Placed,
     ReadoutRule,
+    SparsePairRule,
 )
 from blurax.links.by_rule import DISTANCE, LABEL
 from blurax.network import Edge, Network
@@ -151,6 +152,72 @@ def test_a_pair_rule_on_one_graph_is_a_placed_link():
     assert not jnp.any(found[:, wanted.shape[1] :])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_pairs_in_a_list_are_those_of_a_table(seed, monkeypatch):
+    """With labels and distances that neither knows, too."""
+    labels, distances = drawn(seed)
+    tables = rule_network(labels, distances, LAYERS, CLASSES)
+    monkeypatch.setattr("blurax.tasks.rule_network.TABLE", 1)
+    lists = rule_network(labels, distances, LAYERS, CLASSES)
+    random = np.random.default_rng(seed)
+    others = random.integers(-1, KNOWN + 2, (BATCH, NODES))
+    far = random.integers(-1, FAR + 2, (BATCH, NODES, NODES))
+    for n in (0, 2):
+        one, other = tables.edges[n].link, lists.edges[n].link
+        assert isinstance(one, PairRule)
+        assert isinstance(other, SparsePairRule)
+        assert (one.numbers, one.neighbours) == (other.numbers, other.neighbours)
+        for own, apart in ((labels, distances), (others, far)):
+            given = jnp.asarray(own, jnp.int32), jnp.asarray(apart, jnp.int32)
+            found, wanted = jax.jit(other.ids)(*given), one.ids(*given)
+            np.testing.assert_array_equal(found, wanted)
+        assert {*np.unique(one.ids(*map(jnp.asarray, (labels, distances))))} - {-1} == {
+            *range(one.numbers)
+        }
+    state = lists.init(jax.random.key(0), GENOME.rule, BATCH)
+    one, other = (STEP(GENOME, state, indexed(labels, distances), Y)[0] for _ in range(2))
+    same = dataclasses.replace(
+        tables.init(jax.random.key(0), GENOME.rule, BATCH), synapses=state.synapses
+    )
+    wanted, _ = STEP(GENOME, same, indexed(labels, distances), Y)
+    for a, b in zip(weights_of(one), weights_of(wanted), strict=True):
+        assert_close(a, b, 1e-12)
+
+
+def test_a_network_of_thousands_of_labels_is_made_and_learns():
+    """Colours of two rounds: a table of their pairs would have three thousand million places."""
+    task = get("graphs:even-odd-rings,labels=wl,rounds=2,distances=8")
+    assert task.labels == 18_491
+    network = network_for(task, "rules")
+    link = network.edges[0].link
+    assert isinstance(link, SparsePairRule)
+    labels, distances = np.asarray(task.whole.x), np.asarray(task.distances)
+    graph, i, j = (distances == 8).nonzero()
+    pairs = {*zip(labels[graph, i].tolist(), labels[graph, j].tolist(), strict=True)}
+    assert link.numbers == len(pairs)
+    numbers = {pair: n for n, pair in enumerate(sorted(pairs))}
+    ids = link.ids(jnp.asarray(labels[:3]), jnp.asarray(distances[:3], jnp.int32))
+    for g in range(3):
+        for i, j in np.argwhere(distances[g] == 8):
+            assert ids[g, i, j] == numbers[labels[g, i], labels[g, j]]
+    found = learning_curve(
+        *(baseline("adam").make(Arrangement(Activation.TANH), network, task), task),
+        *(jax.random.split(jax.random.key(0), 1), (2,), Split.TEST),
+        rate=0.01,
+        batch=16,
+    )[1]
+    assert np.isfinite(found.accuracy).all()
+
+
+def test_labels_that_theta_does_not_know_have_no_synapse():
+    labels = jnp.asarray([[0, 2, 5, -1]])
+    near = jnp.zeros((1, 4, 4), jnp.int32)
+    bias = NodeRule(4, 4, 3).ids(labels, near)
+    np.testing.assert_array_equal(jnp.diagonal(bias[0]), [0, 2, -1, -1])
+    read = ReadoutRule(4, 2, 6).ids(labels, near)
+    np.testing.assert_array_equal(read[0], [[0, 1], [4, 5], [-1, -1], [-1, -1]])
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_the_order_of_nodes_does_not_matter(seed):
@@ -242,11 +309,24 @@ def test_what_makes_no_rule_is_refused():
         (lambda: PairRule(3, 3, 2, table=Index.of([[[2]]])), "number 2; theta has 2, from 0 on"),
         (lambda: PairRule(3, 3, 2, table=Index.of([[0, 1]])), r"has shape \(1, 2\)"),
         (lambda: NodeRule(0, 3, 2), "NodeRule.pre is 0"),
+        (lambda: SparsePairRule(3, 3, 2), r"pairs has shape \(0, 3\); .* \(2, 3\): label"),
+        (
+            lambda: SparsePairRule(3, 3, 2, pairs=Index.of([[0, 1, 1], [0, 0, 1]])),
+            "not in ascending order",
+        ),
+        (lambda: SparsePairRule(3, 3, 1, pairs=Index.of([[0, -1, 1]])), "numbers >= 0"),
+        (
+            lambda: SparsePairRule(3, 3, 1, pairs=Index.of([[0, 2**20, 2**12]])),
+            "1048577 labels at 4097 distances",
+        ),
         (
             lambda: Network((4, 3, 2), (Edge(0, 1, ReadoutRule(3, 3, 2)), Edge(1, 2))),
             r"takes \(3, 3\) of them",
         ),
         (lambda: Gin(from_arrays(np.eye(10), np.arange(10) % 2)), "Gin takes a task of graphs"),
+        (lambda: Gin(get("graphs:csl,count=20"), layers=-1), "layers is -1; it takes .* >= 0"),
+        (lambda: Gin(get("graphs:csl,count=20"), layers=1.5), "layers is 1.5; it takes a whole"),
+        (lambda: Gin(get("graphs:csl,count=20"), width=0), "width is 0; it takes .* >= 1"),
         (lambda: network_for(get("xor"), "rules"), "one of tasks of graphs alone"),
         (
             lambda: Gin(get("graphs:csl,count=20,labels=given")).takes(Batch(jnp.ones(3), 0)),

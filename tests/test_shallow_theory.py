@@ -16,6 +16,7 @@ from blurax.baselines import Arrangement
 from blurax.baselines.descent import GradientDescent, Weights
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.batch import Batch
+from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget
 from blurax.experiments.figures.fitting import descended, first_stop, layers, stops_to, taught
 from blurax.experiments.figures.kernels_shallow import (
@@ -300,3 +301,11 @@ def test_settings_are_what_the_figures_need(name, budget):
     else:
         assert list(setting.loads) == sorted(setting.loads)
         assert 1.0 in setting.ratios
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_kernels_take_neurons_with_a_direction(bad):
+    v = RNG.normal(size=(4, 3))
+    v[:, 1] = bad
+    with pytest.raises(BluraxError, match=r"at neuron \[1\]; it takes vectors of a finite length"):
+        split_kernels(X, v, np.ones(3), np.ones(3))

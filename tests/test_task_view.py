@@ -122,6 +122,17 @@ def test_the_command_lists_and_shows(tmp_path, capsys):
     }
 
 
+def test_graphs_are_drawn_and_only_options_of_labels_offered(tmp_path, capsys):
+    names = ["graphs:csl,count=20,permute-labels", "graphs:long-rings,count=12,nodes=8"]
+    assert cli.main(["tasks", "show", *names, "--directory", "out"]) == 0
+    out = capsys.readouterr().out
+    assert "permute-labels" in out
+    assert "permute-inputs" not in out
+    assert len([*(tmp_path / "out").iterdir()]) == 2
+    assert cli.main(["tasks", "show", names[0], "xor", "--directory", "both"]) == 0
+    assert "tasks of graphs take permute-labels and outputs alone" in capsys.readouterr().out
+
+
 def test_a_task_that_cannot_be_had_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLURAX_DATA", str(tmp_path))
     (tmp_path / "own.csv").write_text("a,b\n1,2\n", encoding="utf-8")

@@ -275,6 +275,30 @@ def test_what_is_not_understood_is_told_with_what_there_is(words, said, capsys, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("words", [["--nosuch", "3"], ["--nosuch=3"], ["-x"]])
+def test_an_unknown_option_is_named_whatever_else_the_command_takes(name, words, capsys):
+    """Also where what follows it would be a word too many, or a word is missing."""
+    option = words[0].partition("=")[0]
+    assert cli.main([name, *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"blurax: blurax {name} has no option {option}; ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--nosuch", "3"], ["--picture", "w.png"], ["--nosuch"]])
+def test_an_unknown_option_of_show_is_no_second_genome(words, capsys):
+    assert cli.main(["show", "default", *words]) == 2
+    assert f"blurax show has no option {words[0]}; " in capsys.readouterr().err
+
+
+def test_a_value_that_cannot_be_read_is_still_told_of(capsys):
+    assert cli.main(["show", "default", "--steps", "many"]) == 2
+    assert "--steps" in capsys.readouterr().err
+    assert cli.main(["train"]) == 2
+    assert "genome" in capsys.readouterr().err
+
+
 OPTIONS = {
     "demo": ["--directory", "--seeds", "--redo"],
     "figure": ["--budget", "--directory", "--redo"],

@@ -214,6 +214,10 @@ def test_a_genome_is_meta_learned_on_graphs():
         ),
         (Indexed(jnp.asarray(X), {"index": jnp.asarray(IDS * 1.0)}), "takes whole numbers"),
         (
+            Indexed(jnp.asarray(X), {"index": jnp.asarray(IDS).at[2, 1, 0].set(9)}),
+            "'index' holds the number 9; .* has 4 numbers, from 0 on; -1 stands for no synapse",
+        ),
+        (
             Indexed(jnp.asarray(X), {"index": jnp.asarray(IDS[:3])}),
             "index .* is of 3 examples, and the inputs of 6",
         ),
@@ -224,6 +228,38 @@ def test_an_index_that_does_not_fit_is_refused(x, message):
     state = NETWORK.init(jax.random.key(0), genome.rule, BATCH)
     with pytest.raises(BluraxError, match=message):
         inner.step(genome, state, x, Y)
+
+
+def test_an_index_outside_theta_is_no_synapse_where_values_are_traced():
+    ids = jnp.asarray(IDS).at[2, 1, 0].set(9)
+    genome = blurax.backprop(Rule.backprop(), 0.1)
+    state = NETWORK.init(jax.random.key(0), genome.rule, BATCH)
+    predict = jax.jit(inner.predict)
+    found = predict(genome, state, with_index(ids))
+    wanted = inner.predict(genome, state, with_index(ids.at[2, 1, 0].set(-1)))
+    assert_close(found, wanted, 1e-12)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.asarray([2**40 + 3]),
+        [2**40 + 3],
+        [[0, 1], [2**31, 0]],
+        np.asarray([-(2**31) - 1]),
+        [2**70],
+        np.asarray([2**63], np.uint64),
+        [[0, 1], [2]],
+        [0.5],
+        [True],
+        None,
+    ],
+)
+def test_an_index_takes_whole_numbers_of_32_bits_alone(numbers):
+    with pytest.raises(BluraxError, match=r"Index\.of takes an array of whole numbers of 32 bits"):
+        Index.of(numbers)
+    ends = Index.of(np.asarray([[-(2**31), 2**31 - 1]]))
+    assert (np.asarray(ends.array).tolist(), ends.largest) == ([[-(2**31), 2**31 - 1]], 2**31 - 1)
 
 
 def test_what_makes_no_travelling_link_is_refused():

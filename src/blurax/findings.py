@@ -64,6 +64,8 @@ class Chart(Checked):
     log_y: bool = False
     marks: tuple[float, ...] = ()
     """Places on the x axis that are marked: where something changes."""
+    dashed: tuple[str, ...] = added(())
+    """The labels of curves drawn dashed, over all others: what theory predicts of them, say."""
 
     def curve(self, label: str) -> Curve:
         """The curve of this label."""

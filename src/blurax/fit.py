@@ -68,9 +68,8 @@ def network_for(task: Task, hidden: str | tuple[int, ...]) -> Network:
         BluraxError: for a name that is none, or one that does not fit the task's inputs.
     """
     if isinstance(hidden, str):
-        if hidden in task.networks:
-            return task.networks[hidden]
-        return graphs.network(hidden, task.input_shape, task.outputs)
+        own = task.networks.get(hidden)
+        return own or graphs.network(hidden, task.input_shape, task.outputs)
     require(
         isinstance(hidden, tuple | list),
         f"hidden is {shown(hidden)}; it takes the name of a network, such as 256-128, or a tuple "

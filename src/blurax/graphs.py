@@ -108,7 +108,8 @@ def network(name: str, inputs: Shape, outputs: int) -> Network:
     """
     require(
         name not in OF_TASKS,
-        f"The network {name!r} is one of tasks of graphs alone, such as graphs:csl.",
+        f"The network {name!r} is one of tasks of graphs alone, such as graphs:csl; mixtures "
+        "and sequences of them have none.",
     )
     parts = parse(name)
     check_groups(sum(len(p.pieces) * p.times if isinstance(p, Block) else 1 for p in parts))

@@ -22,7 +22,7 @@ from blurax.choices import Signal
 from blurax.errors import BluraxError, require
 from blurax.inner import StepInfo
 from blurax.learner import Blur
-from blurax.network import NetworkState
+from blurax.network import Network, NetworkState
 from blurax.targets import Classes, Outputs, Target
 
 
@@ -72,12 +72,25 @@ def check_mimics(target: Target | None) -> None:
     )
 
 
+def check_branches(network: Network) -> None:
+    """Raise `BluraxError` for a network with one output, which has no other to mimic."""
+    require(
+        len(network.outputs) > 1,
+        f"The network {network} has one output; outputs that mimic each other take side branches, "
+        "such as 64-64-64+b has.",
+    )
+
+
 class MimickingBlur(Blur):
     """A genome whose outputs are told the label and what the other outputs predict.
 
     Raises:
-        BluraxError: in a step, for a target other than classes.
+        BluraxError: for a network without side branches; in a step, for a target other than
+            classes.
     """
+
+    def __check_init__(self) -> None:
+        check_branches(self.network)
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""

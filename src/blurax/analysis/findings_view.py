@@ -122,8 +122,11 @@ def _draw_other(axes: Axes, curve: Curve, number: int, chart: Chart) -> None:
         "marker": style.MARKERS[number % len(style.MARKERS)],
         "markersize": 5,
         "linestyle": "-" if number < len(colours) else "--",
+        "zorder": 2,
     }
-    _draw_curve(axes, curve, chart.log_y, linewidth=style.THIN, zorder=2, **look)
+    if curve.label in chart.dashed:  # a marker would hide that of a curve in the same place
+        look |= {"linestyle": (0, (4, 3)), "marker": "", "zorder": 4}
+    _draw_curve(axes, curve, chart.log_y, linewidth=style.THIN, **look)
 
 
 def _draw_curve(axes: Axes, curve: Curve, log: bool, **look: Any) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blurax.analysis import style
+from blurax.analysis.graph_view import draw_graphs, is_drawn
 from blurax.analysis.plain import message
 from blurax.analysis.sequence_view import draw_sequences
 from blurax.capacity import check_drawing
@@ -110,6 +111,8 @@ def draw_task(task: Task, path: str | os.PathLike[str]) -> Path:
             style.heading(part, one.title)
         if one.task.time is not None:
             draw_sequences(part, one.episode, one.task.target, _names(one.task), 420.0)
+        elif is_drawn(one.episode):
+            draw_graphs(part, one.episode)
         elif side:
             _image_sheet(part, one, side, colours)
         else:
@@ -151,7 +154,7 @@ def _title(task: Task) -> str:
 
 def _image(task: Task) -> tuple[int, int]:
     """Pixels of a side and colours, if the inputs can be an image; else 0 and 0."""
-    if task.time is not None:
+    if task.time is not None or not task.augmentable:
         return 0, 0
     if isinstance(task, Augmented):
         hidden = task.augment.project is not None or task.augment.permute_inputs

@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.errors import require
+from blurax.bounds import check_count
+from blurax.errors import BluraxError, require, shown
 from blurax.learner import Batch, Learner
 from blurax.links import Indexed
 from blurax.links.by_rule import DISTANCE, LABEL
 from blurax.network import Network
 from blurax.targets import Target
-from blurax.tasks import GraphTask
+from blurax.tasks import Augmented, GraphTask
 
 Weights = dict[str, Any]
 
@@ -41,20 +42,25 @@ class Gin(Learner):
     layers: int = eqx.field(static=True)
     width: int = eqx.field(static=True)
 
-    def __init__(self, task: GraphTask, layers: int = 5, width: int = 32) -> None:
+    def __init__(self, task: GraphTask | Augmented, layers: int = 5, width: int = 32) -> None:
         """As many layers and features as Xu et al. have.
 
         Args:
             task: whose graphs it learns.
-            layers: rounds of messages.
+            layers: rounds of messages; 0 sums the labels of the nodes alone.
             width: features of a node.
         """
-        require(
-            isinstance(task, GraphTask),
-            f"task is a {type(task).__name__}; Gin takes a task of graphs, such as graphs:csl.",
-        )
+        of = task.task if isinstance(task, Augmented) else task
+        if not isinstance(of, GraphTask):
+            raise BluraxError(
+                f"task is a {type(of).__name__}; Gin takes a task of graphs, such as graphs:csl."
+            )
+        for name, value in (("layers", layers), ("width", width)):
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            require(whole, f"{name} is {shown(value)}; it takes a whole number.")
+            check_count(name, value, least=0 if name == "layers" else 1)
         self.network = Network((task.features, width, task.outputs))
-        self.target, self.labels = task.target, task.labels
+        self.target, self.labels = task.target, of.labels
         self.layers, self.width = layers, width
 
     def inputs(self, x: Any) -> Indexed:

@@ -39,7 +39,7 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
             )
     args = renamed(name, args)
     bind = _binder(_function(name, args))
-    with _printable_errors():
+    with _printable_errors(name, args):
         call, unknown = tyro.cli(
             bind,
             prog=f"blurax {name}",
@@ -54,15 +54,36 @@ def parsed(name: str, args: list[str]) -> Callable[[], Any]:
 
 
 @contextlib.contextmanager
-def _printable_errors() -> Iterator[None]:
-    """In here what is written about an argument, which it quotes, steers no terminal, in short."""
+def _printable_errors(name: str, args: list[str]) -> Iterator[None]:
+    """In here what is written about an argument, which it quotes, steers no terminal, in short.
+
+    Raises:
+        BluraxError: in the place of another mistake that an unknown option led to: what follows it
+            is then a word too many or too few.
+    """
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             yield
-    finally:
-        for line in lines(said.getvalue()):
-            print(line, file=sys.stderr)
+    except SystemExit as end:
+        unknown = _unknown_options(name, args) if end.code else []
+        if unknown:
+            raise BluraxError(_unknown(name, unknown[0], options(name, args))) from end
+        _print_lines(said)
+        raise
+    _print_lines(said)
+
+
+def _print_lines(said: io.StringIO) -> None:
+    for line in lines(said.getvalue()):
+        print(line, file=sys.stderr)
+
+
+def _unknown_options(name: str, args: list[str]) -> list[str]:
+    """The arguments that look like options, and are named nowhere in a command's help."""
+    known = {word.replace("_", "-") for word in re.findall(r"--?[a-z][\w.-]*", _help(name, args))}
+    asked = [word for word in args if re.match(r"--?(?!(?:inf|nan)$)[A-Za-z]", word)]
+    return [word for word in asked if word.partition("=")[0].replace("_", "-") not in known]
 
 
 def options(name: str, args: list[str] | None = None) -> list[str]:
@@ -71,11 +92,16 @@ def options(name: str, args: list[str] | None = None) -> list[str]:
     Args:
         args: on which they may depend.
     """
+    return re.findall(r"^(?:  |\S )(--[a-z][\w.-]*)", _help(name, args or []), re.MULTILINE)
+
+
+def _help(name: str, args: list[str]) -> str:
+    """What the help of a command prints."""
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        function = _binder(_function(name, args or []))
+        function = _binder(_function(name, args))
         tyro.cli(function, args=["--help"], config=STYLE, registry=_registry(name))
-    return re.findall(r"^(?:  |\S )(--[a-z][\w.-]*)", shown.getvalue(), re.MULTILINE)
+    return shown.getvalue()
 
 
 def _function(name: str, args: list[str]) -> Callable[..., Any]:

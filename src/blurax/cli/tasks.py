@@ -17,6 +17,7 @@ from blurax.analysis.task_view import draw_task, task_table
 from blurax.cli.terminal import Terminal
 from blurax.errors import BluraxError, require
 from blurax.tasks import TASKS, Augment, Entry, entry, get
+from blurax.tasks.augment import OF_LABELS
 from blurax.tasks.fetch import VARIABLE, cache_folder, data_folder
 from blurax.tasks.grammar import parse
 
@@ -67,8 +68,12 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
         console.print(Text.assemble((found.name, "bold"), f": {_about(found)}"))
         if dataclasses.fields(found.options):
             console.print(_options(found.options))
+    unfit = [found.unfit for found in entries.values()]
     console.print(Text.assemble(("Every task", "bold"), " can be augmented, anew in each episode:"))
-    console.print(_options(Augment))
+    console.print(_options(Augment, min(unfit, key=len)))
+    if any(unfit) and not all(unfit):
+        known = " and ".join(name.replace("_", "-") for name in OF_LABELS)
+        console.print(f"Of these, tasks of graphs take {known} alone.")
     io.check_directory(directory, [f"{file_name(name)}.png" for name in names])
     failed: list[BluraxError] = []
     for name in names:
@@ -94,14 +99,18 @@ def _about(found: Entry) -> str:
     return f"{found.about}; examples: {found.examples}; licence: {found.licence}"
 
 
-def _options(kind: type) -> Table:
-    """Every option with its default and, from the docstring, its meaning."""
+def _options(kind: type, unfit: tuple[str, ...] = ()) -> Table:
+    """Every option with its default and, from the docstring, its meaning.
+
+    Args:
+        unfit: fields that are none here.
+    """
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("option", no_wrap=True)
     table.add_column("default", no_wrap=True)
     table.add_column("meaning")
     says = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
-    for field in dataclasses.fields(kind):
+    for field in (field for field in dataclasses.fields(kind) if field.name not in unfit):
         meaning = " ".join((says.get(field.name) or "").split())
         if isinstance(field.default, enum.Enum):
             choices = ", ".join(str(choice.value) for choice in type(field.default))

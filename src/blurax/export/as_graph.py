@@ -7,6 +7,8 @@ share one positional number, each input and each output has its own.
 
 import dataclasses
 import io as memory
+import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from blurax import io
 from blurax.edges import Edge
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, reason, require, some
 from blurax.links import Link
 from blurax.network import Network
 from blurax.synapses import Synapses
@@ -26,6 +28,9 @@ from blurax.synapses import Synapses
 LIMIT = 10**8
 """The most pairs of neurons that one edge of the network may join: they are looked at all at once,
 in as many numbers for each channel."""
+
+OF_NEURONS = ("nodes", "group", "place", "position")
+"""The arrays that have a row for each neuron; the others have one for each synapse."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +69,25 @@ class NeuralGraph:
         np.savez_compressed(buffer, allow_pickle=False, **vars(self))
         io.write_bytes(path, buffer.getvalue())
 
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "NeuralGraph":
+        """The graph in a file that `write` or `blurax export --graph` has written.
+
+        Raises:
+            BluraxError: for what is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as e:
+            raise BluraxError(f"{path} cannot be read as a graph: {reason(e)}.") from e
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in names if name not in arrays]
+        require(not missing, f"{path} lacks the arrays {some(missing)}; it is no graph.")
+        found = {name: arrays[name] for name in names}
+        _check(str(path), found)
+        return cls(**found)
+
     def to_networkx(self) -> Any:
         """A `networkx.MultiDiGraph` with the same names as attributes of nodes and edges.
 
@@ -87,6 +111,26 @@ class NeuralGraph:
         return graph
 
 
+def _check(path: str, arrays: dict[str, np.ndarray]) -> None:
+    """Raise `BluraxError` for arrays that do not go together."""
+    n, e = len(np.atleast_1d(arrays["nodes"])), len(np.atleast_1d(arrays["edges"]))
+    for name, array in arrays.items():
+        real, many = name in ("nodes", "edges"), n if name in OF_NEURONS else e
+        kind, axes = (np.floating, 2) if real else (np.integer, 1)
+        require(
+            array.ndim == axes and len(array) == many and np.issubdtype(array.dtype, kind),
+            f"{path}: {name} has shape {array.shape} and type {array.dtype}; in a graph of {n} "
+            f"neurons and {e} synapses it takes {'numbers' if real else 'whole numbers'}, "
+            f"{many} in {axes} axes.",
+        )
+    for name in ("senders", "receivers"):
+        ends = arrays[name]
+        require(
+            bool(((ends >= 0) & (ends < n)).all()),
+            f"{path}: {name} holds a number that no neuron is; there are {n}.",
+        )
+
+
 def neural_graph(network: Network, synapses: Sequence[Synapses]) -> NeuralGraph:
     """The graph of a network with these synapses, an edge's after another.
 
@@ -102,6 +146,13 @@ def neural_graph(network: Network, synapses: Sequence[Synapses]) -> NeuralGraph:
         f"synapses are those of {len(synapses)} edges, but the network {network} has "
         f"{len(network.edges)}.",
     )
+    for edge in network.edges:
+        require(
+            not edge.link.travels,
+            f"Edge({edge.pre}, {edge.post}) is {edge.link}, whose synapses stand elsewhere in each "
+            "example, as those of the network rules do; there is no single graph of such a "
+            "network, and it cannot be exported as one.",
+        )
     starts = np.cumsum([0, *network.sizes])
     group = np.repeat(np.arange(len(network.sizes)), network.sizes)
     place = np.arange(starts[-1]) - starts[group]

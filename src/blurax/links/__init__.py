@@ -1,7 +1,7 @@
 """How groups of neurons drive one another: the links of a network's edges, a class each."""
 
 from blurax.links.after import After
-from blurax.links.by_rule import NodeRule, PairRule, ReadoutRule
+from blurax.links.by_rule import NodeRule, PairRule, ReadoutRule, SparsePairRule
 from blurax.links.conv import Conv
 from blurax.links.dense import Dense
 from blurax.links.fixed import Fixed, Identity, Pool
@@ -26,5 +26,6 @@ __all__ = [
     "Pool",
     "ReadoutRule",
     "Shape",
+    "SparsePairRule",
     "Travelling",
 ]

@@ -30,6 +30,11 @@ class After(Link):
         )
 
     @property
+    def travels(self) -> bool:
+        """As of the link."""
+        return self.link.travels
+
+    @property
     def birth(self) -> float | None:
         """The link's."""
         return self.link.birth

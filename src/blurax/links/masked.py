@@ -41,6 +41,11 @@ class Masked(Link):
         )
 
     @property
+    def travels(self) -> bool:
+        """As of the link."""
+        return self.link.travels
+
+    @property
     def birth(self) -> float | None:
         """The link's."""
         return self.link.birth

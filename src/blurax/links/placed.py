@@ -12,6 +12,9 @@ from blurax.errors import require, shown
 from blurax.links.dense import Dense
 from blurax.links.protocol import Link, Shape
 
+MOST = 2**31
+"""Numbers lie below it, and not below its negative."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Index:
@@ -25,27 +28,32 @@ class Index:
         """The index that holds these numbers: an array, or nested lists.
 
         Raises:
-            BluraxError: if they are no array of whole numbers of 32 bits.
+            BluraxError: if they are no array of whole numbers of 32 bits; larger ones are refused.
         """
         try:
             given = jnp.asarray(numbers)
             whole = jnp.issubdtype(given.dtype, jnp.integer)
         except (TypeError, ValueError, OverflowError):
             whole = False
-        require(whole, f"numbers is {shown(numbers)}; Index.of takes an array of whole numbers.")
+        fits = whole and all(-MOST <= end < MOST for end in _ends(numbers))
+        require(
+            fits,
+            f"numbers is {shown(numbers)}; Index.of takes an array of whole numbers of 32 bits.",
+        )
         held = jax.device_get(jnp.asarray(numbers, jnp.int32))
         return cls(held.shape, held.tobytes())
 
     @property
     def array(self) -> Int[Array, "..."]:
         """The numbers."""
-        flat = jnp.array(memoryview(self.data).cast("i").tolist(), jnp.int32)
-        return flat.reshape(self.shape)
+        if not self.data:
+            return jnp.zeros(self.shape, jnp.int32)
+        return jnp.frombuffer(self.data, jnp.int32).reshape(self.shape)
 
     @property
     def largest(self) -> int:
         """The largest number."""
-        return max(memoryview(self.data).cast("i").tolist(), default=-1)
+        return max(memoryview(self.data).cast("i"), default=-1)
 
     @property
     def transposed(self) -> "Index":
@@ -56,6 +64,16 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index{self.shape}"
+
+
+def _ends(numbers: Any) -> list[int]:
+    """The least and the largest of whole numbers, as they are before JAX makes 32 bits of them."""
+    if hasattr(numbers, "min"):
+        return [int(numbers.min()), int(numbers.max())] if numbers.size else []
+    if isinstance(numbers, list | tuple):
+        ends = [end for each in numbers for end in _ends(each)]
+        return [min(ends), max(ends)] if ends else []
+    return [int(numbers)]
 
 
 class Shared(Link):

@@ -37,6 +37,11 @@ class Link(abc.ABC):
     """Whether there is anything to learn; if not, w is None wherever it is asked for."""
 
     @property
+    def travels(self) -> bool:
+        """Whether where synapses are travels with each example, and is not known without one."""
+        return False
+
+    @property
     def birth(self) -> float | None:
         """What all weights of an optimiser begin with; normal numbers if None.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Shaped
 
 from blurax.bounds import check_counts
@@ -23,8 +24,8 @@ class Indexed(eqx.Module):
     """What the first group of neurons takes, `[b, ...]`; all may have axes before b, as batches
     have those of the steps."""
     index: Mapping[str, Shaped[Array, "..."]]
-    """Whole numbers `[b, i, j]` by the name that a `Travelling` link has for them; negative where
-    there is no synapse."""
+    """Whole numbers `[b, i, j]` by the name that a `Travelling` link has for them; negative, such
+    as -1, where there is no synapse."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Travelling(Shared):
     """w_ij = theta[index_ij] with an index of each example's own: the rule of a graph, say.
 
     A batch's inputs are `Indexed`. Synapses are `[channels, numbers, 1]`, as those of `Placed`, and
-    all examples share them. There is none where the index is negative, or not below `numbers`.
+    all examples share them. There is none where the index is negative. One that is not below
+    `numbers` is refused where its values are known; within `jax.jit` and `jax.vmap` they are not,
+    and there is no synapse at such a place.
     Source: Seiffarth et al., "Rule Based Learning with Dynamic (Graph) Neural Networks", 2024.
 
     Raises:
@@ -60,6 +63,11 @@ class Travelling(Shared):
             f"pre, {self.pre}, or None.",
         )
 
+    @property
+    def travels(self) -> bool:
+        """With the index."""
+        return True
+
     def bound(self, index: Mapping[str, Array]) -> Link:
         """The link for the examples that an index came with."""
         known = ", ".join(index) or "none"
@@ -74,6 +82,13 @@ class Travelling(Shared):
             f"The index {self.name!r} has shape {ids.shape} and type {ids.dtype}; {self} takes "
             f"whole numbers of shape (examples, {pre}, {post}).",
         )
+        if not isinstance(ids, Tracer) and ids.size:
+            largest = int(ids.max())
+            require(
+                largest < self.numbers,
+                f"The index {self.name!r} holds the number {largest}; {self} has {self.numbers} "
+                "numbers, from 0 on; -1 stands for no synapse.",
+            )
         return _Bound(self, jnp.where((ids < 0) | (ids >= self.numbers), self.numbers, ids))
 
     def post_shape(self, pre: Shape, features: int) -> Shape:

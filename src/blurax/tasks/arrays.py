@@ -12,7 +12,7 @@ from blurax.bounds import check_seed
 from blurax.errors import require
 from blurax.scaling import ColumnMoments
 from blurax.targets import AnyTarget, Classes, Regression, Target, target_of
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_name, check_split
 from blurax.tasks.folds import Fold, check_fold, fold_of
 from blurax.tasks.labels import labels_of, real, standardised_labels
 from blurax.tasks.orders import order, stream
@@ -214,6 +214,7 @@ def from_arrays(
             or fewer than two classes; for numbers to predict that are constant in the training
             examples.
     """
+    check_name("name", name)
     check_seed("seed", seed)
     check_fold("fold", fold)
     x, labels = real(np.asarray(x)), np.asarray(labels)

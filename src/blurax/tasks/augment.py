@@ -11,12 +11,16 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.errors import BluraxError, require
 from blurax.frozen import check_types
+from blurax.network import Network
 from blurax.stages import Stages
 from blurax.targets import Target
 from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
 
 MOST = 100_000
 """Inputs or outputs that a task can be given."""
+
+OF_LABELS = ("permute_labels", "outputs")
+"""What changes the labels alone, of any inputs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,21 @@ class Augment:
                 f"The task option {name} is {value}; it takes a number >= 0.",
             )
 
+    @property
+    def of_inputs(self) -> tuple[str, ...]:
+        """Which of the options that change inputs are in force."""
+        fields = [f for f in dataclasses.fields(self) if f.name not in OF_LABELS]
+        return tuple(f.name for f in fields if getattr(self, f.name) != f.default)
+
+
+def no_option(task: str, option: str) -> BluraxError:
+    """What to say of an option that changes inputs, for a task whose inputs are no array."""
+    known = " and ".join(name.replace("_", "-") for name in OF_LABELS)
+    return BluraxError(
+        f"Task {task} takes no option {option.replace('_', '-')}: its inputs are no array of "
+        f"numbers; of the options that change episodes it takes {known}."
+    )
+
 
 class Augmented(Task):
     """A task whose every episode is augmented in another way, which the key decides."""
@@ -97,7 +116,20 @@ class Augmented(Task):
         """That of the task."""
         return self.task.pool(spec, split)
 
+    @property
+    def augmentable(self) -> bool:
+        """As the task."""
+        return self.task.augmentable
+
+    def networks_with(self, outputs: int) -> dict[str, Network]:
+        """Those of the task, with these outputs."""
+        task = self.task
+        return task.networks if outputs == task.outputs else task.networks_with(outputs)
+
     def __check_init__(self) -> None:
+        changed = self.augment.of_inputs
+        if changed and not self.task.augmentable:
+            raise no_option(self.task.name, changed[0])
         require(
             self.outputs > 1 or not self.augment.permute_labels,
             f"Task {self.task.name} with 1 output has no labels to permute.",
@@ -108,14 +140,33 @@ class Augmented(Task):
     ) -> Episode:
         """Draw an episode of the task, and augment it."""
         plain, looks, shuffle, noise = jax.random.split(key, 4)
+        changed = self.augment.of_inputs
         episode = self.task.sample(plain, spec, split, first)
         require(
             not episode.others,
             f"Task {self.task.name} has further queries ({', '.join(episode.others)}); it takes no "
             "options that change examples.",
         )
-        see = self._look(looks)
         outputs = _order(shuffle, self.outputs) if self.augment.permute_labels else None
+        y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
+        found = dataclasses.replace(episode, y=y, query_y=query_y)
+        if not changed:
+            return found
+        if not all(eqx.is_array_like(x) for x in (episode.x, episode.query_x)):
+            raise no_option(self.task.name, changed[0])
+        x, query_x = self._inputs(episode, spec, first, looks, noise)
+        return dataclasses.replace(found, x=x, query_x=query_x)
+
+    def _inputs(
+        self,
+        episode: Episode,
+        spec: EpisodeSpec,
+        first: int | Int[Array, ""],
+        looks: PRNGKeyArray,
+        noise: PRNGKeyArray,
+    ) -> tuple[Array, Array]:
+        """The inputs of an episode and of its query, augmented."""
+        see = self._look(looks)
         x, query_x = (see(self._rows(x)) for x in (episode.x, episode.query_x))
         if self.augment.pattern > 0:
             own = jax.random.fold_in(looks, 1)
@@ -127,10 +178,8 @@ class Augmented(Task):
         if self.augment.noise > 0:
             x += self.augment.noise * self._numbers(noise, x, spec, first)
             query_x += self.augment.noise * jax.random.normal(noise, query_x.shape, x.dtype)
-        y, query_y = (self._relabel(labels, outputs) for labels in (episode.y, episode.query_y))
         x, query_x = (x.reshape(*x.shape[:-1], *self.input_shape) for x in (x, query_x))
-        drawn = {"x": x, "y": y, "query_x": query_x, "query_y": query_y}
-        return dataclasses.replace(episode, **drawn)
+        return x, query_x
 
     def _rows(self, x: Float[Array, "..."]) -> Float[Array, "... n"]:
         """The inputs of each example of the task in a row."""

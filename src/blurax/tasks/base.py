@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from blurax.batch import Batch
 from blurax.bounds import MOST, check_counts
-from blurax.errors import BluraxError, described, require
+from blurax.errors import BluraxError, described, require, shown
 from blurax.frozen import check_types
 from blurax.network import Network
 from blurax.stages import Stages
@@ -139,8 +139,17 @@ class Task(eqx.Module):
         return None
 
     @property
+    def augmentable(self) -> bool:
+        """Whether inputs are an array of numbers, which `Augment` may change."""
+        return True
+
+    @property
     def networks(self) -> dict[str, Network]:
         """Networks that only this task has, by their names; see `fit.network_for`."""
+        return self.networks_with(self.outputs)
+
+    def networks_with(self, outputs: int) -> dict[str, Network]:
+        """The same with another number of outputs, as an augmented task may have."""
         return {}
 
     @property
@@ -170,6 +179,14 @@ def check_kind(task: Any) -> None:
         isinstance(task, Task),
         f"task is {described(task)}; it takes a Task: what blurax.task(...) gives, or "
         "a subclass of blurax.Task with name, input_shape, target and sample.",
+    )
+
+
+def check_name(name: str, value: Any) -> None:
+    """Raise `BluraxError` if something cannot be what a task is called."""
+    require(
+        isinstance(value, str) and value != "",
+        f"{name} is {shown(value)}; it takes a text: what to call the task.",
     )
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from blurax.bounds import check_count
 from blurax.errors import BluraxError, require
 from blurax.targets import AnyTarget, Target, target_of
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_split
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_name, check_split
 
 SUPPORT = 0
 MARKS = {Split.TRAIN: 1, Split.VALIDATE: 2, Split.TEST: 3}
@@ -83,6 +83,7 @@ def from_function(
     Raises:
         BluraxError: if the function does not give what it should.
     """
+    check_name("name", name)
     for what, value in (("features", features), ("outputs", outputs)):
         whole = isinstance(value, int) and not isinstance(value, bool)
         require(whole, f"Task {name}: {what} is {value!r}; it takes a whole number >= 1.")

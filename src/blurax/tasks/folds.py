@@ -1,10 +1,13 @@
 """Folds of cross-validation: which rows of a table teach, validate and test."""
 
+import numbers
+from typing import Any
+
 import numpy as np
 from jaxtyping import Int, Shaped
 
 from blurax.bounds import check_seed
-from blurax.errors import require
+from blurax.errors import cut, require
 
 Fold = tuple[int, ...]
 """(3, 5): the third of five; empty: none, and a table is divided once."""
@@ -12,10 +15,14 @@ Fold = tuple[int, ...]
 
 def check_fold(name: str, fold: Fold) -> None:
     """Raise `BluraxError` if an option is neither empty nor a fold of three or more."""
-    fine = len(fold) == 2 and fold[1] >= 3 and 1 <= fold[0] <= fold[1]
+    given: Any = fold
+    parts = list(given) if isinstance(given, tuple | list) else [given]
+    whole = all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in parts)
+    fine = whole and len(parts) == 2 and parts[1] >= 3 and 1 <= parts[0] <= parts[1]
     require(
-        fold == () or fine,
-        f"{name} is {'/'.join(map(str, fold))}; it takes one of three or more folds, such as 1/5.",
+        parts == [] or fine,
+        f"{name} is {cut('/'.join(map(str, parts)))}; it takes one of three or more folds, such as "
+        "1/5.",
     )
 
 

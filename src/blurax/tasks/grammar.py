@@ -136,28 +136,33 @@ def _shown(value: str, values: list[str]) -> str:
     return values[int(match[1])] if match else value[1:]
 
 
-def build(kinds: tuple[type, ...], values: dict[str, Any], task: str) -> list[Any]:
+def build(
+    kinds: tuple[type, ...], values: dict[str, Any], task: str, unfit: tuple[str, ...] = ()
+) -> list[Any]:
     """Options of several kinds from one pool of values, which may be texts.
 
     A kind that says in `word` the name of one of its options, an enum, takes a value of it alone:
     uci:abalone is uci:table=abalone.
 
+    Args:
+        unfit: fields of the kinds that are no options here.
+
     Raises:
         BluraxError: for an option that none of the kinds has, or a value it does not take.
     """
-    fields = {field.name: field.type for kind in kinds for field in dataclasses.fields(kind)}
+    every = [field for kind in kinds for field in dataclasses.fields(kind)]
+    fields = {field.name: field.type for field in every if field.name not in unfit}
     words = _words(kinds)
     values = _in_full({key.replace("-", "_"): v for key, v in values.items()}, words, task)
     for key in values:
         if key not in fields:
             near = difflib.get_close_matches(key, (*fields, *words), n=1)
             options = ", ".join(name.replace("_", "-") for name in fields)
-            hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {options}."
+            alone = ", ".join(word.replace("_", "-") for word in words)
+            has = f"it takes {alone}, and has {options}." if words else f"it has {options}."
+            hint = f"did you mean {near[0].replace('_', '-')}?" if near else has
             raise BluraxError(f"Task {task} has no option {key.replace('_', '-')}; {hint}")
-    parsed = {
-        key: _value(value, fields[key], key) if isinstance(value, str) else _plain(value)
-        for key, value in values.items()
-    }
+    parsed = {key: _parsed(value, fields[key], key) for key, value in values.items()}
     return [
         kind(**{f.name: parsed[f.name] for f in dataclasses.fields(kind) if f.name in parsed})
         for kind in kinds
@@ -189,6 +194,21 @@ def _enum(kind: Any) -> type[enum.Enum]:
     return next(k for k in (*typing.get_args(kind), kind) if k is not types.NoneType)
 
 
+def _parsed(value: Any, kind: Any, option: str) -> Any:
+    """A value of the option's type, from its text or from Python."""
+    plain = value if isinstance(value, str) else _plain(value)
+    named = isinstance(plain, tuple) and all(isinstance(each, str) for each in plain)
+    if named and plain and _choice(kind) is not None:
+        plain = "/".join(plain)
+    return _value(plain, kind, option) if isinstance(plain, str) else plain
+
+
+def _choice(kind: Any) -> type[enum.Enum] | None:
+    """The enum of which an option takes several."""
+    item = typing.get_args(kind)[0] if typing.get_origin(kind) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, enum.Enum) else None
+
+
 def _plain(value: Any) -> Any:
     """A value from Python in the form that options hold: tuples, and plain numbers."""
     if isinstance(value, os.PathLike):
@@ -217,6 +237,9 @@ def _value(text: str, kind: Any, option: str) -> Any:
             f"The task option {option} is {text!r}; it takes true or false, yes or no.",
         )
         return _TRUTHS[text]
+    several = _choice(kind)
+    if several is not None:
+        return tuple(_value(part, several, option) for part in text.split("/"))
     if typing.get_origin(kind) is tuple:
         return _ranges(text, option)
     try:

@@ -208,6 +208,7 @@ def made(name: Made, count: int | None = None, nodes: int | None = None, seed: i
     size = source.nodes if nodes is None else nodes
     fine = size >= source.fewest and size % source.by == 0
     fine &= name is not Made.CSL or size == source.nodes
-    takes = "41" if name is Made.CSL else f"a multiple of {source.by} from {source.fewest} on"
+    takes = "a whole number" if source.by == 1 else f"a multiple of {source.by}"
+    takes = "41" if name is Made.CSL else f"{takes} from {source.fewest} on"
     require(fine, f"The task option nodes is {size}; graphs:{name} takes {takes}.")
     return source.draw(np.random.default_rng(seed), count or source.count, size)

@@ -1,29 +1,28 @@
 """Tasks of telling graphs apart: made sets, and the user's own."""
 
-import dataclasses
-import enum
-import functools
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.bounds import check_count, check_seed
-from blurax.errors import BluraxError, require
-from blurax.frozen import check_types
+from blurax.bounds import check_seed
+from blurax.errors import BluraxError, require, shown
 from blurax.links import Indexed
 from blurax.links.by_rule import DISTANCE, LABEL
 from blurax.network import Network
 from blurax.targets import Classes, Target
-from blurax.tasks import graph_labels
+from blurax.tasks import given_graphs, graph_labels
 from blurax.tasks.arrays import ArrayTask, divide
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_name
 from blurax.tasks.folds import Fold, check_fold, fold_of
-from blurax.tasks.graph_sets import SETS, Graph, Made, made
+from blurax.tasks.graph_sets import Graph
 from blurax.tasks.rule_network import RULES, rule_network
+
+MOST = 2**31
+"""The most distances between nodes that a task holds, in all its graphs."""
 
 
 class GraphTask(Task):
@@ -58,10 +57,14 @@ class GraphTask(Task):
         return GraphTask(self.whole.called(name), self.distances, self.layers)
 
     @property
-    def networks(self) -> dict[str, Network]:
+    def augmentable(self) -> bool:
+        """Labels and distances are no numbers to calculate with."""
+        return False
+
+    def networks_with(self, outputs: int) -> dict[str, Network]:
         """The RuleGNN of its labels and distances."""
         labels, distances = np.asarray(self.whole.x), np.asarray(self.distances)
-        return {RULES: rule_network(labels, distances, self.layers, self.outputs)}
+        return {RULES: rule_network(labels, distances, self.layers, outputs)}
 
     @property
     def labels(self) -> int:
@@ -86,105 +89,12 @@ class GraphTask(Task):
         return Indexed((labels >= 0).astype(float), travelling), y
 
 
-class Labelling(enum.StrEnum):
-    """What nodes are labelled by."""
-
-    GIVEN = "given"
-    """The labels that they have."""
-    WL = "wl"
-    """The colours of the test of Weisfeiler and Leman, from these labels on."""
-    CYCLES = "cycles"
-    """How many cycles they are on, beside these labels."""
-
-
-@dataclasses.dataclass(frozen=True)
-class GraphOptions:
-    """A made set of graphs.
-
-    Raises:
-        BluraxError: for no set, a count below 1, a cycle shorter than 3, or a fold that there is
-            not.
-    """
-
-    word: ClassVar[str] = "set"
-
-    set: Made | None = None
-    """Which: graphs:csl is the same as graphs:set=csl."""
-    count: int | None = None
-    """How many graphs; as many as the paper has if it is not said."""
-    nodes: int | None = None
-    """Of each ring, or the most flakes of a snowflake; as in the paper if it is not said."""
-    labels: Labelling | None = None
-    """What nodes are labelled by; csl and snowflakes by cycles if it is not said, others as
-    given."""
-    rounds: int = 2
-    """Of Weisfeiler and Leman."""
-    cycles: tuple[int, ...] = ()
-    """The lengths of cycles that are counted, 4/5 or 3-10; as in the paper if they are not said."""
-    distances: tuple[int, ...] = ()
-    """At which distance nodes see each other in the network `rules`, layer by layer, 8/4; as in the
-    paper if it is not said."""
-    seed: int = 0
-    """Of the graphs, and of the order of their nodes; folds do not depend on it."""
-    fold: Fold = ()
-    """One of some folds of cross-validation, 3/5: the third of five tests, the next one validates,
-    the others train; without one 60 % of the graphs train, 20 % validate and 20 % test."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_fold("GraphOptions.fold", self.fold)
-        check_seed("GraphOptions.seed", self.seed)
-        check_count("GraphOptions.rounds", self.rounds, least=0)
-        for name in ("count", "nodes"):
-            value = getattr(self, name)
-            if value is not None:
-                check_count(f"GraphOptions.{name}", value)
-        require(
-            self.set is not None,
-            f"The task graphs takes a set, such as graphs:csl; there are {', '.join(Made)}.",
-        )
-
-
-def load(options: GraphOptions, text: str) -> GraphTask:
-    """The task of a made set.
-
-    Args:
-        text: what to call the task.
-
-    Raises:
-        BluraxError: for nodes, cycles or a fold of which there are no graphs.
-    """
-    source = SETS[Made(options.set)]
-    drawn = _drawn(dataclasses.replace(options, fold=(), distances=()))
-    seen = options.distances or source.distances(options.nodes or source.nodes)
-    layers = tuple((d,) for d in seen)
-    order = np.random.default_rng(options.seed + 1)
-    return _task(*drawn, text, layers, options.fold, 0, order)
-
-
-@functools.lru_cache(maxsize=2)  # of all folds of a set: cycles take seconds to count
-def _drawn(options: GraphOptions) -> tuple[list[Graph], graph_labels.Labels, np.ndarray]:
-    """The graphs of a made set, the labels of their nodes, and their classes."""
-    name = Made(options.set)
-    source = SETS[name]
-    graphs, classes = made(name, options.count, options.nodes, options.seed)
-    usual = Labelling.CYCLES if source.cycles else Labelling.GIVEN
-    match options.labels or usual:
-        case Labelling.GIVEN:
-            labels = graph_labels.given(graphs)
-        case Labelling.WL:
-            labels = graph_labels.weisfeiler_leman(graphs, options.rounds)
-        case Labelling.CYCLES:
-            labels = graph_labels.cycles(graphs, options.cycles or source.cycles or (4, 5))
-    return graphs, labels, classes
-
-
 def from_graphs(
     graphs: Sequence[Any],
     classes: Sequence[int] | np.ndarray,
     name: str = "graphs",
     *,
-    labels: Sequence[Sequence[int]] | str = "label",
+    labels: Sequence[Sequence[int] | np.ndarray] | str = "label",
     distances: Sequence[Sequence[int]] = ((1,),),
     fold: Fold = (),
     seed: int = 0,
@@ -197,69 +107,81 @@ def from_graphs(
         name: what to call the task.
         labels: the attribute of nodes that holds their label, a whole number >= 0; or for each
             graph the labels of its nodes in their order, such as `graph_labels` makes.
-        distances: those at which nodes see each other, for each layer of the network `rules`.
+        distances: those at which nodes see each other, for each layer of the network `rules`; one
+            beyond every graph joins no nodes.
         fold: (3, 5) for the third of five folds.
         seed: of the shuffle before the split.
 
     Raises:
         BluraxError: for graphs without edges or labels, labels or classes that do not go with them,
-            fewer than 10 graphs, or a distance below 0.
+            fewer than 10 graphs, a distance below 0, or more nodes than memory holds distances of.
     """
     check_fold("fold", fold)
     check_seed("seed", seed)
-    found = [_graph(graph, n, labels) for n, graph in enumerate(graphs)]
-    whole = np.asarray(classes)
+    check_name("name", name)
+    layers = _layers(distances)
+    found = _graphs_of(graphs, labels)
+    whole = _classes(classes, len(found))
+    return task_of(found, graph_labels.given(found), whole, name, layers, fold, seed)
+
+
+def _graphs_of(graphs: Any, labels: Any) -> list[Graph]:
+    """Graphs of networkx with labels, and an edge at least each."""
+    every = given_graphs.listed("graphs", graphs)
+    edges = [given_graphs.edges_of(graph, n) for n, graph in enumerate(every)]
+    for n, graph in enumerate(every):
+        require(len(edges[n]) > 0, f"Graph {n} has {len(graph)} nodes and no edge; take it out.")
+    if isinstance(labels, str):
+        own = [labels] * len(every)
+    else:
+        fine = isinstance(labels, Iterable)
+        own = list(labels) if fine else []
+        require(
+            fine and len(own) == len(every),
+            f"labels is {shown(labels)}; it takes the attribute of nodes that holds their label, "
+            f"or a list of labels for each of {len(every)} graphs.",
+        )
+    parts = enumerate(zip(every, edges, own, strict=True))
+    return [Graph(pairs, given_graphs.labels_of(g, n, of)) for n, (g, pairs, of) in parts]
+
+
+def _classes(classes: Any, many: int) -> Int[np.ndarray, " graphs"]:
+    """The class of each of so many graphs."""
+    try:
+        whole = np.asarray(classes)
+    except ValueError as error:  # lists of different lengths
+        raise BluraxError(
+            f"classes is {shown(classes)}; it takes a whole number for each graph."
+        ) from error
     require(
-        whole.shape == (len(found),) and np.issubdtype(whole.dtype, np.integer),
+        whole.shape == (many,) and np.issubdtype(whole.dtype, np.integer),
         f"classes has shape {whole.shape} and type {whole.dtype}; it takes a whole number for each "
-        f"of {len(found)} graphs.",
+        f"of {many} graphs.",
     )
-    require(len(found) >= 10, f"There are {len(found)} graphs; a split takes at least 10.")
+    require(many >= 10, f"There are {many} graphs; a split takes at least 10.")
     kinds = sorted({*whole.tolist()})
     require(
         len(kinds) > 1 and kinds == list(range(len(kinds))),
         f"classes holds {kinds[:10]}; it takes two or more classes, numbered 0, 1, 2, ...",
     )
-    numbered = graph_labels.given(found)
-    layers = tuple(tuple(each) for each in distances)
-    return _task(found, numbered, whole, name, layers, fold, seed)
+    return whole
 
 
-def _graph(graph: Any, n: int, labels: Sequence[Sequence[int]] | str) -> Graph:
-    """A graph of networkx as we hold it."""
-    try:
-        nodes, edges = list(graph.nodes), list(graph.edges)
-        directed = graph.is_directed()
-    except (AttributeError, TypeError) as error:
-        raise BluraxError(
-            f"Graph {n} is a {type(graph).__name__}; from_graphs takes graphs of networkx."
-        ) from error
-    require(not directed, f"Graph {n} is directed; from_graphs takes undirected graphs.")
-    require(len(edges) > 0, f"Graph {n} has {len(nodes)} nodes and no edge; take it out.")
-    if isinstance(labels, str):
-        lacking = [node for node in nodes if labels not in graph.nodes[node]]
-        require(
-            not lacking,
-            f"Graph {n} has no label {labels!r} at node {lacking[:1]}; name the attribute with "
-            "labels=, or give labels as lists, all 0 where nodes are alike.",
-        )
-        own: Any = [graph.nodes[node][labels] for node in nodes]
-    else:
-        own = labels[n] if n < len(labels) else ()
-    held = np.asarray(own)
-    fine = held.shape == (len(nodes),) and np.issubdtype(held.dtype, np.integer)
+def _layers(distances: Any) -> tuple[tuple[int, ...], ...]:
+    """The distances of each layer as whole numbers."""
+    fine = isinstance(distances, Iterable) and not isinstance(distances, str)
+    every = list(distances) if fine else []
+    fine = len(every) > 0 and all(isinstance(each, Iterable) for each in every)
+    rows = [list(each) for each in every] if fine else []
     require(
-        fine and int(held.min()) >= 0,
-        f"The labels of graph {n} have shape {held.shape} and type {held.dtype}; it takes a whole "
-        f"number >= 0 for each of {len(nodes)} nodes.",
+        fine and all(each and all(map(graph_labels.is_distance, each)) for each in rows),
+        f"distances is {shown(distances)}; it takes a list of whole numbers >= 0 for each layer, "
+        "such as [[1], [1, 2]].",
     )
-    place = {node: k for k, node in enumerate(nodes)}
-    pairs = sorted({tuple(sorted((place[e[0]], place[e[1]]))) for e in edges if e[0] != e[1]})
-    require(len(pairs) > 0, f"Graph {n} has {len(nodes)} nodes and no edge; take it out.")
-    return Graph(np.asarray(pairs), held)
+    return tuple(tuple(int(d) for d in each) for each in rows)
 
 
-def _task(
+def task_of(
     graphs: Sequence[Graph],
     labels: graph_labels.Labels,
     classes: Int[np.ndarray, " graphs"],
@@ -275,12 +197,13 @@ def _task(
         seed: of the split.
         order: puts the nodes of each graph in another order.
     """
+    size, n = max(graph.nodes for graph in graphs), len(graphs)
     require(
-        len(layers) > 0 and all(each and min(each) >= 0 for each in layers),
-        f"distances is {layers}; it takes one or more whole numbers >= 0 for each layer.",
+        n * size**2 <= MOST,
+        f"{n} graphs of up to {size:,} nodes have {n * size**2:,} distances between nodes; a task "
+        f"holds up to {MOST:,}: take smaller graphs, or fewer.",
     )
     far = graph_labels.distances(graphs)
-    size, n = max(graph.nodes for graph in graphs), len(graphs)
     held = np.full((n, size), -1, np.int32)
     apart = np.full((n, size, size), -1, np.int8 if max(d.max() for d in far) < 128 else np.int16)
     for g, (own, d) in enumerate(zip(labels, far, strict=True)):

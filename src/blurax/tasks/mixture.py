@@ -78,6 +78,11 @@ class Mixture(Task):
         """That of each task."""
         return self.tasks[0].time
 
+    @property
+    def augmentable(self) -> bool:
+        """Whether all tasks are."""
+        return all(task.augmentable for task in self.tasks)
+
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
     ) -> Episode:

@@ -13,8 +13,8 @@ from blurax.tasks import (
     class_tables,
     coordinates,
     grammar,
-    graph_tasks,
     images,
+    made_graphs,
     omniglot,
     regressions,
     sequences,
@@ -23,7 +23,7 @@ from blurax.tasks import (
     uci,
     worlds,
 )
-from blurax.tasks.augment import Augment, Augmented
+from blurax.tasks.augment import OF_LABELS, Augment, Augmented, no_option
 from blurax.tasks.base import EpisodeSpec, Split, Task, check_kind, check_task
 from blurax.tasks.mixture import Mixture
 from blurax.tasks.sources import OMNIGLOT_FILES, SOURCES, Source
@@ -58,7 +58,8 @@ class Entry:
     examples: str
     licence: str
     options: type
-    """The frozen dataclass of its own options; those of `Augment` go with every task."""
+    """The frozen dataclass of its own options; those of `Augment` go with every task,
+    where they apply."""
     make: Callable[[Any, str], Task]
     """The task with these options, and a name."""
     at_hand: Callable[[], str]
@@ -67,6 +68,14 @@ class Entry:
     """What is asked for, unless options say otherwise."""
     target_by: Callable[[dict[str, str]], type[Target]] | None = None
     """What is asked for by options as written; None: the option kind may say it."""
+    augmentable: bool = True
+    """Whether the options of `Augment` that change inputs apply; those of labels always do."""
+
+    @property
+    def unfit(self) -> tuple[str, ...]:
+        """The options of `Augment` that do not apply."""
+        fields = [field.name for field in dataclasses.fields(Augment)]
+        return () if self.augmentable else tuple(f for f in fields if f not in OF_LABELS)
 
     def target_of(self, item: grammar.Item) -> type[Target]:
         """What the task that an item names asks for."""
@@ -281,9 +290,10 @@ def _graphs() -> Entry:
         "2 to 10",
         "150 to 1,200",
         "-",
-        graph_tasks.GraphOptions,
-        graph_tasks.load,
+        made_graphs.GraphOptions,
+        made_graphs.load,
         _always,
+        augmentable=False,
     )
 
 
@@ -411,15 +421,25 @@ def _task(item: grammar.Item, options: dict[str, Any]) -> Task:
     if item.stages:
         task, augment = _sequence(item, given, name)
     else:
-        own, augment = grammar.build((found.options, Augment), given, item.name)
+        own, augment = _options(found, given)
         task = found.make(own, name)
     return task if augment == Augment() else Augmented(name=name, task=task, augment=augment)
+
+
+def _options(found: Entry, given: dict[str, Any]) -> list[Any]:
+    """A task's own options, and how it is augmented."""
+    unfit = found.unfit
+    for key in given:
+        if key in unfit:
+            raise no_option(found.name, key)
+    return grammar.build((found.options, Augment), given, found.name, unfit)
 
 
 def _sequence(item: grammar.Item, given: dict[str, Any], name: str) -> tuple[Task, Augment]:
     """A sequence, and how it is augmented: alike in all stages of an episode."""
     mine = {field.name for field in dataclasses.fields(SequenceOptions)}
     theirs = {f.name for o in (entry(item.name).options, Augment) for f in dataclasses.fields(o)}
+    theirs -= {*entry(item.name).unfit}
     for key in given.keys() - mine - theirs:
         near = difflib.get_close_matches(key, [*mine, *theirs], n=1)
         if mine & {*near}:
@@ -431,7 +451,7 @@ def _sequence(item: grammar.Item, given: dict[str, Any], name: str) -> tuple[Tas
     tasks, augment = [], Augment()
     for each in item.stages:
         found = entry(each)
-        own, augment = grammar.build((found.options, Augment), rest, each)
+        own, augment = _options(found, rest)
         tasks.append(found.make(own, grammar.spelled(each, rest)))
     made = from_sequence(
         tasks, by=how.by, stages=how.stages, steps=how.steps, repeat=how.repeat, name=name

@@ -6,12 +6,15 @@ Source: Seiffarth et al., "Rule Based Learning with Dynamic (Graph) Neural Netwo
 import numpy as np
 from jaxtyping import Int
 
-from blurax.links.by_rule import NodeRule, PairRule, ReadoutRule
+from blurax.links.by_rule import NodeRule, PairRule, ReadoutRule, SparsePairRule
 from blurax.links.placed import Index
 from blurax.network import Edge, Network
 
 RULES = "rules"
 """What the network is called among those of a task."""
+TABLE = 2**20
+"""The most places of a table of labels, labels and distances; beyond it, pairs that occur are
+listed, and looked up by bisection."""
 
 
 def rule_network(
@@ -52,20 +55,24 @@ def _pairs(
     seen: tuple[int, ...],
     nodes: int,
     known: int,
-) -> PairRule:
+) -> PairRule | SparsePairRule:
     """The link of a layer: a number for each pair of labels at each distance that occurs."""
-    table = np.full((known, known, max(seen) + 1), -1, np.int32)
-    there = np.isin(distances, seen)
-    graph, i, j = there.nonzero()
-    table[labels[graph, i], labels[graph, j], distances[graph, i, j]] = 0
-    found = (table == 0).nonzero()
-    numbers = len(found[0])
-    table[found] = np.arange(numbers)
-    mean = len(graph) / max(1, int((labels >= 0).sum()))
-    # A layer in which no pair is that far apart has one number, which no synapse is.
-    return PairRule(
-        nodes, nodes, max(1, numbers), neighbours=mean or None, table=Index.of(table.tolist())
-    )
+    farthest = int(distances.max())
+    near = [d for d in seen if d <= farthest]
+    graph, i, j = np.isin(distances, near).nonzero()
+    mean = len(graph) / max(1, int((labels >= 0).sum())) or None
+    if len(graph) == 0:  # one number, which no synapse is
+        return PairRule(nodes, nodes, 1)
+    depth, own = max(near) + 1, labels.astype(np.int64)
+    pairs = (own[graph, i] * known + own[graph, j]) * depth + distances[graph, i, j]
+    shape = (known, known, depth)
+    rows = np.stack(np.unravel_index(np.unique(pairs), shape), axis=1)
+    numbers = len(rows)
+    if known**2 * depth > TABLE:
+        return SparsePairRule(nodes, nodes, numbers, neighbours=mean, pairs=Index.of(rows))
+    table = np.full(shape, -1, np.int32)
+    table[tuple(rows.T)] = np.arange(numbers)
+    return PairRule(nodes, nodes, numbers, neighbours=mean, table=Index.of(table))
 
 
 def _mean_nodes(labels: Int[np.ndarray, "graphs nodes"]) -> float:

@@ -17,7 +17,7 @@ from blurax.frozen import check_types
 from blurax.stages import Stages
 from blurax.targets import Target
 from blurax.tasks.arrays import ArrayTask
-from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_kind, examples
+from blurax.tasks.base import Episode, EpisodeSpec, Split, Task, check_kind, check_name, examples
 from blurax.tasks.views import As, Permuted, Rotated, View
 
 
@@ -123,6 +123,11 @@ class TaskSequence(Task):
         known = [found for t in self.tasks if (found := t.pool(spec, split)) is not None]
         return min(known, default=None)
 
+    @property
+    def augmentable(self) -> bool:
+        """Whether all tasks are."""
+        return all(task.augmentable for task in self.tasks)
+
     def sample(
         self, key: PRNGKeyArray, spec: EpisodeSpec, split: Split, first: int | Int[Array, ""] = 0
     ) -> Episode:
@@ -221,6 +226,8 @@ def from_sequence(
     several = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
     for task in several:
         check_kind(task)
+    if name is not None:
+        check_name("name", name)
     way = _way(several, by)
     called = name or f"sequence of {', '.join(task.name for task in several)}"
     many = stages or (len(several) if way is StagesBy.TASKS else 5)
@@ -231,6 +238,10 @@ def from_sequence(
     base = several[0]
     view: View = As()
     if way is StagesBy.PERMUTE:
+        require(
+            base.augmentable,
+            f"Task {called}: the inputs of {base.name} are no array, whose order can be permuted.",
+        )
         view = Permuted(base.features, base.input_shape)
     elif way is StagesBy.ROTATE:
         _check_images(base)

@@ -9,6 +9,8 @@ All in NumPy, in the precision of what is given.
 import numpy as np
 from jaxtyping import Float
 
+from blurax.errors import require
+
 Matrix = Float[np.ndarray, "n n"]
 
 
@@ -49,8 +51,17 @@ def split_kernels(
         G_pq = 1/m Σ_k c_k² (u_k·x_p) (u_k·x_q) A_pk A_qk.
 
     α, the deviation of the initial v, is in |v_k| already.
+
+    Raises:
+        BluraxError: for a neuron whose v is 0, or not finite: it has no direction.
     """
     size = np.linalg.norm(v, axis=0)
+    none = np.flatnonzero(~(np.isfinite(size) & (size > 0)))
+    require(
+        len(none) == 0,
+        f"v has length {size[none[0]] if len(none) else 0} at neuron {none[:1]}; it takes vectors "
+        "of a finite length above 0, which have a direction.",
+    )
     along = x @ (v / size)
     active = (along > 0).astype(along.dtype)
     along = along * active

@@ -217,6 +217,7 @@ def _alpha_charts(found: Mapping[float, Arrays]) -> tuple[Chart, ...]:
             tuple(curve(word, alphas, values) for word, values in decays.items()),
             ("measured",),
             log_x=True,
+            dashed=("predicted",),
             log_y=True,
         ),
         Chart(
@@ -226,6 +227,7 @@ def _alpha_charts(found: Mapping[float, Arrays]) -> tuple[Chart, ...]:
             tuple(curve(word, alphas, values) for word, values in shares.items()),
             ("measured",),
             log_x=True,
+            dashed=("predicted",),
         ),
     )
 
