@@ -14,7 +14,7 @@ from blurax.network import Network
 from blurax.spec import Normalise, Over, Rule, Stabilise
 from blurax.spectra import effective_rank, eigenvalues, tangent_kernel, wave_errors
 from blurax.targets import Signals, decibels
-from blurax.tasks import Split, get
+from blurax.tasks import EpisodeSpec, Split, get
 from closeness import assert_close
 
 NETWORK = Network((3, 5, 2))
@@ -53,7 +53,7 @@ def test_kernels_of_several_networks_at_both_ends():
     learner = baseline("adam").make(Arrangement(), network_for(task, "4"), task)
     keys = jax.random.split(jax.random.key(3), 2)
     begun = jax.vmap(lambda key: learner.init(jax.random.fold_in(key, 0), 8))(keys)
-    first, end = at_ends(learner, task, keys, begun, 8, Split.TEST, 5)
+    first, end = at_ends(learner, task, keys, begun, EpisodeSpec(batch=8), Split.TEST, 5)
     assert first.shape == (2, 5)
     assert_close(first, end)  # nothing was learned
     assert (np.diff(np.asarray(first)) <= 0).all()

@@ -16,7 +16,7 @@ from blurax.analysis import stages_view
 from blurax.analysis.stages_view import draw_compared, draw_stages
 from blurax.baselines import Record, Tuning, tuner
 from blurax.comparison import compare
-from blurax.curves import Schedule
+from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
 from blurax.learner import Blur
 from blurax.network import Network
@@ -186,3 +186,52 @@ def test_an_estimator_learns_in_stages():
     assert np.shape(scores) == (2, 2)
     assert scores[0][0] > 0.8
     assert scores[1][1] > scores[0][1]  # the second stage was learned
+
+
+SHORT = "sequence:iris:by=permute,stages=2,steps=8"
+"""Of which batches of 8 fit into the data and batches of 128 do not."""
+
+
+@pytest.mark.parametrize(
+    "episode",
+    [EpisodeSpec(16, 8, 24), EpisodeSpec(16, 40, 24, fixed_batch=True)],
+    ids=["small batches", "one batch"],
+)
+def test_a_report_watches_the_genome_in_episodes_of_the_runs_own_sizes(tmp_path, capsys, episode):
+    config = dataclasses.replace(
+        CONFIG, tasks=(SHORT,), episode=episode, meta_steps=1, validate_every=1
+    )
+    run.start(config, tmp_path / "run")
+    run.advance(tmp_path / "run")
+    assert cli.main(["report", str(tmp_path / "run")]) == 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"16 steps of {episode.batch} examples, 3 seeds" in page
+
+
+def test_a_genome_is_watched_over_all_stages(tmp_path, genome_file, capsys):
+    words = ["show", str(genome_file), "--png", str(tmp_path / "seen.png"), "--task", SHORT]
+    words += ["--hidden", "3", "--seeds", "2"]
+    assert cli.main([*words, "--batch", "8"]) == 0
+    assert "16 steps of 8 examples, 2 seeds" in capsys.readouterr().out
+    assert cli.main([*words, "--batch", "8", "--steps", "16"]) == 0
+    capsys.readouterr()
+    assert cli.main([*words, "--batch", "8", "--steps", "7"]) == 2
+    refused = f"--steps is 7, but task {SHORT} has 2 stages of 8 steps; leave it out, or take 16."
+    assert refused in capsys.readouterr().err.replace("\n", " ")
+    assert cli.main(words) == 2  # before anything is printed
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "takes 1,024 examples, but there are 90 to learn from" in printed.err
+
+
+def test_the_sizes_of_an_episode_decide_what_is_measured():
+    task, keys = get("iris"), jax.random.split(jax.random.key(0), 2)
+    learner = Blur(genomes.backprop(Rule.backprop(), 0.3), Network((4, 3, 3)))
+    plain = learning_curve(learner, task, keys, (3,), Split.VALIDATE, batch=8)[1]
+    sized = learning_curve(learner, task, keys, (3,), Split.VALIDATE, sizes=EpisodeSpec(9, 8))[1]
+    assert np.array_equal(plain.loss, sized.loss)
+    few = EpisodeSpec(9, 8, held_out=5)
+    asked = learning_curve(learner, task, keys, (3,), Split.VALIDATE, sizes=few)[1]
+    fifths = 5 * np.asarray(asked.accuracy)
+    assert np.allclose(fifths, fifths.round())  # of five examples
+    assert not np.array_equal(plain.loss, asked.loss)

@@ -16,9 +16,8 @@ from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.curves import Curve, check_memory, learning_curve, spread_stops
-from blurax.errors import require
 from blurax.fit import blur_for, network_for
-from blurax.stages import Stages
+from blurax.stages import Stages, steps_of
 from blurax.tasks import EpisodeSpec, Split, get
 
 
@@ -52,12 +51,7 @@ def train(
     learned, _ = zoo.genome(genome)
     data = get(task)
     stages = data.stages
-    whole = stages.total if stages else 100
-    spec = EpisodeSpec(steps=whole if steps is None else steps, batch=batch)
-    require(
-        stages is None or spec.steps == stages.total,
-        f"--steps is {spec.steps}, but task {task} has {stages}; leave it out, or take {whole}.",
-    )
+    spec = EpisodeSpec(steps=steps_of(stages, steps, 100, task, "--steps"), batch=batch)
     network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
