@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import jax
@@ -36,6 +37,10 @@ CONFIG = MetaTrain(
     validate_every=2,
     validation_episodes=1,
     seed=5,
+)
+FIVE = (
+    *("average accuracy", "accuracy when learned"),
+    *("forgetting", "backward transfer", "forward transfer"),
 )
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
 
@@ -123,7 +128,14 @@ def test_a_comparison_keeps_and_draws_what_each_stage_left(genome_file, tmp_path
         np.testing.assert_allclose(forgetting.average_accuracy(matrix), record["accuracy"][0])
         key = (TASK, "3", record["learner"])
         np.testing.assert_array_equal(found.stages[key], matrix)
-    assert "forgetting" in str(found)
+    heads = next(line for line in str(found).splitlines() if line.startswith("all stages"))
+    (row,) = (line for line in str(found).splitlines() if re.match(r"exact( +-?\d+\.\d){5}$", line))
+    for name, value in zip(FIVE, map(float, row.split()[1:]), strict=True):
+        assert name in heads
+        said = forgetting.measures(found.stages[TASK, "3", "exact"], 1 / 3)[name]
+        assert value == pytest.approx(100 * said.mean(), abs=0.06)
+    older = stages_view.stages_table(found.result.panels[0].records, None)  # no chance is known
+    assert [column.header for column in older.columns] == ["all stages", *FIVE[:4]]
     drawn = []
 
     def view(panels, path, title):

@@ -181,7 +181,7 @@ class Comparison:
             title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
             parts.append(comparison_table(title, panel.records, full=True))
             if any(record.stages for record in panel.records):
-                parts.append(stages_table(panel.records))
+                parts.append(stages_table(panel.records, panel.chance))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
             if panel.times:

@@ -15,7 +15,7 @@ from blurax.analysis.comparison_view import PANEL, Panel, draw_curve, looks
 from blurax.analysis.plain import message
 from blurax.baselines import Record
 from blurax.errors import require
-from blurax.forgetting import MEASURES, measures
+from blurax.forgetting import FORWARD, MEASURES, measures
 
 WRITTEN = 12
 """Up to so many stages the numbers stand in the matrix."""
@@ -36,17 +36,24 @@ def measures_table(matrix: Float[np.ndarray, "seeds stages stages"], chance: flo
     return table
 
 
-def stages_table(records: Sequence[Record]) -> Table:
-    """The measures of each learner on a task in sequence, in per cent, means over the seeds."""
+def stages_table(records: Sequence[Record], chance: float | None) -> Table:
+    """The measures of each learner on a task in sequence, in per cent, means over the seeds.
+
+    Args:
+        chance: the score before anything is learned; None, where it is not known (older files):
+            there is no forward transfer then.
+    """
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("all stages")
-    for name in MEASURES:
+    for name in MEASURES if chance is None else (*MEASURES, FORWARD):
         table.add_column(name, justify="right")
     for record in records:
         if record.stages:
             matrix = np.asarray(record.stages)
-            found = [f"{100 * measure(matrix).mean():.1f}" for measure in MEASURES.values()]
-            table.add_row(message(record.learner), *found)
+            known = {name: measure(matrix) for name, measure in MEASURES.items()}
+            found = known if chance is None else measures(matrix, chance)
+            cells = (f"{100 * values.mean():.1f}" for values in found.values())
+            table.add_row(message(record.learner), *cells)
     return table
 
 
