@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import GradientDescent, forward
-from blurax.baselines.ranges import check_positive, check_strength, check_whole
+from blurax.baselines.ranges import check_positive, check_strength
 from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.weights import initial_weights, with_fixed
+from blurax.bounds import check_whole
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.links import Indexed

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.baselines.local import Layers, LocalRule
-from blurax.baselines.ranges import check_part, check_whole
+from blurax.baselines.ranges import check_part
+from blurax.bounds import check_whole
 from blurax.learner import Batch
 
 Neurons = tuple[Float[Array, "b _"], ...]

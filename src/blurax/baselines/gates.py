@@ -12,10 +12,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.continual import Ewc, StagedState
 from blurax.baselines.descent import forward
-from blurax.baselines.ranges import check_part, check_share, check_strength, check_whole
+from blurax.baselines.ranges import check_part, check_share, check_strength
 from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.weights import with_fixed
-from blurax.bounds import check_seed
+from blurax.bounds import check_seed, check_whole
 from blurax.errors import require, shown
 from blurax.learner import Batch
 from blurax.links import Indexed

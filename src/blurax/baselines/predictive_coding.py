@@ -14,7 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.activations import phi
 from blurax.baselines.local import Layers, LocalRule, usual_layers
-from blurax.baselines.ranges import check_positive, check_whole
+from blurax.baselines.ranges import check_positive
+from blurax.bounds import check_whole
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.spec import Activation

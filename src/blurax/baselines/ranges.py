@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from blurax.bounds import check_count
 from blurax.errors import require, shown
 
 Fits = Callable[[float], bool]
@@ -59,10 +58,3 @@ def check_part(name: str, value: Any) -> None:
 def check_share(name: str, value: Any) -> None:
     """Raise `BluraxError` unless a value is a number from 0 to 1."""
     _check(name, value, lambda number: 0 <= number <= 1, "a number from 0 to 1")
-
-
-def check_whole(name: str, value: Any, least: int = 1) -> None:
-    """Raise `BluraxError` unless a value is a whole number, and large enough."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    require(whole, f"{name} is {shown(value)}; it takes a whole number >= {least}.")
-    check_count(name, int(value), least)

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax import specialisation as special
-from blurax.baselines.ranges import check_below_one, check_positive, check_strength, check_whole
+from blurax.baselines.ranges import check_below_one, check_positive, check_strength
+from blurax.bounds import check_whole
 from blurax.links import Indexed
 
 Part = tuple[Float[Array, ""] | float, Any, Bool[Array, " b"] | None]
