@@ -42,8 +42,8 @@ class Item:
     """Names and values as written; a switch has the value true."""
     weight: float = 1.0
     stages: tuple[str, ...] = ()
-    """The tasks that a sequence is of, each a name or name:word, `name` that of the first; empty for
-    a task that is none."""
+    """The tasks that a sequence is of, each a name or name:word; `name` is that of the first. Empty
+    for a task that is none."""
 
     @property
     def full_name(self) -> str:
