@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import blurax.cli.commands as cli
 from blurax import forgetting, io
 from blurax import genome as genomes
-from blurax.analysis import stages_view
+from blurax.analysis import stages_view, style
 from blurax.analysis.stages_view import draw_compared, draw_stages
 from blurax.baselines import Record, Tuning, tuner
 from blurax.comparison import compare
-from blurax.curves import Schedule, learning_curve
+from blurax.curves import Schedule, learning_curve, spread_stops, stage_stops
 from blurax.errors import BluraxError
 from blurax.learner import Blur
 from blurax.network import Network
@@ -25,6 +26,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, When, episode_loss
 from blurax.spec import Activation, Rule
+from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, get
 
 TASK = "sequence:iris:by=permute,stages=2,steps=2"
@@ -247,3 +249,27 @@ def test_the_sizes_of_an_episode_decide_what_is_measured():
     fifths = 5 * np.asarray(asked.accuracy)
     assert np.allclose(fifths, fifths.round())  # of five examples
     assert not np.array_equal(plain.loss, asked.loss)
+
+
+def test_a_stage_is_measured_at_its_end_and_right_after_it_has_begun():
+    assert stage_stops(30, None) == spread_stops(30)
+    many = stage_stops(300, Stages(3, 100))
+    assert {100, 101, 200, 201, 300} <= {*many}
+    assert 301 not in many
+    assert {*many} - {101, 200, 201} <= {*spread_stops(300)}
+    assert list(many) == sorted(many)
+
+
+def test_the_words_above_the_curves_of_stages_are_whole(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+    scores = np.random.default_rng(0).uniform(size=(2, 10, 10))
+    ends = tuple(range(100, 1001, 100))
+    draw_stages(scores, ends, ends, tmp_path / "it.png", "title")
+    figure = figures[0]
+    figure.canvas.draw()
+    (words,) = (text for text in figure.findobj(Text) if text.get_text().startswith("grey"))
+    box = words.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert "the mean of those begun" in words.get_text()

@@ -155,6 +155,16 @@ def spread_stops(steps: int) -> tuple[int, ...]:
     return (*tuple(n for n, gap in enumerate(gaps, start=1) if n % gap == 0), steps)
 
 
+def stage_stops(steps: int, stages: Stages | None) -> tuple[int, ...]:
+    """`spread_stops`, and of a sequence the last step of each stage and the first of the next.
+
+    What falls in a new stage mostly falls at once, and is not to look as if it took ten steps.
+    """
+    ends = stages.ends if stages else ()
+    turns = {step for end in ends for step in (end, end + 1) if step <= steps}
+    return tuple(sorted({*spread_stops(steps), *turns}))
+
+
 def check_memory(
     network: Network,
     task: Task,

@@ -172,7 +172,7 @@ def _draw_curves(
         axes.axvline(end, color=style.PALE, linewidth=1.0, linestyle=":")
     axes.set_ylim(0, 102)
     axes.set_title(
-        "grey: each stage from its start on, the first darkest; bold: the mean of those begun",
+        "grey: each stage from its start on, the first darkest\nbold: the mean of those begun",
         loc="left",
         fontsize=style.SMALL,
     )

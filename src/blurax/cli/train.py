@@ -15,7 +15,7 @@ from blurax.analysis.stages_view import draw_stages, measures_table
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.curves import Curve, check_memory, learning_curve, spread_stops
+from blurax.curves import Curve, check_memory, learning_curve, stage_stops
 from blurax.fit import blur_for, network_for
 from blurax.stages import Stages, steps_of
 from blurax.tasks import EpisodeSpec, Split, get
@@ -59,8 +59,7 @@ def train(
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
     with console.status(Text(title)):
-        learner, stops = blur_for(learned, network, data), spread_stops(spec.steps)
-        stops = tuple(sorted({*stops, *(stages.ends if stages else ())}))
+        learner, stops = blur_for(learned, network, data), stage_stops(spec.steps, stages)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     io.write_json(

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
-from blurax.curves import Curve, Observe, learning_curve, spread_stops
+from blurax.curves import Curve, Observe, learning_curve, stage_stops
 from blurax.experiments.ablation import AT_ONCE, ablate
 from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.tangent import Ends, at_ends, kernel_chart, kernel_table
@@ -74,7 +74,7 @@ def look(
     network, spec = check_look(genome, task, hidden, steps, seeds, sizes)
     learner = blur_for(genome, network, task)
     keys = jax.random.split(jax.random.key(0), seeds)
-    stops, observe = spread_stops(spec.steps), _observe(learner.genome, task.target)
+    stops, observe = stage_stops(spec.steps, task.stages), _observe(learner.genome, task.target)
     states, curves = learning_curve(
         learner, task, keys, stops, Split.VALIDATE, sizes=spec, observe=observe
     )
