@@ -84,7 +84,9 @@ def test_the_test_of_overlaps_finds_one():
         assert_apart(seen(crowded))
 
 
-MATRIX = table("ν: points lost", ("into state", "from"), list("1234"), list("1234"), np.zeros((4, 4, 2)))
+MATRIX = table(
+    "ν: points lost", ("into state", "from"), list("1234"), list("1234"), np.zeros((4, 4, 2))
+)
 
 
 @pytest.mark.parametrize("count", [1, 4, 7, 14, 33])
