@@ -187,7 +187,7 @@ def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
 def _legend(canvas: style.SubFigure, axes: Axes) -> None:
     """Below the axes, where it hides nothing; none for a single line that the axis names."""
     names = axes.get_legend_handles_labels()[1]
-    if names != ["accuracy"]:
+    if len(names) > 1 or names[0] not in axes.get_ylabel():
         longest = max(len(name) for name in names)
         style.legend_below(canvas, axes, max(1, min(3, 45 // (longest + 5))), style.SMALL - 1)
 

@@ -22,7 +22,7 @@ from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
-from blurax.experiments.inside import ANGLE, SPECIALISATION, STEPS, check_look, look
+from blurax.experiments.inside import ANGLE, SPECIALISATION, STEPS, WHOLE, check_look, look
 from blurax.experiments.tangent import TANGENT
 from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
@@ -30,6 +30,7 @@ from blurax.learned import learned
 from blurax.network import Network
 from blurax.outer.numbers import load_numbers, named, numbers_of
 from blurax.stages import steps_of
+from blurax.targets import shown_as
 from blurax.tasks import EpisodeSpec, Task, get
 
 
@@ -176,8 +177,9 @@ def look_inside(
     genome, _ = zoo.genome(path)
     with console.status(Text(message(f"watching it teach {task.name}"))):
         found = look(genome, task, hidden, steps, seeds, sizes)
-    whole = found.fact("accuracy of the whole genome")
-    console.print(f"\n{message(found.setting)} Score after the last step: {100 * whole:.1f} %.")
+    name, unit = shown_as(task.target.score_name)
+    said = f"{100 * found.fact(WHOLE.format(name)):.1f} {unit}"
+    console.print(f"\n{message(found.setting)} After the last step: {message(name)} {said}.")
     angles = found.chart(ANGLE).curves
     for curve in angles:
         console.print(

@@ -87,7 +87,7 @@ def train(
     console.print(message(title), table)
     if stages is not None:
         matrix = np.asarray(curve.stages)[:, [stops.index(end) for end in stages.ends]]
-        console.print(measures_table(matrix, data.target.chance))
+        console.print(measures_table(matrix, data.target.chance, score))
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)
 
 

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
 from blurax.curves import Curve, Observe, learning_curve, stage_stops
-from blurax.experiments.ablation import AT_ONCE, ablate
+from blurax.experiments.ablation import AT_ONCE, ablate, lost_in
 from blurax.experiments.figures.gradient_field import with_forward_synapses
+from blurax.experiments.frequencies import left_by_frequency
 from blurax.experiments.tangent import Ends, at_ends, kernel_chart, kernel_table
 from blurax.findings import Chart, Fact, Findings, Table, curve
 from blurax.fit import blur_for, network_for
@@ -22,6 +23,7 @@ from blurax.learner import Batch, Blur
 from blurax.network import Network, NetworkState
 from blurax.specialisation import Specialisation, hidden_groups, measured
 from blurax.stages import steps_of
+from blurax.targets import labelled, shown_as
 from blurax.tasks import EpisodeSpec, Split, Target, Task
 from blurax.tasks.base import check_task
 from blurax.terms.vectors import squared_length, sum_into
@@ -40,6 +42,8 @@ KERNEL_EXAMPLES, KERNEL_SEEDS = 32, 2
 """And the tangent kernel, each of whose columns takes a few sweeps; of so many networks."""
 
 
+WHOLE = "{} of the whole genome"
+"""The fact that says what it reaches, by the name of the score."""
 ON_ALL = ", in all layers or steps at once."
 """What a genome with several sets of numbers adds to that."""
 
@@ -79,6 +83,7 @@ def look(
         learner, task, keys, stops, Split.VALIDATE, sizes=spec, observe=observe
     )
     kernels = _kernels(learner, task, keys, spec, states)
+    name, unit = shown_as(task.target.score_name)
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
@@ -86,10 +91,14 @@ def look(
         "",
         __version__,
         f"{spec.steps} steps of {spec.batch} examples, {seeds} seeds, validation examples. Tables: "
-        f"points lost of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0"
+        f"{lost_in(task)} lost of {100 * whole:.1f} {unit} if a term does nothing, or one number "
+        f"of a matrix is 0"
         f"{ON_ALL if genome.rule.gene_sets or genome.rule.steps else '.'}",
         charts=(
-            *_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
+            *_charts(
+                curves, stops, genome.rule.stabilise.normalise_synapses, task.target.score_name
+            ),
+            *left_by_frequency(learner, task, keys, spec, states),
             *map(kernel_chart, kernels),
         ),
         tables=(
@@ -97,7 +106,7 @@ def look(
             *map(kernel_table, kernels),
             *tables,
         ),
-        facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
+        facts=(Fact(WHOLE.format(name), findings.rounded(whole)),),
     )
 
 
@@ -123,13 +132,16 @@ def check_look(
     return network, spec
 
 
-def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart, ...]:
+def _charts(
+    curves: Curve, x: tuple[int, ...], normalised: bool, score_name: str = "accuracy"
+) -> tuple[Chart, ...]:
     """The charts; where synapses are normalised, how far they turn tells more than where they go.
 
     A normalised vector that only grows says the same as before.
 
     Args:
         x: the steps that were watched.
+        score_name: as the target has it.
     """
     seen = curves.seen
     layers = [f"layer {n + 1}" for n in range(seen.size.shape[2])]
@@ -139,8 +151,9 @@ def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart,
         curves = tuple(curve(name, x, each[..., n]) for n, name in enumerate(layers))
         return Chart(title, "steps", label, curves, log_y=log_y)
 
-    reached = (curve("accuracy", x, 100 * np.asarray(curves.accuracy)),)
-    score = Chart("What it reaches", "steps", "validation score (%)", reached, ("accuracy",))
+    label, name = f"validation {labelled(score_name)}", shown_as(score_name)[0]
+    reached = (curve(name, x, 100 * np.asarray(curves.accuracy)),)
+    score = Chart("What it reaches", "steps", label, reached, (name,))
     angle = chart(ANGLE, "degrees", seen.angle)
     turned = (chart(TURNED, "degrees", seen.turned),) if normalised else ()
     return (score, angle, *turned, chart("Synapses", "root mean square", seen.size, True))
