@@ -17,12 +17,14 @@ from blurax.baselines import (
     Replay,
     Reservoir,
     Si,
+    Tuning,
     Xdg,
     baseline,
     named,
+    tune,
 )
 from blurax.baselines.optimisers import OPTIMISERS
-from blurax.curves import learning_curve
+from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
 from blurax.learner import Batch, Learner, unroll
 from blurax.network import Network
@@ -362,3 +364,17 @@ def test_their_group_has_a_name():
 def test_settings_out_of_range_are_refused(kind, settings, says, unchecked):
     with pytest.raises(BluraxError, match=says):
         kind(NETWORK, OPTIMISERS["adam"], TANH, TARGET, **settings)
+
+
+def test_how_many_examples_replay_keeps_is_chosen_where_more_is_asked_for():
+    found, task = baseline("replay"), get(SEQUENCE)
+    (usual,) = Tuning((Activation.RELU,), (False,)).arrangements(found, NETWORK)
+    assert found.make(usual, NETWORK, task).size == 200
+    tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=1, more=True)
+    said = []
+    how = {"batch": 8, "tuning": tuning, "log": said.append}
+    (choice,) = tune("replay", NETWORK, task, KEY, (6,), **how)
+    sizes = {line.split("size=")[1].split(",")[0] for line in said}
+    assert sizes == {"200", "50", "500", "2000"}
+    size = choice.arrangement.chosen["size"]
+    assert found.make(choice.arrangement, NETWORK, task).size == size
