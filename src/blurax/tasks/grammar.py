@@ -153,10 +153,10 @@ def _stages(text: str) -> tuple[tuple[str, ...], str, str]:
     sequence:xor/and:repeat, unless a task before has a word of its own.
     """
     named = _STAGES.match(text)
-    stages: tuple[str, ...] = tuple(named[0].split("/")) if named else ()
     if not named or not (named.end() == len(text) or text[named.end()] == ":"):
         first, colon, options = text.partition(":")
         return tuple(first.split("/")), colon, options
+    stages = tuple(named[0].split("/"))
     if named.end() == len(text) and not any(":" in stage for stage in stages[:-1]):
         last, colon, options = stages[-1].partition(":")
         return (*stages[:-1], last), colon, options
