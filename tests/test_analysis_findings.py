@@ -1,16 +1,19 @@
 """Findings as a picture: nothing overlaps, nothing hides, and what leaves the scale is seen."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from blurax import findings
 from blurax.analysis import style
+from blurax.analysis.findings_table import draw_table
 from blurax.analysis.findings_view import picture
 from blurax.experiments.figures import FIGURES
 from blurax.findings import OFF_SCALE, Chart, Curve, Findings, table
@@ -27,8 +30,11 @@ def chart(*curves: Curve, **more) -> Chart:
 
 
 def texts(found: Findings) -> list[tuple[str, Bbox]]:
-    """Every text that is seen, and where."""
-    figure = picture(found)
+    """Every text of the picture that is seen, and where."""
+    return seen(picture(found))
+
+
+def seen(figure: Figure) -> list[tuple[str, Bbox]]:
     figure.canvas.draw()
     unseen = {id(label) for axes in figure.findobj(Axes) for label in beyond(axes)}
     return [
@@ -54,6 +60,11 @@ def beyond(axes: Axes) -> list[Text]:
 def test_no_text_of_a_stored_figure_lies_on_another_or_outside(name):
     found = texts(findings.read(STORED / f"figure-{name}.json"))
     assert len(found) > 10
+    assert_apart(found)
+
+
+def assert_apart(found: list[tuple[str, Bbox]]) -> None:
+    """No text lies on another or is cut off on the left or below."""
     for (one, box), (other, second) in itertools.combinations(found, 2):
         shared = Bbox.intersection(box, second)
         touching = shared is not None and shared.width > 1 and shared.height > 1
@@ -66,11 +77,36 @@ def test_no_text_of_a_stored_figure_lies_on_another_or_outside(name):
 def test_the_test_of_overlaps_finds_one():
     values = np.full((1, 14, 2), 0.5)
     columns = [f"a long name {n}" for n in range(14)]
-    crowded = Findings(
-        "0", "", "cpu", "0", "", tables=(table("", ("", ""), ["row"], columns, values),)
-    )
-    boxes = [box for words, box in texts(crowded) if words.startswith("a long name")]
-    assert any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    crowded = style.new_figure(900, 300)
+    (canvas,) = style.stacked(crowded, 1.0)
+    draw_table(canvas, table("", ("", ""), ["row"], columns, values))
+    with pytest.raises(AssertionError, match="lies on"):
+        assert_apart(seen(crowded))
+
+
+MATRIX = table(
+    "ν: points lost", ("into state", "from"), list("1234"), list("1234"), np.zeros((4, 4, 2))
+)
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 14, 33])
+@pytest.mark.parametrize(("rows", "scale"), [(("",), 1.0), (("layer 1, at first", "at last"), 1e6)])
+def test_a_table_of_any_width_can_be_read_and_is_whole(count, rows, scale):
+    """Too wide for the page, it goes on below; nothing lies on anything, in few columns or many."""
+    values = scale * np.random.default_rng(0).uniform(size=(len(rows), count, 2))
+    names = [f"π{n} (predictions read synapse) = {n}" for n in range(count)]
+    one = table("Each term: points lost", ("", "the genome with"), rows, names, values)
+    wide = dataclasses.replace(one, percent=scale == 1.0, mark_best=False)
+    found = texts(Findings("", "title", "", "0", "", tables=(wide, MATRIX, MATRIX)))
+    assert_apart(found)
+    assert all(box.x1 <= 1500 for _, box in found)
+    words = [" ".join(text.split()) for text, _ in found]
+    assert all(words.count(name) == 1 for name in names)
+    titles = [word for word in words if word.startswith("Each term")]
+    assert titles == [one.title, *[f"{one.title} (continued)"] * (len(titles) - 1)]
+    assert (len(titles) > 1) == (count > 6)
+    cells = [word for word in words if "±" in word]
+    assert len(cells) == len(rows) * count + 2 * 16
 
 
 def test_a_curve_that_leaves_the_scale_ends_in_a_cross():

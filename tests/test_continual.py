@@ -17,12 +17,14 @@ from blurax.baselines import (
     Replay,
     Reservoir,
     Si,
+    Tuning,
     Xdg,
     baseline,
     named,
+    tune,
 )
 from blurax.baselines.optimisers import OPTIMISERS
-from blurax.curves import learning_curve
+from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
 from blurax.learner import Batch, Learner, unroll
 from blurax.network import Network
@@ -35,6 +37,7 @@ NETWORK, TARGET = Network((4, 5, 3)), Classes(3)
 TANH = Arrangement(Activation.TANH)
 KEY = jax.random.key(1)
 RATE = jnp.asarray(0.01)
+GATES = {"strength": 0.0, "gate_strength": 1.0}
 SEQUENCE = "sequence:iris:by=permute,stages=2,steps=3"
 
 
@@ -336,8 +339,42 @@ def test_their_group_has_a_name():
         (Xdg, {"strength": 0.0, "on": 0.0}, "Xdg.on is 0"),
         (Lxdg, {"strength": 0.0, "gate_strength": -2.0}, "Lxdg.gate_strength is -2"),
         (Replay, {"size": 0}, "Replay.size is 0"),
+        (Replay, {"size": 2.5}, "Replay.size is 2.5; it takes a whole number >= 1"),
+        (Replay, {"size": True}, "Replay.size is True"),
+        (
+            Ewc,
+            {"strength": float("inf")},
+            "Ewc.strength is inf; it takes a number >= 0 that is finite",
+        ),
+        (Ewc, {"strength": "a"}, "Ewc.strength is 'a'; it takes a number"),
+        (Ewc, {"strength": None}, "Ewc.strength is None"),
+        (Ewc, {"strength": jnp.ones(2)}, "Ewc.strength is Array"),
+        (Si, {"strength": 1.0, "damping": 0.0}, "Si.damping is 0.0; it takes a number"),
+        (Xdg, {"strength": 0.0, "on": float("nan")}, "Xdg.on is nan; it takes a number above 0"),
+        (Xdg, {"strength": 0.0, "on": 0.2, "seed": -1}, "Xdg.seed is -1"),
+        (Lxdg, {"strength": 0.0, "gate_strength": float("inf")}, "Lxdg.gate_strength is inf"),
+        (Lxdg, {**GATES, "hidden": (0,)}, r"Lxdg.hidden\[0\] is 0; it takes a whole number >= 1"),
+        (Lxdg, {**GATES, "hidden": (4, 2.5)}, r"Lxdg.hidden\[1\] is 2.5"),
+        (Lxdg, {**GATES, "hidden": 4}, "Lxdg.hidden is 4; it takes a tuple"),
+        (Lxdg, {**GATES, "size": 1.5}, "Lxdg.size is 1.5"),
+        (Lxdg, {**GATES, "sparse": 1.5}, "Lxdg.sparse is 1.5; it takes a number from 0 to 1"),
+        (Lxdg, {**GATES, "keep": float("nan")}, "Lxdg.keep is nan"),
     ],
 )
-def test_settings_out_of_range_are_refused(kind, settings, says):
+def test_settings_out_of_range_are_refused(kind, settings, says, unchecked):
     with pytest.raises(BluraxError, match=says):
-        made(kind, **settings)
+        kind(NETWORK, OPTIMISERS["adam"], TANH, TARGET, **settings)
+
+
+def test_how_many_examples_replay_keeps_is_chosen_where_more_is_asked_for():
+    found, task = baseline("replay"), get(SEQUENCE)
+    (usual,) = Tuning((Activation.RELU,), (False,)).arrangements(found, NETWORK)
+    assert found.make(usual, NETWORK, task).size == 200
+    tuning = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=1, more=True)
+    said = []
+    how = {"batch": 8, "tuning": tuning, "log": said.append}
+    (choice,) = tune("replay", NETWORK, task, KEY, (6,), **how)
+    sizes = {line.split("size=")[1].split(",")[0] for line in said}
+    assert sizes == {"200", "50", "500", "2000"}
+    size = choice.arrangement.chosen["size"]
+    assert found.make(choice.arrangement, NETWORK, task).size == size

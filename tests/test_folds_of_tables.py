@@ -10,7 +10,9 @@ import pytest
 from scipy import stats
 
 from blurax.analysis.tables_view import draw_ranking, ranking_table
+from blurax.baselines import BASELINES, Arrangement, baseline, named
 from blurax.baselines.reached import Reached, holm, ranking
+from blurax.baselines.search import rate_of
 from blurax.cli.commands import main
 from blurax.curves import learning_curve
 from blurax.errors import BluraxError
@@ -24,7 +26,7 @@ from blurax.experiments.tables_folds import (
     protocol_network,
     tuned,
 )
-from blurax.experiments.tables_plan import Plan
+from blurax.experiments.tables_plan import Plan, baselines_named
 from blurax.experiments.tables_references import REFERENCES, referenced
 from blurax.learner import Batch, Learner
 from blurax.network import Network
@@ -118,9 +120,6 @@ def test_what_is_tuned_is_the_course_of_what_was_chosen() -> None:
     found = tuned("sgd", task, key, PLAN, said.append)
     assert len(said) == len(set(said)) >= 4
     assert all(f"relu, rate {chosen.split()[-1]}" in said for chosen in found.chosen)
-    from blurax.baselines import Arrangement, baseline
-    from blurax.baselines.search import rate_of
-
     learner = baseline("sgd").make(Arrangement(), protocol_network(task), task)
     keys = task.keys(key, 1)
     place = next(p for p in range(-24, 13) if f"{rate_of(p):.2g}" == found.chosen[0].split()[-1])
@@ -245,6 +244,11 @@ def test_an_interrupted_comparison_ends_with_the_same_file(tmp_path: Path) -> No
         ({"tables": ()}, "tables is empty"),
         ({"baselines": (), "references": ()}, "names no method"),
         ({"references": ("linear", "linear")}, "methods has linear twice"),
+        *(
+            ({"baselines": (f"{name}+batch-norm",)}, f"{name} takes no batch normalisation")
+            for name, each in BASELINES.items()
+            if not each.can_normalise
+        ),
     ],
 )
 def test_plans_that_cannot_be(change: dict, says: str) -> None:
@@ -258,9 +262,13 @@ def test_tasks_without_folds_and_unknown_models(tmp_path: Path) -> None:
     with pytest.raises(BluraxError, match="has no option fold"):
         folds_of("xor", 5)
     plan = dataclasses.replace(PLAN, baselines=(), references=("svm",))
-    tables.start(plan, [], tmp_path)
-    with pytest.raises(BluraxError, match="There is no reference svm; there are linear, forest"):
-        tables.advance(tmp_path)
+    says, begun = "There is no reference svm; there are linear, forest", tmp_path / "begun"
+    with pytest.raises(BluraxError, match=says):
+        tables.start(plan, [], tmp_path)
+    tables.start(plan, [], begun, {"svm": REFERENCES["linear"]})
+    with pytest.raises(BluraxError, match=says):
+        tables.advance(begun)
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"]  # nothing was written
     assert set(REFERENCES) == {"linear", "forest", "boosting", "mlp"}
     with pytest.raises(BluraxError, match="holds no comparison on tables"):
         tables.read_plan(tmp_path / "nowhere")
@@ -279,3 +287,49 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["tables", "--resume", where]) == 0
     assert main(["tables", "--resume", where, "--folds", "4"]) == 2
     assert "goes with no other option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_the_name_says_whether_a_method_without_a_rate_is_normalised(normalise: bool) -> None:
+    """Prodigy is run as its name says; nothing is chosen."""
+    task, key = folds_of("iris", 3), jax.random.key(5)
+    found = tuned(f"prodigy{'+batch-norm' * normalise}", task, key, PLAN, lambda text: None)
+    how = Arrangement(normalise=normalise)
+    learner = baseline("prodigy").make(how, protocol_network(task), task)
+    alone = course(learner, task, task.keys(key, 1), PLAN)
+    assert found.loss == pytest.approx(alone.loss.tolist(), rel=1e-6)
+    assert found.chosen == ()
+
+
+def test_strengths_are_chosen_where_there_is_no_rate() -> None:
+    """Of the three courses that of the lowest validation loss, in each fold."""
+    task, key = folds_of("iris", 3), jax.random.key(5)
+    found = tuned("prodigy+l2", task, key, PLAN, lambda text: None)
+    several = baseline("prodigy+l2")
+    keys, network = task.keys(key, 1), protocol_network(task)
+    options = [Arrangement(settings=(each,)) for each in several.settings[0]]
+    each = [course(several.make(how, network, task), task, keys, PLAN) for how in options]
+    best = np.argmin([one.validation for one in each], axis=0)
+    assert found.loss == pytest.approx([each[b].loss[n] for n, b in enumerate(best)], rel=1e-6)
+    assert found.chosen == tuple(str(options[b]) for b in best)
+
+
+def test_groups_stand_for_their_baselines() -> None:
+    """As in compare; each once, and no group is normalised as one."""
+    found = baselines_named(["prodigy+batch-norm", "tuning-free", "adam+l2", "prodigy"])
+    assert found == ("prodigy+batch-norm", *named(["tuning-free"]), "adam+l2")
+    with pytest.raises(BluraxError, match="There is no baseline 'rivals'"):
+        baselines_named(["rivals+batch-norm"])
+    with pytest.raises(BluraxError, match="There is no baseline 'foo'"):
+        baselines_named(["foo"])
+
+
+def test_the_command_refuses_an_unknown_reference_beforehand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a directory is made; our estimators are known."""
+    words = ["tables", "--tables", "iris", "--baselines", "--folds", "3"]
+    where = ["--directory", str(tmp_path / "out")]
+    assert main([*words, *where, "--references", "blur", "foo"]) == 2
+    assert "There is no reference foo; there are linear" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -41,3 +41,34 @@ def test_each_seed_as_loops_say():
 def test_other_than_square_matrices_are_refused(shape, unchecked):
     with pytest.raises(BluraxError, match="two or more stages"):
         forgetting.average_accuracy(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        (
+            [[0.5, float("nan")], [0.1, 0.2]],
+            "matrix has 1 numbers that are not finite, such as nan",
+        ),
+        ([[0.5, 0.3], [0.1, float("inf")]], "such as inf"),
+        ([["a", "b"], ["c", "d"]], "it takes an array of numbers"),
+        (None, "matrix"),
+        ([[0.1, 0.2], [0.3]], "it takes an array of numbers"),
+    ],
+    ids=["nan", "inf", "words", "None", "ragged"],
+)
+def test_other_than_finite_numbers_are_refused(matrix, words, unchecked):
+    for measure in (*forgetting.MEASURES.values(), lambda m: forgetting.measures(m, 0.1)):
+        with pytest.raises(BluraxError, match=words):
+            measure(matrix)
+
+
+def test_lists_are_matrices_too(unchecked):
+    found = forgetting.measures(BY_HAND.tolist(), 0.1)
+    assert found == forgetting.measures(BY_HAND, 0.1)
+
+
+@pytest.mark.parametrize("initial", [np.zeros(2), np.nan, "much"], ids=["short", "nan", "word"])
+def test_what_is_known_before_is_a_finite_number_or_one_for_each_stage(initial, unchecked):
+    with pytest.raises(BluraxError, match="initial"):
+        forgetting.forward_transfer(BY_HAND, initial)

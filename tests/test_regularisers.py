@@ -259,3 +259,39 @@ def test_a_network_without_hidden_neurons_is_told():
         baseline("sgd+dropout").make(
             Arrangement(settings=(Setting("drop", 0.5),)), Network((4, 3)), get("iris")
         )
+
+
+@pytest.mark.parametrize("name", REGULARISERS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "a", None, True])
+def test_strengths_are_finite_numbers(name, value, unchecked):
+    """Each strength of each regulariser, as a number of Python and as an array."""
+    kind = REGULARISERS[name]
+    usual = {each: choices[0] for each, choices in kind.space.items()}
+    for each in kind.space:
+        says = f"{kind.__name__}.{each} is {value!r}"
+        with pytest.raises(BluraxError, match=says):
+            kind(**{**usual, each: value})
+        if isinstance(value, float):
+            with pytest.raises(BluraxError, match=says):
+                kind(**{**usual, each: jnp.asarray(value)})
+    kind(**usual)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Dropout(1.0), "Dropout.drop is 1.0; it takes a number from 0 to below 1"),
+        (lambda: Mixup(0.0), "Mixup.alpha is 0.0; it takes a number above 0"),
+        (lambda: Tangos(1.0, 1.0, -1), "Tangos.first is -1; it takes a whole number >= 0"),
+        (lambda: Tangos(1.0, 1.0, 1.5), "Tangos.first is 1.5"),
+        (lambda: REGULARISERS["wld-det"](1.0, small=-0.1), "Det.small is -0.1"),
+    ],
+)
+def test_what_else_is_out_of_range_is_refused(make, says, unchecked):
+    with pytest.raises(BluraxError, match=says):
+        make()
+
+
+def test_a_strength_in_a_traced_function_passes():
+    sizes = jax.vmap(lambda s: Dropout(s).said(jnp.ones((2, 3)), KEY))(jnp.asarray([0.0, 0.5]))
+    assert (sizes[0] == 1).all()

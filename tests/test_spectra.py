@@ -1,5 +1,7 @@
 """Tangent kernels against explicit Jacobians, and errors by frequency against known waves."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,17 +9,19 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.baselines import Arrangement, baseline
+from blurax.experiments.frequencies import left_by_frequency
 from blurax.experiments.tangent import at_ends
 from blurax.fit import network_for
-from blurax.learner import Blur
+from blurax.learner import Blur, Learner
 from blurax.network import Network
 from blurax.spec import Normalise, Over, Rule, Stabilise
-from blurax.spectra import effective_rank, eigenvalues, tangent_kernel, wave_errors
+from blurax.spectra import band_sizes, effective_rank, eigenvalues, tangent_kernel, wave_errors
 from blurax.targets import Signals, decibels
-from blurax.tasks import Split, get
+from blurax.tasks import EpisodeSpec, Split, get
 from closeness import assert_close
 
 NETWORK = Network((3, 5, 2))
+KEY = jax.random.key(7)
 X = jax.random.normal(jax.random.key(1), (6, 3))
 
 
@@ -53,7 +57,7 @@ def test_kernels_of_several_networks_at_both_ends():
     learner = baseline("adam").make(Arrangement(), network_for(task, "4"), task)
     keys = jax.random.split(jax.random.key(3), 2)
     begun = jax.vmap(lambda key: learner.init(jax.random.fold_in(key, 0), 8))(keys)
-    first, end = at_ends(learner, task, keys, begun, 8, Split.TEST, 5)
+    first, end = at_ends(learner, task, keys, begun, EpisodeSpec(batch=8), Split.TEST, 5)
     assert first.shape == (2, 5)
     assert_close(first, end)  # nothing was learned
     assert (np.diff(np.asarray(first)) <= 0).all()
@@ -98,3 +102,79 @@ def test_psnr_is_of_the_whole_span():
     assert float(target.score(y, y)) == 1.0
     assert float(target.score(y + 100, y)) == 0.0
     assert float(target.finite_score(y * jnp.nan, y)) == 0.0
+
+
+@pytest.mark.parametrize("side", [4, 8, 15])
+def test_octaves_are_those_of_a_loop_and_add_up_to_the_mean_square(side):
+    image = np.random.default_rng(0).normal(size=(side, side, 3))
+    spectrum = np.fft.fft2(image, axes=(0, 1)) / side**2
+    found = np.asarray(band_sizes(jnp.asarray(image)))
+    wanted = np.zeros(len(found))
+    for i, j in np.ndindex(side, side):
+        square = sum(min(n, side - n) ** 2 for n in (i, j))
+        band = 0 if square == 0 else 1 + int(math.log2(square) // 2 if square > 1 else 0)
+        wanted[band] += np.mean(np.abs(spectrum[i, j]) ** 2)
+    np.testing.assert_allclose(found**2, wanted, rtol=1e-9, atol=1e-15)
+    assert float((found**2).sum()) == pytest.approx(np.mean(image**2), rel=1e-9)
+
+
+@pytest.mark.parametrize(("waves", "band"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4)])
+def test_a_wave_is_in_its_octave(waves, band):
+    x = np.arange(16) / 16
+    image = jnp.asarray(np.tile(np.sin(2 * np.pi * waves * x + 0.3), (16, 1)))[..., None]
+    found = np.asarray(band_sizes(image))
+    assert found[band] == pytest.approx(float(jnp.sqrt(jnp.mean(image**2))), rel=1e-9)
+    assert np.delete(found, band) == pytest.approx(0, abs=1e-12)
+
+
+def exact(task, network):
+    """A learner that says nothing at first, and the signal itself from its first step on."""
+
+    class Exact(Learner):
+        network: Network
+
+        def init(self, key, batch):
+            return jnp.zeros(())
+
+        def step(self, state, batch, *, rate, key, index):
+            return jnp.ones(()), None
+
+        def predict(self, state, x):
+            whole = task.x
+            nearest = jnp.argmin(jnp.sum((x[:, None] - whole) ** 2, axis=-1), axis=1)
+            return state * task.labels[nearest]
+
+    return Exact(network)
+
+
+def test_of_a_picture_all_is_left_at_first_and_nothing_of_what_is_known():
+    task = get("picture:china,size=8")
+    learner, keys = exact(task, network_for(task, "4")), jax.random.split(KEY, 2)
+    (chart,) = left_by_frequency(
+        *(learner, task, keys, EpisodeSpec(3, 8, held_out=10), jnp.ones(2))
+    )
+    first, end = chart.curves
+    assert first.x == (1.0, 2.0, 4.0)
+    assert first.mean == pytest.approx((1.0,) * 3)
+    assert end.mean == pytest.approx((0.0,) * 3, abs=1e-6)
+
+
+def test_of_waves_all_are_left_at_first():
+    task = get("waves:points=64,frequencies=3")
+    signal = task.signal(jax.random.fold_in(KEY, 1))
+    episode = task.sample(jax.random.fold_in(KEY, 1), EpisodeSpec(1, 8), Split.TEST)
+    where = [int(np.argmin(np.abs(signal.x[:, 0] - x))) for x in episode.query_x[:, 0]]
+    np.testing.assert_allclose(signal.labels[np.array(where)], episode.query_y)
+    learner = exact(signal, network_for(task, "4"))
+    (chart,) = left_by_frequency(learner, task, KEY[None], EpisodeSpec(2, 8), jnp.ones(1))
+    first, end = chart.curves
+    assert first.x == (2.0, 4.0, 6.0)
+    assert first.mean == pytest.approx((1.0,) * 3, rel=1e-4)
+    assert end.mean == pytest.approx((0.0,) * 3, abs=1e-4)
+
+
+def test_other_tasks_have_no_frequencies():
+    for name in ("iris", "digits", "sine"):
+        task = get(name)
+        learner = exact(task, network_for(task, "4"))
+        assert left_by_frequency(learner, task, KEY[None], EpisodeSpec(2, 8), jnp.ones(1)) == ()

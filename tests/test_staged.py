@@ -10,7 +10,15 @@ import pytest
 import blurax
 from blurax.errors import BluraxError
 from blurax.stages import Stages, each_stage
-from blurax.tasks import EpisodeSpec, Split, check_task, from_arrays, from_sequence, get
+from blurax.tasks import (
+    EpisodeSpec,
+    Split,
+    check_task,
+    from_arrays,
+    from_sequence,
+    get,
+    grammar,
+)
 from blurax.tasks.views import Permuted, Rotated
 
 SPEC = EpisodeSpec(steps=6, batch=4, query=5, held_out=7)
@@ -214,3 +222,60 @@ def test_a_python_list_is_checked_too(unchecked):
     rare = from_arrays(np.arange(40.0)[:, None], [0, 1, 2, 3] + [0] * 36, "rare")
     with pytest.raises(BluraxError, match="no example of class"):
         from_sequence(rare, by="classes", stages=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stages": 0}, "stages is 0; it takes a whole number >= 1"),
+        ({"stages": 1}, "has a single stage"),
+        ({"stages": -2}, "stages is -2"),
+        ({"stages": 2.5}, "stages is 2.5; it takes a whole number"),
+        ({"stages": "3"}, "stages is '3'"),
+        ({"stages": True}, "stages is True"),
+        ({"steps": 0}, "steps is 0; it takes a whole number >= 1"),
+        ({"steps": None}, "steps is None"),
+        ({"repeat": "yes"}, "repeat is 'yes'; it takes True or False"),
+        ({"name": 3}, "name is 3; it takes a text, or None"),
+        ({"by": 3}, "by is 3; it takes tasks, permute"),
+        ({"tasks": None}, "task is of type NoneType; it takes a Task"),
+        ({"tasks": 5}, "task is of type int; it takes a Task"),
+        ({"tasks": "xor"}, "task is of type str; it takes a Task"),
+        ({"tasks": [None]}, "task is of type NoneType"),
+    ],
+    ids=str,
+)
+def test_what_a_sequence_is_made_of_is_checked_in_python(given, says, unchecked):
+    with pytest.raises(BluraxError, match=says):
+        from_sequence(**{"tasks": numbered(), "by": "permute", **given})
+
+
+def test_numbers_of_numpy_are_numbers(unchecked):
+    task = from_sequence(numbered(), by="permute", stages=np.int64(2), steps=np.int32(3))
+    assert task.stages == Stages(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "stages", "options"),
+    [
+        ("uci:sonar:by=permute", ("uci:sonar",), {"by": "permute"}),
+        ("uci:sonar,by=permute", ("uci",), {"sonar": "true", "by": "permute"}),
+        ("uci:sonar/uci:ecoli", ("uci:sonar", "uci:ecoli"), {}),
+        ("uci:sonar/uci:ecoli:repeat", ("uci:sonar", "uci:ecoli"), {"repeat": "true"}),
+        ("picture:china/xor/uci:ecoli:a=1,b", ("picture:china", "xor", "uci:ecoli"), {"a": "1"}),
+        ("xor/and:repeat", ("xor", "and"), {"repeat": "true"}),
+        ("xor/and:repeat,steps=3", ("xor", "and"), {"repeat": "true", "steps": "3"}),
+        ("uci:sonar/xor:steps=3", ("uci:sonar", "xor"), {"steps": "3"}),
+        ("mnist:classes=0/1/2/3,by=classes", ("mnist",), {"classes": "0/1/2/3"}),
+        ("csv:path=C:/a/b.csv,by=permute", ("csv",), {"path": "C:/a/b.csv"}),
+        ('csv:path="a:b/c,d",by=permute', ("csv",), {"path": "a:b/c,d"}),
+        ("xor", ("xor",), {}),
+    ],
+)
+def test_a_task_of_a_sequence_may_have_a_word_of_its_own(text, stages, options):
+    (item,) = grammar.parse(f"sequence:{text}")
+    assert item.stages == stages
+    assert options.items() <= dict(item.options).items()
+    assert item.name == stages[0].partition(":")[0]
+    (again,) = grammar.parse(grammar.spelled(item.full_name, dict(item.options)))
+    assert again == item

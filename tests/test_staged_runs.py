@@ -2,21 +2,23 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import blurax.cli.commands as cli
 from blurax import forgetting, io
 from blurax import genome as genomes
-from blurax.analysis import stages_view
+from blurax.analysis import stages_view, style
 from blurax.analysis.stages_view import draw_compared, draw_stages
 from blurax.baselines import Record, Tuning, tuner
 from blurax.comparison import compare
-from blurax.curves import Schedule
+from blurax.curves import Schedule, learning_curve, spread_stops, stage_stops
 from blurax.errors import BluraxError
 from blurax.learner import Blur
 from blurax.network import Network
@@ -24,6 +26,7 @@ from blurax.outer import run
 from blurax.outer.config import MetaTrain
 from blurax.outer.objective import Objective, When, episode_loss
 from blurax.spec import Activation, Rule
+from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, get
 
 TASK = "sequence:iris:by=permute,stages=2,steps=2"
@@ -36,6 +39,10 @@ CONFIG = MetaTrain(
     validate_every=2,
     validation_episodes=1,
     seed=5,
+)
+FIVE = (
+    *("average accuracy", "accuracy when learned"),
+    *("forgetting", "backward transfer", "forward transfer"),
 )
 LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2, long_seeds=2)
 
@@ -123,7 +130,14 @@ def test_a_comparison_keeps_and_draws_what_each_stage_left(genome_file, tmp_path
         np.testing.assert_allclose(forgetting.average_accuracy(matrix), record["accuracy"][0])
         key = (TASK, "3", record["learner"])
         np.testing.assert_array_equal(found.stages[key], matrix)
-    assert "forgetting" in str(found)
+    heads = next(line for line in str(found).splitlines() if line.startswith("all stages"))
+    (row,) = (line for line in str(found).splitlines() if re.match(r"exact( +-?\d+\.\d){5}$", line))
+    for name, value in zip(FIVE, map(float, row.split()[1:]), strict=True):
+        assert name in heads
+        said = forgetting.measures(found.stages[TASK, "3", "exact"], 1 / 3)[name]
+        assert value == pytest.approx(100 * said.mean(), abs=0.06)
+    older = stages_view.stages_table(found.result.panels[0].records, None)  # no chance is known
+    assert [column.header for column in older.columns] == ["all stages", *FIVE[:4]]
     drawn = []
 
     def view(panels, path, title):
@@ -186,3 +200,76 @@ def test_an_estimator_learns_in_stages():
     assert np.shape(scores) == (2, 2)
     assert scores[0][0] > 0.8
     assert scores[1][1] > scores[0][1]  # the second stage was learned
+
+
+SHORT = "sequence:iris:by=permute,stages=2,steps=8"
+"""Of which batches of 8 fit into the data and batches of 128 do not."""
+
+
+@pytest.mark.parametrize(
+    "episode",
+    [EpisodeSpec(16, 8, 24), EpisodeSpec(16, 40, 24, fixed_batch=True)],
+    ids=["small batches", "one batch"],
+)
+def test_a_report_watches_the_genome_in_episodes_of_the_runs_own_sizes(tmp_path, capsys, episode):
+    config = dataclasses.replace(
+        CONFIG, tasks=(SHORT,), episode=episode, meta_steps=1, validate_every=1
+    )
+    run.start(config, tmp_path / "run")
+    run.advance(tmp_path / "run")
+    assert cli.main(["report", str(tmp_path / "run")]) == 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"16 steps of {episode.batch} examples, 3 seeds" in page
+
+
+def test_a_genome_is_watched_over_all_stages(tmp_path, genome_file, capsys):
+    words = ["show", str(genome_file), "--png", str(tmp_path / "seen.png"), "--task", SHORT]
+    words += ["--hidden", "3", "--seeds", "2"]
+    assert cli.main([*words, "--batch", "8"]) == 0
+    assert "16 steps of 8 examples, 2 seeds" in capsys.readouterr().out
+    assert cli.main([*words, "--batch", "8", "--steps", "16"]) == 0
+    capsys.readouterr()
+    assert cli.main([*words, "--batch", "8", "--steps", "7"]) == 2
+    refused = f"--steps is 7, but task {SHORT} has 2 stages of 8 steps; leave it out, or take 16."
+    assert refused in capsys.readouterr().err.replace("\n", " ")
+    assert cli.main(words) == 2  # before anything is printed
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "takes 1,024 examples, but there are 90 to learn from" in printed.err
+
+
+def test_the_sizes_of_an_episode_decide_what_is_measured():
+    task, keys = get("iris"), jax.random.split(jax.random.key(0), 2)
+    learner = Blur(genomes.backprop(Rule.backprop(), 0.3), Network((4, 3, 3)))
+    plain = learning_curve(learner, task, keys, (3,), Split.VALIDATE, batch=8)[1]
+    sized = learning_curve(learner, task, keys, (3,), Split.VALIDATE, sizes=EpisodeSpec(9, 8))[1]
+    assert np.array_equal(plain.loss, sized.loss)
+    few = EpisodeSpec(9, 8, held_out=5)
+    asked = learning_curve(learner, task, keys, (3,), Split.VALIDATE, sizes=few)[1]
+    fifths = 5 * np.asarray(asked.accuracy)
+    assert np.allclose(fifths, fifths.round())  # of five examples
+    assert not np.array_equal(plain.loss, asked.loss)
+
+
+def test_a_stage_is_measured_at_its_end_and_right_after_it_has_begun():
+    assert stage_stops(30, None) == spread_stops(30)
+    many = stage_stops(300, Stages(3, 100))
+    assert {100, 101, 200, 201, 300} <= {*many}
+    assert 301 not in many
+    assert {*many} - {101, 200, 201} <= {*spread_stops(300)}
+    assert list(many) == sorted(many)
+
+
+def test_the_words_above_the_curves_of_stages_are_whole(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+    scores = np.random.default_rng(0).uniform(size=(2, 10, 10))
+    ends = tuple(range(100, 1001, 100))
+    draw_stages(scores, ends, ends, tmp_path / "it.png", "title")
+    figure = figures[0]
+    figure.canvas.draw()
+    (words,) = (text for text in figure.findobj(Text) if text.get_text().startswith("grey"))
+    box = words.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert "the mean of those begun" in words.get_text()

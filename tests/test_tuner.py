@@ -10,6 +10,7 @@ import pytest
 
 from blurax.baselines import BASELINES, Arrangement, Tuning, record_baseline, tune
 from blurax.baselines.search import HIGHEST, LOWEST, at_edge, rate_of, settle
+from blurax.comparison import compare
 from blurax.curves import Curve, Schedule
 from blurax.errors import BluraxError
 from blurax.frozen import from_json, to_json
@@ -238,3 +239,25 @@ def test_a_tuning_that_makes_no_sense_is_refused(values, message):
 
 def unchecked_tuning(values):
     return unchecked("blurax.baselines.tuner").Tuning(**values)
+
+
+NORMALISED = Tuning((Activation.RELU,), (True,))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_normalisation_alone_is_had_or_refused(name):
+    """A baseline without it says so, and is not run as if nothing had been asked for."""
+    found = BASELINES[name]
+    if not found.can_normalise:
+        says = rf"Tuning.normalise is \(True,\), but the baseline {name} takes no normalisation"
+        with pytest.raises(BluraxError, match=says):
+            NORMALISED.arrangements(found, NETWORK)
+        assert not any(a.normalise for a in Tuning().arrangements(found, NETWORK))  # left out
+        return
+    assert all(arrangement.normalise for arrangement in NORMALISED.arrangements(found, NETWORK))
+
+
+def test_a_comparison_finds_out_beforehand_that_a_baseline_takes_no_normalisation():
+    how = {"tasks": ("iris",), "hidden": ("4",), "budgets": (3,), "seeds": 2}
+    with pytest.raises(BluraxError, match="the baseline lxdg takes no normalisation"):
+        compare(baselines=("adam", "lxdg"), tuning=NORMALISED, **how)

@@ -9,6 +9,7 @@ import pytest
 
 import blurax
 from blurax.errors import BluraxError
+from blurax.stages import Stages
 from blurax.targets import Classes, Regression
 from blurax.tasks import ArrayTask, EpisodeSpec, Split, uci
 from blurax.tasks.arrays import from_arrays
@@ -186,3 +187,29 @@ def test_the_published_tables(name: str) -> None:
     assert isinstance(task, ArrayTask)
     assert counts is None or np.bincount(np.asarray(task.labels)).tolist() == counts
     assert len(task.x) == (sum(counts) if counts else uci.TABLES[name].rows)
+
+
+def test_tables_named_by_a_word_follow_each_other(folder: Path) -> None:
+    """A word of its own stands before the options that all share."""
+    _write(folder, "sonar")
+    _write(folder, "ecoli")
+    plain, both = (
+        blurax.task("sequence:uci:sonar,by=permute"),
+        blurax.task("sequence:uci:sonar/uci:sonar:steps=3"),
+    )
+    colon = blurax.task("sequence:uci:sonar:by=permute")
+    assert colon.input_shape == plain.input_shape == both.input_shape == (60,)
+    assert colon.stages == plain.stages == Stages(5, 100)
+    assert both.stages == Stages(2, 3)
+    assert both.name == "sequence:uci:sonar/uci:sonar:steps=3"
+    assert blurax.task(both.name).stages == both.stages
+    assert [task.name for task in both.tasks] == ["uci:sonar", "uci:sonar"]
+    assert score_name(("sequence:uci:abalone:by=permute",)) == "variance explained"
+    with pytest.raises(BluraxError, match="take tasks of one shape; uci:sonar has inputs"):
+        blurax.task("sequence:uci:sonar/uci:ecoli")
+    with pytest.raises(BluraxError, match="option table twice"):
+        blurax.task("sequence:uci:sonar:ecoli,by=permute")
+    with pytest.raises(BluraxError, match="has the option sonar twice"):
+        blurax.task("sequence:uci:sonar:sonar,by=permute")
+    with pytest.raises(BluraxError, match="Task digits has no option sonar"):
+        blurax.task("sequence:digits:sonar:by=permute")

@@ -3,6 +3,7 @@
 import numbers
 from typing import Any
 
+from blurax import errors
 from blurax.errors import BluraxError, require
 
 MOST = 2**31 - 1
@@ -15,6 +16,13 @@ def check_count(name: str, value: int, least: int = 1) -> None:
     """Raise `BluraxError` for a count that is too small, or beyond `MOST`."""
     require(value >= least, f"{name} is {shown(value)}; it takes a whole number >= {least}.")
     require(value <= MOST, f"{name} is {shown(value)}; it takes a whole number <= {MOST}.")
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Raise `BluraxError` unless a value, of whatever type, is a count."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    require(whole, f"{name} is {errors.shown(value)}; it takes a whole number >= {least}.")
+    check_count(name, int(value), least)
 
 
 def check_counts(spec: Any, *names: str, least: int = 1) -> None:

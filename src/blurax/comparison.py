@@ -29,6 +29,7 @@ from blurax.frozen import to_json
 from blurax.genome import Genome
 from blurax.learner import Blur, Learner
 from blurax.outer.space import name_of
+from blurax.targets import labelled
 from blurax.tasks import Task
 
 WIDTH = 100
@@ -178,14 +179,14 @@ class Comparison:
 
         parts: list[Table | Text] = []
         for panel in self.result.panels:
-            title = f"{panel.task} ({panel.net}): test {panel.score} (%)"
+            title = f"{panel.task} ({panel.net}): test {labelled(panel.score)}"
             parts.append(comparison_table(title, panel.records, full=True))
             if any(record.stages for record in panel.records):
-                parts.append(stages_table(panel.records))
+                parts.append(stages_table(panel.records, panel.chance))
             if len(panel.records) > 1:
                 parts.append(Text(f"{message(winner_line(panel.records))}\n"))
             if panel.times:
-                title = f"{panel.task} ({panel.net}): test {panel.score} (%) by time"
+                title = f"{panel.task} ({panel.net}): test {labelled(panel.score)} by time"
                 parts.append(time_view.time_table(title, panel.records, panel.times))
         parts.append(Text(LEGEND, "dim"))
         lines = overall_lines([panel.records for panel in self.result.panels])

@@ -77,6 +77,7 @@ def learning_curve(
     rate: float = 0.0,
     schedule: Schedule = Schedule.CONSTANT,
     batch: int = 128,
+    sizes: EpisodeSpec | None = None,
     state: Any = None,
     first: int = 0,
     observe: Observe | None = None,
@@ -91,6 +92,7 @@ def learning_curve(
         split: whose query is evaluated.
         rate: the learning rate, or that at the start.
         batch: examples in each step.
+        sizes: those of an episode in the place of `batch`; its steps do not count.
         state: where an earlier episode is continued, its state, each leaf `[seeds, ...]`; an
             initial one if None.
         first: the number of steps that `state` has behind it. Batches go on from there.
@@ -119,15 +121,16 @@ def learning_curve(
         f"stops is {stops}; it takes growing numbers of steps > {first}.",
     )
     rule = learner.genome.rule if isinstance(learner, Blur) else None
-    check_memory(learner.network, task, len(keys), stops, split, batch=batch, rule=rule)
-    spec = EpisodeSpec(steps=AT_ONCE, batch=batch)
+    sizes = dataclasses.replace(sizes or EpisodeSpec(batch=batch), steps=stops[-1])
+    check_episodes(learner.network, rule or Rule.backprop(), task, sizes, len(keys), split, AT_ONCE)
+    spec = dataclasses.replace(sizes, steps=AT_ONCE)
     # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.
     horizon = stops[-1] if schedule is Schedule.COSINE else 0
     rates = jnp.asarray([rate, horizon], float)
     queries = _queries(task, keys, spec, split)
     rows = learner.takes_rows
     if state is None:
-        state = _init(learner, keys, batch)
+        state = _init(learner, keys, spec.batch)
     due, parts = np.isin(np.arange(first, stops[-1]) + 1, stops), []
     for start in range(first, stops[-1], AT_ONCE):
         now = due[start - first : start - first + AT_ONCE]
@@ -150,6 +153,16 @@ def spread_stops(steps: int) -> tuple[int, ...]:
     """
     gaps = (max(1, 10 ** (len(str(n // 2)) - 1) // 2) for n in range(1, steps))
     return (*tuple(n for n, gap in enumerate(gaps, start=1) if n % gap == 0), steps)
+
+
+def stage_stops(steps: int, stages: Stages | None) -> tuple[int, ...]:
+    """`spread_stops`, and of a sequence the last step of each stage and the first of the next.
+
+    What falls in a new stage mostly falls at once, and is not to look as if it took ten steps.
+    """
+    ends = stages.ends if stages else ()
+    turns = {step for end in ends for step in (end, end + 1) if step <= steps}
+    return tuple(sorted({*spread_stops(steps), *turns}))
 
 
 def check_memory(

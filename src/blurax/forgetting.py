@@ -1,7 +1,7 @@
 """What is kept of earlier stages, and what helps with later ones: the measures of the field.
 
 All are of the matrix R of an episode in stages: R[i, j] is the score on stage j after stage i has
-been learned, from 0. There are T stages.
+been learned, from 0. There are T stages. Other than finite numbers are refused.
 
 Sources: Lopez-Paz and Ranzato, "Gradient episodic memory for continual learning", NeurIPS 2017, for
 the average accuracy and both transfers; Chaudhry et al., "Riemannian walk for incremental
@@ -10,11 +10,12 @@ learning", ECCV 2018, for forgetting.
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require, shown
 
 Matrix = Float[np.ndarray, "*seeds stages stages"]
 Numbers = Float[np.ndarray, "*seeds"]
@@ -49,9 +50,13 @@ def forward_transfer(matrix: Matrix, initial: float | np.ndarray) -> Numbers:
         initial: b, the score before anything is learned, of each stage or of all; chance
             (`Target.chance`) is what an initial network reaches in the mean.
     """
-    before = np.diagonal(_checked(matrix), 1, -2, -1)
-    b = np.broadcast_to(np.asarray(initial, float), matrix.shape[-1:])
-    return _mean(before - b[1:])
+    found = _checked(matrix)
+    b, stages = _numbers(initial, "initial"), found.shape[-1]
+    require(
+        b.shape in ((), (stages,)),
+        f"initial has shape {b.shape}; it takes a number, or one for each of {stages} stages.",
+    )
+    return _mean(np.diagonal(found, 1, -2, -1) - np.broadcast_to(b, (stages,))[1:])
 
 
 def measures(matrix: Matrix, chance: float) -> dict[str, Numbers]:
@@ -61,7 +66,7 @@ def measures(matrix: Matrix, chance: float) -> dict[str, Numbers]:
         chance: the score before anything is learned.
     """
     found = {name: measure(matrix) for name, measure in MEASURES.items()}
-    return found | {"forward transfer": forward_transfer(matrix, chance)}
+    return found | {FORWARD: forward_transfer(matrix, chance)}
 
 
 MEASURES: MappingProxyType[str, Callable[[Matrix], Numbers]] = MappingProxyType(
@@ -73,14 +78,36 @@ MEASURES: MappingProxyType[str, Callable[[Matrix], Numbers]] = MappingProxyType(
     }
 )
 """Those of the matrix alone."""
+FORWARD = "forward transfer"
+"""The name of the one that also goes by what is known before anything is learned."""
 
 
 def _checked(matrix: Matrix) -> Matrix:
+    found = _numbers(matrix, "matrix")
     require(
-        matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2] >= 2,
-        f"matrix has shape {matrix.shape}; it takes [..., stages, stages] with two or more stages.",
+        found.ndim >= 2 and found.shape[-1] == found.shape[-2] >= 2,
+        f"matrix has shape {found.shape}; it takes [..., stages, stages] with two or more stages.",
     )
-    return matrix
+    return found
+
+
+def _numbers(values: Any, name: str) -> Float[np.ndarray, "..."]:
+    """Finite numbers as an array of them.
+
+    Raises:
+        BluraxError: for anything else.
+    """
+    try:
+        found = np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise BluraxError(f"{name} is {shown(values)}; it takes an array of numbers.") from error
+    wrong = found[~np.isfinite(found)]
+    require(
+        wrong.size == 0,
+        f"{name} has {wrong.size} numbers that are not finite, such as "
+        f"{wrong[0] if wrong.size else 0}; it takes finite scores.",
+    )
+    return found
 
 
 def _mean(values: Float[np.ndarray, "*seeds several"]) -> Numbers:

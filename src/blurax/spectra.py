@@ -6,6 +6,7 @@ each eigenvector at a rate that is its eigenvalue. Normalisation before the non-
 more alike (Cai et al., arXiv 2407.17834).
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -77,3 +78,21 @@ def wave_errors(
     waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=1)
     fitted = jnp.linalg.lstsq(waves, error)[0].reshape(2, len(frequencies), -1)
     return jnp.sqrt(jnp.mean(jnp.sum(fitted**2, axis=0), axis=-1))
+
+
+def band_sizes(image: Float[Array, "side side outputs"]) -> Float[Array, " bands"]:
+    """The root mean square of a square image, or of an error over one, in octaves of frequency.
+
+    The first band is the mean, band k = 1, 2, ... has the waves that go up and down from 2^(k-1) to
+    below 2^k times across the image, in whatever direction. The squares of all bands add up to the
+    mean square (Parseval). Over outputs it is the mean of squares.
+    """
+    side = len(image)
+    across = jnp.abs(jnp.fft.fftfreq(side, 1 / side))
+    waves = jnp.sqrt(across[:, None] ** 2 + across**2)
+    bands = max(1, math.floor(math.log2(max(1.0, math.sqrt(2) * (side // 2)))) + 2)
+    # The frequencies are square roots of whole numbers, so that none lies within a rounding of 2^k.
+    edges = jnp.asarray([0.0, *(2.0**k for k in range(bands - 1))]) - 1e-6
+    band = jnp.sum(waves[..., None] >= edges, axis=-1) - 1
+    power = jnp.mean(jnp.abs(jnp.fft.fft2(image, axes=(0, 1))) ** 2, axis=-1) / side**4
+    return jnp.sqrt(jnp.zeros(bands, power.dtype).at[band.ravel()].add(power.ravel()))

@@ -59,6 +59,29 @@ class Stages:
         return ((index + 1) % self.steps == 0) & (index < self.total)
 
 
+def steps_of(
+    stages: Stages | None, steps: int | None, usual: int, task: str, name: str = "steps"
+) -> int:
+    """How many inner steps an episode takes: of a sequence all of its stages, no other number.
+
+    Args:
+        steps: as they were asked for; None: as many as are usual.
+        usual: for a task without stages.
+        task: its name, for the message.
+        name: of the argument.
+
+    Raises:
+        BluraxError: for another number than a sequence takes.
+    """
+    if stages is None:
+        return usual if steps is None else steps
+    require(
+        steps in (None, stages.total),
+        f"{name} is {steps}, but task {task} has {stages}; leave it out, or take {stages.total}.",
+    )
+    return stages.total
+
+
 def each_stage(stages: Stages, query: Any, evaluate: Callable[[Array, Any], Any]) -> Any:
     """What is said of each stage's part of a query, stacked `[stages, ...]`.
 

@@ -34,7 +34,8 @@ class Target(abc.ABC):
     """The number of outputs that a network needs for it."""
 
     score_name: ClassVar[str] = "score"
-    """What the score is called in tables and pictures, which show it in per cent."""
+    """What the score is called in tables and pictures, which show it in per cent; such a name as
+    PSNR / 100 dB says that they show PSNR in dB, see `shown_as`."""
     classes: ClassVar[int] = 0
     """The number of classes to choose one of; 0 where it is not about that."""
 
@@ -233,6 +234,17 @@ class Signals(Regression):
         Outputs beyond -1 and 1 count as they are.
         """
         return jnp.clip(decibels(mean(self.losses(outputs, y), mask)) / 100, 0.0, 1.0)
+
+
+def shown_as(score_name: str) -> tuple[str, str]:
+    """What is shown of a score, 100 times it, and in what unit: accuracy and %, or PSNR and dB."""
+    name, apart, unit = score_name.partition(" / 100 ")
+    return (name, unit) if apart else (score_name, "%")
+
+
+def labelled(score_name: str) -> str:
+    """The same for an axis or a column: accuracy (%), or PSNR (dB)."""
+    return "{} ({})".format(*shown_as(score_name))
 
 
 def decibels(squared_error: Float[Array, "..."], span: float = 2.0) -> Float[Array, "..."]:

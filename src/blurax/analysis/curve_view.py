@@ -11,6 +11,7 @@ from rich.table import Table
 
 from blurax.analysis import style
 from blurax.errors import require
+from blurax.targets import labelled
 
 Curves = Float[Array, "*seeds stops"] | Float[np.ndarray, "*seeds stops"]
 """The accuracy in the course of an episode, for several seeds or for one."""
@@ -40,7 +41,7 @@ def curve_table(
     require(len(shown) > 0, f"The curve has the steps 1 to {last}; ask for one of them.")
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("steps", justify="right")
-    table.add_column(f"{what} (%)", justify="right")
+    table.add_column(labelled(what), justify="right")
     for step in shown:
         at = 100 * curves[:, measured.index(step)]
         spread = f" ± {at.std(ddof=1):.1f}" if seeds > 1 else ""
@@ -88,7 +89,7 @@ def draw_band(
     shares, steps = _curves(accuracy, stops)
     curves = 100 * shares
     mean = curves.mean(axis=0)
-    style.tidy(axes, "steps", f"{what} (%)")
+    style.tidy(axes, "steps", labelled(what))
     style.band(axes, steps, curves, style.EMPHASIS, alpha=0.2)
     if len(curves) > 1:
         axes.plot(steps, curves.T, color=style.EMPHASIS, alpha=0.25, linewidth=1.0)

@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blurax.analysis import style
-from blurax.analysis.findings_table import draw_table
+from blurax.analysis.findings_table import draw_table, fitted, height, needed
 from blurax.findings import OFF_SCALE, Chart, Curve, Findings, Image, Scatter, Table
 
 WIDTH, ROW = 1500, 560
 """Pixels of a picture, and of a row of charts."""
+MARGINS = 30
+"""Pixels beside a table that nothing stands in."""
 ACROSS = 3
 """Charts beside each other, at most."""
 WIDE = 4
@@ -60,7 +62,7 @@ def picture(found: Findings) -> Figure:
             else:
                 _draw_scatter(place, plot)
     for row in _table_rows(found):
-        places = style.side_by_side(next(parts), *[len(table.columns) + 2.0 for table in row])
+        places = style.side_by_side(next(parts), *map(needed, row))
         for place, table in zip(places, row, strict=True):
             draw_table(place, table)
     if squares:
@@ -74,19 +76,23 @@ def picture(found: Findings) -> Figure:
 
 
 def _table_rows(found: Findings) -> list[tuple[Table, ...]]:
-    """Two tables beside each other, at most; a wide one stands alone."""
+    """Two tables beside each other, at most; a wide one stands alone, in parts if need be."""
     rows: list[tuple[Table, ...]] = []
+    left: tuple[Table, ...] = ()  # what stands in the last row and may have something beside it
     for table in found.tables:
-        alone = len(table.columns) > WIDE
-        if rows and len(rows[-1]) == 1 and not alone and len(rows[-1][0].columns) <= WIDE:
-            rows[-1] = (*rows[-1], table)
+        parts = fitted(table, WIDTH - MARGINS)
+        both = (*left, *parts)
+        narrow = all(len(each.columns) <= WIDE for each in both)
+        if left and len(parts) == 1 and narrow and sum(map(needed, both)) <= WIDTH - 2 * MARGINS:
+            rows[-1], left = both, ()
         else:
-            rows.append((table,))
+            rows += [(part,) for part in parts]
+            left = (table,) if len(parts) == 1 else ()
     return rows
 
 
 def _table_height(row: tuple[Table, ...]) -> float:
-    return 150.0 + 38.0 * max(len(table.rows) for table in row)
+    return max(map(height, row))
 
 
 def _draw_chart(canvas: style.SubFigure, chart: Chart) -> None:
@@ -184,7 +190,7 @@ def _draw_scatter(canvas: style.SubFigure, scatter: Scatter) -> None:
 def _legend(canvas: style.SubFigure, axes: Axes) -> None:
     """Below the axes, where it hides nothing; none for a single line that the axis names."""
     names = axes.get_legend_handles_labels()[1]
-    if names != ["accuracy"]:
+    if len(names) > 1 or names[0] not in axes.get_ylabel():
         longest = max(len(name) for name in names)
         style.legend_below(canvas, axes, max(1, min(3, 45 // (longest + 5))), style.SMALL - 1)
 

@@ -26,6 +26,7 @@ from blurax.io import write_text
 from blurax.outer.config import MetaTrain
 from blurax.outer.metrics import Metrics, read_metrics
 from blurax.outer.run import load_best, read_config
+from blurax.targets import labelled
 from blurax.tasks import score_name
 
 
@@ -103,7 +104,7 @@ def _validations(metrics: Metrics, config: MetaTrain) -> str:
     scores = metrics.accuracy[when, member]
     tasks = config.validate_on or config.tasks
     pairs = [(task, h) for task, networks in config.validated_pairs() for h in networks]
-    what = escaped(score_name(tasks))
+    what = escaped(labelled(score_name(tasks)))
     rows = "".join(
         f"<tr><td>{escaped(task)}</td><td>{escaped(hidden)}</td>"
         f'<td class="number">{100 * score:.1f}</td></tr>'
@@ -111,7 +112,7 @@ def _validations(metrics: Metrics, config: MetaTrain) -> str:
     )
     return (
         f"<p>The genome that was kept, at meta-step {metrics.validated[when]:,}.</p><table>"
-        f"<tr><th>task</th><th>hidden layers</th><th>validation {what} (%)</th></tr>{rows}</table>"
+        f"<tr><th>task</th><th>hidden layers</th><th>validation {what}</th></tr>{rows}</table>"
     )
 
 

@@ -14,6 +14,7 @@ from blurax.genome import Genome
 from blurax.outer.metrics import Metrics, read_metrics
 from blurax.outer.repair import PICTURE
 from blurax.outer.run import load_best, read_config
+from blurax.targets import labelled, shown_as
 from blurax.tasks import score_name
 
 NAMED = len(style.PALETTE) + 1
@@ -31,12 +32,13 @@ def draw_run(directory: Path) -> Path:
     metrics = read_metrics(directory)
     best, provenance = load_best(directory, config)
     what = score_name(config.tasks)
+    name, unit = shown_as(what)
     title = (
         f"Learning a rule of {count(best)} numbers on {', '.join(config.tasks)}: "
         f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     )
     if provenance.score is not None:
-        title += f", best validation {what} {100 * provenance.score:.1f} %"
+        title += f", best validation {name} {100 * provenance.score:.1f} {unit}"
     figure = style.new_figure(1500, 900, title)
     above, below = style.stacked(figure, 5.0, 3.0)
     left, right = style.side_by_side(above, 1.0, 1.0)
@@ -91,7 +93,7 @@ def draw_validations(
             zorder=3 if kept else 2,
             label=label,
         )
-    style.tidy(axes, "meta-step", f"validation {what} (%)")
+    style.tidy(axes, "meta-step", f"validation {labelled(what)}")
     style.whole_steps(axes, metrics.validated.tolist())
     if legend:
         axes.legend(loc="lower right", fontsize=style.SMALL, framealpha=0.85, edgecolor="white")

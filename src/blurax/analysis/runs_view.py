@@ -15,6 +15,7 @@ from blurax.io import exists
 from blurax.outer.metrics import read_metrics
 from blurax.outer.repair import CONFIG
 from blurax.outer.run import is_under_way, load_best, read_config
+from blurax.targets import shown_as
 from blurax.tasks import score_name
 
 
@@ -94,7 +95,8 @@ def runs_table(runs: list[RunSummary]) -> Table:
     table.add_column("meta-steps", justify="right", no_wrap=True)
     table.add_column("best validation")
     for run in runs:
-        score = "-" if run.score is None else f"{100 * run.score:.1f} % {run.what}"
+        name, unit = shown_as(run.what)
+        score = "-" if run.score is None else f"{100 * run.score:.1f} {unit} {name}"
         score, done = run.trouble or score, f"{run.step:,} of {run.meta_steps:,}"
         if run.method == "-":
             done = "-"

@@ -15,38 +15,51 @@ from blurax.analysis.comparison_view import PANEL, Panel, draw_curve, looks
 from blurax.analysis.plain import message
 from blurax.baselines import Record
 from blurax.errors import require
-from blurax.forgetting import MEASURES, measures
+from blurax.forgetting import FORWARD, MEASURES, measures
+from blurax.targets import labelled, shown_as
 
 WRITTEN = 12
 """Up to so many stages the numbers stand in the matrix."""
 
 
-def measures_table(matrix: Float[np.ndarray, "seeds stages stages"], chance: float) -> Table:
+def measures_table(
+    matrix: Float[np.ndarray, "seeds stages stages"], chance: float, what: str = "accuracy"
+) -> Table:
     """Average accuracy, forgetting and transfer in per cent, mean ± std over the seeds.
+
+    Args:
+        what: the name of the score.
 
     Raises:
         BluraxError: for other than square matrices of two or more stages.
     """
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("all stages")
-    table.add_column("%", justify="right")
+    table.add_column(shown_as(what)[1], justify="right")
     for name, values in measures(matrix, chance).items():
         spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
         table.add_row(name, f"{100 * values.mean():.1f}{spread}")
     return table
 
 
-def stages_table(records: Sequence[Record]) -> Table:
-    """The measures of each learner on a task in sequence, in per cent, means over the seeds."""
+def stages_table(records: Sequence[Record], chance: float | None) -> Table:
+    """The measures of each learner on a task in sequence, in per cent, means over the seeds.
+
+    Args:
+        chance: the score before anything is learned; None, where it is not known (older files):
+            there is no forward transfer then.
+    """
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("all stages")
-    for name in MEASURES:
+    for name in MEASURES if chance is None else (*MEASURES, FORWARD):
         table.add_column(name, justify="right")
     for record in records:
         if record.stages:
             matrix = np.asarray(record.stages)
-            found = [f"{100 * measure(matrix).mean():.1f}" for measure in MEASURES.values()]
-            table.add_row(message(record.learner), *found)
+            known = {name: measure(matrix) for name, measure in MEASURES.items()}
+            found = known if chance is None else measures(matrix, chance)
+            cells = (f"{100 * values.mean():.1f}" for values in found.values())
+            table.add_row(message(record.learner), *cells)
     return table
 
 
@@ -110,7 +123,7 @@ def draw_compared(
 
 
 def _draw_row(seen: Axes, last: Axes, records: Sequence[Record], what: str) -> None:
-    style.tidy(seen, "after stage", f"mean {what} of the stages so far (%)")
+    style.tidy(seen, "after stage", f"of the stages so far the mean {labelled(what)}")
     style.tidy(last, "asked about stage, after the last one", "")
     for record, look in zip(records, looks(records), strict=True):
         matrix = 100 * np.asarray(record.stages, float)
@@ -139,7 +152,7 @@ def _draw_matrix(axes: Axes, matrix: Float[np.ndarray, "stages stages"], what: s
     axes.set_ylabel("after stage", fontsize=style.TEXT, color=style.INK)
     axes.spines[:].set_visible(False)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label(f"{what} (%)", fontsize=style.SMALL)
+    bar.set_label(labelled(what), fontsize=style.SMALL)
     bar.ax.tick_params(labelsize=style.SMALL)
 
 
@@ -151,7 +164,7 @@ def _draw_curves(
     what: str,
 ) -> None:
     """A line for each stage from its first step on, the first ones darker; bold their mean."""
-    style.tidy(axes, "steps", f"{what} (%)")
+    style.tidy(axes, "steps", labelled(what))
     steps, count = np.asarray(stops), len(ends)
     for stage in range(count):
         begun = steps > (ends[stage - 1] if stage else 0)
@@ -165,7 +178,7 @@ def _draw_curves(
         axes.axvline(end, color=style.PALE, linewidth=1.0, linestyle=":")
     axes.set_ylim(0, 102)
     axes.set_title(
-        "grey: each stage from its start on, the first darkest; bold: the mean of those begun",
+        "grey: each stage from its start on, the first darkest\nbold: the mean of those begun",
         loc="left",
         fontsize=style.SMALL,
     )

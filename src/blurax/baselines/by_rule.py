@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import genome as genomes
 from blurax import inner
 from blurax.baselines.alignment import FeedbackWeights, twins
+from blurax.baselines.ranges import check_below_one
 from blurax.baselines.weights import gain
-from blurax.errors import require
 from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Batch, Learner
@@ -39,10 +39,7 @@ class RuleDescent(Learner):
     """The share of all synapses that each step takes away: at least 0 and below 1."""
 
     def __check_init__(self) -> None:
-        require(
-            0 <= self.decay < 1,
-            f"RuleDescent.decay is {self.decay}; it takes a number from 0 to below 1.",
-        )
+        check_below_one("RuleDescent.decay", self.decay)
 
     @property
     def rule(self) -> Rule:

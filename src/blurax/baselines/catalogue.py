@@ -111,7 +111,10 @@ BASELINES: dict[str, Baseline] = {
         strength=(0.0, 100.0, 1000.0),
     ),
     "replay": staged(
-        "200 examples kept and learned from again", Replay, True, ("size",), size=(200,)
+        "examples kept and learned from again, 200 unless more is chosen from",
+        Replay,
+        True,
+        {"size": (200, 50, 500, 2000)},
     ),
     "mimic": Baseline(
         "Adam, each output also told what the others predict", mimicking, True, 0.005

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.descent import GradientDescent, forward
+from blurax.baselines.ranges import check_positive, check_strength
 from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.weights import initial_weights, with_fixed
+from blurax.bounds import check_whole
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.links import Indexed
@@ -149,13 +151,10 @@ class Anchored(StagedDescent):
     """
 
     strength: Float[Array, ""] = eqx.field(kw_only=True)
-    """λ, at least 0."""
+    """λ, a finite number >= 0."""
 
     def __check_init__(self) -> None:
-        require(
-            float(self.strength) >= 0,
-            f"{type(self).__name__}.strength is {self.strength}; it takes a number >= 0.",
-        )
+        check_strength(f"{type(self).__name__}.strength", self.strength)
 
     def begin(self, params: Any, key: PRNGKeyArray) -> Any:
         """No stage has been."""
@@ -258,7 +257,10 @@ class Si(Anchored):
     """
 
     damping: float = eqx.field(static=True, default=0.1)
-    """ξ."""
+    """ξ, above 0."""
+
+    def __check_init__(self) -> None:
+        check_positive("Si.damping", self.damping)
 
     def begin(self, params: Any, key: PRNGKeyArray) -> Any:
         """No stage has been, and the first one starts."""
@@ -307,14 +309,14 @@ class Replay(StagedDescent):
     """
 
     size: int = eqx.field(static=True, kw_only=True)
-    """How many examples are kept."""
+    """How many examples are kept: m, a whole number >= 1."""
 
     def __check_init__(self) -> None:
         require(
             self.target.y_shape is not None,
             f"Replay keeps examples, but the targets of {self.target} may be of any shape.",
         )
-        require(self.size >= 1, f"Replay.size is {self.size}; it takes a whole number >= 1.")
+        check_whole("Replay.size", self.size)
 
     @property
     def takes_masks(self) -> bool:

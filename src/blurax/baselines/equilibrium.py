@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.baselines.local import Layers, LocalRule
-from blurax.bounds import check_count
-from blurax.errors import require
+from blurax.baselines.ranges import check_part
+from blurax.bounds import check_whole
 from blurax.learner import Batch
 
 Neurons = tuple[Float[Array, "b _"], ...]
@@ -59,13 +59,9 @@ class EquilibriumPropagation(LocalRule):
     def __check_init__(self) -> None:
         self.check_classes()  # outputs are from 0 to 1
         for name in ("free", "nudged"):
-            check_count(f"EquilibriumPropagation.{name}", getattr(self, name))
+            check_whole(f"EquilibriumPropagation.{name}", getattr(self, name))
         for name in ("beta", "epsilon"):
-            value = float(getattr(self, name))
-            require(
-                0 < value <= 1,
-                f"EquilibriumPropagation.{name} is {value}; it takes a number above 0, at most 1.",
-            )
+            check_part(f"EquilibriumPropagation.{name}", getattr(self, name))
 
     def drawn(self, key: PRNGKeyArray) -> Layers:
         """Uniform weights up to sqrt(6 / (inputs + outputs)), and zero biases."""

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.local import Layers, LocalRule, usual_layers
+from blurax.baselines.ranges import check_positive
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.network import Network
@@ -59,8 +60,7 @@ class ForwardForward(LocalRule):
             "such as --hidden 64.",
         )
         for name in ("threshold", "label"):
-            value = float(getattr(self, name))
-            require(value > 0, f"ForwardForward.{name} is {value}; it takes a number above 0.")
+            check_positive(f"ForwardForward.{name}", getattr(self, name))
 
     def drawn(self, key: PRNGKeyArray) -> Layers:
         """Those of the hidden layers, with rows for the labels in the first."""

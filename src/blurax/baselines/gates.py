@@ -12,9 +12,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from blurax.baselines.continual import Ewc, StagedState
 from blurax.baselines.descent import forward
+from blurax.baselines.ranges import check_part, check_share, check_strength
 from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.weights import with_fixed
-from blurax.errors import require
+from blurax.bounds import check_seed, check_whole
+from blurax.errors import require, shown
 from blurax.learner import Batch
 from blurax.links import Indexed
 from blurax.specialisation import hidden_groups
@@ -39,7 +41,8 @@ class Xdg(Ewc):
     """Of the gates."""
 
     def __check_init__(self) -> None:
-        require(0 < float(self.on) <= 1, f"Xdg.on is {self.on}; it takes a number above 0 up to 1.")
+        check_part("Xdg.on", self.on)
+        check_seed("Xdg.seed", self.seed)
 
     def gates(self, stage: Int[Array, ""]) -> Gates:
         """1 or 0 for each hidden neuron (or feature) of a stage."""
@@ -101,11 +104,16 @@ class Lxdg(Ewc):
     keep: float = eqx.field(static=True, default=0.3)
 
     def __check_init__(self) -> None:
+        check_strength("Lxdg.gate_strength", self.gate_strength)
+        check_whole("Lxdg.size", self.size)
+        for name in ("sparse", "keep"):
+            check_share(f"Lxdg.{name}", getattr(self, name))
         require(
-            float(self.gate_strength) >= 0,
-            f"Lxdg.gate_strength is {self.gate_strength}; it takes a number >= 0.",
+            isinstance(self.hidden, tuple),
+            f"Lxdg.hidden is {shown(self.hidden)}; it takes a tuple of whole numbers >= 1.",
         )
-        require(self.size >= 1, f"Lxdg.size is {self.size}; it takes a whole number >= 1.")
+        for n, neurons in enumerate(self.hidden):
+            check_whole(f"Lxdg.hidden[{n}]", neurons)
 
     def initial(self, key: PRNGKeyArray) -> Gated:
         """The network's weights, and those of the perceptrons (He et al., ICCV 2015)."""

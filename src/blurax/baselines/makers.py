@@ -1,7 +1,8 @@
 """How baselines of each kind are made, and what the tuner may choose for one."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
@@ -126,23 +127,24 @@ def staged(
     about: str,
     kind: Callable[..., Learner],
     can_normalise: bool,
-    sizes: tuple[str, ...] = (),
+    sizes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     **settings: tuple[float | int, ...],
 ) -> Baseline:
     """A method against forgetting, with Adam.
 
     Args:
-        sizes: settings that decide shapes; the others are data.
+        sizes: settings that decide shapes, the usual value of each first; the others are chosen
+            where the user asks for more. All other settings are data.
     """
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        chosen = arrangement.chosen
+        chosen = {name: each[0] for name, each in sizes.items()} | arrangement.chosen
         fixed = {name: chosen.pop(name) for name in sizes}
         numbers: dict[str, Any] = {n: jnp.asarray(value, float) for n, value in chosen.items()}
         bare = dataclasses.replace(arrangement, settings=())
         return kind(network, OPTIMISERS["adam"], bare, task.target, **fixed, **numbers)
 
-    return Baseline(about, make, can_normalise, 0.005, choices_of(**settings))
+    return Baseline(about, make, can_normalise, 0.005, choices_of(**settings), choices_of(**sizes))
 
 
 def local(

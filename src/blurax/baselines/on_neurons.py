@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from blurax.baselines.descent import GradientDescent, forward
+from blurax.baselines.ranges import check_within
 from blurax.baselines.weights import Weights
-from blurax.errors import require
 from blurax.learner import Batch
 from blurax.network import Network
 from blurax.products import product, summed
@@ -35,10 +35,7 @@ class NeuronDescent(GradientDescent):
     """d, above 0 and below 1."""
 
     def __check_init__(self) -> None:
-        require(
-            0 < float(self.damping) < 1,
-            f"NeuronDescent.damping is {self.damping}; it takes a number between 0 and 1.",
-        )
+        check_within("NeuronDescent.damping", self.damping)
 
     @property
     def takes_masks(self) -> bool:

@@ -14,7 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax.activations import phi
 from blurax.baselines.local import Layers, LocalRule, usual_layers
-from blurax.bounds import check_count
+from blurax.baselines.ranges import check_positive
+from blurax.bounds import check_whole
 from blurax.errors import require
 from blurax.learner import Batch
 from blurax.spec import Activation
@@ -55,10 +56,9 @@ class PredictiveCoding(LocalRule):
             f"The task asks for {self.target}; PredictiveCoding takes classes or numbers, to which "
             "it can clamp its outputs.",
         )
-        check_count("PredictiveCoding.steps", self.steps)
+        check_whole("PredictiveCoding.steps", self.steps)
         for name in ("inference", "variance"):
-            value = float(getattr(self, name))
-            require(value > 0, f"PredictiveCoding.{name} is {value}; it takes a number above 0.")
+            check_positive(f"PredictiveCoding.{name}", getattr(self, name))
 
     def drawn(self, key: PRNGKeyArray) -> Layers:
         """The optimisers' own."""

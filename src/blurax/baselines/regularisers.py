@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from blurax import specialisation as special
+from blurax.baselines.ranges import check_below_one, check_positive, check_strength
+from blurax.bounds import check_whole
 from blurax.links import Indexed
 
 Part = tuple[Float[Array, ""] | float, Any, Bool[Array, " b"] | None]
@@ -49,7 +51,10 @@ class Seen:
 class Regulariser(eqx.Module):
     """Something added to gradient descent; a subclass overrides what it is about.
 
-    Its fields are its strengths, numbers. The tuner chooses them from `space`.
+    Its fields are its strengths, finite numbers >= 0. The tuner chooses them from `space`.
+
+    Raises:
+        BluraxError: for a strength out of range.
     """
 
     name: ClassVar[str]
@@ -60,6 +65,10 @@ class Regulariser(eqx.Module):
     """Whether it looks at no example beside others."""
     of_hidden: ClassVar[bool] = False
     """Whether it is about hidden neurons, and takes a network that has some."""
+
+    def __check_init__(self) -> None:
+        for name in self.space:
+            check_strength(f"{type(self).__name__}.{name}", getattr(self, name))
 
     def begun(self, epoch: int) -> "Regulariser":
         """As its paper begins it, where an epoch has so many steps: at once, unless it says."""
@@ -119,6 +128,10 @@ class Dropout(Regulariser):
     of_hidden = True
 
     drop: Array
+    """p, from 0 to below 1."""
+
+    def __check_init__(self) -> None:
+        check_below_one("Dropout.drop", self.drop)
 
     def said(self, a: Float[Array, "b ..."], key: PRNGKeyArray) -> Float[Array, "b ..."]:
         """What is left."""
@@ -165,6 +178,10 @@ class Mixup(Regulariser):
     takes_masks = False
 
     alpha: Array
+    """Above 0."""
+
+    def __check_init__(self) -> None:
+        check_positive("Mixup.alpha", self.alpha)
 
     def lesson(self, lesson: Lesson, key: PRNGKeyArray) -> Lesson:
         """Mixed."""
@@ -197,7 +214,10 @@ class Tangos(Regulariser):
     attribution: Array
     overlap: Array
     first: int = eqx.field(static=True, default=0)
-    """The step from which on it counts."""
+    """The step from which on it counts, from 0."""
+
+    def __check_init__(self) -> None:
+        check_whole("Tangos.first", self.first, least=0)
 
     def begun(self, epoch: int) -> "Tangos":
         """From the third epoch on."""
@@ -225,6 +245,9 @@ class _Diversity(Regulariser):
     small: float = eqx.field(static=True, default=0.01)
     """What the mean square of what neurons say weighs: it keeps them from seeming diverse by
     growing."""
+
+    def __check_init__(self) -> None:
+        check_strength(f"{type(self).__name__}.small", self.small)
 
     def penalty(self, seen: Seen, key: PRNGKeyArray) -> Float[Array, ""]:
         """By the similarities S."""

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 import jax
 from jaxtyping import PRNGKeyArray
 
-from blurax.baselines.catalogue import baseline
+from blurax.baselines.catalogue import BASELINES, baseline
 from blurax.baselines.descent import Arrangement
 from blurax.baselines.makers import Baseline
 from blurax.baselines.search import PER_DECADE, Score, at_edge, rate_of, settle
@@ -84,7 +84,15 @@ class Tuning:
         """What a baseline's network may be made of, with every setting that it may have.
 
         Without a hidden group there is no choice of a network.
+
+        Raises:
+            BluraxError: if all are to be normalised, and the baseline takes no normalisation.
         """
+        require(
+            found.can_normalise or False in self.normalise,
+            f"Tuning.normalise is {self.normalise}, but {_called(found)} takes no normalisation; "
+            "add False, or leave the baseline out.",
+        )
         usual = tuple(each[:1] for each in found.more) if self.more else ()
         settings = tuple(itertools.product(*found.settings, *usual))
         hidden = bool(hidden_groups(network))
@@ -105,6 +113,12 @@ class Tuning:
             for a in activations
             for chosen in settings
         )
+
+
+def _called(found: Baseline) -> str:
+    """The name of a baseline, or what it is about where regularisers make it another one."""
+    names = (f"the baseline {name}" for name, each in BASELINES.items() if each is found)
+    return next(names, f"a baseline ({found.about})")
 
 
 USUAL = Tuning()

@@ -30,6 +30,7 @@ from blurax.outer.methods import METHODS, named
 from blurax.outer.recipes import get_recipe
 from blurax.outer.start import AnyStart, Given, Start, started
 from blurax.spec import Rule
+from blurax.targets import shown_as
 from blurax.tasks import get, score_name
 
 REGISTRY = tyro.constructors.ConstructorRegistry()
@@ -140,8 +141,9 @@ def _advance(
         board.close()
     picture = draw_run(directory)
     kind = "Numbers" if config.learner else "Genome"
+    name, unit = shown_as(what)
     console.print(
-        f"Best validation {what} {100 * result.score:.1f} % after the last inner step.\n"
+        f"Best validation {name} {100 * result.score:.1f} {unit} after the last inner step.\n"
         f"{kind}: {directory / 'best.safetensors'}\nPicture: {picture}",
         soft_wrap=True,
     )

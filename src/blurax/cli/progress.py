@@ -18,6 +18,7 @@ from blurax.analysis.plain import command, message
 from blurax.cli.interrupts import last_words
 from blurax.experiments.compare_work import CellProgress
 from blurax.outer.run import Progress
+from blurax.targets import shown_as
 
 
 @contextlib.contextmanager
@@ -55,7 +56,7 @@ class RunProgress(_Shown):
     """A progress bar in a terminal; elsewhere, in a log file say, a line for each validation."""
 
     def __init__(self, console: Console, what: str, score: str = "accuracy") -> None:
-        self._what, self._score = message(what), score
+        self._what, (self._score, self._unit) = message(what), shown_as(score)
         self._first = f"{self._what}: compiling, then a line for each validation"
         about = TextColumn("{task.description}", markup=False)
         state = TextColumn("{task.fields[state]}", markup=False)
@@ -64,7 +65,7 @@ class RunProgress(_Shown):
 
     def __call__(self, progress: Progress) -> None:
         """Show one meta-step."""
-        score = "-" if progress.score < 0 else f"{100 * progress.score:.1f} %"
+        score = "-" if progress.score < 0 else f"{100 * progress.score:.1f} {self._unit}"
         state = f"loss {progress.loss:.3f}, best validation {self._score} {score}"
         if progress.idle:
             state += f", {progress.idle} of {progress.members} members have no gradient"

@@ -17,7 +17,7 @@ from blurax.outer.run import read_config
 from blurax.tasks import get
 
 LONGEST, SEEDS = 50, 3
-"""Steps at most, and seeds, of the episode in which the genome is watched."""
+"""Steps at most (but for sequences), and seeds, of the episode in which the genome is watched."""
 
 
 def report(run: tyro.conf.Positional[Path], html: Path | None = None, inside: bool = True) -> None:
@@ -47,7 +47,9 @@ def _seen(console: Console, directory: Path) -> Findings | None:
     genome, _ = io.load_genome(directory / "best.safetensors")
     if genome.rule.gene_sets is not None or genome.rule.steps is not None:
         return None
-    task = (config.validate_on or config.tasks)[0]
-    steps = min(LONGEST, config.validation_steps or config.episode.steps)
-    with console.status(Text(message(f"watching the genome teach {task}"))):
-        return look(genome, get(task), config.hidden[0], steps, SEEDS)
+    name, networks = config.validated_pairs()[0]
+    task = get(name)
+    few = min(LONGEST, config.validation_steps or config.episode.steps)
+    steps = None if task.stages else few  # a sequence is seen whole
+    with console.status(Text(message(f"watching the genome teach {name}"))):
+        return look(genome, task, networks[0], steps, SEEDS, config.episode)

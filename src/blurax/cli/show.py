@@ -22,14 +22,16 @@ from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments.compare_entrants import BEST
-from blurax.experiments.inside import ANGLE, SPECIALISATION, check_look, look
+from blurax.experiments.inside import ANGLE, SPECIALISATION, STEPS, WHOLE, check_look, look
 from blurax.experiments.tangent import TANGENT
 from blurax.fit import network_for
 from blurax.gauge import canonical as canonical_form
 from blurax.learned import learned
 from blurax.network import Network
 from blurax.outer.numbers import load_numbers, named, numbers_of
-from blurax.tasks import get
+from blurax.stages import steps_of
+from blurax.targets import shown_as
+from blurax.tasks import EpisodeSpec, Task, get
 
 
 def show(
@@ -40,7 +42,8 @@ def show(
     learner: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None,
     task: str | None = None,
     hidden: str | None = None,
-    steps: int = 50,
+    steps: int | None = None,
+    batch: int = 128,
     seeds: int = 5,
 ) -> None:
     """Draw a genome's matrices and gates in the terminal and as a picture; look inside it at work.
@@ -60,7 +63,8 @@ def show(
             synapses, the tangent kernel, and what is lost without each number.
         hidden: The networks it teaches by their hidden layers, such as 64, the default, or
             c8k5s2-16; --network is the same.
-        steps: Inner steps of these episodes.
+        steps: Inner steps of these episodes; 50, or all the stages of a sequence.
+        batch: Examples in each step.
         seeds: Networks to average over.
     """
     check_count("--seeds", seeds)
@@ -92,11 +96,14 @@ def show(
         return
     hidden = "64" if hidden is None else hidden
     if task is not None:  # a mistake is reported before anything is printed
-        check_look(zoo.genome(genome)[0], get(task), hidden, steps, seeds)
+        data, sizes = get(task), EpisodeSpec(batch=batch)
+        steps = steps_of(data.stages, steps, STEPS, task, "--steps")
+        check_look(zoo.genome(genome)[0], data, hidden, steps, seeds, sizes)
         io.check_file(_inside(png or genome))
+        show_genome(console, genome, png, canonical)
+        look_inside(console, genome, png, data, hidden, steps, seeds, sizes)
+        return
     show_genome(console, genome, png, canonical)
-    if task is not None:
-        look_inside(console, genome, png, task, hidden, steps, seeds)
 
 
 def show_network(console: Console, name: str, task: str, png: Path | None) -> None:
@@ -157,14 +164,22 @@ def show_both(console: Console, paths: tuple[Path, Path], png: Path | None) -> N
 
 
 def look_inside(
-    console: Console, path: Path, png: Path | None, task: str, hidden: str, steps: int, seeds: int
+    console: Console,
+    path: Path,
+    png: Path | None,
+    task: Task,
+    hidden: str,
+    steps: int,
+    seeds: int,
+    sizes: EpisodeSpec,
 ) -> None:
     """Watch a genome teach a task, and draw what is seen."""
     genome, _ = zoo.genome(path)
-    with console.status(Text(message(f"watching it teach {task}"))):
-        found = look(genome, get(task), hidden, steps, seeds)
-    whole = found.fact("accuracy of the whole genome")
-    console.print(f"\n{message(found.setting)} Score after the last step: {100 * whole:.1f} %.")
+    with console.status(Text(message(f"watching it teach {task.name}"))):
+        found = look(genome, task, hidden, steps, seeds, sizes)
+    name, unit = shown_as(task.target.score_name)
+    said = f"{100 * found.fact(WHOLE.format(name)):.1f} {unit}"
+    console.print(f"\n{message(found.setting)} After the last step: {message(name)} {said}.")
     angles = found.chart(ANGLE).curves
     for curve in angles:
         console.print(

@@ -16,8 +16,9 @@ from blurax.errors import require
 from blurax.experiments import tables as experiment
 from blurax.experiments.compare_entrants import read_entrant
 from blurax.experiments.compare_names import called
-from blurax.experiments.tables_plan import BASELINES, REFERENCES, TABLES, Plan
+from blurax.experiments.tables_plan import BASELINES, REFERENCES, TABLES, Plan, baselines_named
 from blurax.experiments.tables_references import REFERENCES as MODELS
+from blurax.experiments.tables_references import Make
 
 DIRECTORY = Path("runs/tables")
 
@@ -34,8 +35,9 @@ class Request:
     tables: tuple[str, ...] = TABLES
     """Tasks that take folds: those of the UCI repository, wine, csv:path=my.csv and so on."""
     baselines: tuple[str, ...] = BASELINES
-    """Baselines by name; their rate and settings are chosen in each fold. The name may end in
-    +batch-norm. All others are tested against the first."""
+    """Baselines by name, or the groups that blurax compare has (rivals, tuning-free, ...); their
+    rate and settings are chosen in each fold. The name of one may end in +batch-norm; without it
+    none is normalised. All others are tested against the first."""
     references: tuple[str, ...] = REFERENCES
     """Models of scikit-learn (linear, forest, boosting, mlp); blur: our estimators as they are."""
     folds: int = 5
@@ -72,9 +74,11 @@ def tables(
         found = called(request.genomes).items()
         entrants = [read_entrant(name, file, {}) for name, file in found]
         given = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
-        plan = Plan(**{**given, "genomes": tuple(each.stamp for each in entrants)})
+        given["genomes"] = tuple(each.stamp for each in entrants)
+        given["baselines"] = baselines_named(request.baselines)
+        plan = Plan(**given)
         with io.writing(directory, experiment.TABLES):
-            experiment.start(plan, entrants, directory)
+            experiment.start(plan, entrants, directory, _models())
             _advance(directory)
         return
     require(
@@ -96,12 +100,17 @@ def _advance(directory: Path) -> None:
             if not console.is_terminal and ": " not in text:  # in a log a line for each cell
                 console.print(message(text), highlight=False)
 
-        result = experiment.advance(directory, log, {**MODELS, "blur": _estimator})
+        result = experiment.advance(directory, log, _models())
     found = result.ranking()
     console.print(ranking_table(found, result.reached))
     console.print(Text(LEGEND.format(against=message(found.against)), "dim"))
     picture = draw_ranking(found, result.reached, directory / experiment.PICTURE)
     console.print(f"Result: {directory / experiment.RESULT}\nPicture: {picture}", soft_wrap=True)
+
+
+def _models() -> dict[str, Make]:
+    """The models by name."""
+    return {**MODELS, "blur": _estimator}
 
 
 def _estimator(classifies: bool, seed: int) -> Any:

@@ -15,10 +15,9 @@ from blurax.analysis.stages_view import draw_stages, measures_table
 from blurax.bounds import check_count, check_seed
 from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
-from blurax.curves import Curve, check_memory, learning_curve, spread_stops
-from blurax.errors import require
+from blurax.curves import Curve, check_memory, learning_curve, stage_stops
 from blurax.fit import blur_for, network_for
-from blurax.stages import Stages
+from blurax.stages import Stages, steps_of
 from blurax.tasks import EpisodeSpec, Split, get
 
 
@@ -52,12 +51,7 @@ def train(
     learned, _ = zoo.genome(genome)
     data = get(task)
     stages = data.stages
-    whole = stages.total if stages else 100
-    spec = EpisodeSpec(steps=whole if steps is None else steps, batch=batch)
-    require(
-        stages is None or spec.steps == stages.total,
-        f"--steps is {spec.steps}, but task {task} has {stages}; leave it out, or take {whole}.",
-    )
+    spec = EpisodeSpec(steps=steps_of(stages, steps, 100, task, "--steps"), batch=batch)
     network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
     stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
@@ -65,8 +59,7 @@ def train(
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
     with console.status(Text(title)):
-        learner, stops = blur_for(learned, network, data), spread_stops(spec.steps)
-        stops = tuple(sorted({*stops, *(stages.ends if stages else ())}))
+        learner, stops = blur_for(learned, network, data), stage_stops(spec.steps, stages)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     io.write_json(
@@ -94,7 +87,7 @@ def train(
     console.print(message(title), table)
     if stages is not None:
         matrix = np.asarray(curve.stages)[:, [stops.index(end) for end in stages.ends]]
-        console.print(measures_table(matrix, data.target.chance))
+        console.print(measures_table(matrix, data.target.chance, score))
     console.print(f"Curve: {out / stem}.json\nPicture: {out / stem}.png", soft_wrap=True)
 
 

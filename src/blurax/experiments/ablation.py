@@ -17,6 +17,7 @@ from blurax.learner import Blur
 from blurax.network import Network
 from blurax.neutral import neutral
 from blurax.outer.problem import final_score
+from blurax.targets import shown_as
 from blurax.tasks import EpisodeSpec, Split, Task
 
 MATRICES = {
@@ -57,17 +58,24 @@ def ablate(
     found = np.asarray(scores(genome, jnp.stack([vector, *changed]), network, task, keys, spec))
     lost = found[0] - found[1:]
     row = ("", "the genome with")
+    unit = lost_in(task)
     tables = [
-        findings.table("Each term: points lost", row, [""], list(rests), lost[None, : len(rests)])
+        findings.table(f"Each term: {unit} lost", row, [""], list(rests), lost[None, : len(rests)])
     ]
     left = iter(lost[len(rests) :])
     for name, (title, row, column) in MATRICES.items():
         shape = matrices[name].shape[:2]
         rows, columns = ([str(n + 1) for n in range(size)] for size in shape)
         values = np.array([[next(left) for _ in columns] for _ in rows])
-        tables.append(findings.table(f"{title}: points lost", (row, column), rows, columns, values))
+        tables.append(findings.table(f"{title}: {unit} lost", (row, column), rows, columns, values))
     plain = tuple(dataclasses.replace(table, mark_best=False) for table in tables)
     return float(found[0].mean()), plain
+
+
+def lost_in(task: Task) -> str:
+    """In what a loss of 100 times the score is: points of per cent, or dB."""
+    unit = shown_as(task.target.score_name)[1]
+    return "points" if unit == "%" else unit
 
 
 def terms(

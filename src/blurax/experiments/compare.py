@@ -45,6 +45,8 @@ class Panel(Checked):
     records: tuple[Record, ...]
     times: tuple[StepTime, ...] = added(())
     """What the steps of each took; empty where they were not timed."""
+    chance: float | None = added(None)
+    """Of a task in stages the score of outputs that know nothing of the inputs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +190,8 @@ def measure(
         own_records = tuple(records[first:][:each])
         times = work.times(place, own_records, task, network, by)  # nothing else is at work now
         score = task.target.score_name
-        panels.append(Panel(plan.tasks[t], plan.nets[n], score, own_records, times))
+        chance = task.target.chance if task.stages else None
+        panels.append(Panel(plan.tasks[t], plan.nets[n], score, own_records, times, chance))
     return Compared(plan, tuple(panels))
 
 

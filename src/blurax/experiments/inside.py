@@ -10,9 +10,10 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from blurax import findings, graphs
 from blurax.capacity import check_episodes
-from blurax.curves import Curve, Observe, learning_curve, spread_stops
-from blurax.experiments.ablation import AT_ONCE, ablate
+from blurax.curves import Curve, Observe, learning_curve, stage_stops
+from blurax.experiments.ablation import AT_ONCE, ablate, lost_in
 from blurax.experiments.figures.gradient_field import with_forward_synapses
+from blurax.experiments.frequencies import left_by_frequency
 from blurax.experiments.tangent import Ends, at_ends, kernel_chart, kernel_table
 from blurax.findings import Chart, Fact, Findings, Table, curve
 from blurax.fit import blur_for, network_for
@@ -21,7 +22,10 @@ from blurax.inner import StepInfo, predict
 from blurax.learner import Batch, Blur
 from blurax.network import Network, NetworkState
 from blurax.specialisation import Specialisation, hidden_groups, measured
+from blurax.stages import steps_of
+from blurax.targets import labelled, shown_as
 from blurax.tasks import EpisodeSpec, Split, Target, Task
+from blurax.tasks.base import check_task
 from blurax.terms.vectors import squared_length, sum_into
 from blurax.version import __version__
 
@@ -32,10 +36,14 @@ MEASURES = ("sparsity", "overlap", "similarity", "log det S / n")
 """See `specialisation.Specialisation`, in its order."""
 EXAMPLES = 64
 """By how many examples of the query that is measured."""
+STEPS, USUAL = 50, EpisodeSpec(batch=128)
+"""Inner steps, and the sizes of an episode, unless others are asked for."""
 KERNEL_EXAMPLES, KERNEL_SEEDS = 32, 2
 """And the tangent kernel, each of whose columns takes a few sweeps; of so many networks."""
 
 
+WHOLE = "{} of the whole genome"
+"""The fact that says what it reaches, by the name of the score."""
 ON_ALL = ", in all layers or steps at once."
 """What a genome with several sets of numbers adds to that."""
 
@@ -47,35 +55,50 @@ class _Seen(eqx.Module):
     size: Float[Array, " layers"]
 
 
-def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 5) -> Findings:
+def look(
+    genome: Genome,
+    task: Task,
+    hidden: str,
+    steps: int | None = None,
+    seeds: int = 5,
+    sizes: EpisodeSpec = USUAL,
+) -> Findings:
     """Watch a genome teach initial networks, then take its numbers away one at a time.
 
     Everything is measured on validation examples: whoever changes a genome for what is seen here
     has not yet spent the test.
 
+    Args:
+        steps: inner steps; None: 50, or all the stages of a sequence.
+        sizes: of an episode; its steps do not count.
+
     Raises:
         BluraxError: if genome, network and task do not fit, or there is too little memory.
     """
-    network = check_look(genome, task, hidden, steps, seeds)
+    network, spec = check_look(genome, task, hidden, steps, seeds, sizes)
     learner = blur_for(genome, network, task)
     keys = jax.random.split(jax.random.key(0), seeds)
-    spec = EpisodeSpec(steps=steps, batch=128)
-    stops, observe = spread_stops(steps), _observe(learner.genome, task.target)
+    stops, observe = stage_stops(spec.steps, task.stages), _observe(learner.genome, task.target)
     states, curves = learning_curve(
-        learner, task, keys, stops, Split.VALIDATE, batch=spec.batch, observe=observe
+        learner, task, keys, stops, Split.VALIDATE, sizes=spec, observe=observe
     )
     kernels = _kernels(learner, task, keys, spec, states)
+    name, unit = shown_as(task.target.score_name)
     whole, tables = ablate(genome, network, task, keys, spec)
     return Findings(
         "",
         f"Inside a genome: {task.name}, network {graphs.title(network, hidden)}",
         "",
         __version__,
-        f"{steps} steps of 128 examples, {seeds} seeds, validation examples. Tables: points lost "
-        f"of {100 * whole:.1f} % if a term does nothing, or one number of a matrix is 0"
+        f"{spec.steps} steps of {spec.batch} examples, {seeds} seeds, validation examples. Tables: "
+        f"{lost_in(task)} lost of {100 * whole:.1f} {unit} if a term does nothing, or one number "
+        f"of a matrix is 0"
         f"{ON_ALL if genome.rule.gene_sets or genome.rule.steps else '.'}",
         charts=(
-            *_charts(curves, stops, genome.rule.stabilise.normalise_synapses),
+            *_charts(
+                curves, stops, genome.rule.stabilise.normalise_synapses, task.target.score_name
+            ),
+            *left_by_frequency(learner, task, keys, spec, states),
             *map(kernel_chart, kernels),
         ),
         tables=(
@@ -83,30 +106,42 @@ def look(genome: Genome, task: Task, hidden: str, steps: int = 50, seeds: int = 
             *map(kernel_table, kernels),
             *tables,
         ),
-        facts=(Fact("accuracy of the whole genome", findings.rounded(whole)),),
+        facts=(Fact(WHOLE.format(name), findings.rounded(whole)),),
     )
 
 
-def check_look(genome: Genome, task: Task, hidden: str, steps: int, seeds: int) -> Network:
-    """The network that a genome would be watched in.
+def check_look(
+    genome: Genome,
+    task: Task,
+    hidden: str,
+    steps: int | None,
+    seeds: int,
+    sizes: EpisodeSpec = USUAL,
+) -> tuple[Network, EpisodeSpec]:
+    """The network that a genome would be watched in, and the episode.
 
     Raises:
         BluraxError: as `look` does, or if there is too little memory.
     """
     network = network_for(task, hidden)
     network.check(genome.rule)
-    spec = EpisodeSpec(steps=steps, batch=128)
+    steps = steps_of(task.stages, steps, STEPS, task.name)
+    spec = dataclasses.replace(sizes, steps=steps)
     check_episodes(network, genome.rule, task, spec, AT_ONCE * seeds, Split.VALIDATE, steps)
-    return network
+    check_task(task, spec, Split.VALIDATE)
+    return network, spec
 
 
-def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart, ...]:
+def _charts(
+    curves: Curve, x: tuple[int, ...], normalised: bool, score_name: str = "accuracy"
+) -> tuple[Chart, ...]:
     """The charts; where synapses are normalised, how far they turn tells more than where they go.
 
     A normalised vector that only grows says the same as before.
 
     Args:
         x: the steps that were watched.
+        score_name: as the target has it.
     """
     seen = curves.seen
     layers = [f"layer {n + 1}" for n in range(seen.size.shape[2])]
@@ -116,8 +151,9 @@ def _charts(curves: Curve, x: tuple[int, ...], normalised: bool) -> tuple[Chart,
         curves = tuple(curve(name, x, each[..., n]) for n, name in enumerate(layers))
         return Chart(title, "steps", label, curves, log_y=log_y)
 
-    reached = (curve("accuracy", x, 100 * np.asarray(curves.accuracy)),)
-    score = Chart("What it reaches", "steps", "validation score (%)", reached, ("accuracy",))
+    label, name = f"validation {labelled(score_name)}", shown_as(score_name)[0]
+    reached = (curve(name, x, 100 * np.asarray(curves.accuracy)),)
+    score = Chart("What it reaches", "steps", label, reached, (name,))
     angle = chart(ANGLE, "degrees", seen.angle)
     turned = (chart(TURNED, "degrees", seen.turned),) if normalised else ()
     return (score, angle, *turned, chart("Synapses", "root mean square", seen.size, True))
@@ -159,7 +195,7 @@ def _kernels(
     if task.time is not None:
         return []
     few, kept = jax.tree.map(lambda leaf: leaf[:KERNEL_SEEDS], (keys, states))
-    return [at_ends(learner, task, few, kept, spec.batch, Split.VALIDATE, KERNEL_EXAMPLES)]
+    return [at_ends(learner, task, few, kept, spec, Split.VALIDATE, KERNEL_EXAMPLES)]
 
 
 def _observe(genome: Genome, target: Target) -> Observe:

@@ -43,16 +43,24 @@ class Result(Checked):
         return ranking(self.reached, self.plan.against)
 
 
-def start(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
+def start(
+    plan: Plan,
+    entrants: Sequence[Entrant],
+    directory: Path,
+    references: Mapping[str, Make] = REFERENCES,
+) -> None:
     """Make the directory of a comparison, or check that it holds this very one.
 
     Args:
         entrants: those of `plan.genomes`, whose files are copied.
+        references: the models that the plan may name.
 
     Raises:
-        BluraxError: if the directory holds a comparison with other settings of which something is
-            measured, another process writes into it, a table is missing, or a learner is no genome.
+        BluraxError: if a reference is unknown, the directory holds a comparison with other settings
+            of which something is measured, another process writes into it, a table is missing, or a
+            learner is no genome.
     """
+    _check_references(plan, references)
     for each in entrants:
         require(
             isinstance(each.learned, Genome),
@@ -112,11 +120,7 @@ def advance(
             a reference is unknown, or another process writes into it.
     """
     plan = read_plan(directory)
-    unknown = [name for name in plan.references if name not in references]
-    require(
-        not unknown,
-        f"There is no reference {', '.join(unknown)}; there are {', '.join(references)}.",
-    )
+    _check_references(plan, references)
     require(
         plan.version == __version__,
         f"{directory} was started by blurax {plan.version}, this is {__version__}; "
@@ -138,6 +142,15 @@ def advance(
         result = Result(plan, tuple(found))
         io.write_json(directory / RESULT, to_json(result))
     return result
+
+
+def _check_references(plan: Plan, references: Mapping[str, Make]) -> None:
+    """Raise `BluraxError` if the plan names a model that there is not."""
+    unknown = [name for name in plan.references if name not in references]
+    require(
+        not unknown,
+        f"There is no reference {', '.join(unknown)}; there are {', '.join(references)}.",
+    )
 
 
 def _measured(

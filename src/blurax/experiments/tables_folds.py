@@ -190,27 +190,43 @@ def tuned(
     """
     found = baseline(name.removesuffix(NORMALISED))
     network = protocol_network(task)
-    tuning = Tuning((Activation.RELU,), (name.endswith(NORMALISED),))
     keys, known = task.keys(key, plan.seeds), {}
 
     def tried(arrangement: Arrangement, place: int) -> Course:
         if (arrangement, place) not in known:
-            log(f"{arrangement}, rate {rate_of(place):.2g}")
+            rate = 0.0 if found.scale is None else rate_of(place)
+            log(f"{arrangement}, rate {rate:.2g}" if rate else str(arrangement))
             learner = found.make(arrangement, network, task)
             if isinstance(learner, RegularisedDescent):
                 learner = learner.begun(_steps(task, plan))
-            known[arrangement, place] = course(learner, task, keys, plan, rate_of(place))
+            known[arrangement, place] = course(learner, task, keys, plan, rate)
         return known[arrangement, place]
 
-    options = tuning.arrangements(found, network)
-    if found.scale is None:  # there is nothing to choose
-        return measured(name, found.make(options[0], network, task), task, key, plan)
+    # A method of which nothing is tuned has its own arrangement, but the name says whether it is
+    # normalised here.
+    normalise = name.endswith(NORMALISED)
+    tuning = Tuning((Activation.RELU,), (normalise,))
+    options = tuple(
+        dataclasses.replace(each, normalise=normalise)
+        for each in tuning.arrangements(found, network)
+    )
+    if found.scale is None:
+        return _reached(name, task, _without_rate(options, len(keys), lambda a: tried(a, 0)))
     usual = round(math.log10(found.scale) * PER_DECADE)
     start = (usual - COARSE, usual, usual + COARSE)
     return _reached(name, task, [_best(n, options, start, tried) for n in range(len(keys))])
 
 
 Tried = Callable[[Arrangement, int], Course]
+
+
+def _without_rate(
+    options: tuple[Arrangement, ...], keys: int, tried: Callable[[Arrangement], Course]
+) -> list[tuple[Course, int, str]]:
+    """For each key the option that validation chooses, of a baseline without a learning rate."""
+    best = [min(options, key=lambda each, n=n: tried(each).validation[n]) for n in range(keys)]
+    several = len(options) > 1
+    return [(tried(each), n, str(each) if several else "") for n, each in enumerate(best)]
 
 
 def _best(

@@ -1,8 +1,9 @@
 """What decides the numbers of a comparison on tables."""
 
 import dataclasses
+from collections.abc import Iterable
 
-from blurax.baselines import baseline
+from blurax.baselines import baseline, named
 from blurax.bounds import check_counts, check_seed
 from blurax.errors import require
 from blurax.experiments.compare_plan import GenomeFile
@@ -18,6 +19,22 @@ _ADDED = ("l1", "l2", "dropout", "batch-norm", "noise", "mixup", "tangos")
 BASELINES = ("adam", *(f"adam+{name}" for name in _ADDED))
 """TANGOS and what it is compared with there."""
 REFERENCES = ("linear", "forest", "boosting", "mlp")
+
+
+def baselines_named(words: Iterable[str]) -> tuple[str, ...]:
+    """The baselines that are meant by their names or by groups, as `baselines.named` has them.
+
+    A name may also end in +batch-norm, that of a group may not.
+
+    Raises:
+        BluraxError: for a word that is neither.
+    """
+    found: list[str] = []
+    for word in words:
+        if word.endswith(NORMALISED):
+            baseline(word.removesuffix(NORMALISED))
+        found += (word,) if word.endswith(NORMALISED) else named((word,))
+    return tuple(dict.fromkeys(found))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +69,12 @@ class Plan(Checked):
     def __post_init__(self) -> None:
         check_types(self)
         for name in self.baselines:
-            baseline(name.removesuffix(NORMALISED))
+            found = baseline(name.removesuffix(NORMALISED))
+            require(
+                found.can_normalise or not name.endswith(NORMALISED),
+                f"Plan.baselines has {name!r}, but {name.removesuffix(NORMALISED)} takes no batch "
+                "normalisation; name it without.",
+            )
         check_counts(self, "epochs", "patience", "batch", "seeds")
         check_counts(self, "folds", least=3)
         check_seed("Plan.seed", self.seed)

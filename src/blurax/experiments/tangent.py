@@ -29,7 +29,7 @@ def at_ends(
     task: Task,
     keys: Key[Array, " few"],
     states: Any,
-    batch: int,
+    sizes: EpisodeSpec,
     split: Split,
     examples: int,
 ) -> Ends:
@@ -38,16 +38,16 @@ def at_ends(
     Args:
         keys: as `learning_curve` was given them.
         states: after the last step, each leaf `[few, ...]`.
-        batch: examples in each step.
+        sizes: of the episode.
         examples: how many; all of the query where it has fewer.
     """
-    spec = EpisodeSpec(steps=1, batch=batch)
+    spec = dataclasses.replace(sizes, steps=1)
 
     def one(given: tuple[PRNGKeyArray, Any]) -> tuple[Array, Array]:
         key, state = given
         query = task.sample(jax.random.fold_in(key, 1), spec, split).query
         x = jax.tree.map(lambda leaf: leaf[:examples], learner.inputs(query.x))
-        begun = learner.init(jax.random.fold_in(key, 0), batch)
+        begun = learner.init(jax.random.fold_in(key, 0), spec.batch)
         first, end = (eigenvalues(tangent_kernel(learner, s, x)) for s in (begun, state))
         return first, end
 

@@ -8,6 +8,7 @@ it is learned and evaluated in every split, as in those papers.
 
 import dataclasses
 import enum
+import math
 from typing import ClassVar
 
 import equinox as eqx
@@ -148,6 +149,10 @@ class Waves(Task):
         """How many points there are to learn from."""
         return self._table(jax.random.key(0)).pool(spec, split)
 
+    def signal(self, key: PRNGKeyArray) -> ArrayTask:
+        """All points, with their values in the episode that a key names."""
+        return self._table(jax.random.split(key)[0])
+
     def _table(self, key: PRNGKeyArray) -> ArrayTask:
         """The points of an episode with their values, from -1 to 1."""
         x, bounds = _halves(grid(self.options.points)[:, None], np.arange(self.options.points))
@@ -171,6 +176,18 @@ def picture(options: PictureOptions, name: str) -> ArrayTask:
     found, bounds = _halves(whole, places)
     given = encoded(found[:, :2], options.encoding)
     return _task(given, found[:, 2:], bounds, name, options.fit)
+
+
+def places_of(task: ArrayTask) -> Int[np.ndarray, "side side"] | None:
+    """Of a picture the number of the row for each pixel; None for any other task."""
+    side = math.isqrt(len(task.x))
+    if not isinstance(task.target, Signals) or side**2 != len(task.x) or task.features < 2:
+        return None
+    x, middles = np.asarray(task.x[:, :2]), grid(side)
+    order = np.lexsort((x[:, 0], x[:, 1]))
+    across = np.allclose(x[order, 0], np.tile(middles, side))
+    down = np.allclose(x[order, 1], np.repeat(middles, side))
+    return order.reshape(side, side) if across and down else None
 
 
 def grid(points: int) -> Float[np.ndarray, " points"]:

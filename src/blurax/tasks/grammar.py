@@ -6,7 +6,8 @@ marks stands in double quotes, as in `csv:path=my.csv,label="height, cm"`; a dou
 written twice.
 
 `sequence:mnist:size=14,by=permute` is a sequence of stages, and `sequence:mnist/kmnist:size=14` one
-of several tasks that share all options.
+of several tasks that share all options. A task of it may have an option that is a word of its own:
+`sequence:uci:sonar:by=permute`, `sequence:uci:sonar/uci:sonar:repeat`.
 """
 
 import dataclasses
@@ -41,13 +42,25 @@ class Item:
     """Names and values as written; a switch has the value true."""
     weight: float = 1.0
     stages: tuple[str, ...] = ()
-    """The names of the tasks that a sequence is of, the first of which is `name`; empty for a task
-    that is none."""
+    """The tasks that a sequence is of, each a name or name:word; `name` is that of the first. Empty
+    for a task that is none."""
 
     @property
     def full_name(self) -> str:
         """The name as it is written, without options."""
         return f"{SEQUENCE}:{'/'.join(self.stages)}" if self.stages else self.name
+
+    @property
+    def said(self) -> dict[str, str]:
+        """The options of the task, or of the first of a sequence, with its own word."""
+        own = own_options(self.stages[0])[1] if self.stages else {}
+        return own | dict(self.options)
+
+
+def own_options(stage: str) -> tuple[str, dict[str, str]]:
+    """The name of a task of a sequence, and the word of its own as an option, if it has one."""
+    name, _, word = stage.partition(":")
+    return name, {word.replace("-", "_"): "true"} if word else {}
 
 
 def parse(text: str) -> tuple[Item, ...]:
@@ -77,6 +90,9 @@ def spelled(name: str, options: dict[str, Any]) -> str:
 
 
 _QUOTED = re.compile(r'="((?:[^"]|"")*)"(?=\s*(?:[,+@]|$))')
+_STAGE = r"[^:/,=]+(?::[^:/,=]+(?=[:/]|$))?"
+_STAGES = re.compile(f"{_STAGE}(?:/{_STAGE})*")
+"""The tasks of a sequence, each with a word of its own or none."""
 _PLACE = re.compile("=\0(\\d+)\0")
 
 
@@ -106,9 +122,8 @@ def _item(part: str, text: str, values: list[str]) -> Item:
     name, colon, options = body.partition(":")
     stages: tuple[str, ...] = ()
     if name == SEQUENCE:
-        named, colon, options = options.partition(":")
-        stages = tuple(named.split("/"))
-        name = stages[0] if all(stages) else ""
+        stages, colon, options = _stages(options)
+        name = stages[0].partition(":")[0] if all(stages) else ""
     require(
         bool(name) and bool(options) == bool(colon),
         f"The task {text!r} is not of the form NAME, NAME:option=value,switch, "
@@ -128,6 +143,24 @@ def _item(part: str, text: str, values: list[str]) -> Item:
     twice = sorted({key for key, _ in named if [k for k, _ in named].count(key) > 1})
     require(not twice, f"The task {text!r} names the option {', '.join(twice)} twice.")
     return Item(name, tuple(named), share, stages)
+
+
+def _stages(text: str) -> tuple[tuple[str, ...], str, str]:
+    """The tasks of a sequence, a colon, and the options that they share.
+
+    What follows a task's name and a colon is a word of its own where a slash or another colon
+    comes next, as no name of an option has one. At the very end it is an option of all, as in
+    sequence:xor/and:repeat, unless a task before has a word of its own.
+    """
+    named = _STAGES.match(text)
+    if not named or not (named.end() == len(text) or text[named.end()] == ":"):
+        first, colon, options = text.partition(":")
+        return tuple(first.split("/")), colon, options
+    stages = tuple(named[0].split("/"))
+    if named.end() == len(text) and not any(":" in stage for stage in stages[:-1]):
+        last, colon, options = stages[-1].partition(":")
+        return (*stages[:-1], last), colon, options
+    return stages, text[named.end() :][:1], text[named.end() + 1 :]
 
 
 def _shown(value: str, values: list[str]) -> str:

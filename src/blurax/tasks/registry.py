@@ -80,8 +80,8 @@ class Entry:
     def target_of(self, item: grammar.Item) -> type[Target]:
         """What the task that an item names asks for."""
         if self.target_by is not None:
-            return self.target_by(dict(item.options))
-        said = dict(item.options).get("kind")
+            return self.target_by(item.said)
+        said = item.said.get("kind")
         own = {field.name for field in dataclasses.fields(self.options)}
         return TARGETS.get(said or "", self.target) if "kind" in own else self.target
 
@@ -450,9 +450,12 @@ def _sequence(item: grammar.Item, given: dict[str, Any], name: str) -> tuple[Tas
     )
     tasks, augment = [], Augment()
     for each in item.stages:
-        found = entry(each)
-        own, augment = _options(found, rest)
-        tasks.append(found.make(own, grammar.spelled(each, rest)))
+        alone, word = grammar.own_options(each)
+        twice = sorted(word.keys() & rest.keys())
+        require(not twice, f"Task {name} has the option {', '.join(twice)} twice.")
+        found, all_of_it = entry(alone), word | rest
+        own, augment = _options(found, all_of_it)
+        tasks.append(found.make(own, grammar.spelled(alone, all_of_it)))
     made = from_sequence(
         tasks, by=how.by, stages=how.stages, steps=how.steps, repeat=how.repeat, name=name
     )

@@ -2,7 +2,8 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Int, Key, PRNGKeyArray
 
 from blurax.batch import Batch, at
-from blurax.bounds import check_count
+from blurax.bounds import check_count, check_whole
 from blurax.errors import require, shown
 from blurax.frozen import check_types
 from blurax.stages import Stages
@@ -220,17 +221,21 @@ def from_sequence(
         name: what to call it.
 
     Raises:
-        BluraxError: for a single stage, stages that do not fit each other, classes that cannot be
-            divided among the stages, or rotation of inputs that are no images.
+        BluraxError: for what is no task, a value of the wrong type, a single stage, stages that do
+            not fit each other, classes that cannot be divided among the stages, or rotation of
+            inputs that are no images.
     """
-    several = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
-    for task in several:
-        check_kind(task)
+    several = _several(tasks)
+    check_whole("steps", steps)
+    if stages is not None:
+        check_whole("stages", stages)
+    require(isinstance(repeat, bool), f"repeat is {shown(repeat)}; it takes True or False.")
     if name is not None:
         check_name("name", name)
     way = _way(several, by)
     called = name or f"sequence of {', '.join(task.name for task in several)}"
-    many = stages or (len(several) if way is StagesBy.TASKS else 5)
+    usual = len(several) if way is StagesBy.TASKS else 5
+    many = usual if stages is None else int(stages)
     require(
         way is not StagesBy.TASKS or many == len(several),
         f"Task {called} has {len(several)} tasks, but stages is {many}; each task is a stage.",
@@ -249,8 +254,19 @@ def from_sequence(
     elif way is StagesBy.CLASSES:
         several = _by_classes(base, many)
     return TaskSequence(
-        tasks=several, view=view, division=Stages(many, steps), name=called, repeat=repeat
+        tasks=several, view=view, division=Stages(many, int(steps)), name=called, repeat=repeat
     )
+
+
+def _several(tasks: Any) -> tuple[Task, ...]:
+    """The tasks of a list, or a single one; raises `BluraxError` for anything else."""
+    if not isinstance(tasks, Iterable):
+        check_kind(tasks)  # a single one
+        return (tasks,)
+    several = tuple(tasks)
+    for task in several:
+        check_kind(task)
+    return several
 
 
 def _way(tasks: tuple[Task, ...], by: StagesBy | str | None) -> StagesBy:

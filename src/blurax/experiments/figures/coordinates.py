@@ -25,7 +25,7 @@ from blurax.learner import Batch, Learner
 from blurax.outer.config import MetaTrain
 from blurax.spec import Activation, Over
 from blurax.spectra import effective_rank, wave_errors
-from blurax.tasks import Split, Task, get
+from blurax.tasks import EpisodeSpec, Split, Task, get
 from blurax.tasks.coordinates import Waves, WavesOptions
 
 PSNR, WAVES, RANKS = "PSNR (dB)", "Amplitude that is left of each wave", "Effective rank"
@@ -193,11 +193,12 @@ def _waves(setting: Setting, work: Work, way: str) -> Arrays:
             error = learner.predict(after, batch.x) - batch.y
             return wave_errors(batch.x[:, 0], error, waves) * options.frequencies
 
-        stops, given = (steps,), {"rate": rate, "batch": options.points}
+        sizes = EpisodeSpec(batch=options.points)
+        stops, given = (steps,), {"rate": rate, "sizes": sizes}
         states, found = learning_curve(
             learner, task, keys, stops, Split.TEST, observe=left, **given
         )
-        first, end = at_ends(learner, task, keys, states, options.points, Split.TEST, EXAMPLES)
+        first, end = at_ends(learner, task, keys, states, sizes, Split.TEST, EXAMPLES)
         parts = {"left": found.seen[:, -1], "first": first, "end": end, "rate": rate}
         return {name: np.asarray(value) for name, value in parts.items()}
 
