@@ -24,9 +24,9 @@ from blurax.tasks import Task
 from blurax.version import __version__
 
 BEST = "best.safetensors"
+"""What a run keeps."""
 GENOMES = "genomes"
 """The folder of a comparison with a copy of each file that takes part."""
-"""What a run keeps."""
 
 
 @dataclasses.dataclass(frozen=True)
