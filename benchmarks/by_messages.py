@@ -29,6 +29,7 @@ from blurax.tasks import Split, get
 TASKS = ("fashion-mnist:size=14", "kmnist:train=0,size=14", "wine", "breast-cancer")
 STOPS = (10, 20, 50, 100)
 NETWORK = "64-32"
+BEST = "best.safetensors"
 
 
 class _TimeOverError(Exception):
@@ -42,13 +43,13 @@ def trained(config: MetaTrain, learner: Learner | None, where: Path, seconds: fl
 
     def watch(step: run.Progress) -> None:
         over = time.process_time() - start > seconds
-        if over and step.step % config.validate_every == 1:
+        if over and (where / BEST).exists() and step.step % config.validate_every == 1:
             raise _TimeOverError
 
     run.start_unless_under_way(config, where, "take another --directory", learner)
     with contextlib.suppress(_TimeOverError):
         run.advance(where, watch, learner=learner)
-    return where / "best.safetensors"
+    return where / BEST
 
 
 def accuracies(learner: Learner, task: str, seeds: int) -> np.ndarray:

@@ -94,3 +94,9 @@ def test_a_long_title_is_broken_into_lines_that_fit() -> None:
     lines = style.wrapped("word " * 60, 1500, style.TITLE).splitlines()
     assert len(lines) > 1
     assert max(map(len, lines)) * style.TITLE * 0.53 * style.DPI / 72 <= 1500
+
+
+def test_no_two_of_many_look_alike():
+    looks = [style.look(number) for number in range(len(style.PALETTE) ** 2)]
+    assert len(set(looks)) == len(looks)
+    assert [colour for colour, _ in looks[:6]] == list(style.PALETTE)

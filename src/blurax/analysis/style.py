@@ -53,6 +53,12 @@ MARGIN = 16
 """Pixels to the left of a heading."""
 
 
+def look(number: int) -> tuple[str, str]:
+    """Colour and marker of one of many; beyond the palette a colour returns with another marker."""
+    size = len(PALETTE)
+    return PALETTE[number % size], MARKERS[(number + number // size) % size]
+
+
 def new_figure(width: int, height: int, title: str = "") -> Figure:
     """An empty figure.
 

@@ -64,12 +64,13 @@ def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
     axes = canvas.subplots()
     rows = np.arange(len(found.methods))
     for t, task in enumerate(found.tasks):
+        colour, marker = style.look(t)
         axes.plot(
             found.ranks[:, t],
             rows + 0.25 * (t / max(1, len(found.tasks) - 1) - 0.5),
             linestyle="",
-            marker=style.MARKERS[t % len(style.MARKERS)],
-            color=style.PALETTE[t % len(style.PALETTE)],
+            marker=marker,
+            color=colour,
             markersize=6,
             label=_short(task),
         )

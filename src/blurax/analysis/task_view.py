@@ -233,7 +233,7 @@ def _curves(task: Task, shown: list[_Shown]) -> style.Figure:
     for number, (one, output) in enumerate(series[:LEGEND]):
         x, y = _rows_of(one)[:EXAMPLES], np.asarray(one.episode.y[0])[:EXAMPLES]
         place = _components(x, 1)[:, 0] if task.features > 1 else x[:, 0]
-        colour, marker = _look(number)
+        colour, marker = style.look(number)
         several = f"output {output + 1}" if task.outputs > 1 else ""
         label = ", ".join(filter(None, (one.title, several)))
         axes.plot(place, y[:, output], marker, color=colour, markersize=4, label=label)
@@ -273,7 +273,7 @@ def _points(part: style.Canvas, one: _Shown) -> None:
     line = (np.arange(GRID) + 0.5) / GRID * 2 * reach - reach
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     classes = np.asarray(task.grid(one.key, jax.numpy.asarray(points, float)))
-    colours = np.array([style.rgb(_look(c)[0]) for c in range(task.outputs)])
+    colours = np.array([style.rgb(style.look(c)[0]) for c in range(task.outputs)])
     picture = colours[classes].reshape(GRID, GRID, 3)
     right.imshow(picture, origin="lower", extent=(-reach, reach, -reach, reach))
     style.tidy(right, "input 1", "input 2")
@@ -287,7 +287,7 @@ def _points(part: style.Canvas, one: _Shown) -> None:
 
 def _scatter(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
     for label in np.unique(labels):
-        colour, marker = _look(int(label))
+        colour, marker = style.look(int(label))
         mine = points[labels == label]
         axes.plot(*mine.T, marker, color=colour, markersize=5, label=names[label])
     _legend(axes)
@@ -305,9 +305,3 @@ def _legend(axes: Axes) -> None:
         bbox_to_anchor=(1.0, 1.0),
         ncols=-(-min(len(names), LEGEND) // 12),
     )
-
-
-def _look(label: int) -> tuple[str, str]:
-    """Colour and marker of a class; beyond the palette a colour returns with another marker."""
-    size = len(style.PALETTE)
-    return style.PALETTE[label % size], style.MARKERS[(label + label // size) % size]

@@ -146,7 +146,7 @@ class Graphs(Figure):
             f"{sets}. A fold has {setting.seeds} initial network(s) a learner. Adam in a RuleGNN "
             "of tanh begins at the paper's rate, 0.1 (csl: 0.05), and falls as a cosine; GIN has "
             f"{setting.layers} layers of {setting.width} features and begins at {setting.rate}. "
-            "Nothing was tuned. The genome of the last row was learned from back-propagation, "
+            "Nothing was tuned. The last genome was learned from back-propagation, "
             f"nothing normalised, on {' and '.join(setting.learned_on)}, in "
             f"{setting.outer.meta_steps} meta-steps of {setting.inner} steps.",
             tables=tables,
