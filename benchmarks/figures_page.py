@@ -97,8 +97,9 @@ PAPER = {
         "2020](https://arxiv.org/abs/2002.11448) by trees on quantiles of their weights."
     ),
     "graphs": (
-        "[Seiffarth et al. 2024](https://arxiv.org/abs/2406.09954): a RuleGNN tells nearly all "
-        "graphs of these sets apart; message-passing networks stay near chance on most."
+        "[Seiffarth et al. 2024](https://arxiv.org/abs/2406.09954) places the synapses of a "
+        "RuleGNN by labels of nodes and their distance, and makes sets of graphs that take it; "
+        "Adam at 0.1, 200 epochs, ten folds (`csl`: 0.05, 50, five)."
     ),
 }
 """What each figure shows in the paper, or what a related paper is about."""

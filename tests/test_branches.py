@@ -1,6 +1,7 @@
 """Side branches: their names, and what outputs that mimic each other learn, by naive loops."""
 
 import dataclasses
+import json
 
 import equinox as eqx
 import jax
@@ -8,22 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blurax import graphs
-from blurax.baselines import BASELINES, RIVALS, Arrangement, Mimicking, baseline
+from blurax import cli, graphs, zoo
+from blurax.baselines import BASELINES, RIVALS, Arrangement, Mimicking, baseline, named
 from blurax.baselines.descent import GradientDescent, forward
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.batch import Batch
+from blurax.curves import learning_curve
 from blurax.errors import BluraxError
+from blurax.experiments.compare_entrants import entrant
 from blurax.experiments.figures import Budget
 from blurax.experiments.figures.branches import KINDS, SHALLOW, Branches
 from blurax.findings import Findings, table
 from blurax.genome import backprop
+from blurax.learner import Blur
 from blurax.links import After, Dense, Pool
-from blurax.mimicry import MimickingBlur, SoftClasses, soft_targets
+from blurax.mimicry import MimickingBlur, SoftClasses, Told, soft_targets
 from blurax.network import Edge, Network
 from blurax.spec import Activation, Rule, Signal
 from blurax.targets import Classes, Regression
-from blurax.tasks import get, signed_one_hot
+from blurax.tasks import Split, get, signed_one_hot
 from closeness import assert_close
 
 KEY = jax.random.key(0)
@@ -125,6 +129,54 @@ def test_soft_targets_are_the_gradient_of_the_loss_that_is_written_down():
     assert one == pytest.approx(naive(said), rel=1e-12)
 
 
+def others_mean(said: list[np.ndarray]) -> list[np.ndarray]:
+    """What outputs are told by a loop: the first the label, each other the mean of the others."""
+    told = [np.asarray(Y)]
+    for a in range(1, len(said)):
+        mean = np.zeros_like(said[a])
+        for b, other in enumerate(said):
+            for e, row in enumerate(other):
+                if a != b:
+                    mean[e] += np.exp(row) / np.exp(row).sum() / (len(said) - 1)
+        told.append(2 * mean - 1)
+    return told
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 4])
+def test_branches_may_be_told_the_mean_of_what_the_others_predict_alone(outputs):
+    said = [RNG.normal(size=(7, 3)) for _ in range(outputs)]
+    found = soft_targets([jnp.asarray(a) for a in said], Y, Told.OTHERS)
+    for ours, theirs in zip(found, others_mean(said), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_with_one_logit_they_are_told_it_too():
+    said, y = [RNG.normal(size=(7, 1)) for _ in range(3)], Y[:, :1]
+    found = soft_targets([jnp.asarray(a) for a in said], y, Told.OTHERS)
+    np.testing.assert_array_equal(found[0], y)
+    share = [1 / (1 + np.exp(-a)) for a in said]
+    np.testing.assert_allclose(found[1], share[0] + share[2] - 1, rtol=0, atol=1e-12)
+
+
+def test_the_gradient_where_branches_are_told_the_others_alone():
+    learner = Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics=Told.OTHERS)
+    weights, _ = learner.init(KEY, 7)
+
+    def written_down(weights):
+        groups, _ = forward(NETWORK, weights, X, Activation.RELU)
+        first, *branches = logs = [jax.nn.log_softmax(groups[j]) for j in NETWORK.outputs]
+        total = -jnp.sum(jnp.where(Y > 0, first, 0.0))
+        for a in branches:
+            for b in logs:
+                if a is not b:
+                    fixed = jax.lax.stop_gradient(b)
+                    total += jnp.sum(jnp.exp(fixed) * (fixed - a)) / len(branches)
+        return total / len(X)
+
+    ours = jax.jit(lambda at: learner.gradient(at, BATCH))(weights)
+    assert_close(ours, jax.jit(jax.grad(written_down))(weights), 1e-10)
+
+
 def test_the_gradient_of_mimicking_descent_is_that_of_the_papers_loss():
     learner = Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3))
     weights, _ = learner.init(KEY, 7)
@@ -160,13 +212,14 @@ def test_soft_classes_are_classes_where_labels_are_hard():
     assert_close(soft, hard)
 
 
-def test_a_genome_that_mimics_is_descent_that_does():
+@pytest.mark.parametrize("told", Told)
+def test_a_genome_that_mimics_is_descent_that_does(told):
     network = NETWORK
     genome = backprop(Rule.backprop(Activation.RELU), 0.1)
-    learner = MimickingBlur(genome, network).for_target(Classes(3))
+    learner = MimickingBlur(genome, network, mimics=told).for_target(Classes(3))
     state = learner.init(KEY, 7)
     after = stepped(learner, state)
-    same = Mimicking(network, OPTIMISERS["sgd"], Arrangement(), Classes(3))
+    same = Mimicking(network, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics=told)
     blank, memory = same.init(KEY, 7)
     weights = dataclasses.replace(
         blank,
@@ -198,11 +251,54 @@ def test_what_cannot_mimic():
             make()
 
 
-def test_the_baseline():
-    assert "mimic" in BASELINES
-    assert "mimic" not in RIVALS
-    learner = baseline("mimic").make(Arrangement(), graphs.network("8-8+b", (4,), 3), get("iris"))
+def test_what_branches_are_told_is_one_of_the_choices():
+    said = "mimics is 'nothing'; it takes Told.BOTH or Told.OTHERS."
+    for make in (
+        lambda: MimickingBlur(backprop(Rule.backprop(), 0.1), NETWORK, mimics="nothing"),
+        lambda: Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics="nothing"),
+    ):
+        with pytest.raises(BluraxError, match=said):
+            make()
+
+
+@pytest.mark.parametrize(("name", "told"), [("mimic", Told.BOTH), ("mimic-others", Told.OTHERS)])
+def test_the_baseline(name, told):
+    assert name not in RIVALS
+    learner = baseline(name).make(Arrangement(), graphs.network("8-8+b", (4,), 3), get("iris"))
     assert isinstance(learner, Mimicking)
+    assert learner.mimics is told
+
+
+def test_all_baselines_go_with_networks_without_branches():
+    assert {"mimic", "mimic-others"} == set(BASELINES) - set(named(["all"]))
+
+
+def test_a_comparison_keeps_what_outputs_are_told():
+    genome = backprop(Rule.backprop(), 0.1)
+    both, others = (entrant("a", MimickingBlur(genome, NETWORK, mimics=each)) for each in Told)
+    assert isinstance(others.learned, MimickingBlur)
+    assert both.source != others.source != ""
+    other = graphs.network("5-5+b", (4,), 3)
+    assert others.learner(other, get("iris")) == MimickingBlur(genome, other, mimics=Told.OTHERS)
+    assert entrant("a", Blur(genome, NETWORK)).learned is genome
+
+
+def test_the_command_line_lets_a_genome_mimic(tmp_path, capsys):
+    where = ["--seeds", "2", "--directory", str(tmp_path)]
+    words = ["train", "default", "--task", "iris", "--hidden", "5-5+b", "--steps", "3", *where]
+    found = []
+    for more in ([], ["--mimic", "both"], ["--mimic", "others"]):
+        assert cli.main([*words, *more]) == 0
+        name = "-".join(["curve-default-iris-5-5+b", *(word.strip("-") for word in more)])
+        found.append(json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")))
+    assert [each["mimic"] for each in found] == [None, "both", "others"]
+    task, keys = get("iris"), jax.random.split(jax.random.key(0), 2)
+    genome, network = zoo.genome("default")[0], graphs.network("5-5+b", (4,), 3)
+    learner = MimickingBlur(genome, network, mimics=Told.OTHERS)
+    _, curve = learning_curve(learner, task, keys, (1, 2, 3), Split.TEST)
+    np.testing.assert_allclose(found[2]["accuracy"], curve.accuracy, rtol=0, atol=1e-6)
+    assert cli.main([*words[:5], "5-5", *words[6:], "--mimic", "both"]) == 2
+    assert "has one output" in capsys.readouterr().err
 
 
 def figure_of(none: float, supervised: float, mimicking: float) -> Findings:

@@ -152,7 +152,7 @@ def test_a_file_is_read_as_the_graph_that_was_written(name, tmp_path):
         (lambda arrays: arrays.update(edges=arrays["edges"][:, 0]), r"edges has shape \(18,\)"),
         (
             lambda arrays: arrays.update(nodes=np.asarray([None] * 9, object)),
-            "cannot be read as a graph",
+            "cannot be read as arrays",
         ),
     ],
 )
@@ -166,14 +166,6 @@ def test_what_is_no_graph_is_not_read(change, message, tmp_path):
     np.savez(path, **arrays)
     with pytest.raises(BluraxError, match=message):
         NeuralGraph.read(path)
-
-
-def test_a_file_that_is_no_archive_is_told(tmp_path):
-    (tmp_path / "text.npz").write_text("no archive", encoding="utf-8")
-    np.save(tmp_path / "one.npy", np.zeros(3))
-    for name in ("text.npz", "one.npy", "missing.npz"):
-        with pytest.raises(BluraxError, match=f"{name} cannot be read as a graph"):
-            NeuralGraph.read(tmp_path / name)
 
 
 def test_synapses_of_another_network_are_refused():
@@ -200,3 +192,29 @@ def test_mistakes_of_the_command(tmp_path, capsys):
     assert "--steps is -1; it takes a whole number >= 0." in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_a_damaged_file_is_refused_in_a_sentence(tmp_path):
+    network = NETWORKS["chain"]
+    graph = neural_graph(network, network.init(jax.random.key(0), LINEAR, 2).synapses)
+    path = tmp_path / "graph.npz"
+    graph.write(path)
+    whole, draw, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[draw.integers(len(whole))] = draw.integers(256)
+        path.write_bytes(damaged)
+        try:
+            NeuralGraph.read(path)  # what is damaged may say nothing, such as a date
+        except BluraxError as error:
+            refused += str(path) in str(error)
+    assert refused > 100
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+def test_a_file_that_is_no_archive_is_told(content, tmp_path):
+    (tmp_path / "text.npz").write_bytes(content)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for name in ("text.npz", "one.npy", "missing.npz", ""):
+        with pytest.raises(BluraxError, match=f"{name} cannot be read as arrays"):
+            NeuralGraph.read(tmp_path / name)

@@ -9,6 +9,7 @@ import pytest
 
 from blurax.baselines import (
     BASELINES,
+    BRANCHED,
     FEEDBACK,
     OPTIMISERS,
     RIVALS,
@@ -233,6 +234,6 @@ def test_groups_name_several():
     assert len(RIVALS) == 11
     assert not {*RIVALS} & {*FEEDBACK}
     assert named(["fa", "feedback", "sgd"]) == (*FEEDBACK, "sgd")
-    assert named(["all"]) == tuple(BASELINES)
+    assert named(["all"]) == tuple(name for name in BASELINES if name not in BRANCHED)
     with pytest.raises(BluraxError, match=r"no baseline 'best'; .* and the groups rivals"):
         named(["best"])

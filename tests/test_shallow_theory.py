@@ -10,15 +10,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
 
 from blurax import zoo
 from blurax.baselines import Arrangement
 from blurax.baselines.descent import GradientDescent, Weights
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.batch import Batch
+from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments.figures import FIGURES, Budget
-from blurax.experiments.figures.fitting import descended, first_stop, layers, stops_to, taught
+from blurax.experiments.figures.fitting import (
+    KeptOfGenome,
+    descended,
+    first_stop,
+    layers,
+    stops_to,
+    taught,
+)
+from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.kernels_shallow import (
     frozen_decay,
     layer_kernels,
@@ -28,6 +38,8 @@ from blurax.experiments.figures.kernels_shallow import (
 from blurax.experiments.figures.memorise import RandomLabels, Signs, descent, shallow
 from blurax.experiments.figures.turning import OfDescent, OfGenome, parts_of_change
 from blurax.experiments.figures.weight_norm import Normalised, WeightNorm, falls
+from blurax.experiments.figures.work import keyed
+from blurax.fit import blur_for
 from blurax.genome import backprop
 from blurax.learner import Blur
 from blurax.network import Network
@@ -208,6 +220,43 @@ def test_a_wide_network_fits_what_one_neuron_cannot():
     assert np.all(wide["drift"] < narrow["drift"])
     genome = taught("backprop", 6, 8, 64, 20, 2)
     assert genome["right"].shape == (2,)
+    assert np.all((genome["singular_start"] > 0) & np.isfinite(genome["singular_end"]))
+    assert np.all((genome["drift"] > 0) & (genome["drift"] < 1))
+
+
+@pytest.mark.parametrize("width", [5, 1])
+@pytest.mark.parametrize("name", ["default", "backprop", "regressor"])
+def test_the_jacobian_of_a_genomes_network_is_by_its_forward_synapses(name, width):
+    learner = Blur(zoo.genome(name)[0], shallow(4, width), Signs(1))
+    state, batch = learner.init(KEY, 7), Batch(XJ, jnp.asarray(Y), None)
+    rate, index = jnp.asarray(0.1), jnp.zeros((), int)
+    after, info = learner.step(state, batch, rate=rate, key=KEY, index=index)
+    kept = eqx.filter_jit(KeptOfGenome(learner))(state, after, info, batch)
+    vector, back = ravel_pytree(after.forward_parts)
+    said = eqx.filter_jit(
+        lambda vector: learner.predict(with_forward_synapses(after, back(vector)), XJ)[:, 0]
+    )
+    columns = []
+    for place in range(vector.size):
+        moved = jnp.zeros_like(vector).at[place].set(1e-6)
+        columns.append((said(vector + moved) - said(vector - moved)) / 2e-6)
+    jacobian = np.stack(columns, axis=1)
+    least = np.linalg.svd(jacobian, compute_uv=False)[-1] if vector.size >= 7 else 0.0
+    np.testing.assert_allclose(kept["singular"], least, rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(kept["first"], after.forward_parts[0][0])
+    np.testing.assert_array_equal(kept["first_before"], state.forward_parts[0][0])
+
+
+def test_how_far_a_genome_takes_the_first_layer():
+    found = taught("default", 6, 4, 8, 5, 2)
+    task = RandomLabels(4)
+    learner = blur_for(zoo.genome("default")[0], shallow(4, 8), task)
+    for seed, key in enumerate(jax.random.split(keyed("convergence"), 2)):
+        state, _ = learning_curve(learner, task, key[None], (5,), Split.TEST, batch=6)
+        start = learner.init(jax.random.fold_in(key, 0), 6)
+        was, became = start.forward_parts[0][0], state.forward_parts[0][0][0]
+        way = np.linalg.norm((became - was).ravel()) / np.linalg.norm(was.ravel())
+        np.testing.assert_allclose(found["drift"][seed], way, rtol=1e-6)
 
 
 def test_what_is_kept_of_a_step():

@@ -304,7 +304,8 @@ def _entrants(
 
 
 def _own_name(learned: Genome | Learner) -> str:
-    return "genome" if isinstance(learned, Genome | Blur) else type(learned).__name__
+    genome = isinstance(learned, Genome) or type(learned) is Blur
+    return "genome" if genome else type(learned).__name__
 
 
 def _entrant(name: str, learned: Comparable, likes: Mapping[str, Learner]) -> Entrant:

@@ -1,4 +1,4 @@
-"""Outputs that mimic each other: each is told the label and what the others predict.
+"""Outputs that mimic each other: each is told the label and what the others predict, or the latter.
 
 Source: Li and Chen, "Dynamic hierarchical mimicking towards consistent optimization objectives",
 CVPR 2020, arXiv 2003.10739. Of B outputs, most of them side branches, the loss there is
@@ -7,11 +7,14 @@ CVPR 2020, arXiv 2003.10739. Of B outputs, most of them side branches, the loss 
 
 Its gradient in the logits of a is B (p_a - t_a) with the soft target t_a = (y + Σ_{b≠a} p_b) / B.
 So mimicking is a matter of what outputs are told, and a rule can be told it like an optimiser.
+`Told` has the choices.
 """
 
 import dataclasses
+import enum
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -19,11 +22,22 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax import inner
 from blurax.batch import Batch
 from blurax.choices import Signal
-from blurax.errors import BluraxError, require
+from blurax.errors import BluraxError, require, shown
+from blurax.genome import Genome
 from blurax.inner import StepInfo
 from blurax.learner import Blur
 from blurax.network import Network, NetworkState
 from blurax.targets import Classes, Outputs, Target
+
+
+class Told(enum.StrEnum):
+    """What outputs that mimic each other are told."""
+
+    BOTH = "both"
+    """Each output the mean of the label and the others' shares, as in the paper."""
+    OTHERS = "others"
+    """A branch the mean of the others' shares alone, and the output that predicts the label alone.
+    Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +66,32 @@ def probabilities(outputs: Outputs) -> Outputs:
     return jax.nn.sigmoid(outputs) if outputs.shape[-1] == 1 else jax.nn.softmax(outputs)
 
 
-def soft_targets(said: Sequence[Outputs], y: Outputs) -> tuple[Outputs, ...]:
-    """What each output is told: 2 t_a - 1, with t_a the mean of the label and the others' shares.
+def soft_targets(
+    said: Sequence[Outputs], y: Outputs, mimics: Told | str = Told.BOTH
+) -> tuple[Outputs, ...]:
+    """What each output is told: 2 t_a - 1, with t_a the shares that `mimics` names.
 
     Args:
-        said: the logits of each output.
+        said: the logits of each output, two or more, that which predicts first.
         y: the labels, +1 for the right class and -1 for the others.
+
+    Returns:
+        An array like y for each output.
     """
     shares = [2 * probabilities(each) - 1 for each in said]
+    if mimics == Told.OTHERS:
+        total = sum(shares[1:], shares[0])
+        return y, *((total - own) / (len(said) - 1) for own in shares[1:])
     total = sum(shares, y)
     return tuple((total - own) / len(said) for own in shares)
+
+
+def check_told(mimics: Told | str) -> None:
+    """Raise `BluraxError` for what is no choice."""
+    require(
+        mimics in tuple(Told),
+        f"mimics is {shown(mimics)}; it takes {' or '.join(f'Told.{each.name}' for each in Told)}.",
+    )
 
 
 def check_mimics(target: Target | None) -> None:
@@ -85,18 +115,35 @@ class MimickingBlur(Blur):
     """A genome whose outputs are told the label and what the other outputs predict.
 
     Raises:
-        BluraxError: for a network without side branches; in a step, for a target other than
-            classes.
+        BluraxError: for a network without side branches, or a choice that is none; in a step, for a
+            target other than classes.
     """
+
+    mimics: Told = eqx.field(static=True)
+
+    def __init__(
+        self,
+        genome: Genome,
+        network: Network,
+        target: Target | None = None,
+        mimics: Told | str = Told.BOTH,
+    ) -> None:
+        """Take a genome and a network with side branches.
+
+        Args:
+            target: of the task; classes if None.
+            mimics: what branches are told.
+        """
+        check_told(mimics)
+        super().__init__(genome, network, target)
+        self.mimics = Told(mimics)
 
     def __check_init__(self) -> None:
         check_branches(self.network)
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""
-        return MimickingBlur(
-            genome=self.genome, network=self.network, target=target, over_time=False
-        )
+        return MimickingBlur(self.genome, self.network, target, self.mimics)
 
     def for_time(self, time: int) -> Blur:
         """Refused."""
@@ -117,6 +164,6 @@ class MimickingBlur(Blur):
         check_mimics(self.target)
         groups = inner.activations(self.genome, state, batch.x)
         said = [groups[j] for j in self.network.outputs]
-        y = soft_targets(said, batch.y.astype(said[0].dtype))
+        y = soft_targets(said, batch.y.astype(said[0].dtype), self.mimics)
         soft = SoftClasses(said[0].shape[-1])
         return inner.step(self.genome, state, batch.x, y, index, target=soft, mask=batch.mask)

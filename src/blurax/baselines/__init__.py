@@ -5,6 +5,7 @@ from blurax.baselines.by_rule import RuleDescent
 from blurax.baselines.by_time import Mark, Timed, marks, strongest_at, timed
 from blurax.baselines.catalogue import (
     BASELINES,
+    BRANCHED,
     BUILT_IN,
     FEEDBACK,
     LOCAL,
@@ -38,6 +39,7 @@ from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
 __all__ = [
     "BASELINES",
+    "BRANCHED",
     "BUILT_IN",
     "FEEDBACK",
     "LOCAL",

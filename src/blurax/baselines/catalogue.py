@@ -30,6 +30,7 @@ from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.errors import require
 from blurax.learner import Learner
+from blurax.mimicry import Told
 from blurax.network import Network
 from blurax.tasks import Task
 
@@ -116,8 +117,9 @@ BASELINES: dict[str, Baseline] = {
         True,
         {"size": (200, 50, 500, 2000)},
     ),
-    "mimic": Baseline(
-        "Adam, each output also told what the others predict", mimicking, True, 0.005
+    "mimic": mimicking("Adam, each output also told what the others predict", Told.BOTH),
+    "mimic-others": mimicking(
+        "Adam, branches told what the other outputs predict, and no label", Told.OTHERS
     ),
     "forward-forward": local(
         "each layer by itself, on right labels and wrong ones",
@@ -157,8 +159,8 @@ BUILT_IN = tuple(BASELINES)
 FEEDBACK = ("fa", "sign-symmetric", "kolen-pollack", "dfa")
 SEQUENTIAL = ("ewc", "si", "xdg", "lxdg", "replay")
 """Those against forgetting, which do what Adam does where a task has no stages."""
-BRANCHED = ("mimic",)
-"""Those for networks with side branches, which do what Adam does with one output."""
+BRANCHED = ("mimic", "mimic-others")
+"""Those for networks with side branches alone."""
 LOCAL = ("forward-forward", "predictive-coding", "equilibrium-propagation")
 """Those in which no error travels down: synapses change by what their two neurons say."""
 NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
@@ -177,7 +179,7 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
 
     `rivals` are those that descend the gradient itself, `feedback` those with feedback of another
     kind, `local` those of local rules, `sequential` those against forgetting, `tuning-free` those
-    of which nothing is tuned, `all` are all there are, the user's own among them.
+    of which nothing is tuned, `all` are all that take any network, the user's own among them.
 
     Raises:
         BluraxError: for a word that is neither.
@@ -188,7 +190,7 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
         "local": LOCAL,
         "sequential": SEQUENTIAL,
         "tuning-free": NOTHING_TUNED,
-        "all": tuple(BASELINES),
+        "all": tuple(name for name in BASELINES if name not in BRANCHED),
     }
     found: list[str] = []
     for word in words:

@@ -16,6 +16,7 @@ from blurax.baselines.on_neurons import NeuronDescent
 from blurax.baselines.optimisers import OPTIMISERS, TUNING_FREE, OptaxFactory
 from blurax.baselines.sphere import AutoSphere
 from blurax.learner import Learner
+from blurax.mimicry import Told
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import Task
@@ -97,9 +98,13 @@ def on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learne
     return NeuronDescent(network, OPTIMISERS["sgd"], bare, task.target, given, damping=damping)
 
 
-def mimicking(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    """What `mimic` makes."""
-    return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target)
+def mimicking(about: str, told: Told) -> Baseline:
+    """Adam on a network whose outputs mimic each other."""
+
+    def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
+        return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target, mimics=told)
+
+    return Baseline(about, make, True, 0.005)
 
 
 def _apart(arrangement: Arrangement) -> tuple[Arrangement, dict[str, Array]]:

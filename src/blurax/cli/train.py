@@ -17,6 +17,7 @@ from blurax.cli.tasks import file_name
 from blurax.cli.terminal import Terminal
 from blurax.curves import Curve, check_memory, learning_curve, stage_stops
 from blurax.fit import blur_for, network_for
+from blurax.mimicry import MimickingBlur, Told
 from blurax.stages import Stages, steps_of
 from blurax.tasks import EpisodeSpec, Split, get
 
@@ -29,6 +30,7 @@ def train(
     batch: int = 128,
     seeds: int = 5,
     seed: int = 0,
+    mimic: Told | None = None,
     directory: Path | None = None,
 ) -> None:
     """Let a genome teach networks a task; writes their curve as JSON and PNG.
@@ -42,6 +44,9 @@ def train(
         batch: Examples in each step.
         seeds: Networks side by side, each with initial synapses and batches of its own.
         seed: Random seed.
+        mimic: What the outputs of a network with side branches are told in place of the label:
+            both, the mean of the label and what the other outputs predict, or others, which tells
+            branches the latter alone.
         directory: Where the curve goes, as JSON and PNG; the default is the genome's folder, or
             the current folder for a genome of the zoo.
     """
@@ -54,12 +59,16 @@ def train(
     spec = EpisodeSpec(steps=steps_of(stages, steps, 100, task, "--steps"), batch=batch)
     network = network_for(data, hidden)
     check_memory(network, data, seeds, (spec.steps,), Split.TEST, batch=batch, rule=learned.rule)
-    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}"
+    told = "" if mimic is None else f"-mimic-{mimic}"
+    stem = f"curve-{file_name(genome.stem)}-{file_name(task)}-{file_name(hidden)}{told}"
     io.check_directory(out, (f"{stem}.json", f"{stem}.png"))
     keys = jax.random.split(jax.random.key(seed), seeds)
     title = f"{genome.name} teaches {task}, network {graphs.title(network, hidden)}"
+    title += f", mimicking ({mimic})" if mimic else ""
     with console.status(Text(title)):
         learner, stops = blur_for(learned, network, data), stage_stops(spec.steps, stages)
+        if mimic is not None:
+            learner = MimickingBlur(learned, network, data.target, mimic)
         _, curve = learning_curve(learner, data, keys, stops, Split.TEST, batch=spec.batch)
     accuracy = jnp.asarray(curve.accuracy)
     io.write_json(
@@ -71,6 +80,7 @@ def train(
             "sizes": list(network.sizes),
             "batch": batch,
             "seed": seed,
+            "mimic": mimic,
             "score": data.target.score_name,
             "steps": list(stops),
             "accuracy": accuracy.tolist(),

@@ -24,9 +24,9 @@ from blurax.tasks import Task
 from blurax.version import __version__
 
 BEST = "best.safetensors"
+"""What a run keeps."""
 GENOMES = "genomes"
 """The folder of a comparison with a copy of each file that takes part."""
-"""What a run keeps."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ def read_entrant(name: str, path: Path, likes: Mapping[str, Learner]) -> Entrant
 
 def entrant(name: str, learned: Genome | Learner) -> Entrant:
     """A genome or learner as it is, wherever it comes from."""
-    if isinstance(learned, Blur):
+    if type(learned) is Blur:  # one of another class is told something else
         learned = learned.genome
     # Always the same, so that the same numbers are the same file.
     origin = Provenance(__version__, "1970-01-01", 0, (), 0, None, {}, "as it was given")

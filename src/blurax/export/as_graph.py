@@ -8,7 +8,6 @@ share one positional number, each input and each output has its own.
 import dataclasses
 import io as memory
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from blurax import io
 from blurax.edges import Edge
-from blurax.errors import BluraxError, reason, require, some
+from blurax.errors import BluraxError, require, some
 from blurax.links import Link
 from blurax.network import Network
 from blurax.synapses import Synapses
@@ -76,11 +75,7 @@ class NeuralGraph:
         Raises:
             BluraxError: for what is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as e:
-            raise BluraxError(f"{path} cannot be read as a graph: {reason(e)}.") from e
+        arrays = io.read_arrays(path)
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in names if name not in arrays]
         require(not missing, f"{path} lacks the arrays {some(missing)}; it is no graph.")

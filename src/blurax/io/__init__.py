@@ -4,6 +4,7 @@ Genomes and checkpoints are safetensors files with a checksummed JSON header (`s
 one runs no code, and every damage ends in a `BluraxError` of one sentence.
 """
 
+from blurax.io.arrays import read_arrays
 from blurax.io.atomic import append_lines, write_bytes, write_json, write_text
 from blurax.io.checkpoint import load_checkpoint, save_checkpoint
 from blurax.io.genome_file import Provenance, load_genome, pack_genome, save_genome
@@ -29,6 +30,7 @@ __all__ = [
     "pack_genome",
     "pack_learner",
     "parse_json",
+    "read_arrays",
     "read_json",
     "save_checkpoint",
     "save_genome",

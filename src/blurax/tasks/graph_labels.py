@@ -145,13 +145,14 @@ def _placings(graph: Graph, pattern: Graph) -> Int[np.ndarray, "placings nodes"]
 
 def _patterns(patterns: Any) -> list[Graph]:
     """Each pattern as a graph."""
+    every = list(patterns) if isinstance(patterns, Iterable) else []
     require(
-        isinstance(patterns, Iterable) and not isinstance(patterns, str) and len([*patterns]) > 0,
+        len(every) > 0 and not isinstance(patterns, str),
         f"patterns is {shown(patterns)}; it takes a list of graphs of networkx, or of names: "
         f"{', '.join(Subgraph)}.",
     )
     found = []
-    for pattern in patterns:
+    for pattern in every:
         if isinstance(pattern, str):
             require(
                 pattern in list(Subgraph),

@@ -265,9 +265,7 @@ def _taught(
         data = get(task)
         learner: Blur = Blur(zoo.genome(genome)[0], network_for(data, hidden))
         if kind == MIMICKING:
-            learner = MimickingBlur(
-                genome=learner.genome, network=learner.network, target=data.target, over_time=False
-            )
+            learner = MimickingBlur(learner.genome, learner.network, data.target)
         stops, same = round_stops(setting.short), str(setting.width)
         return measured(learner, task, same, stops, setting.seeds, 128)
 

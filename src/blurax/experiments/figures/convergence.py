@@ -42,7 +42,10 @@ class Setting:
 GENOMES = ("default", "steady", "regressor")
 OPTIMISERS = {"sgd": "gradient descent", "adam": "Adam"}
 RIGHT, ALL_RIGHT = "Labels that are fitted", "Steps until every sign is right"
+FIT = "Steps to fit, all rules"
 SINGULAR, DRIFT = "Smallest singular value of the Jacobian", "How far the first layer goes"
+START = "at the start"
+KEPT = "The same at last over that at the start"
 
 Cells = Mapping[str, list[Arrays]]
 """Of each curve a cell for each width."""
@@ -106,10 +109,12 @@ class Convergence(Figure):
             f"is not fitted, to a squared error of {FITTED} or to the right sign.",
             charts=(
                 *(_steps_chart(by_ratio[words], setting, words) for words in by_ratio),
-                _rules_chart(rules, setting),
+                _rules_chart(rules, setting, FIT, "steps to an error of 0.001", "steps"),
+                _rules_chart(rules, setting, ALL_RIGHT, "steps", "all_right"),
                 _right_chart(rules, setting),
-                _singular_chart(both, setting),
-                _drift_chart(both, setting),
+                _singular_chart(rules, both, setting),
+                _kept_chart(rules, setting),
+                _drift_chart(rules, both, setting),
             ),
         )
 
@@ -118,7 +123,8 @@ class Convergence(Figure):
         adam = found.chart(steps_title("Adam")).curve(ratio_words(1.0))
         plain = found.chart(steps_title("gradient descent"))
         both, alone = plain.curve(ratio_words(1.0)), plain.curve(ratio_words(0.0))
-        start, *ends = found.chart(SINGULAR).curves
+        singular = found.chart(SINGULAR)
+        start, ends = singular.curve(START), [singular.curve(w) for w in OPTIMISERS.values()]
         drift = found.chart(DRIFT).curve("Adam, way")
         right = {c.label: c for c in found.chart(RIGHT).curves}
         fits, taken = _fitted_at(adam), [y for y in both.mean if y < OFF_SCALE]
@@ -210,8 +216,8 @@ def _steps_chart(cells: Cells, setting: Setting, words: str) -> Chart:
     return dataclasses.replace(found, ours=(ratio_words(1.0),))
 
 
-def _rules_chart(rules: Cells, setting: Setting) -> Chart:
-    found = _over(rules, setting, ALL_RIGHT, "steps", "all_right")
+def _rules_chart(rules: Cells, setting: Setting, title: str, label: str, name: str) -> Chart:
+    found = _over(rules, setting, title, label, name)
     return dataclasses.replace(found, ours=("default",))
 
 
@@ -221,24 +227,35 @@ def _right_chart(rules: Cells, setting: Setting) -> Chart:
     return dataclasses.replace(found, ours=("default",))
 
 
-def _singular_chart(both: Cells, setting: Setting) -> Chart:
+def _singular_chart(rules: Cells, both: Cells, setting: Setting) -> Chart:
+    """J of a genome's network is another one: its start is in `_kept_chart`."""
     first, *_ = both.values()
     curves = (
-        *_over({"at the start": first}, setting, "", "", "singular_start").curves,
-        *_over(both, setting, "", "", "singular_end").curves,
+        *_over({START: first}, setting, "", "", "singular_start").curves,
+        *_over(rules, setting, "", "", "singular_end").curves,
     )
-    ours = ("at the start",)
-    return Chart(SINGULAR, "n / (m d)", "smallest singular value", curves, ours, log_x=True)
+    return Chart(SINGULAR, "n / (m d)", "smallest singular value", curves, ("default",), log_x=True)
 
 
-def _drift_chart(both: Cells, setting: Setting) -> Chart:
-    parts = (("way", "drift"), ("flipped", "flipped"))
-    curves = tuple(
-        line
-        for words, name in parts
-        for line in _over(
-            {f"{label}, {words}": each for label, each in both.items()}, setting, "", "", name
-        ).curves
+def _kept_chart(rules: Cells, setting: Setting) -> Chart:
+    cells = {words: [_with_kept(cell) for cell in each] for words, each in rules.items()}
+    found = _over(cells, setting, KEPT, "ratio", "kept")
+    return dataclasses.replace(found, ours=("default",), log_y=False)
+
+
+def _with_kept(cell: Arrays) -> Arrays:
+    """With the ratio of the singular values; off the scale where there is none to begin with."""
+    start, end = cell["singular_start"], cell["singular_end"]
+    some = start > 0
+    return cell | {"kept": np.where(some, end / np.where(some, start, 1), OFF_SCALE)}
+
+
+def _drift_chart(rules: Cells, both: Cells, setting: Setting) -> Chart:
+    ways = {f"{words}, way": each for words, each in rules.items()}
+    flipped = {f"{words}, flipped": each for words, each in both.items()}
+    curves = (
+        *_over(ways, setting, "", "", "drift").curves,
+        *_over(flipped, setting, "", "", "flipped").curves,
     )
-    label = "share of length, of activities"
-    return Chart(DRIFT, "n / (m d)", label, curves, log_x=True, log_y=True)
+    label, ours = "share of length, of activities", ("default, way",)
+    return Chart(DRIFT, "n / (m d)", label, curves, ours, log_x=True, log_y=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
@@ -13,10 +14,13 @@ from blurax.baselines.descent import Weights
 from blurax.baselines.search import Score, rate_of, settle
 from blurax.batch import Batch
 from blurax.curves import Curve, learning_curve
+from blurax.experiments.figures.gradient_field import with_forward_synapses
 from blurax.experiments.figures.kernels_shallow import layer_kernels, smallest_singular_value
 from blurax.experiments.figures.memorise import RandomLabels, descent, shallow
 from blurax.experiments.figures.work import Arrays, keyed
 from blurax.fit import blur_for
+from blurax.learner import Blur
+from blurax.network import NetworkState
 from blurax.tasks import Split
 
 FITTED = 1e-3
@@ -40,6 +44,37 @@ def layers(
 ) -> Layers:
     """What `learning_curve` keeps of a step."""
     return Layers(_arrays(before[0]), _arrays(after[0]), batch.x)
+
+
+class KeptOfGenome(eqx.Module):
+    """What `learning_curve` keeps of a network that a genome teaches.
+
+    J has the derivatives of what the network predicts for the whole set, examples normalised by
+    each other where the rule does so, by all its forward synapses, of every channel.
+    """
+
+    learner: Blur
+
+    def __call__(self, before: Any, after: Any, info: Any, batch: Batch) -> dict[str, Array]:
+        """One step: the smallest singular values before and after it, and the first layer."""
+        return {
+            "singular_before": self._singular(before, batch.x),
+            "singular": self._singular(after, batch.x),
+            "first_before": before.forward_parts[0][0],
+            "first": after.forward_parts[0][0],
+        }
+
+    def _singular(self, state: NetworkState, x: Any) -> Float[Array, ""]:
+        def said(parts: Any) -> Float[Array, " n"]:
+            return self.learner.predict(with_forward_synapses(state, parts), x)[:, 0]
+
+        jacobian = jax.tree.leaves(jax.jacrev(said)(state.forward_parts))
+        rows = jnp.concatenate([leaf.reshape(len(x), -1) for leaf in jacobian], axis=1)
+        finite = jnp.all(jnp.isfinite(rows))
+        values = jnp.linalg.svd(jnp.where(finite, rows, 0), compute_uv=False)
+        # Rows that outnumber the synapses are dependent, and J Jᵀ is what the other curves show.
+        least = values[-1] if rows.shape[1] >= rows.shape[0] else jnp.zeros_like(values[0])
+        return jnp.where(finite, least, jnp.inf)
 
 
 def _arrays(weights: Weights) -> tuple[Array, ...]:
@@ -95,9 +130,9 @@ def taught(name: str, examples: int, features: int, width: int, steps: int, seed
     """A genome of the zoo on the same sets and networks; each array is `[seeds]`."""
     task, stops = RandomLabels(features), stops_to(steps)
     learner = blur_for(zoo.genome(name)[0], shallow(features, width), task)
-    keys = _keys(seeds)
-    _, found = learning_curve(learner, task, keys, stops, Split.TEST, batch=examples)
-    return _fitted(stops, found)
+    how: Any = {"batch": examples, "observe": KeptOfGenome(learner)}
+    _, found = learning_curve(learner, task, _keys(seeds), stops, Split.TEST, **how)
+    return _fitted(stops, found) | _gone(stops, found)
 
 
 def _keys(seeds: int) -> Key[Array, " seeds"]:
@@ -114,18 +149,33 @@ def _fitted(stops: tuple[int, ...], found: Curve) -> Arrays:
     }
 
 
+def _gone(stops: tuple[int, ...], found: Curve) -> Arrays:
+    """What `_moved` says of a network that a genome teaches, but for activities."""
+    seen = {name: np.asarray(value, float) for name, value in found.seen.items()}
+    at = np.arange(len(seen["singular"])), _when(stops, found)
+    was, became = seen["first_before"][:, 0], seen["first"][at]
+    axes = tuple(range(1, was.ndim))
+    way = np.sqrt(np.sum((became - was) ** 2, axis=axes) / np.sum(was**2, axis=axes))
+    return {
+        "singular_start": seen["singular_before"][:, 0],
+        "singular_end": seen["singular"][at],
+        "drift": way,
+    }
+
+
+def _when(stops: tuple[int, ...], found: Curve) -> list[int]:
+    """Of each seed the place among the stops where labels are fitted, or else the last."""
+    first = first_stop(stops, np.asarray(found.loss, float) < FITTED)
+    return [len(stops) - 1 if np.isinf(stop) else stops.index(int(stop)) for stop in first]
+
+
 def _moved(stops: tuple[int, ...], found: Curve) -> Arrays:
     """The Jacobian's smallest singular value and the first layer's way, once labels are fitted.
 
     Or at the last step, where they are not.
     """
-    seen = found.seen
-    when = [
-        len(stops) - 1 if np.isinf(stop) else stops.index(int(stop))
-        for stop in first_stop(stops, np.asarray(found.loss, float) < FITTED)
-    ]
-    rows = []
-    for seed, stop in enumerate(when):
+    seen, rows = found.seen, []
+    for seed, stop in enumerate(_when(stops, found)):
         x = np.asarray(seen.x[seed, 0], float)
         first, last = (
             [np.asarray(w[seed, place], float) for w in layers]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io as memory
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -111,9 +110,8 @@ class Work:
             np.savez_compressed(buffer, allow_pickle=False, **compute())
             io.write_bytes(path, buffer.getvalue())
         try:
-            with np.load(path, allow_pickle=False) as found:
-                return dict(found)
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            return io.read_arrays(path)
+        except BluraxError as error:
             raise BluraxError(f"{path} is damaged; remove it, and it is measured again.") from error
 
 
