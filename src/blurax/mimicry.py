@@ -86,11 +86,11 @@ def soft_targets(
     return tuple((total - own) / len(said) for own in shares)
 
 
-def check_told(told: Told | str) -> None:
+def check_told(name: str, told: Told | str) -> None:
     """Raise `BluraxError` for what is no choice."""
     require(
         told in tuple(Told),
-        f"told is {shown(told)}; it takes {' or '.join(f'Told.{each.name}' for each in Told)}.",
+        f"{name} is {shown(told)}; it takes {' or '.join(f'Told.{each.name}' for each in Told)}.",
     )
 
 
@@ -119,31 +119,31 @@ class MimickingBlur(Blur):
             target other than classes.
     """
 
-    told: Told = eqx.field(static=True)
+    branches: Told = eqx.field(static=True)
 
     def __init__(
         self,
         genome: Genome,
         network: Network,
         target: Target | None = None,
-        told: Told | str = Told.BOTH,
+        branches: Told | str = Told.BOTH,
     ) -> None:
         """Take a genome and a network with side branches.
 
         Args:
             target: of the task; classes if None.
-            told: what branches are told.
+            branches: what they are told.
         """
-        check_told(told)
+        check_told("branches", branches)
         super().__init__(genome, network, target)
-        self.told = Told(told)
+        self.branches = Told(branches)
 
     def __check_init__(self) -> None:
         check_branches(self.network)
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""
-        return MimickingBlur(self.genome, self.network, target, self.told)
+        return MimickingBlur(self.genome, self.network, target, self.branches)
 
     def for_time(self, time: int) -> Blur:
         """Refused."""
@@ -164,6 +164,6 @@ class MimickingBlur(Blur):
         check_mimics(self.target)
         groups = inner.activations(self.genome, state, batch.x)
         said = [groups[j] for j in self.network.outputs]
-        y = soft_targets(said, batch.y.astype(said[0].dtype), self.told)
+        y = soft_targets(said, batch.y.astype(said[0].dtype), self.branches)
         soft = SoftClasses(said[0].shape[-1])
         return inner.step(self.genome, state, batch.x, y, index, target=soft, mask=batch.mask)

@@ -227,7 +227,7 @@ def transmit(
     Args:
         w: `[channels, i, j]`; None where the link has no synapses.
     """
-    if w is not None and _is_small(link, len(transform), a.shape[2:], post):
+    if _is_small(link, len(transform), a.shape[2:], post):
         return at_once(transform[:, : len(a)], w, a, INPUT)
     if len(a) == 1:  # one state: transformed afterwards, the input needs no gradient then
         product = checkpoint_name(link.transmit(w, a, post), INPUT)

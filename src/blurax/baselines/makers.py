@@ -101,7 +101,7 @@ def mimicking(about: str, told: Told) -> Baseline:
     """Adam on a network whose outputs mimic each other."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target, told=told)
+        return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target, branches=told)
 
     return Baseline(about, make, True, 0.005)
 
