@@ -159,7 +159,7 @@ def test_with_one_logit_they_are_told_it_too():
 
 
 def test_the_gradient_where_branches_are_told_the_others_alone():
-    learner = Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics=Told.OTHERS)
+    learner = Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), branches=Told.OTHERS)
     weights, _ = learner.init(KEY, 7)
 
     def written_down(weights):
@@ -216,10 +216,10 @@ def test_soft_classes_are_classes_where_labels_are_hard():
 def test_a_genome_that_mimics_is_descent_that_does(told):
     network = NETWORK
     genome = backprop(Rule.backprop(Activation.RELU), 0.1)
-    learner = MimickingBlur(genome, network, mimics=told).for_target(Classes(3))
+    learner = MimickingBlur(genome, network, branches=told).for_target(Classes(3))
     state = learner.init(KEY, 7)
     after = stepped(learner, state)
-    same = Mimicking(network, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics=told)
+    same = Mimicking(network, OPTIMISERS["sgd"], Arrangement(), Classes(3), branches=told)
     blank, memory = same.init(KEY, 7)
     weights = dataclasses.replace(
         blank,
@@ -252,10 +252,12 @@ def test_what_cannot_mimic():
 
 
 def test_what_branches_are_told_is_one_of_the_choices():
-    said = "mimics is 'nothing'; it takes Told.BOTH or Told.OTHERS."
+    said = "branches is 'nothing'; it takes Told.BOTH or Told.OTHERS."
     for make in (
-        lambda: MimickingBlur(backprop(Rule.backprop(), 0.1), NETWORK, mimics="nothing"),
-        lambda: Mimicking(NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), mimics="nothing"),
+        lambda: MimickingBlur(backprop(Rule.backprop(), 0.1), NETWORK, branches="nothing"),
+        lambda: Mimicking(
+            NETWORK, OPTIMISERS["sgd"], Arrangement(), Classes(3), branches="nothing"
+        ),
     ):
         with pytest.raises(BluraxError, match=said):
             make()
@@ -266,7 +268,7 @@ def test_the_baseline(name, told):
     assert name not in RIVALS
     learner = baseline(name).make(Arrangement(), graphs.network("8-8+b", (4,), 3), get("iris"))
     assert isinstance(learner, Mimicking)
-    assert learner.mimics is told
+    assert learner.branches is told
 
 
 def test_all_baselines_go_with_networks_without_branches():
@@ -275,11 +277,11 @@ def test_all_baselines_go_with_networks_without_branches():
 
 def test_a_comparison_keeps_what_outputs_are_told():
     genome = backprop(Rule.backprop(), 0.1)
-    both, others = (entrant("a", MimickingBlur(genome, NETWORK, mimics=each)) for each in Told)
+    both, others = (entrant("a", MimickingBlur(genome, NETWORK, branches=each)) for each in Told)
     assert isinstance(others.learned, MimickingBlur)
     assert both.source != others.source != ""
     other = graphs.network("5-5+b", (4,), 3)
-    assert others.learner(other, get("iris")) == MimickingBlur(genome, other, mimics=Told.OTHERS)
+    assert others.learner(other, get("iris")) == MimickingBlur(genome, other, branches=Told.OTHERS)
     assert entrant("a", Blur(genome, NETWORK)).learned is genome
 
 
@@ -294,7 +296,7 @@ def test_the_command_line_lets_a_genome_mimic(tmp_path, capsys):
     assert [each["mimic"] for each in found] == [None, "both", "others"]
     task, keys = get("iris"), jax.random.split(jax.random.key(0), 2)
     genome, network = zoo.genome("default")[0], graphs.network("5-5+b", (4,), 3)
-    learner = MimickingBlur(genome, network, mimics=Told.OTHERS)
+    learner = MimickingBlur(genome, network, branches=Told.OTHERS)
     _, curve = learning_curve(learner, task, keys, (1, 2, 3), Split.TEST)
     np.testing.assert_allclose(found[2]["accuracy"], curve.accuracy, rtol=0, atol=1e-6)
     assert cli.main([*words[:5], "5-5", *words[6:], "--mimic", "both"]) == 2

@@ -67,9 +67,9 @@ def probabilities(outputs: Outputs) -> Outputs:
 
 
 def soft_targets(
-    said: Sequence[Outputs], y: Outputs, mimics: Told | str = Told.BOTH
+    said: Sequence[Outputs], y: Outputs, told: Told | str = Told.BOTH
 ) -> tuple[Outputs, ...]:
-    """What each output is told: 2 t_a - 1, with t_a the shares that `mimics` names.
+    """What each output is told: 2 t_a - 1, with t_a the shares that `told` names.
 
     Args:
         said: the logits of each output, two or more, that which predicts first.
@@ -79,18 +79,18 @@ def soft_targets(
         An array like y for each output.
     """
     shares = [2 * probabilities(each) - 1 for each in said]
-    if mimics == Told.OTHERS:
+    if told == Told.OTHERS:
         total = sum(shares[1:], shares[0])
         return y, *((total - own) / (len(said) - 1) for own in shares[1:])
     total = sum(shares, y)
     return tuple((total - own) / len(said) for own in shares)
 
 
-def check_told(mimics: Told | str) -> None:
+def check_told(name: str, told: Told | str) -> None:
     """Raise `BluraxError` for what is no choice."""
     require(
-        mimics in tuple(Told),
-        f"mimics is {shown(mimics)}; it takes {' or '.join(f'Told.{each.name}' for each in Told)}.",
+        told in tuple(Told),
+        f"{name} is {shown(told)}; it takes {' or '.join(f'Told.{each.name}' for each in Told)}.",
     )
 
 
@@ -119,31 +119,31 @@ class MimickingBlur(Blur):
             target other than classes.
     """
 
-    mimics: Told = eqx.field(static=True)
+    branches: Told = eqx.field(static=True)
 
     def __init__(
         self,
         genome: Genome,
         network: Network,
         target: Target | None = None,
-        mimics: Told | str = Told.BOTH,
+        branches: Told | str = Told.BOTH,
     ) -> None:
         """Take a genome and a network with side branches.
 
         Args:
             target: of the task; classes if None.
-            mimics: what branches are told.
+            branches: what they are told.
         """
-        check_told(mimics)
+        check_told("branches", branches)
         super().__init__(genome, network, target)
-        self.mimics = Told(mimics)
+        self.branches = Told(branches)
 
     def __check_init__(self) -> None:
         check_branches(self.network)
 
     def for_target(self, target: Target) -> "MimickingBlur":
         """With the feedback of the target."""
-        return MimickingBlur(self.genome, self.network, target, self.mimics)
+        return MimickingBlur(self.genome, self.network, target, self.branches)
 
     def for_time(self, time: int) -> Blur:
         """Refused."""
@@ -164,6 +164,6 @@ class MimickingBlur(Blur):
         check_mimics(self.target)
         groups = inner.activations(self.genome, state, batch.x)
         said = [groups[j] for j in self.network.outputs]
-        y = soft_targets(said, batch.y.astype(said[0].dtype), self.mimics)
+        y = soft_targets(said, batch.y.astype(said[0].dtype), self.branches)
         soft = SoftClasses(said[0].shape[-1])
         return inner.step(self.genome, state, batch.x, y, index, target=soft, mask=batch.mask)

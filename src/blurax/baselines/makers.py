@@ -102,7 +102,7 @@ def mimicking(about: str, told: Told) -> Baseline:
     """Adam on a network whose outputs mimic each other."""
 
     def make(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-        return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target, mimics=told)
+        return Mimicking(network, OPTIMISERS["adam"], arrangement, task.target, branches=told)
 
     return Baseline(about, make, True, 0.005)
 

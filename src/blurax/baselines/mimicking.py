@@ -30,18 +30,18 @@ class Mimicking(GradientDescent):
             target other than classes.
     """
 
-    mimics: Told | str = eqx.field(static=True, default=Told.BOTH)
-    """What branches are told."""
+    branches: Told | str = eqx.field(static=True, default=Told.BOTH)
+    """What they are told."""
 
     def __check_init__(self) -> None:
         check_branches(self.network)
-        check_told(self.mimics)
+        check_told("branches", self.branches)
 
     def loss(self, groups: Sequence[Array], batch: Batch) -> Float[Array, ""]:
         """The cross-entropy of each output with its soft target, added up."""
         said = [groups[j] for j in self.network.outputs]
         check_mimics(self.target)
         soft = SoftClasses(self.target.outputs)
-        told = jax.lax.stop_gradient(soft_targets(said, batch.y, self.mimics))
+        told = jax.lax.stop_gradient(soft_targets(said, batch.y, self.branches))
         losses = [soft.loss(a, y, batch.mask) for a, y in zip(said, told, strict=True)]
         return sum(losses[1:], losses[0])

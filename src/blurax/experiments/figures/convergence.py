@@ -45,7 +45,9 @@ RIGHT, ALL_RIGHT = "Labels that are fitted", "Steps until every sign is right"
 FIT = "Steps to fit, all rules"
 SINGULAR, DRIFT = "Smallest singular value of the Jacobian", "How far the first layer goes"
 START = "at the start"
-KEPT = "The same at last over that at the start"
+KEPT = "Smallest singular value, last over first"
+ROUNDING = 1e-5
+"""A singular value below it is that of a Jacobian that lacks rank, in single precision."""
 
 Cells = Mapping[str, list[Arrays]]
 """Of each curve a cell for each width."""
@@ -106,7 +108,10 @@ class Convergence(Figure):
             f"each of {setting.steps} steps. Rates half a decade apart, chosen on other sets by "
             "the steps they take. The ratio is the rate of the second layer over that of the "
             f"first, 1 where none is named. {setting.seeds} sets; a curve ends where one of them "
-            f"is not fitted, to a squared error of {FITTED} or to the right sign.",
+            f"is not fitted, to a squared error of {FITTED} or to the right sign. Of genomes J is "
+            "by all forward synapses, examples normalised by each other where the rule does so. "
+            "Singular values, their ratio and the way are those where labels are fitted, or at "
+            "last.",
             charts=(
                 *(_steps_chart(by_ratio[words], setting, words) for words in by_ratio),
                 _rules_chart(rules, setting, FIT, "steps to an error of 0.001", "steps"),
@@ -231,8 +236,8 @@ def _singular_chart(rules: Cells, both: Cells, setting: Setting) -> Chart:
     """J of a genome's network is another one: its start is in `_kept_chart`."""
     first, *_ = both.values()
     curves = (
-        *_over({START: first}, setting, "", "", "singular_start").curves,
         *_over(rules, setting, "", "", "singular_end").curves,
+        *_over({START: first}, setting, "", "", "singular_start").curves,
     )
     return Chart(SINGULAR, "n / (m d)", "smallest singular value", curves, ("default",), log_x=True)
 
@@ -240,13 +245,13 @@ def _singular_chart(rules: Cells, both: Cells, setting: Setting) -> Chart:
 def _kept_chart(rules: Cells, setting: Setting) -> Chart:
     cells = {words: [_with_kept(cell) for cell in each] for words, each in rules.items()}
     found = _over(cells, setting, KEPT, "ratio", "kept")
-    return dataclasses.replace(found, ours=("default",), log_y=False)
+    return dataclasses.replace(found, ours=("default",))
 
 
 def _with_kept(cell: Arrays) -> Arrays:
-    """With the ratio of the singular values; off the scale where there is none to begin with."""
+    """With the ratio of the singular values; off the scale where J lacks rank to begin with."""
     start, end = cell["singular_start"], cell["singular_end"]
-    some = start > 0
+    some = start > ROUNDING
     return cell | {"kept": np.where(some, end / np.where(some, start, 1), OFF_SCALE)}
 
 
