@@ -84,7 +84,7 @@ class Coordinates(Figure):
 
     def measure(self, setting: Setting, work: Work) -> Findings:
         """The picture over the steps, and waves and kernels of those that share relus."""
-        found = {way: _picture(setting, work, way) for way in setting.ways}
+        found = {way: reached(setting, work, way) for way in setting.ways}
         alike = [way for way in setting.ways if way in (PLAIN, *NORMS)]
         waves = {way: _waves(setting, work, way) for way in alike}
         return self.found(
@@ -153,7 +153,7 @@ def _tuning(setting: Setting, way: str) -> Tuning:
     )
 
 
-def _picture(setting: Setting, work: Work, way: str) -> np.ndarray:
+def reached(setting: Setting, work: Work, way: str) -> np.ndarray:
     """PSNR in dB over the steps, `[seeds, stops]`."""
     name = setting.picture + (f",encoding={OCTAVES}" if ENCODED in way else "") + ",fit"
     hidden, steps = setting.hidden, setting.steps
