@@ -236,7 +236,7 @@ def test_a_python_list_is_checked_too(unchecked):
         ({"steps": 0}, "steps is 0; it takes a whole number >= 1"),
         ({"steps": None}, "steps is None"),
         ({"repeat": "yes"}, "repeat is 'yes'; it takes True or False"),
-        ({"name": 3}, "name is 3; it takes a text, or None"),
+        ({"name": 3}, "name is 3; it takes a text: what to call the task"),
         ({"by": 3}, "by is 3; it takes tasks, permute"),
         ({"tasks": None}, "task is of type NoneType; it takes a Task"),
         ({"tasks": 5}, "task is of type int; it takes a Task"),

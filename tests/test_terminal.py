@@ -263,7 +263,7 @@ def test_help_says_of_each_command_what_its_docstring_says(capsys):
         (
             ["train", "x", "--stepz=3"],
             "blurax: blurax train has no option --stepz; did you mean --steps? Its options are "
-            "--task, --hidden, --steps, --batch, --seeds, --seed, --directory.",
+            "--task, --hidden, --steps, --batch, --seeds, --seed, --mimic, --directory.",
         ),
     ],
 )

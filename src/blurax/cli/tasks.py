@@ -70,7 +70,7 @@ def show_tasks(console: Console, names: tuple[str, ...], directory: Path) -> Non
             console.print(_options(found.options))
     unfit = [found.unfit for found in entries.values()]
     console.print(Text.assemble(("Every task", "bold"), " can be augmented, anew in each episode:"))
-    console.print(_options(Augment, min(unfit, key=len)))
+    console.print(_options(Augment, min(unfit, key=len, default=())))
     if any(unfit) and not all(unfit):
         known = " and ".join(name.replace("_", "-") for name in OF_LABELS)
         console.print(f"Of these, tasks of graphs take {known} alone.")
