@@ -3,7 +3,8 @@
 Run as `python benchmarks/by_messages.py --directory runs/messages`. Both learn with the tasks,
 networks and objective of the recipe `per-parameter` until they have used so many seconds of a
 processor, compiling included, the genome from back-propagation; then they are evaluated on data
-sets that neither met. Interrupted, the runs go on where they were; the seconds count from there.
+sets that neither met. Interrupted, the run that was going on gets its seconds anew; one whose time
+is over is taken as it is.
 """
 
 import argparse
@@ -46,9 +47,13 @@ def trained(config: MetaTrain, learner: Learner | None, where: Path, seconds: fl
         if over and (where / BEST).exists() and step.step % config.validate_every == 1:
             raise _TimeOverError
 
+    over = where.with_suffix(".over")
+    if over.exists():
+        return where / BEST
     run.start_unless_under_way(config, where, "take another --directory", learner)
     with contextlib.suppress(_TimeOverError):
         run.advance(where, watch, learner=learner)
+    over.touch()
     return where / BEST
 
 

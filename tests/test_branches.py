@@ -336,3 +336,11 @@ def test_the_networks_of_the_figure():
     assert names == ["64-64", "64-64+b1", "64-64-64-64", "64-64-64-64+b2"]
     found = [graphs.network(name, (4,), 3) for name in names]
     assert [len(network.outputs) for network in found] == [1, 2, 1, 2]
+
+
+def test_soft_targets_take_several_outputs_and_a_choice():
+    said = [jnp.zeros((2, 3)), jnp.ones((2, 3))]
+    with pytest.raises(BluraxError, match=r"told is 'foo'; it takes Told\.BOTH or Told\.OTHERS"):
+        soft_targets(said, jnp.ones((2, 3)), "foo")
+    with pytest.raises(BluraxError, match="said has 1 outputs; it takes two or more"):
+        soft_targets(said[:1], jnp.ones((2, 3)), "others")

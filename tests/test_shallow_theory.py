@@ -358,3 +358,17 @@ def test_kernels_take_neurons_with_a_direction(bad):
     v[:, 1] = bad
     with pytest.raises(BluraxError, match=r"at neuron \[1\]; it takes vectors of a finite length"):
         split_kernels(X, v, np.ones(3), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("x", "v", "said"),
+    [
+        (X[:, :2], np.ones((X.shape[1], 3)), "x, v, g and c have shapes"),
+        (X[0], np.ones((X.shape[1], 3)), "x, v, g and c have shapes"),
+        (X * np.nan, np.ones((X.shape[1], 3)), "x holds what is not finite"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_kernels_take_arrays_that_fit(x, v, said):
+    with pytest.raises(BluraxError, match=said):
+        split_kernels(x, v, np.ones(3), np.ones(3))

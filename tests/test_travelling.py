@@ -270,3 +270,15 @@ def test_what_makes_no_travelling_link_is_refused():
     ):
         with pytest.raises(BluraxError, match=message):
             make()
+
+
+def test_an_index_that_is_known_is_checked_under_a_trace_too():
+    net = Network((4, 3), edges=(Edge(0, 1, link=Travelling(4, 3, 5)),))
+    learner = blurax.Blur(blurax.backprop(Rule.backprop(), 0.1), net)
+    state = learner.init(jax.random.key(0), 2)
+    x = Indexed(jnp.ones((2, 4)), {"index": jnp.full((2, 4, 3), 4)})
+    want = learner.predict(state, x)
+    assert_close(jit(lambda state: learner.predict(state, x))(state), want)
+    wrong = Indexed(x.x, {"index": jnp.full((2, 4, 3), 5)})
+    with pytest.raises(BluraxError, match="holds the number 5"):
+        jit(lambda state: learner.predict(state, wrong))(state)

@@ -77,7 +77,12 @@ def soft_targets(
 
     Returns:
         An array like y for each output.
+
+    Raises:
+        BluraxError: for a single output, or a choice that is none.
     """
+    check_told("told", told)
+    require(len(said) > 1, f"said has {len(said)} outputs; it takes two or more.")
     shares = [2 * probabilities(each) - 1 for each in said]
     if told == Told.OTHERS:
         total = sum(shares[1:], shares[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -83,7 +84,7 @@ class Travelling(Shared):
             f"whole numbers of shape (examples, {pre}, {post}).",
         )
         if not isinstance(ids, Tracer) and ids.size:
-            largest = int(ids.max())
+            largest = int(np.asarray(ids).max())  # under a trace jnp's would be traced
             require(
                 largest < self.numbers,
                 f"The index {self.name!r} holds the number {largest}; {self} has {self.numbers} "

@@ -111,7 +111,7 @@ class Convergence(Figure):
             f"is not fitted, to a squared error of {FITTED} or to the right sign. Of genomes J is "
             "by all forward synapses, examples normalised by each other where the rule does so. "
             "Singular values, their ratio and the way are those where labels are fitted, or at "
-            "last.",
+            "last; a ratio ends where J lacks rank at the start.",
             charts=(
                 *(_steps_chart(by_ratio[words], setting, words) for words in by_ratio),
                 _rules_chart(rules, setting, FIT, "steps to an error of 0.001", "steps"),

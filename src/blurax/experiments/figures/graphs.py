@@ -118,6 +118,7 @@ class Graphs(Figure):
             learned_on=("graphs:even-odd-counts,count=60,nodes=8", "graphs:csl,count=50,cycles=3"),
         ),
         Budget.CPU: Setting(_CPU),
+        Budget.NIGHT: Setting(_CPU, outer=dataclasses.replace(OUTER, meta_steps=4000)),
         Budget.PAPER: Setting(
             *(_PAPER, ("default", "images", "general")),
             seeds=3,

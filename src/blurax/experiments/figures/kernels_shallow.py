@@ -53,8 +53,17 @@ def split_kernels(
     α, the deviation of the initial v, is in |v_k| already.
 
     Raises:
-        BluraxError: for a neuron whose v is 0, or not finite: it has no direction.
+        BluraxError: for a neuron whose v is 0, or not finite: it has no direction; for arrays whose
+            shapes do not fit, and inputs that are not finite.
     """
+    x, v, g, c = map(np.asarray, (x, v, g, c))
+    shapes = x.shape, v.shape, g.shape, c.shape
+    fit = x.ndim == v.ndim == 2 and x.shape[1:] == v.shape[:1]
+    require(
+        fit and g.shape == c.shape == v.shape[1:],
+        f"x, v, g and c have shapes {shapes}; they take (n, d), (d, m), (m,) and (m,).",
+    )
+    require(bool(np.all(np.isfinite(x))), "x holds what is not finite; it takes numbers.")
     size = np.linalg.norm(v, axis=0)
     none = np.flatnonzero(~(np.isfinite(size) & (size > 0)))
     require(
