@@ -18,7 +18,7 @@ import numpy as np
 
 import blurax
 from blurax.curves import learning_curve
-from blurax.fit import blur_for, network_for
+from blurax.fit import blur_for, for_task, network_for
 from blurax.learned.by_messages import ByMessages
 from blurax.learner import Learner
 from blurax.outer import run
@@ -76,7 +76,6 @@ def main() -> None:
     by_messages = ByMessages(blurax.Network((64, 32, 10)))
     config = dataclasses.replace(recipe, learner="ByMessages")
     file = trained(config, by_messages, given.directory / "messages", given.seconds)
-    messages = blurax.load_learner(file, like=by_messages)
     rule = blurax.load("default").rule
     config = dataclasses.replace(recipe, learner="", rule=rule, start=Start.BACKPROP)
     genome = blurax.load(str(trained(config, None, given.directory / "genome", given.seconds)))
@@ -85,7 +84,7 @@ def main() -> None:
         task = get(name)
         network = network_for(task, NETWORK)
         learners = {
-            "by messages": dataclasses.replace(messages, network=network),
+            "by messages": for_task(blurax.load_learner(file, like=ByMessages(network)), task),
             "genome": blur_for(genome, network, task),
             "default": blur_for(blurax.load("default"), network, task),
         }

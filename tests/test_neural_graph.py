@@ -218,3 +218,13 @@ def test_a_file_that_is_no_archive_is_told(content, tmp_path):
     for name in ("text.npz", "one.npy", "missing.npz", ""):
         with pytest.raises(BluraxError, match=f"{name} cannot be read as arrays"):
             NeuralGraph.read(tmp_path / name)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_synapses_of_other_shapes_are_refused():
+    one, other = Network((4, 4, 3)), Network((4, 8, 3))
+    synapses = other.init(jax.random.key(0), Rule(), 2).synapses
+    with pytest.raises(BluraxError, match=r"have shape \(4, 8\); the network .* takes \(4, 4\)"):
+        neural_graph(one, synapses)
+    with pytest.raises(BluraxError, match="synapses takes those of each edge"):
+        neural_graph(one, None)

@@ -143,7 +143,7 @@ class Network:
         require(
             any(now.link is not edge.link for now, edge in zip(edges, self.edges, strict=True)),
             f"The inputs come with the indices {', '.join(x.index) or 'none'}, but no link of the "
-            f"network {self} takes one.",
+            f"network {self} takes one; tasks of graphs take the network 'rules'.",
         )
         for name, index in x.index.items():
             require(

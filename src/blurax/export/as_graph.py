@@ -133,15 +133,25 @@ def neural_graph(network: Network, synapses: Sequence[Synapses]) -> NeuralGraph:
         synapses: of each edge of the network, such as `NetworkState.synapses`.
 
     Raises:
-        BluraxError: for synapses of another number of edges, links whose places travel with the
-            inputs, or more than 10**8 pairs of neurons that an edge may join.
+        BluraxError: for synapses of another number of edges or of other shapes, links whose places
+            travel with the inputs, or more than 10**8 pairs of neurons that an edge may join.
     """
+    several = isinstance(synapses, Sequence) and all(isinstance(s, Synapses) for s in synapses)
+    require(several, "synapses takes those of each edge, such as NetworkState.synapses.")
     require(
         len(synapses) == len(network.edges),
         f"synapses are those of {len(synapses)} edges, but the network {network} has "
         f"{len(network.edges)}.",
     )
-    for edge in network.edges:
+    for edge, own in zip(network.edges, synapses, strict=True):
+        pre, post = network.groups[edge.pre], network.groups[edge.post]
+        want = edge.link.count(pre, post), edge.link.features(post)
+        held = None if own.forward is None else own.forward.shape[1:]
+        require(
+            held in (None, want) or edge.link.travels,
+            f"The synapses of Edge({edge.pre}, {edge.post}) have shape {held}; the network "
+            f"{network} takes {want}.",
+        )
         require(
             not edge.link.travels,
             f"Edge({edge.pre}, {edge.post}) is {edge.link}, whose synapses stand elsewhere in each "

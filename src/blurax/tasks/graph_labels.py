@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int
 
 from blurax.bounds import check_count
-from blurax.errors import described, require, shown
+from blurax.errors import require, shown
 from blurax.tasks.given_graphs import LABEL, AnyGraph, held
 from blurax.tasks.graph_sets import Graph
 
@@ -164,7 +164,7 @@ def _patterns(patterns: Any) -> list[Graph]:
             (own,) = held([pattern])
             require(
                 len(own.edges) > 0 and len({*own.edges.ravel().tolist()}) == own.nodes,
-                f"patterns holds {described(pattern)} with a node that no edge joins; leave it "
+                "patterns holds a graph with a node that no edge joins, or none; leave such nodes "
                 "out.",
             )
             found.append(own)
