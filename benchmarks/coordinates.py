@@ -27,7 +27,8 @@ def main() -> None:
         steps=given.steps,
         ways=(PLAIN, *NORMS),
     )
-    work = Work("coordinates", f"size-{given.size}", given.directory, setting, {})
+    home = given.directory / f"size-{given.size}-{given.steps}"
+    work = Work("coordinates", "size", home, setting, {})
     work.begin()
     for way in setting.ways:
         last = reached(setting, work, way)[:, -1]

@@ -154,7 +154,7 @@ def updated(a_i: jax.Array, arrays: Arrays, batch: Reduction) -> jax.Array:
     f_tilde, eta_tilde = gates(F, ETA)
     changes = (
         rules.hebbian(a_i, a_j, *pair, eta_tilde, batch),
-        rules.hebbian_bias(a_j, *pair, eta_tilde, batch),
+        rules.hebbian_bias(a_j, *pair, eta_tilde, batch, pre=a_i.shape[2:]),
     )
     both = zip(up_of(arrays), changes, strict=True)
     return jnp.concatenate([rules.synapse(w, change, f_tilde) for w, change in both], axis=1)

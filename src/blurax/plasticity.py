@@ -51,7 +51,7 @@ def _changes(pair: Pair, rule: Rule) -> list[Array]:
     genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, pair.batch, among, pair.link
     changes = [rules.hebbian(pair.a_i, pair.a_j, *genes)]
     if len(pair.old) > 1:
-        changes.append(rules.hebbian_bias(pair.a_j, *genes))
+        changes.append(rules.hebbian_bias(pair.a_j, *genes, pre=pair.a_i.shape[2:]))
     for term in rule.terms:
         changes = term.change(changes, pair)
     return changes

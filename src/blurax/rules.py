@@ -186,9 +186,14 @@ def hebbian_bias(
     batch: Reduction = Reduction.SUM,
     among: Float[Array, "channels events events"] | None = None,
     link: Link = DENSE,
+    pre: Shape | None = None,
 ) -> Float[Array, "channels 1 j"]:
-    """The same for the synapses of the bias unit, a_i^e = 1."""
-    if among is None and _is_small(link, len(a_j), (1,), a_j.shape[2:]):
+    """The same for the synapses of the bias unit, a_i^e = 1.
+
+    Args:
+        pre: the shape of the lower group, with whose synapses these go; None for a large one.
+    """
+    if among is None and pre is not None and _is_small(link, len(a_j), pre, a_j.shape[2:]):
         asks = _rate(eta_tilde, a_j, batch) * mu_tilde[:, : len(a_j)]
         return jnp.sum(nu_tilde, axis=0)[:, None, None] * (asks @ total(a_j))[:, None]
     post = link.events(_asked(a_j, mu_tilde, eta_tilde, batch))

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from blurax.bounds import check_count
-from blurax.errors import BluraxError, require, shown
+from blurax.bounds import check_whole
+from blurax.errors import BluraxError, require
 from blurax.learner import Batch, Learner
 from blurax.links import Indexed
 from blurax.links.by_rule import DISTANCE, LABEL
@@ -56,9 +56,7 @@ class Gin(Learner):
                 f"task is a {type(of).__name__}; Gin takes a task of graphs, such as graphs:csl."
             )
         for name, value in (("layers", layers), ("width", width)):
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole, f"{name} is {shown(value)}; it takes a whole number.")
-            check_count(name, value, least=0 if name == "layers" else 1)
+            check_whole(name, value, least=0 if name == "layers" else 1)
         self.network = Network((task.features, width, task.outputs))
         self.target, self.labels = task.target, of.labels
         self.layers, self.width = layers, width
