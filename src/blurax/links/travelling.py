@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -84,7 +83,8 @@ class Travelling(Shared):
             f"whole numbers of shape (examples, {pre}, {post}).",
         )
         if not isinstance(ids, Tracer) and ids.size:
-            largest = int(np.asarray(ids).max())  # under a trace jnp's would be traced
+            with jax.ensure_compile_time_eval():  # within a trace too, where ids are known
+                largest = int(jnp.max(ids))
             require(
                 largest < self.numbers,
                 f"The index {self.name!r} holds the number {largest}; {self} has {self.numbers} "
