@@ -11,7 +11,7 @@ from scipy import stats
 
 from blurax.analysis.tables_view import draw_ranking, ranking_table
 from blurax.baselines import BASELINES, Arrangement, baseline, named
-from blurax.baselines.reached import Reached, holm, ranking
+from blurax.baselines.reached import Reached, any_of, holm, ranking
 from blurax.baselines.search import rate_of
 from blurax.cli.commands import main
 from blurax.curves import learning_curve
@@ -23,16 +23,34 @@ from blurax.experiments.tables_folds import (
     best_epochs,
     course,
     folds_of,
+    measured,
     protocol_network,
     tuned,
 )
 from blurax.experiments.tables_plan import Plan, baselines_named
 from blurax.experiments.tables_references import REFERENCES, referenced
+from blurax.experiments.tables_temperature import TEMPERATURES, Tempered, coolest, tempered
 from blurax.learner import Batch, Learner
 from blurax.network import Network
+from blurax.targets import Classes, Regression
 from blurax.tasks import EpisodeSpec, Split
 
 PLAN = Plan(("iris",), (), ("sgd",), ("linear",), folds=3, epochs=12, patience=3, batch=32, seeds=1)
+
+
+class Still(Learner):
+    """Predicts 0 and never learns."""
+
+    network: Network
+
+    def init(self, key, batch):
+        return jax.numpy.zeros(())
+
+    def step(self, state, batch: Batch, *, rate, key, index):
+        return state, None
+
+    def predict(self, state, x):
+        return jax.numpy.zeros((len(x), 1))
 
 
 class Counter(Learner):
@@ -111,6 +129,55 @@ def test_a_course_ends_with_the_lowest_validation_loss() -> None:
     shares = [np.mean(np.asarray(task.one(f).labels[100:]) == 0) for f in range(3)]
     naive = [np.log(np.exp(steps) + 2) - share * steps for share in shares]
     assert found.loss == pytest.approx(naive, abs=1e-5)
+
+
+def test_outputs_are_divided_by_the_temperature_that_validates_best() -> None:
+    """What is ever surer of a class, and right a third of the time, is to be unsure of it."""
+    task = folds_of("iris", 3)
+    plan, network = dataclasses.replace(PLAN, temperature=True), protocol_network(task)
+    found = course(Counter(network), task, task.keys(jax.random.key(0), 1), plan)
+    assert found.epoch.tolist() == [1, 1, 1]  # as without
+    s = 2 / np.asarray(TEMPERATURES)  # of two steps
+    for n, f in enumerate(range(3)):
+        labels = np.asarray(task.one(f).labels)
+        valid, test = (np.mean(part == 0) for part in (labels[50:100], labels[100:]))
+        t = int(np.argmin(np.log(np.exp(s) + 2) - valid * s))
+        assert found.temperature[n] == TEMPERATURES[t] > 1
+        naive = [np.log(np.exp(s[t]) + 2) - share * s[t] for share in (valid, test)]
+        assert (found.validation[n], found.loss[n]) == pytest.approx(naive, abs=1e-5)
+    alone = course(Counter(network), task, task.keys(jax.random.key(0), 1), PLAN)
+    assert alone.temperature.tolist() == [1, 1, 1]
+    assert (found.score == alone.score).all()
+
+
+def test_nobody_is_made_surer_and_numbers_have_no_temperature(tmp_path: Path) -> None:
+    """What is always right stays as it is, and so does a loss that is no number."""
+    right = Tempered(Classes(3))(*map(jax.numpy.asarray, (np.eye(3), 2 * np.eye(3) - 1)), None)
+    assert (np.diff(right) > 0).all()
+    losses = np.array([right, [np.nan] * len(TEMPERATURES)])
+    assert coolest(losses).tolist() == [0, 0]
+    assert tempered(Classes(1)) == Tempered(Classes(1))
+    assert tempered(Regression(1)) is None
+    plan, path = dataclasses.replace(PLAN, temperature=True, epochs=2), tmp_path / "numbers.csv"
+    path.write_text("x,y\n" + "".join(f"{n},{n * n}\n" for n in range(30)), encoding="utf-8")
+    task, key = folds_of(f"csv:path={path},label=y,kind=regression", 3), jax.random.key(0)
+    found = [measured("counter", Still(protocol_network(task)), task, key, p) for p in (PLAN, plan)]
+    assert found[0] == found[1]
+    assert found[0].temperature == (1, 1, 1)
+
+
+def test_the_best_of_several_in_each_fold() -> None:
+    """By validation; what was chosen is said, and what it reached on test rows stands."""
+    first = Reached(
+        "a", "t", "accuracy", (1.0, 2.0), (0.1, 0.2), (5, 6), (), (3.0, 1.0), (1.0, 1.0)
+    )
+    other = Reached(
+        "b", "t", "accuracy", (3.0, 4.0), (0.3, 0.4), (7, 8), (), (2.0, 2.0), (4.0, 8.0)
+    )
+    found = any_of("any", [first, other])
+    assert (found.method, found.chosen) == ("any", ("b", "a"))
+    assert (found.loss, found.score, found.epochs) == ((3.0, 2.0), (0.3, 0.2), (7, 6))
+    assert (found.validation, found.temperature) == ((2.0, 1.0), (4.0, 1.0))
 
 
 def test_what_is_tuned_is_the_course_of_what_was_chosen() -> None:
@@ -238,6 +305,11 @@ def test_an_interrupted_comparison_ends_with_the_same_file(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"choose": True}, "neither two genomes nor two baselines to choose of"),
+        (
+            {"choose": True, "baselines": ("sgd", "adam"), "references": ("any-baseline",)},
+            "methods has any-baseline twice",
+        ),
         ({"baselines": ("nothing",)}, "There is no baseline 'nothing'"),
         ({"folds": 2}, "folds is 2; it takes a whole number >= 3"),
         ({"patience": 0}, "patience is 0"),
@@ -272,6 +344,24 @@ def test_tasks_without_folds_and_unknown_models(tmp_path: Path) -> None:
     assert set(REFERENCES) == {"linear", "forest", "boosting", "mlp"}
     with pytest.raises(BluraxError, match="holds no comparison on tables"):
         tables.read_plan(tmp_path / "nowhere")
+
+
+def test_the_command_with_choices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two more rows, whose numbers are those of what validated best in each fold."""
+    words = ["tables", "--tables", "iris", "--baselines", "sgd", "adam", "--references", "linear"]
+    where = ["--folds", "3", "--epochs", "2", "--directory", str(tmp_path)]
+    assert main([*words, *where, "--choose", "--temperature"]) == 0
+    assert "any-baseline" in capsys.readouterr().out
+    result = tables.read(tmp_path)
+    assert (result.plan.choose, result.plan.temperature) == (True, True)
+    own = {each.method: each for each in result.reached}
+    assert list(own) == ["sgd", "adam", "linear", "any-baseline"]
+    for n, name in enumerate(own["any-baseline"].chosen):
+        best = min("sgd", "adam", key=lambda method: own[method].validation[n])
+        assert name == best
+        assert own["any-baseline"].loss[n] == own[best].loss[n]
+    assert own["linear"].validation == ()
+    assert len(own["sgd"].temperature) == 3
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

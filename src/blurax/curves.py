@@ -40,6 +40,10 @@ Observe = Callable[[Any, Any, Any, Batch], Any]
 its info and its batch. Defined once (it is part of a compiled program's name), it returns a pytree
 of arrays."""
 
+Judge = Callable[[Any, Any, Any], Any]
+"""What else to keep of a query: a function of its predictions, its y and its mask. Defined once, it
+returns a pytree of arrays."""
+
 
 class Schedule(enum.StrEnum):
     """How a learning rate changes over an episode."""
@@ -62,6 +66,8 @@ class Curve(eqx.Module):
     """What `observe` returned, with the same leading axes."""
     others: "dict[str, Curve]" = eqx.field(default_factory=dict)
     """Of the further queries of the task's episodes, by their names."""
+    judged: Any = None
+    """What `judge` returned, with the same leading axes."""
     stages: Float[Array, "... stages"] | None = None
     """The accuracy on each stage of a task in sequence, whose mean `accuracy` is; each stage's
     query is predicted by itself. None for a task without stages."""
@@ -81,6 +87,7 @@ def learning_curve(
     state: Any = None,
     first: int = 0,
     observe: Observe | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Any, Curve]:
     """Let a learner learn one episode for each seed, and evaluate it after some steps.
 
@@ -97,6 +104,7 @@ def learning_curve(
             initial one if None.
         first: the number of steps that `state` has behind it. Batches go on from there.
         observe: what else to keep of each step that is evaluated.
+        judge: what else to keep of each query; of a sequence the mean over its stages.
 
     Returns:
         The states after the last step, each leaf `[seeds, ...]`, and the curve.
@@ -139,7 +147,7 @@ def learning_curve(
         wanted = jnp.asarray(np.pad(now, (0, AT_ONCE - len(now))))
         state, seen = _advance(
             *(learner, state, keys, support, queries, rates, span, wanted),
-            *(task.target, observe, task.stages),
+            *(task.target, observe, judge, task.stages),
         )
         if now.any():
             parts.append(jax.tree.map(itemgetter((slice(None), now.nonzero()[0])), seen))
@@ -249,6 +257,7 @@ def _advance(
     due: Bool[Array, " steps"],
     target: Target,
     observe: Observe | None,
+    judge: Judge | None,
     stages: Stages | None,
 ) -> tuple[Any, Curve]:
     """All seeds from step `span[0]`, the first of `support`, to step `span[1]`.
@@ -263,13 +272,13 @@ def _advance(
         return step_in_stage(learner, stages, state, batch, rate=rate, key=drawn, index=index)
 
     def point(state: Any, batch: Batch, query: Batch, stages: Stages | None = None) -> Curve:
-        def said(state: Any, query: Batch) -> tuple[Array, Array]:
-            prediction = learner.predict_after(state, query.x, batch.x)
-            score = target.finite_score(prediction, query.y, query.mask)
-            return score, target.loss(prediction, query.y, query.mask)
+        def said(state: Any, query: Batch) -> tuple[Array, Array, Any]:
+            found = learner.predict_after(state, query.x, batch.x), query.y, query.mask
+            more = None if judge is None else judge(*found)
+            return target.finite_score(*found), target.loss(*found), more
 
-        (score, loss), each = asked(learner, stages, state, learner.takes(query), said)
-        return Curve(score, loss, stages=None if each is None else each[0])
+        (score, loss, more), each = asked(learner, stages, state, learner.takes(query), said)
+        return Curve(score, loss, judged=more, stages=None if each is None else each[0])
 
     def evaluate(
         before: Any, after: Any, info: Any, batch: Batch, queries: dict[str, Batch]

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from blurax.errors import require
-from blurax.frozen import Checked
+from blurax.frozen import Checked, added
 
 WORST = 1e12
 """What stands for a loss that is larger or no number: it ranks last."""
@@ -30,6 +30,11 @@ class Reached(Checked):
     """After how many epochs the network was taken; empty where the method decides itself."""
     chosen: tuple[str, ...] = ()
     """The settings that validation chose; empty where there are none."""
+    validation: tuple[float, ...] = added(())
+    """The loss on validation examples, `[folds * seeds]`; empty of methods that are not judged by
+    it, and in older files."""
+    temperature: tuple[float, ...] = added(())
+    """By which outputs were divided, of that length; empty where `validation` is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +107,29 @@ def ranking(reached: Sequence[Reached], against: str) -> Ranking:
             tested: Any = stats.wilcoxon(ratios) if np.any(ratios) else None
             p[m] = 1.0 if tested is None else tested.pvalue
     return Ranking(tuple(methods[m] for m in order), tasks, ranks[order], against, holm(p)[order])
+
+
+def any_of(name: str, several: Sequence[Reached]) -> Reached:
+    """A method that takes, in each fold and from each seed, the one of several that validates best.
+
+    Args:
+        name: what it is called.
+        several: on one task, all with validation losses.
+    """
+    best = np.argmin([each.validation for each in several], axis=0)
+
+    def taken(field: str) -> tuple[Any, ...]:
+        return tuple(getattr(several[b], field)[n] for n, b in enumerate(best))
+
+    return dataclasses.replace(
+        several[0],
+        method=name,
+        chosen=tuple(several[b].method for b in best),
+        **{field: taken(field) for field in ("loss", "score", "epochs", *_OF_VALIDATION)},
+    )
+
+
+_OF_VALIDATION = "validation", "temperature"
 
 
 def mean_loss(reached: Reached) -> float:

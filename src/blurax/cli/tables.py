@@ -52,6 +52,12 @@ class Request:
     """Initial networks in each fold."""
     seed: int = 0
     """Random seed."""
+    temperature: bool = False
+    """Divide the outputs of every network for classes by a temperature >= 1 that the validation
+    rows of each fold choose: all networks alike, scikit-learn's models not."""
+    choose: bool = False
+    """Rank two more methods: any-genome and any-baseline, which take in each fold the one of them
+    with the lowest validation loss."""
 
 
 def tables(

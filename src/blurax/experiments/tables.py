@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from blurax import io
-from blurax.baselines.reached import Ranking, Reached, ranking
+from blurax.baselines.reached import Ranking, Reached, any_of, ranking
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import checked, read_as, stamped
 from blurax.experiments.compare_entrants import GENOMES, Entrant, copy_path, read_entrant
@@ -139,6 +139,9 @@ def advance(
                     new = _measured(plan, task, method, entrants, references, log)
                     io.write_json(path, stamped(to_json(new)))
                 found.append(_cell(path, method, table))
+            own = {each.method: each for each in found if each.task == table}
+            for name, among in plan.choices.items():
+                found.append(any_of(name, [own[method] for method in among]))
         result = Result(plan, tuple(found))
         io.write_json(directory / RESULT, to_json(result))
     return result

@@ -16,9 +16,10 @@ from blurax.baselines.reached import WORST, Reached
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.search import PER_DECADE, Score, rate_of, settle
 from blurax.baselines.tuner import COARSE
-from blurax.curves import learning_curve
+from blurax.curves import Curve, learning_curve
 from blurax.errors import require
 from blurax.experiments.tables_plan import NORMALISED, Plan
+from blurax.experiments.tables_temperature import TEMPERATURES, coolest, tempered
 from blurax.fit import network_for
 from blurax.learner import Learner
 from blurax.network import Network
@@ -118,6 +119,8 @@ class Course:
     score: Float[np.ndarray, " keys"]
     epoch: Int[np.ndarray, " keys"]
     """From 1."""
+    temperature: Float[np.ndarray, " keys"]
+    """By which outputs were divided; 1 where nothing was."""
 
 
 def best_epochs(
@@ -150,7 +153,7 @@ def course(
     learner: Learner, task: Folds, keys: Key[Array, " keys"], plan: Plan, rate: float = 0.0
 ) -> Course:
     """Let a learner learn every fold, as long as validation says."""
-    steps = _steps(task, plan)
+    steps, judge = _steps(task, plan), tempered(task.target) if plan.temperature else None
     state, parts, done = None, [], 0
     while True:
         more = min(AT_ONCE, plan.epochs - done)
@@ -161,18 +164,27 @@ def course(
             batch=plan.batch,
             state=state,
             first=done * steps,
+            judge=judge,
         )
         test = curve.others[TEST]
-        parts.append([np.asarray(a, np.float64) for a in (curve.loss, test.loss, test.accuracy)])
+        own = (_at_temperatures(curve), _at_temperatures(test), test.accuracy)
+        parts.append([np.asarray(a, np.float64) for a in own])
         done += more
         joined = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
         validation, loss, score = joined
-        best, over = best_epochs(validation, plan.patience)
+        best, over = best_epochs(validation[:, :, 0], plan.patience)
         if over or done == plan.epochs:
             break
     at = np.arange(len(best)), best
-    lowest = np.where(np.isfinite(validation[at]), validation[at], np.inf)
-    return Course(lowest, loss[at], score[at], np.add(best, 1))
+    chosen = *at, coolest(validation[at])
+    lowest = np.where(np.isfinite(validation[chosen]), validation[chosen], np.inf)
+    warmth = np.asarray(TEMPERATURES)[chosen[-1]]
+    return Course(lowest, loss[chosen], score[at], np.add(best, 1), warmth)
+
+
+def _at_temperatures(curve: Curve) -> Float[Array, "keys epochs temperatures"]:
+    """Losses at each temperature, or at 1 alone."""
+    return curve.loss[..., None] if curve.judged is None else curve.judged
 
 
 def measured(name: str, learner: Learner, task: Folds, key: PRNGKeyArray, plan: Plan) -> Reached:
@@ -257,4 +269,6 @@ def _reached(name: str, task: Folds, chosen: list[tuple[Course, int, str]]) -> R
         tuple(values("score")),
         tuple(values("epoch")),
         tuple(label for *_, label in chosen if label),
+        tuple(min(v, WORST) for v in values("validation")),
+        tuple(values("temperature")),
     )

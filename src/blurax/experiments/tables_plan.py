@@ -7,7 +7,7 @@ from blurax.baselines import baseline, named
 from blurax.bounds import check_counts, check_seed
 from blurax.errors import require
 from blurax.experiments.compare_plan import GenomeFile
-from blurax.frozen import Checked, check_types
+from blurax.frozen import Checked, added, check_types
 from blurax.tasks import uci
 from blurax.version import __version__
 
@@ -18,6 +18,8 @@ TABLES = tuple(f"uci:{name}" for name in uci.TABLES)
 _ADDED = ("l1", "l2", "dropout", "batch-norm", "noise", "mixup", "tangos")
 BASELINES = ("adam", *(f"adam+{name}" for name in _ADDED))
 """TANGOS and what it is compared with there."""
+ANY_GENOME, ANY_BASELINE = "any-genome", "any-baseline"
+"""Methods that take, in each fold, the genome or the baseline with the lowest validation loss."""
 REFERENCES = ("linear", "forest", "boosting", "mlp")
 
 
@@ -65,6 +67,11 @@ class Plan(Checked):
     """Initial networks in each fold."""
     seed: int = 0
     version: str = __version__
+    temperature: bool = added(False)
+    """Whether the outputs of every network for classes are divided by a temperature >= 1 that the
+    validation rows choose (`tables_temperature`)."""
+    choose: bool = added(False)
+    """Whether `ANY_GENOME` and `ANY_BASELINE` are ranked too."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -80,15 +87,24 @@ class Plan(Checked):
         check_seed("Plan.seed", self.seed)
         require(bool(self.tables), "Plan.tables is empty; it takes one or more.")
         require(bool(self.methods), "Plan names no method; it takes one or more.")
-        for name in ("tables", "methods"):
-            items = getattr(self, name)
+        require(
+            bool(self.choices) or not self.choose,
+            "Plan.choose is set, but there are neither two genomes nor two baselines to choose of.",
+        )
+        for name, items in (("tables", self.tables), ("methods", (*self.methods, *self.choices))):
             twice = sorted({item for item in items if items.count(item) > 1})
             require(not twice, f"Plan.{name} has {', '.join(twice)} twice; name each once.")
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The names of all that is compared, genomes first."""
+        """The names of all that is measured, genomes first."""
         return (*(genome.name for genome in self.genomes), *self.baselines, *self.references)
+
+    @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """What chooses among several methods, and among which."""
+        own = {ANY_GENOME: tuple(each.name for each in self.genomes), ANY_BASELINE: self.baselines}
+        return {name: among for name, among in own.items() if self.choose and len(among) > 1}
 
     @property
     def against(self) -> str:
