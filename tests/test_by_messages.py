@@ -15,11 +15,12 @@ from blurax.baselines.weights import Weights
 from blurax.errors import BluraxError
 from blurax.learned.by_messages import ByMessages
 from blurax.learned.messages import exchanged, rounds
-from blurax.learner import Batch, unroll
+from blurax.learner import Batch
 from blurax.network import Network
 from blurax.outer.numbers import flatten, numbers_of
 from blurax.remat import Remat
 from blurax.tasks import EpisodeSpec, Split, get
+from blurax.unroll import unroll
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS = 6

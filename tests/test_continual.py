@@ -26,12 +26,13 @@ from blurax.baselines import (
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.curves import Schedule, learning_curve
 from blurax.errors import BluraxError
-from blurax.learner import Batch, Learner, unroll
+from blurax.learner import Batch, Learner
 from blurax.network import Network
 from blurax.remat import Remat
 from blurax.spec import Activation
 from blurax.targets import Classes, Regression
 from blurax.tasks import EpisodeSpec, Split, get
+from blurax.unroll import unroll
 
 NETWORK, TARGET = Network((4, 5, 3)), Classes(3)
 TANH = Arrangement(Activation.TANH)

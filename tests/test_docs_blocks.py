@@ -9,7 +9,7 @@ import blurax.cli.commands as cli
 import pages
 from blurax.outer.numbers import numbers_of
 from blurax.tasks import TASKS, Augment
-from blurax.tasks.registry import Family
+from blurax.tasks.entries import Family
 from blurax.tasks.tabular import CsvOptions
 
 PAGES = sorted(str(path.relative_to(pages.DOCS))[:-3] for path in pages.DOCS.rglob("*.md"))

@@ -18,7 +18,7 @@ import blurax
 from blurax import BlurClassifier, BlurRegressor
 from blurax.errors import BluraxError
 from blurax.estimator.threads import fitting
-from blurax.tasks import registry
+from blurax.tasks import TASKS, get, own
 
 pytestmark = pytest.mark.usefixtures("float32", "unchecked")
 RNG = np.random.default_rng(0)
@@ -152,9 +152,9 @@ def test_a_search_in_threads_finds_what_a_search_in_turn_finds(fitted):
 
 
 def test_tasks_are_listed_while_others_are_added(pool, own_tasks_forgotten, monkeypatch):
-    monkeypatch.setattr(registry, "check_task", lambda *_: None)  # which takes a second
+    monkeypatch.setattr(own, "check_task", lambda *_: None)  # which takes a second
     task = blurax.from_arrays(np.eye(20), np.arange(20) % 2, name="own")
-    stop, before = threading.Event(), len(registry.TASKS)
+    stop, before = threading.Event(), len(TASKS)
 
     def add():
         for number in range(2_000):
@@ -166,11 +166,11 @@ def test_tasks_are_listed_while_others_are_added(pool, own_tasks_forgotten, monk
     adding, end, seen = pool.submit(add), time.monotonic() + 1, 0
     try:
         while time.monotonic() < end:
-            names = sorted(registry.TASKS)
+            names = sorted(TASKS)
             seen = max(seen, len(names))
             with pytest.raises(BluraxError, match=r"there are|did you mean"):
-                registry.get("nothing-like-it")
+                get("nothing-like-it")
     finally:
         stop.set()
     assert adding.result() > 0
-    assert before < seen <= len(registry.TASKS)
+    assert before < seen <= len(TASKS)

@@ -17,7 +17,7 @@ import pytest
 
 from blurax.errors import BluraxError
 from blurax.tasks import fetch, get, sources
-from blurax.tasks.registry import TASKS
+from blurax.tasks.catalogue import TASKS
 from blurax.tasks.sources import SOURCES, File
 from fake_data import idx, images, labels, listed, write_idx, write_omniglot
 
@@ -44,7 +44,7 @@ def point_at(monkeypatch, name: str, base: str, served: dict[str, bytes] | None 
     fields = {**vars(old), "files": tuple(files)}
     new = sources.Source(**fields)
     monkeypatch.setitem(SOURCES, name, new)
-    from blurax.tasks.registry import _image
+    from blurax.tasks.catalogue import _image
 
     monkeypatch.setitem(TASKS, name, _image(new))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from blurax.errors import BluraxError
-from blurax.tasks import fetch, formats, get, omniglot, registry
+from blurax.tasks import TASKS, fetch, formats, get, omniglot
 from fake_data import idx, images, labels, listed, png, write_idx, write_omniglot
 
 LITTLE = 2**23
@@ -89,7 +89,7 @@ def write_npz(folder, x: bytes, y: bytes, method: int = zipfile.ZIP_STORED):
 
 
 def at_hand() -> str:
-    return registry.TASKS["cifar10"].at_hand()
+    return TASKS["cifar10"].at_hand()
 
 
 @pytest.mark.parametrize("name", NPZ)
@@ -272,7 +272,7 @@ def test_a_bad_gzip_does_not_break_the_list_of_tasks(data):
     path.write_bytes(path.read_bytes()[:10] + b"\xff" * 20)
     listed(data)
     refused("mnist:train=0,test=20", "labels-idx1-ubyte.gz is damaged .*invalid block type")
-    assert registry.TASKS["mnist"].at_hand().startswith(("no", "in part"))
+    assert TASKS["mnist"].at_hand().startswith(("no", "in part"))
 
 
 def test_a_manifest_in_another_encoding_or_without_end(data, monkeypatch):

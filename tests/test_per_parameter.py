@@ -11,10 +11,10 @@ from blurax.errors import BluraxError
 from blurax.fit import network_for
 from blurax.learned import PerParameter
 from blurax.learned import per_parameter as module
-from blurax.learner import unroll
 from blurax.network import Network
 from blurax.remat import Remat
 from blurax.tasks import EpisodeSpec, Split, get
+from blurax.unroll import unroll
 
 NETWORK = Network((4, 6, 5, 3))
 STEPS = 4

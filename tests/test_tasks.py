@@ -23,7 +23,7 @@ from blurax.tasks import (
     from_arrays,
     get,
 )
-from blurax.tasks.registry import Family
+from blurax.tasks.entries import Family
 
 N = 50
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 import blurax
 from blurax.errors import BluraxError
 from blurax.learned.ten_terms import SHARPNESS, TERMS, State, TenTerms
-from blurax.learner import Batch, unroll
+from blurax.learner import Batch
 from blurax.network import Network
 from blurax.outer.objective import Objective
 from blurax.remat import Remat
 from blurax.targets import Classes, Regression
 from blurax.tasks import EpisodeSpec, Split, get
+from blurax.unroll import unroll
 
 NETWORK = Network((4, 6, 5, 3))
 RATE = jnp.zeros(())

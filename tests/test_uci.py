@@ -13,8 +13,8 @@ from blurax.stages import Stages
 from blurax.targets import Classes, Regression
 from blurax.tasks import ArrayTask, EpisodeSpec, Split, uci
 from blurax.tasks.arrays import from_arrays
+from blurax.tasks.by_name import score_name
 from blurax.tasks.folds import fold_of
-from blurax.tasks.registry import score_name
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ _ROOMS = (
         "sweeps",
         "targets",
     ),
-    *("tasks", "terms", "widen", "zoo"),
+    *("tasks", "terms", "unroll", "widen", "zoo"),
 )
 """Modules that are at hand as attributes, such as `blurax.tasks`."""
 

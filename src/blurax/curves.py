@@ -24,13 +24,14 @@ from blurax.batch import at
 from blurax.capacity import check_episodes
 from blurax.errors import described, require
 from blurax.fit import check_fit, for_task
-from blurax.learner import Batch, Blur, Learner, asked, step_in_stage
+from blurax.learner import Batch, Blur, Learner
 from blurax.network import Network
 from blurax.programs import make_room
 from blurax.spec import Rule
 from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, Target, Task
 from blurax.tasks.base import DEFAULT, check_kind
+from blurax.unroll import asked, step_in_stage
 
 AT_ONCE = 10
 """Steps whose batches are drawn together; a divisor of the usual budgets."""

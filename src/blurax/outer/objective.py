@@ -15,13 +15,14 @@ from blurax.batch import Batch, leading
 from blurax.errors import require
 from blurax.fit import for_task
 from blurax.frozen import added, check_types
-from blurax.learner import Learner, asked, unroll
+from blurax.learner import Learner
 from blurax.outer.plastic import Averaging, log_size
 from blurax.outer.vary import Vary
 from blurax.remat import Remat
 from blurax.specialisation import unspecialised
 from blurax.targets import squared_error
 from blurax.tasks import Episode, EpisodeSpec, Split, Target, Task
+from blurax.unroll import asked, unroll
 
 STEADY = Vary()
 EXAMPLES = 32

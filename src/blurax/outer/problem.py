@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from blurax.batch import Batch, at
 from blurax.errors import require
 from blurax.fit import check_fit, for_task
-from blurax.learner import Learner, asked, unroll
+from blurax.learner import Learner
 from blurax.network import Network
 from blurax.outer.objective import STEADY, Objective, episode_loss
 from blurax.outer.plastic import Averaging
@@ -21,6 +21,7 @@ from blurax.outer.space import Space
 from blurax.outer.vary import Draw, Vary
 from blurax.remat import Remat
 from blurax.tasks import EpisodeSpec, Split, Task, choice
+from blurax.unroll import asked, unroll
 
 Setting = tuple[Task, Network, EpisodeSpec]
 

@@ -12,12 +12,15 @@ from blurax.tasks.base import (
     Task,
     check_task,
 )
+from blurax.tasks.by_name import entry, get, score_name, weight
+from blurax.tasks.catalogue import TASKS
 from blurax.tasks.endless import FunctionTask, from_function
+from blurax.tasks.entries import Entry
 from blurax.tasks.graph_tasks import GraphTask, from_graphs
 from blurax.tasks.in_time import SequenceTask
 from blurax.tasks.mixture import Mixture, choice
 from blurax.tasks.omniglot import Omniglot
-from blurax.tasks.registry import TASKS, Entry, add_task, entry, get, score_name, weight
+from blurax.tasks.own import add_task
 from blurax.tasks.staged import StagesBy, TaskSequence, from_sequence
 from blurax.tasks.tabular import from_csv
 from blurax.tasks.toys import Sine, Toy
