@@ -216,6 +216,43 @@ def test_an_observer_sees_each_step_that_is_evaluated(iris):
     assert (moved > 0).all()
 
 
+def _off(prediction, y, mask):
+    return jnp.sum(prediction - y, axis=0), jnp.abs(prediction).max()
+
+
+def test_a_judge_sees_each_query_as_it_was_predicted(iris):
+    """By a learner that goes on alone; the score and the loss are the same with and without."""
+    learner = baseline("sgd").make(PLAIN, NETWORK, iris)
+    given = learner, iris, KEYS, (1, STEPS), Split.VALIDATE
+    state, curve = learning_curve(*given, rate=RATE, batch=16, judge=_off)
+    _, alone = learning_curve(*given, rate=RATE, batch=16)
+    np.testing.assert_array_equal(curve.loss, alone.loss)
+    assert alone.judged is None
+    sums, largest = curve.judged
+    assert (sums.shape, largest.shape) == ((2, 2, 3), (2, 2))
+    for seed, key in enumerate(KEYS):
+        last = jax.tree.map(lambda leaf, seed=seed: leaf[seed], state)
+        _, episode = begun(learner, iris, key)
+        found = learner.predict(last, episode.query_x)
+        np.testing.assert_allclose(largest[seed, 1], jnp.abs(found).max(), rtol=1e-9)
+        np.testing.assert_allclose(sums[seed, 1], (found - episode.query_y).sum(0), atol=1e-9)
+
+
+def test_a_judge_of_a_sequence_says_the_mean_over_its_stages():
+    """As the score does: the mean of what is said of each stage's part."""
+    task = get("sequence:iris:by=permute,stages=3,steps=2,repeat")
+    learner = baseline("sgd").make(PLAIN, Network((4, 6, task.outputs)), task)
+    target = task.target
+
+    def score(prediction, y, mask):
+        return target.finite_score(prediction, y, mask)
+
+    given = learner, task, KEYS, (2, 6), Split.TEST
+    _, curve = learning_curve(*given, rate=RATE, batch=8, judge=score)
+    np.testing.assert_allclose(curve.judged, curve.accuracy, rtol=1e-9)
+    np.testing.assert_allclose(curve.judged, curve.stages.mean(axis=-1), rtol=1e-9)
+
+
 def test_stops_between_change_nothing_but_the_horizon_of_a_cosine(iris):
     learner = baseline("adam").make(PLAIN, NETWORK, iris)
     for schedule in Schedule:
