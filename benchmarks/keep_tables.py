@@ -2,8 +2,11 @@
 
     blurax tables default general regressor --directory runs/tables
     python benchmarks/keep_tables.py runs/tables
+    blurax tables default general regressor --temperature --choose --directory runs/tempered
+    python benchmarks/keep_tables.py runs/tempered
 
-Without a directory it only writes and draws anew from the numbers that are there.
+Each goes where its plan says. Without a directory it only writes and draws anew from the numbers
+that are there.
 """
 
 import sys
@@ -18,27 +21,47 @@ from blurax.frozen import to_json
 from blurax.io import write_json, write_text
 
 KEPT = Path(__file__).parent.parent / "docs" / "reference" / "uci-tables"
+NAMES = "tables", "tempered"
+"""What a comparison without a temperature is kept as, and one with it."""
 NUMBERS = ("uci:abalone", "uci:winequality-red")
 """The tables of which a number is predicted; of the others a class is."""
 PAGE = """# Genomes and regularisers on tables
 
 This page shows what `blurax tables` wrote for the nine tables of the UCI repository. It is for
 those who choose what learns a small table; [Compare on tables](../../how-to/tables.md) tells the
-protocol, and what follows from the numbers. They lie beside this page in `tables.json`.
+protocol, and what follows from the numbers. They lie beside this page in `tables.json` and
+`tempered.json`.
+
+`rank`: by the mean loss over the folds, 1 is the best; mean and standard deviation over the tables.
+`p`: Wilcoxon's signed-rank test against `{against}`, with Holm's correction. `classes` and
+`numbers`: the mean rank on the {classes} tables of classes and the {numbers} of numbers. Then for
+each table the mean score over the {folds} folds (%), accuracy or variance explained, and the mean
+loss. Each fold has {seeds} initial network.
+
+## The protocol as published
 
 ```sh
 blurax tables {genomes} --directory runs/tables
 ```
 
-Each fold of {folds} has {seeds} initial network. `rank`: by the mean loss over the folds, 1 is the
-best; mean and standard deviation over the tables. `p`: Wilcoxon's signed-rank test against
-`{against}`, with Holm's correction. `classes` and `numbers`: the mean rank on the {classes} tables
-of classes and the {numbers} of numbers. Then for each table the mean score over the folds (%),
-accuracy or variance explained, and the mean loss.
-
 {rows}
 
 ![Ranks on nine tables, and scores](tables.png)
+"""
+TEMPERED = """
+## With a temperature, and a choice
+
+```sh
+blurax tables {genomes} --temperature --choose --directory runs/tempered
+```
+
+The outputs of every network for classes are divided by a temperature that the validation rows of
+its fold choose. `any-genome` and `any-baseline` are, in each fold, the one with the lowest
+validation loss.
+
+{rows}
+
+![Ranks on nine tables with a temperature, and scores](tempered.png)
 """
 
 
@@ -67,29 +90,40 @@ def _part(found: tables.Result, numbers: bool) -> Ranking:
     return ranking(own, found.plan.against)
 
 
-def page(found: tables.Result) -> str:
+def page(found: tables.Result, tempered: tables.Result) -> str:
     """The page."""
-    head, *others = rows(found)
-    lines = [head, ["---"] * len(head), *others]
     count = sum(task in NUMBERS for task in found.plan.tables)
-    return PAGE.format(
-        genomes=" ".join(each.name for each in found.plan.genomes),
+    first = PAGE.format(
+        genomes=_genomes(found),
         seeds=found.plan.seeds,
         folds=found.plan.folds,
         against=found.plan.against,
         classes=len(found.plan.tables) - count,
         numbers=count,
-        rows="\n".join(f"| {' | '.join(cells)} |" for cells in lines),
+        rows=_written(found),
     )
+    return first + TEMPERED.format(genomes=_genomes(tempered), rows=_written(tempered))
+
+
+def _genomes(found: tables.Result) -> str:
+    return " ".join(each.name for each in found.plan.genomes)
+
+
+def _written(found: tables.Result) -> str:
+    head, *others = rows(found)
+    lines = [head, ["---"] * len(head), *others]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def main(directory: Path | None) -> None:
     """Keep, draw and write."""
     if directory is not None:
-        write_json(KEPT / tables.RESULT, to_json(tables.read(directory)))
-    found = tables.read(KEPT)
-    draw_ranking(found.ranking(), found.reached, KEPT / tables.PICTURE)
-    write_text(KEPT / "index.md", page(found))
+        new = tables.read(directory)
+        write_json(KEPT / f"{NAMES[new.plan.temperature]}.json", to_json(new))
+    both = [tables.read_file(KEPT / f"{name}.json") for name in NAMES]
+    for name, found in zip(NAMES, both, strict=True):
+        draw_ranking(found.ranking(), found.reached, KEPT / f"{name}.png")
+    write_text(KEPT / "index.md", page(*both))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import hashlib, json
 import jax, numpy as np
 from blurax.outer.config import MetaTrain
 from blurax.outer.jobs import Losses, EstimateJobs
+from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec
 
 used = set()
@@ -32,7 +33,8 @@ def digest(tree):
     return hashlib.sha256(leaves).hexdigest()
 
 def run(**fields):
-    config = MetaTrain(hidden=("5",), episode=EpisodeSpec(3, 8, 8), meta_steps=2, **fields)
+    sizes = dict(hidden=("5",), episode=EpisodeSpec(3, 8, 8), meta_steps=2)
+    config = MetaTrain(rule=Rule(states=2), **sizes, **fields)  # a small rule compiles sooner
     trainer = config.trainer()
     state, seen = trainer.init(jax.random.key(0)), []
     for n in range(2):

@@ -1,5 +1,6 @@
 """What the documentation says of nine tables is what was measured."""
 
+import dataclasses
 import hashlib
 
 import pytest
@@ -9,20 +10,29 @@ from blurax import zoo
 from blurax.experiments import tables
 
 STORED = pages.DOCS / "reference" / "uci-tables"
-FOUND = tables.read(STORED)
+FOUND, TEMPERED = (tables.read_file(STORED / name) for name in ("tables.json", "tempered.json"))
 HOW_TO = (pages.DOCS / "how-to" / "tables.md").read_text(encoding="utf-8")
 
 
 def test_the_page_shows_what_the_results_say():
     page = (STORED / "index.md").read_text(encoding="utf-8")
-    whole = FOUND.ranking()
-    for m, method in enumerate(whole.methods):
-        assert f"| `{method}` | {whole.mean[m]:.1f} ± {whole.spread[m]:.1f} |" in page
-    for each in FOUND.reached:
-        score, loss = (sum(v) / len(v) for v in (each.score, each.loss))
-        [row] = [line for line in page.splitlines() if line.startswith(f"| `{each.method}` |")]
-        assert f" {100 * score:.1f} / {loss:.3f} " in row
+    for found, part in zip((FOUND, TEMPERED), page.split("## With a temperature"), strict=True):
+        whole = found.ranking()
+        for m, method in enumerate(whole.methods):
+            assert f"| `{method}` | {whole.mean[m]:.1f} ± {whole.spread[m]:.1f} |" in part
+        for each in found.reached:
+            score, loss = (sum(v) / len(v) for v in (each.score, each.loss))
+            [row] = [line for line in part.splitlines() if line.startswith(f"| `{each.method}` |")]
+            assert f" {100 * score:.1f} / {loss:.3f} " in row
     assert (STORED / "tables.png").exists()
+    assert (STORED / "tempered.png").exists()
+
+
+def test_with_a_temperature_everything_else_is_the_same():
+    """Who took part, on which tables, by which protocol."""
+    assert (TEMPERED.plan.temperature, TEMPERED.plan.choose) == (True, True)
+    assert dataclasses.replace(TEMPERED.plan, temperature=False, choose=False) == FOUND.plan
+    assert all(t >= 1 for each in TEMPERED.reached for t in each.temperature)
 
 
 @pytest.mark.parametrize("method", ["forest", "adam+batch-norm", "adam+tangos", "adam+l2", "adam"])
@@ -32,11 +42,12 @@ def test_the_how_to_repeats_the_ranks(method):
     assert f"| `{method}` | {whole.mean[m]:.1f} ± {whole.spread[m]:.1f} |" in HOW_TO
 
 
-def test_every_method_has_learned_every_table_of_the_protocol():
-    plan = FOUND.plan
+@pytest.mark.parametrize("found", [FOUND, TEMPERED])
+def test_every_method_has_learned_every_table_of_the_protocol(found):
+    plan = found.plan
     assert (plan.folds, plan.epochs, plan.patience, plan.batch) == (5, 200, 30, 32)
-    assert len(FOUND.reached) == len(plan.tables) * len(FOUND.ranking().methods)
-    assert all(len(each.loss) == plan.folds * plan.seeds for each in FOUND.reached)
+    assert len(found.reached) == len(plan.tables) * len(found.ranking().methods)
+    assert all(len(each.loss) == plan.folds * plan.seeds for each in found.reached)
 
 
 @pytest.mark.parametrize("number", range(len(FOUND.plan.genomes)))

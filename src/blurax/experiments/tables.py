@@ -100,7 +100,15 @@ def read(directory: Path) -> Result:
     Raises:
         BluraxError: if there is no such file, or not such a one.
     """
-    path = directory / RESULT
+    return read_file(directory / RESULT)
+
+
+def read_file(path: Path) -> Result:
+    """Read such a file wherever it lies.
+
+    Raises:
+        BluraxError: if there is no such file, or not such a one.
+    """
     return read_as(Result, path, f"{path} is not the result of a comparison on tables.")
 
 
