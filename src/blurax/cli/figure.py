@@ -8,7 +8,7 @@ from rich.text import Text
 
 from blurax.analysis.findings_table import claims_table
 from blurax.analysis.findings_view import draw_findings
-from blurax.cli.progress import resumable
+from blurax.cli.progress import Seldom, resumable
 from blurax.cli.terminal import Terminal
 from blurax.experiments.figures import FIGURES, Budget, Figure
 from blurax.experiments.figures import figure as find
@@ -58,11 +58,13 @@ def make_figures(
 
 def _make(console: Console, figure: Figure, budget: Budget, directory: Path) -> None:
     console.print(Text.assemble((f"Figure {figure.name}", "bold"), f". {figure.title}"))
+    seldom = Seldom()
     with console.status("") as status:
 
         def log(text: str) -> None:
             status.update(Text(text))
-            if not console.is_terminal and ": " not in text:  # in a log a line for each part
+            # in a log a line for each part, and one a minute
+            if not console.is_terminal and (": " not in text or seldom()):
                 console.print(f"  {text}", highlight=False)
 
         found, folder = make(figure, budget, directory, log)

@@ -1,7 +1,8 @@
 """What a person sees while a run goes on."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -26,6 +27,21 @@ def resumable(*words: object) -> Iterator[None]:
     """Say how to go on when Ctrl-C stops a run: by `blurax` and these words."""
     with last_words(f"Stopped; go on with: {command(*words)}"):
         yield
+
+
+class Seldom:
+    """True once in so many seconds: a log tells what is going on without a line for each bit."""
+
+    def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to wait."""
+        self._seconds, self._clock, self._last = seconds, clock, clock()
+
+    def __call__(self) -> bool:
+        """Whether it is time again."""
+        now = self._clock()
+        due = now - self._last >= self._seconds
+        self._last = now if due else self._last
+        return due
 
 
 AnyShown = TypeVar("AnyShown", bound="_Shown")
@@ -78,11 +94,12 @@ class RunProgress(_Shown):
 
 
 class CompareProgress(_Shown):
-    """A progress bar in a terminal; elsewhere a line for each finished cell."""
+    """A progress bar in a terminal; elsewhere a line for each finished cell, and one a minute."""
 
     def __init__(self, console: Console) -> None:
         where = TextColumn("{task.description}", markup=False)
         columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), where
+        self._seldom = Seldom()
         super().__init__(console, columns, "loading")
 
     def __call__(self, progress: CellProgress) -> None:
@@ -91,6 +108,10 @@ class CompareProgress(_Shown):
         self._bar.update(
             self._task, completed=progress.done, total=progress.cells, description=text
         )
-        if not progress.doing and not self._console.is_terminal:
+        if self._console.is_terminal:
+            return
+        if not progress.doing:
             line = f"{progress.done} of {progress.cells} cells: {progress.where}"
             self._console.print(message(line))
+        elif self._seldom():
+            self._console.print(f"under way: {text}")

@@ -10,7 +10,7 @@ from rich.text import Text
 from blurax import io
 from blurax.analysis.plain import message
 from blurax.analysis.tables_view import LEGEND, draw_ranking, ranking_table
-from blurax.cli.progress import resumable
+from blurax.cli.progress import Seldom, resumable
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
 from blurax.experiments import tables as experiment
@@ -97,13 +97,14 @@ def tables(
 
 def _advance(directory: Path) -> None:
     """Take a comparison to its end, in sight of the user, and show it."""
-    console, plan = Terminal(), experiment.read_plan(directory)
+    console, plan, seldom = Terminal(), experiment.read_plan(directory), Seldom()
     console.print(f"Comparison in {directory}: {plan.cells} cells", soft_wrap=True)
     with resumable("tables", "--resume", directory), console.status("") as status:
 
         def log(text: str) -> None:
             status.update(Text(message(text)))
-            if not console.is_terminal and ": " not in text:  # in a log a line for each cell
+            # in a log a line for each cell, and one a minute
+            if not console.is_terminal and (": " not in text or seldom()):
                 console.print(message(text), highlight=False)
 
         result = experiment.advance(directory, log, _models())
