@@ -329,6 +329,26 @@ def test_what_is_ones_own_is_no_file_of_the_zoo(little, genome_file, tmp_path):
         assert found.standing.own == own
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("parts", "leaves"),
+    [
+        ([], " --parts images tables toys sequences leaves convolution out."),
+        (["--parts", "convolution", "toys"], " --parts toys leaves convolution out."),
+        (["--parts", "convolution"], ""),
+    ],
+)
+def test_a_part_in_which_a_learner_cannot_learn_can_be_left_out(tmp_path, capsys, parts, leaves):
+    directory = tmp_path / "it"
+    words = ["bench", "vsml", "--baselines", "adam", *parts, "--directory", str(directory)]
+    assert cli.main(words) == 2
+    assert capsys.readouterr().err == (
+        "blurax: The network (8x8x1 > 4x4x8 > 16 > 10; 3 edges) is no fully connected chain; Vsml "
+        f"takes one such as Network((64, 32, 10)).{leaves}\n"
+    )
+    assert not directory.exists()
+
+
 def test_names_are_no_markup(tmp_path):
     standing = made(learners=2)
     bad = "<b>|x"

@@ -13,14 +13,16 @@ from types import MappingProxyType
 from blurax import io, zoo
 from blurax.baselines.standing import Place, Standing
 from blurax.engine import LOCAL, Evaluator
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.experiments import compare
 from blurax.experiments.bench_suites import Part, Suite, suite
 from blurax.experiments.compare import Compared
 from blurax.experiments.compare_cells import read_as
 from blurax.experiments.compare_entrants import Entrant, sources
+from blurax.experiments.compare_fit import check, check_sources
 from blurax.experiments.compare_plan import Plan
 from blurax.experiments.compare_reuse import reuse
+from blurax.experiments.compare_tasks import NONE
 from blurax.experiments.compare_times import By
 from blurax.experiments.compare_work import Callback, CellProgress
 from blurax.frozen import Checked, to_json
@@ -92,7 +94,7 @@ def start(
         How many cells were taken over.
 
     Raises:
-        BluraxError: if a learner cannot learn in a part of the suite, which the sentence names, the
+        BluraxError: if a learner cannot learn in a part of the suite, and which parts it can; the
             directory holds a bench with other settings, an earlier one holds none, or another
             process writes into it.
     """
@@ -104,6 +106,7 @@ def start(
         plan.against in names,
         f"--against is {plan.against!r}; it takes one of {', '.join(names)}.",
     )
+    _check(plans, entrants)
     with io.writing(directory, BENCH):
         path = directory / PLAN
         require(
@@ -112,7 +115,7 @@ def start(
         )
         copied = 0
         for name, each in plans.items():
-            compare.start(each, entrants, directory / name)
+            compare.begin(each, entrants, directory / name)
             shared = [other / name for other, parts in known.items() if name in parts]
             copied += sum(reuse(each, directory / name, folder) for folder in shared)
         io.write_json(path, to_json(plan))
@@ -188,6 +191,21 @@ def read(directory: Path) -> Bench:
     found = suite(plan.suite).only(plan.parts)
     parts = tuple(compare.read(directory / part.name) for part in found.parts)
     return Bench(found, plan.against, parts)
+
+
+def _check(plans: Mapping[str, Plan], entrants: Sequence[Entrant]) -> None:
+    """Raise `BluraxError` where a part cannot be carried out, saying which parts can."""
+    refused: dict[str, BluraxError] = {}
+    for name, plan in plans.items():
+        try:
+            check_sources(plan, entrants, NONE)
+            check(plan, entrants)
+        except BluraxError as error:
+            refused[name] = error
+    rest = [name for name in plans if name not in refused]
+    for first in refused.values():
+        leaves = f" --parts {' '.join(rest)} leaves {' and '.join(refused)} out." if rest else ""
+        raise BluraxError(f"{first}{leaves}") from first
 
 
 def _of_the_zoo() -> set[str]:
