@@ -38,7 +38,8 @@ class Request:
     directory of a run, or a class of your own as it is written, my_rules.py:MyRule. Each is called
     after its file, run or class, or as NAME says. They stand before all options."""
     suite: str = "bench-1:quick"
-    """What they are measured on: bench-1:quick (minutes on two cores) or bench-1 (about a day)."""
+    """What they are measured on: bench-1:quick (about an hour of one core; with --reuse minutes for
+    each learner) or bench-1 (by estimate about a day)."""
     parts: tuple[str, ...] = ()
     """Parts of the suite; all of them if none is named."""
     baselines: tuple[str, ...] = ()
