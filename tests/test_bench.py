@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import blurax.cli.bench as bench_command
 import blurax.cli.commands as cli
 from blurax import genome as genomes
 from blurax import io
-from blurax.analysis.bench_view import bench_rows, bench_table, write_pages
+from blurax.analysis.bench_view import bench_rows, bench_table, leaders, write_pages
 from blurax.baselines import Arrangement, Choice, Record, StepTime, Tuning, baseline, is_built_in
 from blurax.baselines.reached import Reached, ranking
 from blurax.baselines.standing import Place, Standing
 from blurax.curves import Schedule
 from blurax.errors import BluraxError
-from blurax.experiments import bench, bench_suites
+from blurax.experiments import bench, bench_suites, compare
 from blurax.experiments.bench_suites import SUITES, Part, Suite
-from blurax.experiments.compare_entrants import read_entrant
+from blurax.experiments.compare_entrants import found_file, read_entrant
 from blurax.experiments.compare_fit import check
 from blurax.experiments.compare_plan import Plan
 from blurax.spec import Activation, Rule
@@ -45,7 +46,8 @@ def made(places: int = 8, learners: int = 4) -> Standing:
         records, times = [], []
         for n in range(learners):
             name = f"l{n}"
-            scores = tuple(map(tuple, np.sort(rng.uniform(0.2, 0.9, (2, 3)) + 0.02 * n, 0)))
+            drawn = np.minimum(rng.uniform(0.2, 0.9, (2, 3)) + 0.02 * n, 0.99)
+            scores = tuple(map(tuple, np.sort(drawn, 0)))
             choices = (CHOICE, CHOICE) if n else ()
             curve = () if n else tuple(map(tuple, np.asarray(scores).T))
             steps = () if n else (10, 100)
@@ -198,14 +200,43 @@ def test_cells_of_an_earlier_bench_are_taken_over(little, genome_file, tmp_path)
     bench.start(PLAN, [], LITTLE.rivals, earlier)
     bench.advance(earlier)
     entrants, done = [read_entrant("exact", genome_file, {})], []
-    bench.start(PLAN, entrants, LITTLE.rivals, later, (earlier,))
+    assert bench.start(PLAN, entrants, LITTLE.rivals, later, (earlier,)) == 6
+    assert bench.cells_of(later) == 9
     found = bench.advance(later, lambda p: done.append(p.where) if p.doing else None)
     assert {where.rpartition(", ")[2] for where in done} == {"exact"}
     assert {r.learner for p in found.standing.places for r in p.records} == {"exact", "sgd", "fa"}
+    toys = dataclasses.replace(PLAN, parts=("toys",))
+    assert bench.start(toys, [], LITTLE.rivals, tmp_path / "toys", (earlier, later)) == 2
+    assert bench.start(PLAN, [], LITTLE.rivals, tmp_path / "all", (tmp_path / "toys",)) == 2
+
+
+@pytest.mark.parametrize("wrong", ["no-such-folder", "earlier/toys", "."])
+def test_a_folder_without_a_bench_is_not_reused(little, tmp_path, wrong, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bench.start(PLAN, [], LITTLE.rivals, tmp_path / "earlier")
+    words = ["bench", "--suite", "little", "--against", "sgd", "--directory", "new"]
+    assert cli.main([*words, "--reuse", wrong]) == 2
+    assert f"{wrong} holds no bench; it takes the folder that --dir" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_commands_say_how_many_cells_are_taken_over(little, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["bench", "--suite", "little", "--against", "sgd"]
+    assert cli.main([*words, "--parts", "toys", "--directory", "old"]) == 0
+    assert "taken over" not in capsys.readouterr().out
+    assert cli.main([*words, "--parts", "toys", "--directory", "new", "--reuse", "old"]) == 0
+    assert "2 of 2 cells are taken over." in capsys.readouterr().out
+    rest = ["--tasks", "xor", "--hidden", "2", "--steps", "2", "--seeds", "2", "--batch", "8"]
+    rest += ["--baselines", "sgd", "--tuning.seeds", "2", "--tuning.long-seeds", "2"]
+    assert cli.main(["compare", *rest, "--directory", "one"]) == 0
+    assert "taken over" not in capsys.readouterr().out
+    assert cli.main(["compare", *rest, "--directory", "two", "--reuse", "one"]) == 0
+    assert "1 of 1 cells are taken over." in capsys.readouterr().out
 
 
 def test_what_cannot_be_ranked_is_told(little, tmp_path):
-    with pytest.raises(BluraxError, match="against is 'adam'; it takes one of sgd, fa"):
+    with pytest.raises(BluraxError, match="--against is 'adam'; it takes one of sgd, fa"):
         bench.start(dataclasses.replace(PLAN, against="adam"), [], ("sgd", "fa"), tmp_path / "a")
     with pytest.raises(BluraxError, match="There is no suite 'bench-7'; there are bench-1:quick"):
         bench.start(dataclasses.replace(PLAN, suite="bench-7"), [], ("sgd",), tmp_path / "a")
@@ -230,6 +261,92 @@ def test_the_command_ranks_draws_and_resumes(little, genome_file, tmp_path, caps
     assert "| mine |" in page
     assert cli.main(["bench", "--resume", str(directory), "--parts", "toys"]) == 2
     assert "goes with no other option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "against", "said"),
+    [
+        ([], "sgd", "All are tested against sgd, the first baseline."),  # of the suite
+        (["--baselines", "fa", "sgd"], "fa", "All are tested against fa, the first baseline."),
+        (["--baselines", "sgd", "adam"], "adam", ""),
+        (["--baselines", "sgd", "adam", "--against", "sgd"], "sgd", ""),
+        (["--against", "fa"], "fa", ""),
+    ],
+)
+def test_all_are_tested_against_adam_or_the_first_rival(
+    little, tmp_path, monkeypatch, capsys, words, against, said
+):
+    monkeypatch.setattr(bench_command, "_advance", lambda *of: None)
+    directory = tmp_path / "it"
+    assert cli.main(["bench", "--suite", "little", *words, "--directory", str(directory)]) == 0
+    assert bench.read_plan(directory).against == against
+    assert capsys.readouterr().out.strip() == said
+
+
+def test_whom_all_are_tested_against_must_take_part(little, tmp_path, capsys):
+    words = ["bench", "--suite", "little", "--against", "lion", "--directory", str(tmp_path / "it")]
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert error == "blurax: --against is 'lion'; it takes one of sgd, fa.\n"
+
+
+def test_curves_are_of_the_best_and_whom_all_are_tested_against_and_ones_own(tmp_path):
+    standing = dataclasses.replace(made(learners=20), against="l9")
+    ranked = standing.overall().methods
+    best, last, near = ranked[:8], ranked[-1], ranked[0]
+    assert "l9" not in best
+    assert leaders(standing) == (*best, "l9")
+    mine = dataclasses.replace(standing, own=(last, near))
+    assert leaders(mine) == (*best, "l9", last)
+    assert leaders(dataclasses.replace(standing, own=ranked[8:])) == tuple(
+        dict.fromkeys((*best, "l9", *ranked[8:16]))
+    )
+    picture = tmp_path / "p.png"
+    picture.write_bytes(b"")
+    for shown, words in (
+        (mine, f"the 8 best ranks, l9, {last}"),
+        (standing, "the 8 best ranks, l9"),
+    ):
+        write_pages(shown, [picture] * 3, tmp_path / "b.html", tmp_path / "b.md")
+        assert f"## Curves: even ({words})" in (tmp_path / "b.md").read_text("utf-8")
+
+
+def test_what_is_ones_own_is_no_file_of_the_zoo(little, genome_file, tmp_path):
+    zoo_s = [read_entrant(name, found_file(name), {}) for name in ("default", "toys", "steady")]
+    mine = read_entrant("exact", genome_file, {})
+    renamed = read_entrant("other", found_file("smooth"), {})
+    for entrants, own in (
+        ([*zoo_s, mine], ("default", "toys", "steady", "exact")),  # few
+        ([*zoo_s, renamed, mine], ("exact",)),
+        ([mine], ("exact",)),
+        ([], ()),
+    ):
+        plan = Plan(("iris",), ("3",), tuple(e.stamp for e in entrants), ("sgd",), (2,), 2)
+        record = Record("sgd", (2,), ((0.5, 0.5),), (CHOICE,))
+        panel = compare.Panel("iris", "3", "accuracy", (record,))
+        part = compare.Compared(plan, (panel,))
+        found = bench.Bench(LITTLE.only(("flowers",)), "sgd", (part,))
+        assert found.standing.own == own
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("parts", "leaves"),
+    [
+        ([], " --parts images tables toys sequences leaves convolution out."),
+        (["--parts", "convolution", "toys"], " --parts toys leaves convolution out."),
+        (["--parts", "convolution"], ""),
+    ],
+)
+def test_a_part_in_which_a_learner_cannot_learn_can_be_left_out(tmp_path, capsys, parts, leaves):
+    directory = tmp_path / "it"
+    words = ["bench", "vsml", "--baselines", "adam", *parts, "--directory", str(directory)]
+    assert cli.main(words) == 2
+    assert capsys.readouterr().err == (
+        "blurax: The network (8x8x1 > 4x4x8 > 16 > 10; 3 edges) is no fully connected chain; Vsml "
+        f"takes one such as Network((64, 32, 10)).{leaves}\n"
+    )
+    assert not directory.exists()
 
 
 def test_names_are_no_markup(tmp_path):

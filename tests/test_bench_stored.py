@@ -1,18 +1,26 @@
 """The bench that the documentation shows is what its cells say, and others can build on them."""
 
+import re
+
 import pytest
 
+import blurax.cli.commands as cli
 import pages
 from blurax import zoo
 from blurax.analysis.bench_view import bench_rows, legend
+from blurax.baselines.standing import Place, Standing
 from blurax.experiments import bench, compare
 from blurax.experiments.bench_suites import SUITES
 from blurax.experiments.compare_cells import CELLS, cell_path, read_cell
 from blurax.experiments.compare_entrants import entrant, found_file, read_entrant
+from blurax.experiments.compare_reuse import DECISIVE
 
 STORED = pages.DOCS / "reference" / "bench-1-quick"
 FOUND = bench.read(STORED)
 PARTS = list(zip(FOUND.suite.parts, FOUND.parts, strict=True))
+MORE = STORED.with_name("bench-1-quick-learned")
+LEARNED = ("per-parameter", "ten-terms", "vsml")
+"""Whose cells lie there; those of all others are as they are stored with the genomes."""
 
 
 def test_the_page_shows_what_the_results_say():
@@ -56,3 +64,75 @@ def test_a_bench_that_reuses_it_measures_its_own_learner_alone(tmp_path):
         folder = tmp_path / "bench" / part.name
         cells = len(list((folder / CELLS).glob("*.json")))
         assert cells == compare.read_plan(folder).cells - len(part.tasks) * len(part.nets)
+
+
+def test_page_help_and_suite_say_alike_how_long_it_takes(capsys):
+    about = SUITES["bench-1:quick"].about
+    assert f"- suite: bench-1:quick, {about}\n" in (STORED / "index.md").read_text(encoding="utf-8")
+    assert "about an hour of one core" in about
+    assert cli.main(["bench", "--help"]) == 0
+    shown = " ".join(re.sub(r"[^\w:.,;()-]+", " ", capsys.readouterr().out).split())
+    assert "bench-1:quick (about an hour of one core; with --reuse minutes" in shown
+    assert "55 minutes of one core" in pages.page("how-to/bench")
+
+
+def with_learned() -> Standing:
+    """Of the learners and all others, from the cells of both."""
+    plan, places = bench.read_plan(MORE), []
+    for part, result in PARTS:
+        if part.name not in plan.parts:
+            continue
+        old, new = result.plan, compare.read_plan(MORE / part.name)
+        for panel in result.panels:
+            at, records = (panel.task, panel.net), []
+            for name in new.learners:
+                folder, its = (MORE, new) if name in LEARNED else (STORED, old)
+                records.append(read_cell(cell_path(folder / part.name, its, *at, name), its, name))
+            places.append(Place(part.name, *at, panel.score, tuple(records)))
+    return Standing(plan.suite, SUITES[plan.suite].about, plan.against, tuple(places))
+
+
+def test_learned_rules_stand_among_the_others_as_their_page_says():
+    page, standing = (MORE / "index.md").read_text(encoding="utf-8"), with_learned()
+    assert (len(standing.places), len(standing.overall().methods)) == (7, 33)
+    head, rows = bench_rows(standing)
+    for row in (head, *rows):
+        assert f"| {' | '.join(cell.replace('_', chr(92) + '_') for cell in row)} |" in page
+    assert legend(standing).split(". ")[0] in page
+    assert f"- suite: {standing.suite}, {standing.about}\n" in page
+    assert re.findall(r"]\((\w+\.png)\)", page) == ["bench.png"]
+    assert (MORE / "bench.png").exists()
+
+
+def test_the_how_to_says_their_ranks():
+    overall = with_learned().overall()
+    ranks = {name: f"{mean:.1f}" for name, mean in zip(overall.methods, overall.mean, strict=True)}
+    assert overall.methods.index("per-parameter") == 8
+    assert {*overall.methods[-2:]} == {"ten-terms", "vsml"}
+    said = " ".join(pages.page("how-to/learned-rules").split())
+    assert (
+        f"`per-parameter` {ranks['per-parameter']} (the ninth; tuned Adam {ranks['adam']}, the "
+        f"genome `default` {ranks['default']}), `ten-terms` {ranks['ten-terms']} and `vsml` "
+        f"{ranks['vsml']}, the last two"
+    ) in said
+
+
+def test_what_is_stored_of_them_is_what_was_measured_anew():
+    for part, result in PARTS:
+        if not (MORE / part.name).exists():
+            assert part.name == "convolution"
+            continue
+        plan = compare.read_plan(MORE / part.name)
+        for field in (*DECISIVE, "tasks", "nets", "baselines"):
+            assert getattr(plan, field) == getattr(result.plan, field)
+        added = [file for file in plan.genomes if file not in result.plan.genomes]
+        assert tuple(file.name for file in added) == LEARNED
+        for file in added:
+            assert file == read_entrant(file.name, found_file(file.name), {}).stamp
+        cells = [
+            cell_path(MORE / part.name, plan, task, net, name)
+            for task in part.tasks
+            for net in part.nets
+            for name in LEARNED
+        ]
+        assert {*(MORE / part.name / CELLS).iterdir()} == {*cells}

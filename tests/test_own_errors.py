@@ -62,6 +62,60 @@ class Fixed(Line):
     rate: float = 0.1
 
 
+class Alone(Line):
+    def step(self, state, batch, *, rate, key, index):  # alone
+        return [state[0] + self.rate * batch[0].T @ batch[1]]
+
+
+class Twice(Line):
+    def init(self, key, batch):
+        return jnp.zeros((4, 3)), jnp.zeros(3)
+
+    def predict(self, state, x):
+        return x @ state[0]
+
+    def step(self, state, batch, *, rate, key, index):  # twice
+        return state
+
+
+class Nothing(Line):
+    def step(self, state, batch, *, rate, key, index):  # nothing
+        self.rate + 1
+
+
+class Bare(Line):
+    def step(self, state, batch):  # bare
+        return state, None
+
+
+class Unkeyed(Line):
+    def init(self, key):  # unkeyed
+        return [jnp.zeros((4, 3))]
+
+
+class Stateless(Line):
+    def predict(self, x):  # stateless
+        return x
+
+
+class Fewer(Line):
+    def predict_few(self, state, x):  # fewer
+        return x
+
+
+class Free(Line):
+    def step(self, state, batch, **rest):
+        return state, {}
+
+    def init(self, *given):
+        return [jnp.zeros((4, 3))]
+
+
+class Refusing(Line):
+    def step(self, state, batch, *, rate, key, index):
+        raise blurax.BluraxError("It takes another day.")  # refusing
+
+
 class Half(blurax.Learner):
     network: blurax.Network
 
@@ -92,6 +146,10 @@ def line_of(text):
     return next(n for n, line in enumerate(RULES.splitlines(), 1) if text in line)
 
 
+def at(text):
+    return f"mine.py, line {line_of(text)}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -116,12 +174,58 @@ def test_a_file_that_cannot_be_run_is_told_with_its_line(command, tmp_path, text
         ("Grows", "Grows.step gives a state of shapes [(4, 3), (4, 3)] with the network (4, 3, 3)"),
         ("Narrow", "Narrow.predict gives shape (2,) for 2 inputs to the network (4, 3, 3); it"),
         ("Fixed", "there is nothing to learn; a number becomes one by jnp.asarray"),
+        ("Alone", "Alone.step returned a list of an array of shape (4, 3); it is to return a pair "
+            f"(state, info), the new state and anything, such as None ({at('# alone')})."),
+        ("Twice", "Twice.step returned a tuple of an array of shape (4, 3), an array of shape (3,)"
+            "; it is to return a pair (state, info), the new state and anything, such as None "
+            f"({at('# twice')})."),
+        ("Nothing", "Nothing.step returned None; it is to return a pair (state, info), the new "
+            f"state and anything, such as None ({at('# nothing')})."),
+        ("Bare", "Bare.step takes (self, state, batch), which does not fit its call (got an "
+            "unexpected keyword argument 'rate'); write def step(self, state, batch, *, rate, key, "
+            f"index) ({at('# bare')})."),
+        ("Unkeyed", "Unkeyed.init takes (self, key), which does not fit its call (too many "
+            f"positional arguments); write def init(self, key, batch) ({at('# unkeyed')})."),
+        ("Stateless", "Stateless.predict takes (self, x), which does not fit its call (too many "
+            f"positional arguments); write def predict(self, state, x) ({at('# stateless')})."),
+        ("Fewer", "Fewer.predict_few takes (self, state, x), which does not fit its call (too many "
+            "positional arguments); write def predict_few(self, state, x, batch) "
+            f"({at('# fewer')})."),
+        ("Refusing", "Refusing cannot learn with the network (4, 3, 3): It takes another day "
+            f"(mine.py, line {line_of('# refusing')})."),
         ("Half", "Half in mine.py lacks predict, step; a learner defines init, step and predict."),
     ],
 )  # fmt: skip
 def test_a_rule_that_cannot_learn_is_told(command, tmp_path, name, message):
     assert message in command(f"mine.py:{name}")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_functions_may_take_anything(command):
+    command("mine.py:Free", code=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("words", [("compare",), ("bench", "--suite", "bench-1:quick")])
+def test_every_command_tells_a_step_that_returns_no_pair(command, words, capsys):
+    learner = ["mine.py:Alone", "--directory", "out"]
+    rest = ["--tasks", "iris", "--hidden", "3"] if words == ("compare",) else ["--parts", "tables"]
+    assert cli.main([words[0], *learner, *words[1:], *rest, "--baselines", "adam"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("blurax: Alone.step returned a list of an array of shape (")
+    assert f"({at('# alone')})." in error
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_the_library_says_of_its_own_learners_stands_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["vsml", "--tasks", "digits", "--hidden", "c8k3s2-16", "--directory", "out"]
+    assert cli.main(["compare", *words, "--baselines", "adam"]) == 2
+    assert capsys.readouterr().err == (
+        "blurax: The network (8x8x1 > 4x4x8 > 16 > 10; 3 edges) is no fully connected chain; Vsml "
+        "takes one such as Network((64, 32, 10)).\n"
+    )
 
 
 @pytest.mark.usefixtures("unchecked")

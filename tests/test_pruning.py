@@ -1,6 +1,7 @@
 """Few numbers: the penalty that asks for them, and what takes away those that are not missed."""
 
 import dataclasses
+import re
 
 import equinox as eqx
 import jax
@@ -12,8 +13,21 @@ import blurax
 from blurax import findings, io
 from blurax import genome as genomes
 from blurax.cli import commands
+from blurax.cli import prune as command
 from blurax.errors import BluraxError
-from blurax.experiments.pruning import CHART, LEFT, PRUNED, WHOLE, Pruning, prune, resting
+from blurax.experiments.pruning import (
+    CHANCE,
+    CHART,
+    CHOSEN_BY,
+    LEFT,
+    PRUNED,
+    WHOLE,
+    Pruning,
+    prune,
+    resting,
+    warnings,
+)
+from blurax.findings import Fact
 from blurax.genome import flatten, leaves, unflatten
 from blurax.network import Network
 from blurax.neutral import neutral
@@ -136,6 +150,62 @@ def test_the_command_writes_a_genome_its_curve_and_a_picture(tmp_path, monkeypat
     assert (np.asarray(flatten(small)) != np.asarray(flatten(whole))).any()
     with pytest.raises(BluraxError, match=r"toys-pruned\.safetensors is there already"):
         commands.dispatch(words.split())
+
+
+CHANCE_WORDS = (
+    "The whole genome reaches 14.0 % on validation examples, where outputs that know nothing reach "
+    "10.0 %: what is missed cannot be told; try other --tasks, --hidden or --steps."
+)
+LOST_WORDS = (
+    "On test examples 33.3 points are lost, more than the --tolerance of 0.5 that holds on "
+    "validation examples; try more --seeds or --tasks."
+)
+
+
+@pytest.mark.parametrize(
+    ("validated", "whole", "pruned", "said"),
+    [
+        (0.60, 0.60, 0.597, ()),
+        (0.60, 0.60, 0.70, ()),
+        (0.16, 0.15, 0.15, ()),
+        (0.60, 0.60, 0.267, (LOST_WORDS,)),
+        (0.14, 0.13, 0.13, (CHANCE_WORDS,)),
+        (0.14, 0.60, 0.267, (CHANCE_WORDS, LOST_WORDS)),
+    ],
+)
+def test_a_result_that_says_little_comes_with_a_warning(
+    tmp_path, monkeypatch, capsys, validated, whole, pruned, said
+):
+    monkeypatch.chdir(tmp_path)
+    small, found = prune(teacher(), SMALL, lambda _: None)
+    values = {WHOLE: whole, PRUNED: pruned, CHOSEN_BY: validated, CHANCE: 0.1}
+    facts = tuple(Fact(fact.name, values.get(fact.name, fact.value)) for fact in found.facts)
+    assert {fact.name for fact in facts} > set(values)
+    found = dataclasses.replace(found, facts=facts)
+    assert warnings(found, Pruning()) == said
+    monkeypatch.setattr(command, "pruned", lambda *_: (small, found))
+    commands.dispatch(["prune", "toys"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("Warning: ") == len(said)
+    assert all(words in printed for words in said)
+
+
+def test_what_chance_and_the_whole_reach_is_kept():
+    found = prune(teacher(), SMALL, lambda _: None)[1]
+    assert found.fact(CHANCE) == pytest.approx(1 / 3, rel=1e-4)
+    assert found.fact(CHOSEN_BY) == found.chart(CHART).curves[0].mean[0]
+
+
+@pytest.mark.parametrize(
+    ("out", "instead"),
+    [("small", "small"), ("small.png", "small"), ("a/b.json", "a/b"), (".", "small")],
+)
+def test_another_ending_than_that_of_genome_files_is_refused(tmp_path, monkeypatch, out, instead):
+    monkeypatch.chdir(tmp_path)
+    message = f"--out is {out}; it takes the name of a genome file, such as {instead}.safetensors."
+    with pytest.raises(BluraxError, match=re.escape(message)):
+        commands.dispatch(["prune", "toys", "--out", out])
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

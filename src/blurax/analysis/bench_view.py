@@ -51,9 +51,13 @@ def bench_rows(standing: Standing) -> tuple[tuple[str, ...], Rows]:
 
 
 def leaders(standing: Standing) -> tuple[str, ...]:
-    """Whose curves are drawn: the first by their ranks, and whom all are tested against."""
-    first = standing.overall().methods[:MOST]
-    return first if standing.against in first else (*first, standing.against)
+    """Whose curves are drawn: the first by their ranks, whom all are tested against, and one's own.
+
+    Of one's own, where they are many, the first by their ranks.
+    """
+    ranked = standing.overall().methods
+    own = [name for name in ranked if name in standing.own][:MOST]
+    return tuple(dict.fromkeys((*ranked[:MOST], standing.against, *own)))
 
 
 def legend(standing: Standing) -> str:
@@ -116,10 +120,11 @@ def write_pages(standing: Standing, pictures: Sequence[Path], html: Path, markdo
     """
     head, rows = bench_rows(standing)
     title = f"{standing.suite}: {len(rows)} learners"
-    few = len(rows) == len(leaders(standing))
-    shown = "" if few else f" (the {MOST} best ranks, and {standing.against})"
+    drawn = leaders(standing)
+    words = ", ".join([f"the {MOST} best ranks", *drawn[MOST:]])
+    shown = "" if len(rows) == len(drawn) else f" ({words})"
     titles = ["Ranks and scores", *(f"Curves: {part}{shown}" for part in standing.parts)]
-    drawn = zip(titles, pictures, strict=True)
+    files = zip(titles, pictures, strict=True)
     body = [
         f"<h1>{escaped(title)}</h1>",
         pairs(_words(standing)),
@@ -127,7 +132,7 @@ def write_pages(standing: Standing, pictures: Sequence[Path], html: Path, markdo
         f"<p>{escaped(legend(standing))}</p>",
         "<h2>Scores</h2>",
         numbers(*_scores(standing)),
-        *(f"<h2>{escaped(words)}</h2>{image(file.read_bytes(), words)}" for words, file in drawn),
+        *(f"<h2>{escaped(words)}</h2>{image(file.read_bytes(), words)}" for words, file in files),
     ]
     write_text(html, whole_page(title, "\n".join(body)))
     write_text(markdown, "\n".join(_markdown(standing, title, head, rows, titles, pictures)))

@@ -45,6 +45,8 @@ class Standing:
     against: str
     """The learner that all others are tested against."""
     places: tuple[Place, ...]
+    own: tuple[str, ...] = ()
+    """Learners that are to be seen in every picture, whatever their rank."""
 
     @property
     def parts(self) -> tuple[str, ...]:

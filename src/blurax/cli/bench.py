@@ -10,9 +10,10 @@ from rich.text import Text
 
 from blurax import io
 from blurax.analysis.bench_view import bench_table, draw_bench, leaders, legend, write_pages
+from blurax.analysis.plain import message
 from blurax.baselines import named
 from blurax.cli.compare import Request as Compared
-from blurax.cli.compare import Words, first_network
+from blurax.cli.compare import Words, first_network, taken_over
 from blurax.cli.engines import ALONE, Cluster, Engine, check_engine, opened
 from blurax.cli.learner import load_learners, run_files
 from blurax.cli.progress import CompareProgress, resumable
@@ -37,14 +38,16 @@ class Request:
     directory of a run, or a class of your own as it is written, my_rules.py:MyRule. Each is called
     after its file, run or class, or as NAME says. They stand before all options."""
     suite: str = "bench-1:quick"
-    """What they are measured on: bench-1:quick (minutes on two cores) or bench-1 (about a day)."""
+    """What they are measured on: bench-1:quick (about an hour of one core; with --reuse minutes for
+    each learner) or bench-1 (by estimate about a day)."""
     parts: tuple[str, ...] = ()
     """Parts of the suite; all of them if none is named."""
     baselines: tuple[str, ...] = ()
     """The rivals, tuned for each number of steps, by name or group; those of the suite if none is
     named."""
-    against: str = "adam"
-    """The learner that all others are tested against."""
+    against: str | None = None
+    """The learner that all others are tested against; adam, or the first of --baselines where adam
+    is not among them."""
 
 
 def bench(
@@ -72,8 +75,8 @@ def bench(
             baselines, my_baselines.py. May be given several times.
         directory: Where the bench goes: a comparison for each part, pages and pictures.
         resume: Go on with the bench in this directory, as it was started.
-        reuse: Directories of earlier benches of the same suite, whose cells are taken over where
-            the learner is the same.
+        reuse: Directories of earlier benches of the same suite, the folders that --directory named,
+            whose cells are taken over where the learner is the same.
         by: Rank by steps; or also by time, for which the steps of all learners are timed in turns
             on this machine.
         engine: Who measures the cells: local is this process, ray are workers on this machine or on
@@ -112,9 +115,14 @@ def _begin(
     entrants = asked.entrants(load_learners(learner, network), network)
     likes = {each.name: each.learned for each in entrants if isinstance(each.learned, Learner)}
     rivals = named(request.baselines or suite.rivals)
-    plan = experiment.BenchPlan(suite.name, request.parts, request.against)
+    against = request.against or experiment.usual_against(rivals)
+    plan = experiment.BenchPlan(suite.name, request.parts, against)
     with io.writing(directory, experiment.BENCH):
-        experiment.start(plan, entrants, rivals, directory, reuse)
+        copied = experiment.start(plan, entrants, rivals, directory, reuse)
+        if request.against is None and against != experiment.USUAL:
+            Terminal().print(message(f"All are tested against {against}, the first baseline."))
+        if reuse:
+            Terminal().print(taken_over(copied, experiment.cells_of(directory)))
         _advance(directory, likes, (*learner, *asked.written()), by, evaluator)
 
 

@@ -20,7 +20,7 @@ from blurax.experiments import compare as experiment
 from blurax.experiments.compare_entrants import Entrant, entrant, read_entrant, sources
 from blurax.experiments.compare_names import called, is_code
 from blurax.experiments.compare_plan import Plan, budgets_up_to
-from blurax.experiments.compare_reuse import reuse as taken_over
+from blurax.experiments.compare_reuse import reuse as copied_from
 from blurax.experiments.compare_tasks import NONE, check_tasks
 from blurax.experiments.compare_times import By
 from blurax.fit import network_for
@@ -145,8 +145,9 @@ def compare(
         plan = request.plan(entrants)
         with io.writing(directory, experiment.COMPARISON):
             experiment.start(plan, entrants, directory)
-            for other in reuse:
-                taken_over(plan, directory, other)
+            copied = sum(copied_from(plan, directory, other) for other in reuse)
+            if reuse:
+                Terminal().print(taken_over(copied, plan.cells))
             with opened(engine, cluster) as evaluator:
                 _advance(directory, likes, (*learner, *request.written()), by, evaluator)
     else:
@@ -161,6 +162,11 @@ def compare(
         likes = load_learners(learner, first_network(plan.tasks, plan.nets))
         with io.writing(resume, experiment.COMPARISON), opened(engine, cluster) as evaluator:
             _advance(resume, likes, learner, by, evaluator)
+
+
+def taken_over(copied: int, cells: int) -> str:
+    """What came of --reuse, in a sentence."""
+    return f"{copied} of {cells} cells are taken over."
 
 
 def _advance(

@@ -12,11 +12,13 @@ from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.plain import message, printable
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
-from blurax.experiments.pruning import LEFT, PRUNED, WHOLE, Pruning
+from blurax.experiments.pruning import LEFT, PRUNED, WHOLE, Pruning, warnings
 from blurax.experiments.pruning import prune as pruned
 from blurax.genome import flatten
 
 USUAL = Pruning()
+SUFFIX = ".safetensors"
+"""The ending of a genome file."""
 
 
 def prune(
@@ -32,12 +34,17 @@ def prune(
     Args:
         genome: A genome file, or the name of one that blurax zoo lists.
         pruning: What it has to go on doing.
-        out: Where the smaller genome goes, with its curve, NAME-curve.png and .json, beside it;
-            GENOME-pruned.safetensors in this folder if not given.
+        out: The file of the smaller genome, NAME.safetensors; its curve, NAME-curve.png and .json,
+            goes beside it. GENOME-pruned.safetensors in this folder if not given.
     """
     console = Terminal()
     learned, provenance = zoo.genome(genome)
     target = out or Path(f"{genome.stem}-pruned.safetensors")
+    require(
+        target.suffix == SUFFIX,
+        f"--out is {target}; it takes the name of a genome file, such as "
+        f"{target.with_suffix(SUFFIX) if target.name else f'small{SUFFIX}'}.",
+    )
     others = tuple(target.with_name(f"{target.stem}-curve{end}") for end in (".png", ".json"))
     for each in (target, *others):
         require(not each.exists(), f"{each} is there already; --out takes another name.")
@@ -59,5 +66,7 @@ def prune(
         f"{found.fact(LEFT):.0f} of {flatten(learned).size} numbers do something. Test: "
         f"{100 * found.fact(PRUNED):.1f} %, all of them {100 * found.fact(WHOLE):.1f} %."
     )
+    for warning in warnings(found, pruning):
+        console.print(message(f"Warning: {warning}"))
     for path in (target, *others):
         console.print(printable(str(path)), soft_wrap=True)

@@ -125,14 +125,16 @@ SUITES = {
     for suite in (
         Suite(
             "bench-1:quick",
-            "data that scikit-learn ships and made data; minutes on two cores",
+            "data that scikit-learn ships and made data; about an hour of one core, minutes where "
+            "--reuse brings the rivals",
             _QUICK,
             (*OPTIMISERS, *UNTUNED, *FIXED_FEEDBACK),
             ONE_SCHEDULE,
         ),
         Suite(
             "bench-1",
-            "images, tables, toys and sequences up to 1,000 steps; about a day on two cores",
+            "images, tables, toys and sequences up to 1,000 steps; by estimate about a day, not "
+            "run yet",
             _FULL,
             (*OPTIMISERS, *UNTUNED, *FIXED_FEEDBACK),
             Tuning(),

@@ -84,6 +84,11 @@ def start(plan: Plan, entrants: Sequence[Entrant], directory: Path, own: OwnTask
     """
     check_sources(plan, entrants, own)
     check(plan, entrants, own)
+    begin(plan, entrants, directory)
+
+
+def begin(plan: Plan, entrants: Sequence[Entrant], directory: Path) -> None:
+    """`start`, of a plan that has been checked."""
     with io.writing(directory, COMPARISON):
         # A plan of which nothing is measured holds nothing to lose.
         begun = io.exists(directory / CELLS)

@@ -25,6 +25,10 @@ from blurax.version import __version__
 
 CHART = "What is left of the score"
 LEFT, WHOLE, PRUNED = "numbers left", "score of the whole, test", "score of the pruned, test"
+CHOSEN_BY = "score of the whole, validation"
+CHANCE = "score of outputs that know nothing"
+NEAR_CHANCE = 0.05
+"""A score that is not so much above chance says nothing of what is missed."""
 _SHARE = 0.25
 """How many of the numbers that are left a round takes away at most."""
 _END = 0.3
@@ -114,8 +118,28 @@ def prune(genome: Genome, pruning: Pruning, log: Log = print) -> tuple[Genome, F
     course = _course(genome, _scorer(genome, pairs, pruning, Split.VALIDATE), pruning, log)
     chosen = course.smallest(pruning.tolerance)
     test = _scorer(genome, pairs, pruning, Split.TEST)(course.vectors[[0, chosen]])
-    found = _findings(course, chosen, test, pruning)
+    chance = float(np.mean([task.target.chance for _, task in pairs]))
+    found = _findings(course, chosen, test, chance, pruning)
     return unflatten(jnp.asarray(course.vectors[chosen], float), genome.rule), found
+
+
+def warnings(found: Findings, pruning: Pruning) -> tuple[str, ...]:
+    """What is to be known of a result before it is used, in sentences; none where all is well."""
+    said = []
+    whole, chance = found.fact(CHOSEN_BY), found.fact(CHANCE)
+    if whole - chance < NEAR_CHANCE:
+        said.append(
+            f"The whole genome reaches {100 * whole:.1f} % on validation examples, where outputs "
+            f"that know nothing reach {100 * chance:.1f} %: what is missed cannot be told; try "
+            "other --tasks, --hidden or --steps."
+        )
+    lost = 100 * (found.fact(WHOLE) - found.fact(PRUNED))
+    if lost > pruning.tolerance:
+        said.append(
+            f"On test examples {lost:.1f} points are lost, more than the --tolerance of "
+            f"{pruning.tolerance:g} that holds on validation examples; try more --seeds or --tasks."
+        )
+    return tuple(said)
 
 
 def resting(genome: Genome) -> Float[np.ndarray, " size"]:
@@ -209,7 +233,9 @@ def _without(vector: np.ndarray, rest: np.ndarray, places: np.ndarray) -> np.nda
     return changed
 
 
-def _findings(course: Course, chosen: int, test: np.ndarray, pruning: Pruning) -> Findings:
+def _findings(
+    course: Course, chosen: int, test: np.ndarray, chance: float, pruning: Pruning
+) -> Findings:
     curve = Curve("validation", findings.numbers(1.0 * course.left), findings.numbers(course.score))
     chart = Chart(
         CHART,
@@ -221,6 +247,7 @@ def _findings(course: Course, chosen: int, test: np.ndarray, pruning: Pruning) -
     where = ", ".join(f"{t} ({h})" for t, h in zip(pruning.tasks, pruning.hidden, strict=True))
     steps = " and ".join(map(str, pruning.steps))
     facts = {LEFT: float(course.left[chosen]), WHOLE: float(test[0]), PRUNED: float(test[1])}
+    facts |= {CHOSEN_BY: float(course.score[0]), CHANCE: chance}
     return Findings(
         "",
         "How few numbers carry a genome",

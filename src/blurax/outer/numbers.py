@@ -11,11 +11,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from blurax import io
 from blurax.batch import at
-from blurax.errors import BluraxError, reason, require, shown
+from blurax.errors import BluraxError, require, shown
 from blurax.fit import for_task
 from blurax.learned import learned
 from blurax.learner import Learner
 from blurax.network import Network
+from blurax.outer.own_code import check_pair, check_signatures, misfit
 from blurax.tasks import EpisodeSpec, Split, Task
 from blurax.tasks.base import check_kind
 
@@ -98,20 +99,20 @@ def check_step(learner: Learner, task: Task) -> None:
 
     def once(key: PRNGKeyArray) -> Any:
         _check_fields(learner)
+        check_signatures(learner)
         chosen = for_task(learner, task)
         batch = chosen.takes(at(task.sample(key, spec, Split.TRAIN).support, 0))
         before, rate, index = chosen.init(key, 2), jnp.zeros((), float), jnp.zeros((), int)
-        after, _ = chosen.step(before, batch, rate=rate, key=key, index=index)
+        result = chosen.step(before, batch, rate=rate, key=key, index=index)
+        check_pair(chosen, before, result)
+        after, _ = result
         return before, after, chosen.predict(after, batch.x)
 
     name = type(learner).__name__
     try:
         before, after, found = jax.tree.map(jnp.shape, jax.eval_shape(once, jax.random.key(0)))
     except Exception as error:  # code of the user's own may raise anything
-        code = type(learner).step.__code__.co_filename
-        raise BluraxError(
-            f"{name} cannot learn with the network {network}: {reason(error, code)}."
-        ) from error
+        raise misfit(learner, error) from error
     require(
         before == after,
         f"{name}.step gives a state of shapes {shown(after)} with the network {network}; it takes "
