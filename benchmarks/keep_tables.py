@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blurax.analysis.tables_view import draw_ranking
+from blurax.analysis.tables_view import TITLE, draw_ranking
 from blurax.baselines.reached import Ranking, ranking
 from blurax.experiments import tables
 from blurax.frozen import to_json
@@ -122,7 +122,8 @@ def main(directory: Path | None) -> None:
         write_json(KEPT / f"{NAMES[new.plan.temperature]}.json", to_json(new))
     both = [tables.read_file(KEPT / f"{name}.json") for name in NAMES]
     for name, found in zip(NAMES, both, strict=True):
-        draw_ranking(found.ranking(), found.reached, KEPT / f"{name}.png")
+        title = TITLE + ", with a temperature" * found.plan.temperature
+        draw_ranking(found.ranking(), found.reached, KEPT / f"{name}.png", title)
     write_text(KEPT / "index.md", page(*both))
 
 

@@ -18,6 +18,7 @@ from blurax.curves import learning_curve
 from blurax.errors import BluraxError
 from blurax.experiments import tables
 from blurax.experiments.compare_entrants import found_file, read_entrant
+from blurax.experiments.compare_plan import GenomeFile
 from blurax.experiments.tables_folds import (
     TEST,
     best_epochs,
@@ -178,6 +179,28 @@ def test_the_best_of_several_in_each_fold() -> None:
     assert (found.method, found.chosen) == ("any", ("b", "a"))
     assert (found.loss, found.score, found.epochs) == ((3.0, 2.0), (0.3, 0.2), (7, 6))
     assert (found.validation, found.temperature) == ((2.0, 1.0), (4.0, 1.0))
+    unknown = dataclasses.replace(first, validation=(float("nan"), 1.0))
+    assert any_of("any", [unknown, other]).chosen == ("b", "a")
+    older = dataclasses.replace(other, validation=(), temperature=())
+    with pytest.raises(BluraxError, match="b on t was measured without validation losses, which"):
+        any_of("any", [first, older])
+
+
+def test_a_genome_is_not_called_as_the_choice_among_them() -> None:
+    """Whether there are baselines to choose of or not."""
+    for name in ("any-genome", "any-baseline"):
+        genomes = tuple(GenomeFile(each, "0" * 64) for each in (name, "other"))
+        with pytest.raises(BluraxError, match=f"genomes has {name}, which is what Plan.choose"):
+            dataclasses.replace(PLAN, genomes=genomes, choose=True)
+
+
+def test_epochs_are_told_while_a_network_learns() -> None:
+    """Of a genome and within each trial of a baseline."""
+    task, key = folds_of("iris", 3), jax.random.key(0)
+    told: list[str] = []
+    plan = dataclasses.replace(PLAN, epochs=12, patience=50)
+    measured("counter", Counter(protocol_network(task)), task, key, plan, told.append)
+    assert told == ["10 epochs", "12 epochs"]
 
 
 def test_what_is_tuned_is_the_course_of_what_was_chosen() -> None:

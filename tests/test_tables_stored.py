@@ -29,12 +29,17 @@ def test_the_page_shows_what_the_results_say():
 
 
 def test_with_a_temperature_everything_else_is_the_same():
-    """Who took part, on which tables, by which protocol."""
+    """Who took part, on which tables, by which protocol; when genomes ended, and what they tell."""
     assert (TEMPERED.plan.temperature, TEMPERED.plan.choose) == (True, True)
     assert sorted(TEMPERED.plan.tables) == sorted(FOUND.plan.tables)
     same = {"temperature": False, "choose": False, "tables": FOUND.plan.tables}
     assert dataclasses.replace(TEMPERED.plan, **same) == FOUND.plan
     assert all(t >= 1 for each in TEMPERED.reached for t in each.temperature)
+    plain = {(each.method, each.task): each for each in FOUND.reached}
+    for each in TEMPERED.reached:
+        if each.method in {genome.name for genome in FOUND.plan.genomes}:
+            own = plain[each.method, each.task]
+            assert (each.epochs, each.score) == (own.epochs, own.score)
 
 
 @pytest.mark.parametrize("found", [FOUND, TEMPERED])
@@ -48,7 +53,7 @@ def test_the_how_to_repeats_the_ranks(method, found):
 def test_the_how_to_says_where_the_choice_among_genomes_stands():
     whole = TEMPERED.ranking()
     mean = dict(zip(whole.methods, whole.mean, strict=True))
-    assert f"({mean['any-genome']:.1f} against {mean['any-baseline']:.1f})" in HOW_TO
+    assert f"({mean['any-genome']:.1f} against {mean['any-baseline']:.1f};" in HOW_TO
     networks = [name for name in whole.methods if name not in TEMPERED.plan.references]
     assert networks[:2] == ["adam+tangos", "any-genome"]
 

@@ -19,6 +19,9 @@ LEGEND = (
     "tables. p: Wilcoxon's signed-rank test against {against}, with Holm's correction. Below each "
     "table: the mean score over the folds (%), and the mean loss."
 )
+TEMPERED = " Outputs for classes are divided by a temperature that validation chose."
+CHOSEN = " any-genome, any-baseline: in each fold the one with the lowest validation loss."
+TITLE = "Ranks on tables, and what was reached"
 
 
 def ranking_table(found: Ranking, reached: Sequence[Reached]) -> Table:
@@ -45,14 +48,19 @@ def _short(task: str) -> str:
     return task.removeprefix("uci:")
 
 
-def draw_ranking(found: Ranking, reached: Sequence[Reached], path: str | os.PathLike[str]) -> Path:
+def draw_ranking(
+    found: Ranking,
+    reached: Sequence[Reached],
+    path: str | os.PathLike[str],
+    title: str = TITLE,
+) -> Path:
     """Draw mean ranks with those on each table, and the scores; written as PNG.
 
     Raises:
         BluraxError: if the file cannot be written.
     """
     height = 190 + 42 * len(found.methods)
-    figure = style.new_figure(WIDTH, 2 * height, "Ranks on tables, and what was reached")
+    figure = style.new_figure(WIDTH, 2 * height, title)
     upper, lower = style.stacked(figure, 1.0, 1.0)
     _draw_ranks(upper, found)
     draw_scores(lower, found, reached)

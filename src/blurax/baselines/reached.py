@@ -114,9 +114,19 @@ def any_of(name: str, several: Sequence[Reached]) -> Reached:
 
     Args:
         name: what it is called.
-        several: on one task, all with validation losses.
+        several: on one task.
+
+    Raises:
+        BluraxError: if one of them has no validation losses, as those of older versions.
     """
-    best = np.argmin([each.validation for each in several], axis=0)
+    for each in several:
+        require(
+            len(each.validation) == len(each.loss),
+            f"{each.method} on {each.task} was measured without validation losses, which {name} "
+            "takes; remove its cell, and it is measured again.",
+        )
+    losses = np.array([each.validation for each in several])
+    best = np.argmin(np.where(np.isnan(losses), np.inf, losses), axis=0)
 
     def taken(field: str) -> tuple[Any, ...]:
         return tuple(getattr(several[b], field)[n] for n, b in enumerate(best))

@@ -9,7 +9,14 @@ from rich.text import Text
 
 from blurax import io
 from blurax.analysis.plain import message
-from blurax.analysis.tables_view import LEGEND, draw_ranking, ranking_table
+from blurax.analysis.tables_view import (
+    CHOSEN,
+    LEGEND,
+    TEMPERED,
+    TITLE,
+    draw_ranking,
+    ranking_table,
+)
 from blurax.cli.progress import Seldom, resumable
 from blurax.cli.terminal import Terminal
 from blurax.errors import require
@@ -54,7 +61,7 @@ class Request:
     """Random seed."""
     temperature: bool = False
     """Divide the outputs of every network for classes by a temperature >= 1 that the validation
-    rows of each fold choose: all networks alike, scikit-learn's models not."""
+    rows of each fold choose: all networks alike, references (scikit-learn's, blur) not."""
     choose: bool = False
     """Rank two more methods: any-genome and any-baseline, which take in each fold the one of them
     with the lowest validation loss."""
@@ -110,8 +117,10 @@ def _advance(directory: Path) -> None:
         result = experiment.advance(directory, log, _models())
     found = result.ranking()
     console.print(ranking_table(found, result.reached))
-    console.print(Text(LEGEND.format(against=message(found.against)), "dim"))
-    picture = draw_ranking(found, result.reached, directory / experiment.PICTURE)
+    words = LEGEND.format(against=message(found.against)) + TEMPERED * plan.temperature
+    console.print(Text(words + CHOSEN * bool(plan.choices), "dim"))
+    title = TITLE + ", with a temperature" * plan.temperature
+    picture = draw_ranking(found, result.reached, directory / experiment.PICTURE, title)
     console.print(f"Result: {directory / experiment.RESULT}\nPicture: {picture}", soft_wrap=True)
 
 

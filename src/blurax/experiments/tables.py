@@ -6,7 +6,7 @@ depend on the seed and the table alone.
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from blurax.baselines.reached import Ranking, Reached, any_of, ranking
 from blurax.errors import BluraxError, require
 from blurax.experiments.compare_cells import checked, read_as, stamped
 from blurax.experiments.compare_entrants import GENOMES, Entrant, copy_path, read_entrant
-from blurax.experiments.tables_folds import Folds, folds_of, measured, protocol_network, tuned
+from blurax.experiments.tables_folds import Folds, Log, folds_of, measured, protocol_network, tuned
 from blurax.experiments.tables_plan import Plan
 from blurax.experiments.tables_references import REFERENCES, Make, referenced
 from blurax.frozen import Checked, from_json, to_json
@@ -27,8 +27,6 @@ from blurax.version import __version__
 PLAN, RESULT, PICTURE, CELLS = "plan.json", "tables.json", "tables.png", "cells"
 TABLES = "comparison on tables"
 """What a directory of ours holds, for the sentence to a second writer."""
-
-Log = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,12 +171,16 @@ def _measured(
     log: Log,
 ) -> Reached:
     key = jax.random.fold_in(jax.random.key(plan.seed), zlib.crc32(task.name.encode()))
+
+    def within(text: str) -> None:
+        log(f"{task.name}, {method}: {text}")
+
     if method in entrants:
         learner = entrants[method].learner(protocol_network(task), task)
-        return measured(method, learner, task, key, plan)
+        return measured(method, learner, task, key, plan, within)
     if method in plan.references:
         return referenced(method, task, plan.seeds, references)
-    return tuned(method, task, key, plan, lambda text: log(f"{task.name}, {method}: {text}"))
+    return tuned(method, task, key, plan, within)
 
 
 def _cell(path: Path, method: str, table: str) -> Reached:

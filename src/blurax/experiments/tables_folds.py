@@ -37,6 +37,10 @@ AT_ONCE = 10
 """Epochs between two looks at whether there is anything to gain."""
 
 
+Log = Callable[[str], None]
+"""Called with what is being done."""
+
+
 class Folds(Task):
     """A table, or a set of graphs; each episode has another fold, drawn by its key, held apart.
 
@@ -150,9 +154,14 @@ def _steps(task: Folds, plan: Plan) -> int:
 
 
 def course(
-    learner: Learner, task: Folds, keys: Key[Array, " keys"], plan: Plan, rate: float = 0.0
+    learner: Learner,
+    task: Folds,
+    keys: Key[Array, " keys"],
+    plan: Plan,
+    rate: float = 0.0,
+    log: Log = lambda text: None,
 ) -> Course:
-    """Let a learner learn every fold, as long as validation says."""
+    """Let a learner learn every fold, as long as validation says; `log` is told of epochs."""
     steps, judge = _steps(task, plan), tempered(task.target) if plan.temperature else None
     state, parts, done = None, [], 0
     while True:
@@ -170,6 +179,7 @@ def course(
         own = (_at_temperatures(curve), _at_temperatures(test), test.accuracy)
         parts.append([np.asarray(a, np.float64) for a in own])
         done += more
+        log(f"{done} epochs")
         joined = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
         validation, loss, score = joined
         best, over = best_epochs(validation[:, :, 0], plan.patience)
@@ -187,15 +197,20 @@ def _at_temperatures(curve: Curve) -> Float[Array, "keys epochs temperatures"]:
     return curve.loss[..., None] if curve.judged is None else curve.judged
 
 
-def measured(name: str, learner: Learner, task: Folds, key: PRNGKeyArray, plan: Plan) -> Reached:
+def measured(
+    name: str,
+    learner: Learner,
+    task: Folds,
+    key: PRNGKeyArray,
+    plan: Plan,
+    log: Log = lambda text: None,
+) -> Reached:
     """What a learner reaches as it is."""
-    found = course(learner, task, task.keys(key, plan.seeds), plan)
+    found = course(learner, task, task.keys(key, plan.seeds), plan, log=log)
     return _reached(name, task, [(found, n, "") for n in range(len(found.loss))])
 
 
-def tuned(
-    name: str, task: Folds, key: PRNGKeyArray, plan: Plan, log: Callable[[str], None]
-) -> Reached:
+def tuned(name: str, task: Folds, key: PRNGKeyArray, plan: Plan, log: Log) -> Reached:
     """What a baseline reaches with the rate and settings that each fold's validation chooses.
 
     Learning rates are half a decade apart; the grid grows until the best stands inside it.
@@ -207,11 +222,14 @@ def tuned(
     def tried(arrangement: Arrangement, place: int) -> Course:
         if (arrangement, place) not in known:
             rate = 0.0 if found.scale is None else rate_of(place)
-            log(f"{arrangement}, rate {rate:.2g}" if rate else str(arrangement))
+            what = f"{arrangement}, rate {rate:.2g}" if rate else str(arrangement)
+            log(what)
             learner = found.make(arrangement, network, task)
             if isinstance(learner, RegularisedDescent):
                 learner = learner.begun(_steps(task, plan))
-            known[arrangement, place] = course(learner, task, keys, plan, rate)
+            known[arrangement, place] = course(
+                learner, task, keys, plan, rate, lambda text: log(f"{what}, {text}")
+            )
         return known[arrangement, place]
 
     # A method of which nothing is tuned has its own arrangement, but the name says whether it is

@@ -91,6 +91,12 @@ class Plan(Checked):
             bool(self.choices) or not self.choose,
             "Plan.choose is set, but there are neither two genomes nor two baselines to choose of.",
         )
+        taken = [each.name for each in self.genomes if each.name in (ANY_GENOME, ANY_BASELINE)]
+        require(
+            not (self.choose and taken),
+            f"Plan.genomes has {', '.join(taken)}, which is what Plan.choose calls its own; give "
+            "the genome another name.",
+        )
         for name, items in (("tables", self.tables), ("methods", (*self.methods, *self.choices))):
             twice = sorted({item for item in items if items.count(item) > 1})
             require(not twice, f"Plan.{name} has {', '.join(twice)} twice; name each once.")
