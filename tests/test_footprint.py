@@ -45,7 +45,8 @@ def test_episodes_take_what_is_estimated(rule, name, hidden, batch):
     query = curves._queries(task, keys, spec, Split.TEST)
     rates, span, due = jnp.zeros(2), jnp.array([0, 4], jnp.int32), jnp.ones(4, bool)
     lowered = curves._advance.lower(
-        learner, states, keys, support, query, rates, span, due, task.target, None, None
+        *(learner, states, keys, support, query, rates, span, due, task.target),
+        *(None, None, None),  # nothing is observed or judged, and there are no stages
     )
     evaluated = query["query"].y.shape[1]
     estimate = 2 * footprint.of(network, rule).episode(4, batch, evaluated)
