@@ -1,6 +1,7 @@
 """What an optimiser's step costs when nothing else is paid for, and what ours and genomes cost.
 
-Run as `python benchmarks/rivals.py [--network 784-256-128-10]`; `--only rmsprop default` for some.
+Run as `python benchmarks/rivals.py [--network 784-256-128-10]`; `--only rmsprop foof default` for
+some: optimisers, further baselines, genomes by their name in the zoo or their file.
 Each optimiser is written here once more, lean: `jax.grad` and optax on lists of weights, without
 blurax. Every program is 20 steps in one compiled scan, and all run in turns. "of lean" compares a
 baseline with its lean form, and a genome with lean RMSprop with batch normalisation; it is the
@@ -23,7 +24,7 @@ from timing import Program, compiled, in_turns
 
 import blurax
 from blurax import inner
-from blurax.baselines.catalogue import baseline
+from blurax.baselines.catalogue import BASELINES, baseline
 from blurax.baselines.descent import Arrangement
 from blurax.baselines.optimisers import OPTIMISERS
 from blurax.learner import Batch
@@ -115,7 +116,12 @@ def programs(sizes: tuple[int, ...], batch: int, only: list[str]) -> dict[str, P
                 if f"lean {words}" not in found:
                     found[f"lean {words}"] = lean(OPTIMISERS[name](RATE), sizes, normalise, x, y)
                 found[words] = ours(name, network, task, normalise, x, y)
-    return found | {name: genome(name, network, x, y) for name in GENOMES if name in only}
+    for name in only:
+        if name not in OPTIMISERS:
+            known = name in BASELINES
+            made = ours(name, network, task, True, x, y) if known else genome(name, network, x, y)
+            found[name] = made
+    return found
 
 
 def measure(found: dict[str, Program], seconds: float) -> list[dict[str, Any]]:

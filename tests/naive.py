@@ -102,6 +102,19 @@ def among_examples(a_i, nu_tilde, gene, inputs, width_free=False):
     return found
 
 
+def among_blocks(a_i, within, *own):
+    """The same where examples act only on those of their own block of at most `within`."""
+    batch = a_i.shape[1]
+    count = math.ceil(batch / within)
+    size = math.ceil(batch / count)
+    found = [among_examples(a_i[:, n : n + size], *own) for n in range(0, batch, size)]
+    whole = np.zeros((len(found[0]), batch, batch))
+    for number, part in enumerate(found):
+        here = slice(number * size, number * size + part.shape[1])
+        whole[:, here, here] = part
+    return whole
+
+
 def synapse(a_i, a_j, w_ij, nu_tilde, mu_tilde, f_tilde, eta_tilde, reduction, among=None):
     """f~ w_ij^c + η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, equation (7)."""
     new = np.zeros(w_ij.shape)
@@ -230,6 +243,8 @@ def phi(z, activation):
         return max(math.tanh(z), 0.0)
     if activation is Activation.SINE:
         return math.sin(z)
+    if activation is Activation.FOLDED_RELU:
+        return z if z > 0 else -z / 2
     return z
 
 
@@ -245,6 +260,8 @@ def phi_prime(z, activation):
         return 1 / math.cosh(z) ** 2 if z > 0 else 0.0
     if activation is Activation.SINE:
         return math.cos(z)
+    if activation is Activation.FOLDED_RELU:
+        return 1.0 if z > 0 else -0.5
     return 1.0
 
 
@@ -301,7 +318,7 @@ def updated(genes, rule, a_i, a_j, w, m=None, s=None):
     among = None
     if rule.update.decorrelate:
         own = genes.nu_tilde, genes.decorrelation, w.shape[1], rule.update.width_free
-        among = among_examples(a_i, *own)
+        among = among_blocks(a_i, rule.update.decorrelate_within or len(a_i[0]), *own)
     reduction = rule.update.batch, among
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
     change = synapse(a_i, a_j, w, *pair, 0.0, gates[1], *reduction)

@@ -1,5 +1,7 @@
 """Baselines of optax against plain loops, their constants, and descent on neurons by NumPy."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -224,6 +226,22 @@ def test_without_its_kernel_descent_on_neurons_is_gradient_descent():
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
 
 
+def test_descent_on_neurons_within_blocks_is_the_mean_over_blocks(batches):
+    """Without normalisation, which would look at all examples at once."""
+    settings = (Setting("damping", 0.1),)
+    whole, blocks = (made(n, Arrangement(settings=settings)) for n in ("foof", "foof-blocks"))
+    assert (whole.within, blocks.within) == (None, 32)
+    blocks = dataclasses.replace(blocks, within=4)
+    (weights, _), (x, y) = whole.init(KEY, 8), (batches[0].x[:8], batches[0].y[:8])
+    halves = [whole.gradient(weights, Batch(x[n : n + 4], y[n : n + 4])) for n in (0, 4)]
+    want = jax.tree.map(lambda a, b: (a + b) / 2, *halves)
+    got = blocks.gradient(weights, Batch(x, y))
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    with pytest.raises(BluraxError, match=r"NeuronDescent.within is 0; it takes a whole number"):
+        dataclasses.replace(blocks, within=0)
+
+
 def test_a_damping_out_of_range_is_told():
     with pytest.raises(BluraxError, match=r"NeuronDescent.damping is 1.0; it takes a number betw"):
         made("foof", Arrangement(settings=(Setting("damping", 1.0),)))
@@ -231,7 +249,7 @@ def test_a_damping_out_of_range_is_told():
 
 def test_groups_name_several():
     assert named(["rivals"]) == RIVALS
-    assert len(RIVALS) == 11
+    assert len(RIVALS) == 12
     assert not {*RIVALS} & {*FEEDBACK}
     assert named(["fa", "feedback", "sgd"]) == (*FEEDBACK, "sgd")
     assert named(["all"]) == tuple(name for name in BASELINES if name not in BRANCHED)

@@ -223,6 +223,25 @@ def test_width_free_neither_the_size_nor_the_number_of_lower_states_counts():
     assert moved(2000, 3.0, False) > 100 * moved(20, 1.0, False)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("width_free", [True, False])
+@pytest.mark.parametrize(("batch", "within"), [(7, 3), (6, 2), (5, 4), (4, 9), (3, 1)])
+def test_within_blocks_examples_inhibit_those_of_their_own(
+    batch: int, within: int, width_free: bool, bias: bool
+):
+    """As if each block were a batch, the last of them perhaps a smaller one."""
+    a_i, nu_tilde = rng.normal(size=(3, batch, 4)), rng.normal(size=(3, 2))
+    wish = jnp.asarray(rng.normal(size=(2, batch, 3)))
+    pre = rules.mix(*numbers(nu_tilde.T, a_i))
+    unit = jnp.asarray(nu_tilde.sum(axis=0)) if bias else None
+    share = jnp.asarray(1 / (1 + np.exp(-0.4)))
+    got = decorrelation.within_blocks(pre, unit, share, width_free, within)
+    assert got.shape[2] <= within
+    want = naive.among_blocks(a_i, within, nu_tilde, 0.4, 4 + bias, width_free)
+    assert_close(rules.whole(got, batch), want, tolerance=1e-10)
+    assert_close(rules.acted(got, wish), want @ np.asarray(wish), tolerance=1e-10)
+
+
 def test_without_a_share_each_example_counts_alone():
     pre = jnp.asarray(rng.normal(size=(2, 5, 4)))
     got = decorrelation.decorrelation(pre, None, jnp.zeros(()))

@@ -40,7 +40,7 @@ SIZES = (2, 5, 4, 3)
 LAYERS = len(SIZES) - 1
 BATCH, STEPS = 4, 3
 
-TANH, RELU, SIGMOID, LINEAR, RELU_TANH, SINE = Activation
+TANH, RELU, SIGMOID, LINEAR, RELU_TANH, SINE, FOLDED = Activation
 ADDITIVE, MULTIPLICATIVE, STATE_2 = Backward
 SINGLE, SYMMETRIC = Channels.SINGLE, Symmetry.SYMMETRIC
 MEAN, BEFORE = Reduction.MEAN, Source.FORWARD_SWEEP
@@ -64,6 +64,7 @@ TABLE = {
     "backprop": Rule.backprop(),
     "backprop-squared": Rule.backprop(SIGMOID, TANH, Signal.SQUARED_ERROR),
     "backprop-relu": Rule.backprop(RELU, RELU_TANH),
+    "backprop-folded": Rule.backprop(FOLDED, FOLDED),
     "derivative-asymmetric": Rule(
         states=4,
         backward=STATE_2,
@@ -108,6 +109,18 @@ TABLE = {
         channels=SINGLE,
         sigma=Sigma(TANH, LINEAR, LINEAR, derivative=True),
         update=Update(MEAN, decorrelate=True),
+        feedback=Feedback(Signal.CROSS_ENTROPY),
+    ),
+    "decorrelate-blocks": Rule(
+        states=3, sigma=SMOOTH, update=Update(decorrelate=True, decorrelate_within=3)
+    ),
+    "decorrelate-blocks-folded": Rule(
+        states=2,
+        backward=STATE_2,
+        symmetry=SYMMETRIC,
+        channels=SINGLE,
+        sigma=Sigma(FOLDED, LINEAR, LINEAR, derivative=True),
+        update=Update(MEAN, BEFORE, decorrelate=True, decorrelate_within=2, width_free=True),
         feedback=Feedback(Signal.CROSS_ENTROPY),
     ),
     "fan-in": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, fan_in=True)),

@@ -25,10 +25,12 @@ def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
             return jax.nn.relu(jnp.tanh(z))
         case Activation.SINE:
             return jnp.sin(z)
+        case Activation.FOLDED_RELU:
+            return jnp.maximum(z, -z / 2)
 
 
 def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
-    """φ'(z); at the kink of a relu the derivative from the left, 0."""
+    """φ'(z); at the kink of a relu the derivative from the left."""
     match activation:
         case Activation.TANH:
             return 1 - jnp.tanh(z) ** 2
@@ -43,6 +45,8 @@ def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, ".
             return jnp.where(z > 0, 1 - jnp.tanh(z) ** 2, jnp.zeros_like(z))
         case Activation.SINE:
             return jnp.cos(z)
+        case Activation.FOLDED_RELU:
+            return jnp.where(z > 0, 1.0, -0.5).astype(z.dtype)
 
 
 def activate(

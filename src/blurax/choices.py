@@ -42,6 +42,9 @@ class Activation(enum.StrEnum):
     RELU_TANH = "relu-tanh"
     SINE = "sine"
     """sin(z). Not in the paper."""
+    FOLDED_RELU = "folded-relu"
+    """max(z, -z / 2): a leaky relu (He et al., ICCV 2015) whose slope below 0 is -1/2. Not in the
+    paper."""
 
 
 class Normalise(enum.StrEnum):

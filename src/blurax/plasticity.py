@@ -47,7 +47,10 @@ def _changes(pair: Pair, rule: Rule) -> list[Array]:
     """The second term of (7), for the neurons' synapses and for the bias unit's."""
     g, among = pair.g, None
     for term in rule.terms:
-        among = term.coupling(among, pair)
+        if term.couples:
+            if among is not None:
+                among = rules.whole(among, pair.link.events(pair.a_j).shape[1])
+            among = term.coupling(among, pair)
     genes = g.nu_tilde, g.mu_tilde, g.eta_tilde, pair.batch, among, pair.link
     changes = [rules.hebbian(pair.a_i, pair.a_j, *genes)]
     if len(pair.old) > 1:

@@ -152,7 +152,7 @@ def hebbian(
     mu_tilde: Float[Array, "channels k"],
     eta_tilde: Scalar,
     batch: Reduction = Reduction.SUM,
-    among: Float[Array, "channels events events"] | None = None,
+    among: Float[Array, "channels ..."] | None = None,
     link: Link = DENSE,
 ) -> Float[Array, "channels i j"]:
     """η~ Σ_{e,d} a_i^e ν~^{ec} μ~^{cd} a_j^d, summed or averaged over the batch.
@@ -162,7 +162,9 @@ def hebbian(
 
     Args:
         among: how the events of the link, the examples of the batch where it is fully connected,
-            act on each other between a_i and a_j, if they do (`Term.coupling`).
+            act on each other between a_i and a_j, if they do (`Term.coupling`): a matrix
+            `[channels, events, events]`, or those of blocks of events in turn, `[channels, blocks,
+            size, size]`, the last of them perhaps not full.
     """
     if among is None and _is_small(link, len(a_j), a_i.shape[2:], a_j.shape[2:]):
         asks = _rate(eta_tilde, a_j, batch) * mu_tilde[:, : len(a_j)]
@@ -175,7 +177,7 @@ def hebbian(
     if among is None:
         return link.hebbian(pre, post)
     seen = link.unfold(pre, a_j.shape[2:])
-    return summed(seen, product(among, link.events(post)))
+    return summed(seen, acted(among, link.events(post)))
 
 
 def hebbian_bias(
@@ -184,7 +186,7 @@ def hebbian_bias(
     mu_tilde: Float[Array, "channels k"],
     eta_tilde: Scalar,
     batch: Reduction = Reduction.SUM,
-    among: Float[Array, "channels events events"] | None = None,
+    among: Float[Array, "channels ..."] | None = None,
     link: Link = DENSE,
     pre: Shape | None = None,
 ) -> Float[Array, "channels 1 j"]:
@@ -199,8 +201,38 @@ def hebbian_bias(
     post = link.events(_asked(a_j, mu_tilde, eta_tilde, batch))
     # Its sum as a product: XLA would fuse a sum with what made `post`, and compute that slowly.
     one = jnp.ones((len(post), 1, post.shape[1]), post.dtype)
-    heard = one if among is None else jnp.sum(among, axis=1, keepdims=True)
+    heard = one if among is None else _heard(among, post.shape[1])
     return jnp.sum(nu_tilde, axis=0)[:, None, None] * product(heard, post)
+
+
+def acted(
+    among: Float[Array, "channels ..."], events: Float[Array, "channels events j"]
+) -> Float[Array, "channels events j"]:
+    """What events cause, after they acted on each other: `among` as in `hebbian`."""
+    if among.ndim == 3:
+        return product(among, events)
+    channels, blocks, size, _ = among.shape
+    count = events.shape[1]
+    full = jnp.pad(events, ((0, 0), (0, blocks * size - count), (0, 0)))
+    found = jnp.matmul(among, full.reshape(channels, blocks, size, -1))
+    return found.reshape(channels, blocks * size, -1)[:, :count]
+
+
+def whole(
+    among: Float[Array, "channels ..."], events: int
+) -> Float[Array, "channels events events"]:
+    """One matrix in the place of those of blocks."""
+    if among.ndim == 3:
+        return among
+    channels, blocks, size, _ = among.shape
+    apart = jnp.eye(blocks, dtype=among.dtype)[None, :, None, :, None]
+    found = (apart * among[:, :, :, None, :]).reshape(channels, blocks * size, blocks * size)
+    return found[:, :events, :events]
+
+
+def _heard(among: Float[Array, "channels ..."], events: int) -> Float[Array, "channels 1 events"]:
+    """The sum over the events that act."""
+    return jnp.sum(among, axis=-2).reshape(len(among), 1, -1)[:, :, :events]
 
 
 def activity(

@@ -110,6 +110,10 @@ class Update:
     decorrelate: bool = added(False)
     """Examples of a batch that excite the lower layer alike inhibit each other in (7), by a learned
     share: `terms.decorrelation`. Not in the paper; there each example counts alone."""
+    decorrelate_within: int | None = added(None)
+    """With `decorrelate`: examples inhibit only those of their own block of at most so many, in the
+    order of the batch; None: all of the batch. A step costs less, and its cost grows with the batch
+    and not with its square. Not in the paper."""
     width_free: bool = added(False)
     """With `decorrelate`: divide the change by the mean squared length of what the lower layer
     offers, so that η~ says how far the upper neurons' arguments move, whatever the number of

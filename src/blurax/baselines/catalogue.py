@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -71,6 +72,15 @@ BASELINES: dict[str, Baseline] = {
     "foof": Baseline(
         "descent on neurons",
         on_neurons,
+        True,
+        3.0,
+        choices_of(damping=(0.9, 0.5, 0.1, 0.01)),
+        choices_of(momentum=(0.0, 0.5, 0.9)),
+        source="with batch normalisation",
+    ),
+    "foof-blocks": Baseline(
+        "descent on neurons, of 32 examples at a time: a cheaper step",
+        partial(on_neurons, within=32),
         True,
         3.0,
         choices_of(damping=(0.9, 0.5, 0.1, 0.01)),

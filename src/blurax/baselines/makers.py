@@ -90,12 +90,16 @@ def optimiser_named(
     return Baseline(about, make, True, scale, more=choices_of(**more), takes_regularisers=True)
 
 
-def on_neurons(arrangement: Arrangement, network: Network, task: Task) -> Learner:
-    """What `foof` makes."""
+def on_neurons(
+    arrangement: Arrangement, network: Network, task: Task, within: int | None = None
+) -> Learner:
+    """What `foof` makes; within blocks of so many events `foof-blocks`."""
     bare, constants = _apart(arrangement)
     damping = constants.pop("damping", jnp.asarray(0.5))
     given = tuple(constants.items())
-    return NeuronDescent(network, OPTIMISERS["sgd"], bare, task.target, given, damping=damping)
+    return NeuronDescent(
+        *(network, OPTIMISERS["sgd"], bare, task.target, given), damping=damping, within=within
+    )
 
 
 def mimicking(about: str, told: Told) -> Baseline:

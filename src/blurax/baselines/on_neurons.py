@@ -10,10 +10,12 @@ from jaxtyping import Array, Float
 from blurax.baselines.descent import GradientDescent, forward
 from blurax.baselines.ranges import check_within
 from blurax.baselines.weights import Weights
+from blurax.bounds import check_count
 from blurax.learner import Batch
 from blurax.network import Network
 from blurax.products import product, summed
-from blurax.terms.decorrelation import decorrelation, uncorrelated
+from blurax.rules import acted
+from blurax.terms.decorrelation import decorrelation, uncorrelated, within_blocks
 
 
 class NeuronDescent(GradientDescent):
@@ -28,14 +30,19 @@ class NeuronDescent(GradientDescent):
     Optimization", ICML 2022.
 
     Raises:
-        BluraxError: as `GradientDescent`, and for a damping out of its range.
+        BluraxError: as `GradientDescent`, and for a damping or a block out of its range.
     """
 
     damping: Float[Array, ""] = eqx.field(kw_only=True)
     """d, above 0 and below 1."""
+    within: int | None = eqx.field(kw_only=True, static=True, default=None)
+    """Events are taken in blocks of at most so many, each as if it were by itself: not in the
+    paper, but a cheaper step (`terms.decorrelation.within_blocks`). None: all together."""
 
     def __check_init__(self) -> None:
         check_within("NeuronDescent.damping", self.damping)
+        if self.within is not None:
+            check_count("NeuronDescent.within", self.within)
 
     @property
     def takes_masks(self) -> bool:
@@ -99,9 +106,13 @@ class NeuronDescent(GradientDescent):
         (a, errors), edge, share = pair, network.edges[l], 1 - self.damping
         pre, post = network.groups[edge.pre], network.groups[edge.post]
         seen, unit = edge.link.unfold(a, post), None if b is None else jnp.ones(1)
-        if seen.shape[1] <= seen.shape[2]:
+        if self.within is not None or seen.shape[1] <= seen.shape[2]:
             caused = edge.link.events(errors)
-            errors = product(decorrelation(seen, unit, share), caused).reshape(errors.shape)
+            if self.within is None:
+                among = decorrelation(seen, unit, share)
+            else:
+                among = within_blocks(seen, unit, share, False, self.within)
+            errors = acted(among, caused).reshape(errors.shape)
             whole = edge.link.hebbian(a, errors), edge.link.hebbian_bias(errors)
         else:
             if b is not None:

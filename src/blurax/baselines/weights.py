@@ -16,9 +16,11 @@ from blurax.specialisation import hidden_groups
 def gain(activation: Activation) -> float:
     """The variance of weights times their inputs that keeps activations alike from layer to layer.
 
-    2 where half of the inputs are silent (He et al., ICCV 2015), else 1 (LeCun et al., 1998).
+    2 / (1 + s²) for a relu whose slope below 0 is s (He et al., ICCV 2015), else 1 (LeCun et al.,
+    1998).
     """
-    return 2.0 if activation in (Activation.RELU, Activation.RELU_TANH) else 1.0
+    slope = {Activation.RELU: 0.0, Activation.RELU_TANH: 0.0, Activation.FOLDED_RELU: -0.5}
+    return 2 / (1 + slope[activation] ** 2) if activation in slope else 1.0
 
 
 OMEGA = 30.0

@@ -617,9 +617,18 @@ def _followed(own, below, w, kept, change):
 
 def _hebbian(rule, own, seen, caused, batch):
     """The sums over states and events in (7), of what events see and what they cause."""
-    inhibits, many = own["decorrelation"] is not None, caused.shape[1] > batch
+    inhibits, within = own["decorrelation"] is not None, rule["update"].get("decorrelate_within")
+    many = caused.shape[1] > batch and within is None
     if inhibits and not many:
-        caused = np.linalg.solve(_inhibition(rule, own, seen, caused.shape[1]), caused)
+        caused = np.concatenate(
+            [
+                np.linalg.solve(
+                    _inhibition(rule, own, [a[:, n] for a in seen], n.stop - n.start), caused[:, n]
+                )
+                for n in _blocks(caused.shape[1], within)
+            ],
+            axis=1,
+        )
     changes = [np.swapaxes(a, 1, 2) @ caused for a in seen]
     if inhibits and many:  # the same from the other side, where the matrix is smaller
         rows = [np.swapaxes(np.concatenate(seen, axis=2), 1, 2)]
@@ -635,6 +644,13 @@ def _activity(rule, own, rate, a_j):
     if rule["stabilise"]["oja"] != "activation":
         return None
     return np.abs(rate) * np.square(_mix(own["mu_tilde"], a_j)).sum(axis=1, keepdims=True)
+
+
+def _blocks(events, within):
+    """The events that inhibit each other: blocks of at most `within`, as few as can be."""
+    count = 1 if within is None else -(-events // within)
+    size = -(-events // count)
+    return [slice(start, min(start + size, events)) for start in range(0, events, size)]
 
 
 def _inhibition(rule, own, seen, events):
@@ -767,6 +783,8 @@ def _phi(z, name):
         return np.maximum(z, 0)
     if name == "sine":
         return np.sin(z)
+    if name == "folded-relu":
+        return np.maximum(z, -z / 2)
     if name == "sigmoid":
         return 1 / (1 + np.exp(-z))
     return np.maximum(np.tanh(z), 0) if name == "relu-tanh" else z
@@ -779,6 +797,8 @@ def _phi_prime(z, name):
         return (z > 0).astype(z.dtype)
     if name == "sine":
         return np.cos(z)
+    if name == "folded-relu":
+        return np.where(z > 0, 1.0, -0.5).astype(z.dtype)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     return np.where(z > 0, 1 - np.tanh(z) ** 2, 0) if name == "relu-tanh" else np.ones_like(z)

@@ -618,9 +618,18 @@ def _followed(own, below, w, kept, change):
 
 def _hebbian(rule, own, seen, caused, batch):
     """The sums over states and events in (7), of what events see and what they cause."""
-    inhibits, many = own["decorrelation"] is not None, caused.shape[1] > batch
+    inhibits, within = own["decorrelation"] is not None, rule["update"].get("decorrelate_within")
+    many = caused.shape[1] > batch and within is None
     if inhibits and not many:
-        caused = torch.linalg.solve(_inhibition(rule, own, seen, caused.shape[1]), caused)
+        caused = torch.cat(
+            [
+                torch.linalg.solve(
+                    _inhibition(rule, own, [a[:, n] for a in seen], n.stop - n.start), caused[:, n]
+                )
+                for n in _blocks(caused.shape[1], within)
+            ],
+            dim=1,
+        )
     changes = [_product(a.transpose(1, 2), caused) for a in seen]
     if inhibits and many:  # the same from the other side, where the matrix is smaller
         rows = [torch.cat(seen, dim=2).transpose(1, 2)]
@@ -644,6 +653,13 @@ def _activity(rule, own, rate, a_j):
     if rule["stabilise"]["oja"] != "activation":
         return None
     return torch.abs(rate) * torch.square(_mix(own["mu_tilde"], a_j)).sum(1, keepdim=True)
+
+
+def _blocks(events, within):
+    """The events that inhibit each other: blocks of at most `within`, as few as can be."""
+    count = 1 if within is None else -(-events // within)
+    size = -(-events // count)
+    return [slice(start, min(start + size, events)) for start in range(0, events, size)]
 
 
 def _inhibition(rule, own, seen, events):
@@ -776,6 +792,8 @@ def _phi(z, name):
         return torch.relu(z)
     if name == "sine":
         return torch.sin(z)
+    if name == "folded-relu":
+        return torch.maximum(z, -z / 2)
     if name == "sigmoid":
         return torch.sigmoid(z)
     return torch.relu(torch.tanh(z)) if name == "relu-tanh" else z
@@ -788,6 +806,8 @@ def _phi_prime(z, name):
         return (z > 0).to(z.dtype)
     if name == "sine":
         return torch.cos(z)
+    if name == "folded-relu":
+        return torch.where(z > 0, 1.0, -0.5).to(z.dtype)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     if name == "relu-tanh":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from blurax import rules
 from blurax.errors import require
@@ -37,6 +37,8 @@ class Decorrelation(Term):
         ),
     )
     width_free: ClassVar[bool] = False
+    within: int | None = None
+    """`Update.decorrelate_within`."""
 
     @classmethod
     def chosen(cls, rule: Any) -> Term | None:
@@ -46,17 +48,35 @@ class Decorrelation(Term):
             update.decorrelate or not update.width_free,
             "Update.width_free is on, but Update.decorrelate is off: it is a form of the latter.",
         )
-        return cls() if update.decorrelate and cls.width_free is update.width_free else None
+        require(
+            update.decorrelate_within is None or update.decorrelate,
+            f"Update.decorrelate_within is {update.decorrelate_within}, but Update.decorrelate is "
+            "off: it is a form of the latter.",
+        )
+        chosen = update.decorrelate and cls.width_free is update.width_free
+        return cls(update.decorrelate_within) if chosen else None
+
+    def check(self, rule: Any) -> None:
+        """A block holds at least one example."""
+        within = self.within
+        require(
+            within is None or within >= 1,
+            f"Update.decorrelate_within is {within}; it takes a number >= 1, or None.",
+        )
 
     def coupling(
         self, among: Float[Array, "channels events events"] | None, pair: Pair
-    ) -> Float[Array, "channels events events"] | None:
+    ) -> Float[Array, "channels ..."] | None:
         """The inverse of how alike they are, `decorrelation`, unless `change` does it."""
-        if _many_events(pair):
+        if self._by_synapses(pair):
             return among
         bias, share = self._genes(pair)
-        found = decorrelation(_seen(pair), bias, share, self.width_free)
-        return found if among is None else product(among, found)
+        seen = _seen(pair)
+        if self.within is None:
+            found = decorrelation(seen, bias, share, self.width_free)
+        else:
+            found = within_blocks(seen, bias, share, self.width_free, self.within)
+        return found if among is None else product(among, rules.whole(found, seen.shape[1]))
 
     def change(self, changes: list[Array], pair: Pair) -> list[Array]:
         """The same from the other side, where there are fewer synapses into a neuron than events.
@@ -64,7 +84,7 @@ class Decorrelation(Term):
         With P what the events see and C what they cause,
         P' ((1 - s) I + s P P' / m)^-1 C = ((1 - s) I + s P' P / m)^-1 P' C.
         """
-        if not _many_events(pair):
+        if not self._by_synapses(pair):
             return changes
         bias, share = self._genes(pair)
         seen = _seen(pair)
@@ -74,6 +94,10 @@ class Decorrelation(Term):
         found = uncorrelated(summed(seen, seen), share, seen.shape[1], self.width_free)
         whole = product(found, jnp.concatenate(changes, axis=1))
         return jnp.split(whole, [changes[0].shape[1]], axis=1)[: len(changes)]
+
+    def _by_synapses(self, pair: Pair) -> bool:
+        """Whether the matrix between synapses is the smaller one; of blocks it is never taken."""
+        return self.within is None and _many_events(pair)
 
     def _genes(self, pair: Pair) -> tuple[Array | None, Array]:
         """What the bias unit offers, if there is one, and the share."""
@@ -135,8 +159,37 @@ def decorrelation(
     return uncorrelated(between, share, pre.shape[1], width_free)
 
 
+def within_blocks(
+    pre: Float[Array, "c n _"],
+    bias: Float[Array, " c"] | None,
+    share: Scalar,
+    width_free: bool,
+    within: int,
+) -> Float[Array, "c blocks size size"]:
+    """`decorrelation` of each block of events by itself: as few blocks as can be, alike in size.
+
+    The last may be smaller. It is filled up with events that see nothing, which inhibit none.
+    """
+    channels, events = pre.shape[:2]
+    count = -(-events // within)
+    size = -(-events // count)
+    pre = jnp.pad(pre, ((0, 0), (0, count * size - events), (0, 0)))
+    pre = pre.reshape(channels * count, size, -1)
+    real = jnp.arange(count * size).reshape(count, size) < events
+    between = alike(pre).reshape(channels, count, size, size)
+    if bias is not None:
+        both = real[:, :, None] & real[:, None, :]
+        between = between + jnp.where(both, bias[:, None, None, None] ** 2, 0.0)
+    counts = jnp.tile(jnp.sum(real, axis=1), channels)
+    between = between.reshape(-1, size, size)
+    return uncorrelated(between, share, counts, width_free).reshape(channels, count, size, size)
+
+
 def uncorrelated(
-    alike: Float[Array, "c n n"], share: Scalar, events: int, width_free: bool
+    alike: Float[Array, "c n n"],
+    share: Scalar,
+    events: int | Int[Array, " c"],
+    width_free: bool,
 ) -> Float[Array, "c n n"]:
     """((1 - s) I + s A / m)^-1, where m is the mean square of what an event sees."""
     mean = (jnp.sum(jnp.diagonal(alike, axis1=1, axis2=2), axis=1) / events)[:, None, None]

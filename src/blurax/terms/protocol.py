@@ -275,10 +275,12 @@ class Term:
 
     def coupling(
         self, among: Float[Array, "channels events events"] | None, pair: Pair
-    ) -> Float[Array, "channels events events"] | None:
+    ) -> Float[Array, "channels ..."] | None:
         """How the examples of a batch act on each other between a_i and a_j; None: not at all.
 
         Where synapses act in several places, each place in each example is an event of its own.
+        What is returned is `[channels, events, events]`; or `[channels, blocks, size, size]` where
+        events act within blocks of so many, the last of which may be filled up.
         """
         return among
 
