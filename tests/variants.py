@@ -112,7 +112,9 @@ TABLE = {
         feedback=Feedback(Signal.CROSS_ENTROPY),
     ),
     "decorrelate-blocks": Rule(
-        states=3, sigma=SMOOTH, update=Update(decorrelate=True, decorrelate_within=3)
+        states=3,
+        sigma=Sigma(TANH, FOLDED, TANH),
+        update=Update(decorrelate=True, decorrelate_within=3),
     ),
     "decorrelate-blocks-folded": Rule(
         states=2,
