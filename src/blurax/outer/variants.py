@@ -85,6 +85,16 @@ LASTING = dataclasses.replace(BEYOND, update=dataclasses.replace(BEYOND.update, 
 """The same, with rates that fall as a learned power of the steps: for long learning."""
 
 
+CHEAP = dataclasses.replace(
+    LASTING,
+    states=2,
+    sigma=dataclasses.replace(LASTING.sigma, forward=Activation.FOLDED_RELU),
+    update=dataclasses.replace(LASTING.update, decorrelate_within=32),
+)
+"""The same with two states, a relu that folds, and decorrelation within blocks: a cheaper step
+(docs/explanation/decisions/0022-blocks-of-examples.md)."""
+
+
 METAPLASTIC = dataclasses.replace(
     slowing(APART), update=dataclasses.replace(APART.update, metaplastic=True)
 )

@@ -9,6 +9,7 @@ from blurax.outer.methods import Cma
 from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.optimiser import MetaSchedule, Optimiser
 from blurax.outer.recipes.continual import CONTINUAL
+from blurax.outer.recipes.quick import QUICK
 from blurax.outer.recipes.recipe import CLIPPED, ONE_BY_ONE, REJECTING, SLOWER, Recipe
 from blurax.outer.start import Start
 from blurax.outer.variants import (
@@ -224,6 +225,7 @@ ZOO: dict[str, Recipe] = {
         version=2,
     ),
     **CONTINUAL,
+    **QUICK,
     "mlp-fast": Recipe(
         "the zoo's mlp-fast: MNIST 14x14, three networks, episodes of 20 steps",
         "17 minutes on half a CPU core, much of it compiling: 91.2 % in validation after 20 steps",
