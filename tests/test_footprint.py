@@ -12,7 +12,7 @@ from blurax.learner import Blur
 from blurax.outer.config import MetaTrain
 from blurax.outer.needs import size_of
 from blurax.outer.objective import Objective
-from blurax.outer.variants import STABLE
+from blurax.outer.variants import CHEAP, STABLE
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Split, get
 
@@ -33,7 +33,7 @@ def check(estimate, lowered):
     ("name", "hidden", "batch"),
     [("xor", "16", 3000), ("xor", "300-300", 8), ("digits", "c16-c8s2", 500)],
 )
-@pytest.mark.parametrize("rule", [Rule(), STABLE], ids=["plain", "stable"])
+@pytest.mark.parametrize("rule", [Rule(), STABLE, CHEAP], ids=["plain", "stable", "cheap"])
 def test_episodes_take_what_is_estimated(rule, name, hidden, batch):
     task = get(name)
     network = network_for(task, hidden)

@@ -31,6 +31,9 @@ class Footprint:
     """The most synapses that lead into a neuron."""
     patches: int = 0
     """Of what the synapses of a convolution see at all positions, for one example."""
+    within: int = 0
+    """Events of a block where they act on their own block alone, times the events of an example; 0
+    where all act on all."""
 
     def episode(self, steps: int, batch: int, query: int) -> int:
         """Bytes of some steps whose batches are all drawn before, with nothing differentiated."""
@@ -38,9 +41,13 @@ class Footprint:
             2 * self.synapses
             + steps * batch * self.example
             + batch * (2 * self.neurons + self.patches)
-            + min(batch, self.widest) ** 2 * self.among
+            + self._acting(batch) * self.among
             + query * (self.example + self.neurons)
         )
+
+    def _acting(self, batch: int) -> int:
+        """Numbers of how the events of a batch act on each other."""
+        return batch * self.within if self.within else min(batch, self.widest) ** 2
 
     def gradient(self, steps: int, batch: int, query: int, remat: Remat, often: bool) -> int:
         """Bytes of the same with a gradient through it.
@@ -70,7 +77,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
     Args:
         time: time steps of an example; none if None.
     """
-    count, patches, widest = network.synapse_count, 0, 0
+    count, patches, widest, most = network.synapse_count, 0, 0, 1
     for edge in network.edges:
         link, pre, post = edge.link, network.groups[edge.pre], network.groups[edge.post]
         if network.has_own(edge, rule):
@@ -78,6 +85,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         positions = math.prod(post) // link.features(post)
         if positions > 1:  # what couples examples has what they see there side by side
             patches = max(patches, positions * link.count(pre, post))
+        most = max(most, positions)
         widest = max(widest, link.count(pre, post) + edge.bias if link.has_synapses else 0)
     each, channels = number(), rule.synapse_channels
     count *= 1 + sum(term.keeps for term in rule.terms)
@@ -90,6 +98,7 @@ def of(network: Network, rule: Rule, time: int | None = None) -> Footprint:
         each * channels * couples,
         widest,
         each * channels * patches * couples,
+        most * (rule.update.decorrelate_within or 0),
     )
 
 
