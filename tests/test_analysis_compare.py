@@ -96,6 +96,20 @@ def test_the_table_says_what_was_chosen():
     ]
 
 
+def test_in_80_columns_neither_names_nor_numbers_are_cut():
+    """Five numbers of steps, and long words for what the tuner chose: those wrap."""
+    budgets, scores = (10, 20, 50, 100, 200), 5 * ((0.5, 0.7),)
+    long = choice(0.0056, Schedule.COSINE, Activation.FOLDED_RELU, normalise=True)
+    tuned = Record("sign-symmetric", budgets, scores, 5 * (long,))
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(comparison_table("a task", [Record("default", budgets, scores), tuned], True))
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    for name in ("default", "sign-symmetric"):
+        assert [name, *5 * ["60.0±14.1"]] in lines
+    assert ["at", "rate", *5 * ["0.0056"]] in lines
+    assert "…" not in console.file.getvalue()
+
+
 def test_the_picture_has_a_panel_for_each_cell_and_a_band_for_each_learner(tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
