@@ -107,6 +107,26 @@ def test_the_strongest_is_among_those_that_were_measured():
     assert strongest_at(several, 0.01) is None
 
 
+def test_in_80_columns_the_table_by_time_cuts_neither_names_nor_numbers():
+    """At five times, of learners with names as long as they come."""
+    budgets, scores = (10, 20, 50, 100, 200), 5 * ((0.601, 0.625),)
+    choices = tuple(SGD.choices[n % 2] for n in range(5))  # of two networks: two times a step
+    blur = Record("blur", budgets, scores, (), budgets, tuple(zip(*scores, strict=True)))
+    names = ("foof-blocks", "schedule-free")
+    rivals = [Record(name, budgets, scores, choices) for name in names]
+    times = [
+        took(name, 0.00133 + 5e-5 * n, a) for name in names for n, a in enumerate((PLAIN, NORMED))
+    ]
+    times.append(took("blur", 0.00001))
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(time_table("a task", [blur, *rivals], times))
+    lines = console.file.getvalue().splitlines()
+    for name in ("blur", *names):
+        (row,) = (line for line in lines if line.split()[:1] == [name])
+        assert row.split()[-5:] == 5 * ["61.3±1.7"]
+    assert all(len(line) <= 80 and "…" not in line for line in lines)
+
+
 def test_the_table_by_time():
     console = Console(width=100, file=io.StringIO(), color_system=None)
     console.print(time_table("a task", [BLUR, SGD, ADAM], TIMED))

@@ -28,8 +28,8 @@ LEGEND = (
 PANEL = (620, 430)
 """Pixels of one panel."""
 
-_NUMBER = 10
-"""Characters of the longest accuracy, 100.0±10.0."""
+NUMBER = 8
+"""Characters of an accuracy, such as 60.0±1.2, that are never cut or wrapped."""
 
 Panel = tuple[str, Sequence[Record]]
 """A title, and the learners on one task with one network."""
@@ -62,7 +62,7 @@ def comparison_table(title: str, records: Sequence[Record], full: bool = False) 
     table.add_column("steps", no_wrap=True)
     for budget in budgets:
         # Where it is narrow what was chosen wraps, and neither names nor numbers are cut.
-        table.add_column(f"{budget:,}", justify="right", overflow="fold", min_width=_NUMBER)
+        table.add_column(f"{budget:,}", justify="right", overflow="fold", min_width=NUMBER)
     for record in records:
         table.add_row(_name(record), *(_cell(b, record, records, full) for b in budgets))
     tuned = [record for record in records if not is_learned(record)]
