@@ -18,36 +18,49 @@ from blurax.experiments.compare_reuse import DECISIVE
 STORED = pages.DOCS / "reference" / "bench-1-quick"
 FOUND = bench.read(STORED)
 PARTS = list(zip(FOUND.suite.parts, FOUND.parts, strict=True))
+LONG = STORED.with_name("bench-1")
+"""Of the suite itself, the toys alone."""
+BOTH = [(STORED, FOUND), (LONG, bench.read(LONG))]
+EVERY = [
+    (folder, found.suite, part, result)
+    for folder, found in BOTH
+    for part, result in zip(found.suite.parts, found.parts, strict=True)
+]
 MORE = STORED.with_name("bench-1-quick-learned")
 LEARNED = ("per-parameter", "ten-terms", "vsml")
 """Whose cells lie there; those of all others are as they are stored with the genomes."""
 
 
-def test_the_page_shows_what_the_results_say():
-    page = (STORED / "index.md").read_text(encoding="utf-8")
-    head, rows = bench_rows(FOUND.standing)
+@pytest.mark.parametrize(("folder", "found"), BOTH, ids=["quick", "whole"])
+def test_the_page_shows_what_the_results_say(folder, found):
+    page = (folder / "index.md").read_text(encoding="utf-8")
+    head, rows = bench_rows(found.standing)
     for row in (head, *rows):
         assert f"| {' | '.join(cell.replace('_', chr(92) + '_') for cell in row)} |" in page
-    assert legend(FOUND.standing).split(". ")[0] in page
-    pictures = ["bench", *(part.name for part, _ in PARTS)]
-    assert all(f"]({name}.png)" in page and (STORED / f"{name}.png").exists() for name in pictures)
+    assert legend(found.standing).split(". ")[0] in page
+    pictures = ["bench", *(part.name for part in found.suite.parts)]
+    assert all(f"]({name}.png)" in page and (folder / f"{name}.png").exists() for name in pictures)
 
 
-@pytest.mark.parametrize(("part", "result"), PARTS, ids=[part.name for part, _ in PARTS])
-def test_results_are_those_of_the_cells_and_the_suite(part, result):
-    plan = compare.read_plan(STORED / part.name)
+@pytest.mark.parametrize(
+    ("folder", "suite", "part", "result"),
+    EVERY,
+    ids=[f"{suite.name}-{part.name}" for _, suite, part, _ in EVERY],
+)
+def test_results_are_those_of_the_cells_and_the_suite(folder, suite, part, result):
+    plan = compare.read_plan(folder / part.name)
     assert plan == result.plan
     for field in ("tasks", "nets", "budgets", "batch"):
         assert getattr(plan, field) == getattr(part, field)
-    assert plan.baselines == SUITES["bench-1:quick"].rivals
+    assert plan.baselines == SUITES[suite.name].rivals
     for panel in result.panels:
         for record in panel.records:
-            path = cell_path(STORED / part.name, plan, panel.task, panel.net, record.learner)
+            path = cell_path(folder / part.name, plan, panel.task, panel.net, record.learner)
             assert read_cell(path, plan, record.learner) == record
 
 
 def test_its_genomes_are_those_of_the_zoo():
-    for part, result in PARTS:
+    for _, _, part, result in EVERY:
         for file in result.plan.genomes:
             assert file == read_entrant(file.name, found_file(file.name), {}).stamp, (
                 part.name,
@@ -64,6 +77,13 @@ def test_a_bench_that_reuses_it_measures_its_own_learner_alone(tmp_path):
         folder = tmp_path / "bench" / part.name
         cells = len(list((folder / CELLS).glob("*.json")))
         assert cells == compare.read_plan(folder).cells - len(part.tasks) * len(part.nets)
+
+
+def test_of_the_suite_itself_the_page_has_the_parts_that_the_manual_says():
+    assert [part.name for part in BOTH[1][1].suite.parts] == ["toys"]
+    assert "**Of `bench-1` the toys alone have been run yet**" in pages.page("how-to/bench")
+    about = SUITES["bench-1"].about
+    assert f"- suite: bench-1, {about}\n" in (LONG / "index.md").read_text(encoding="utf-8")
 
 
 def test_page_help_and_suite_say_alike_how_long_it_takes(capsys):
