@@ -90,23 +90,29 @@ def test_the_table_says_what_was_chosen():
     rows = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
     assert rows[3:] == [
         ["blur", "90.0±1.0", "92.0±0.0"],
-        ["sgd", "60.0±10.0", "95.0±1.0"],
+        ["sgd", "60.0±10", "95.0±1.0"],
         ["at", "rate", "0.1", "0.2"],
         ["relu", "tanh·bn·cos"],
     ]
 
 
-def test_in_80_columns_neither_names_nor_numbers_are_cut():
-    """Five numbers of steps, and long words for what the tuner chose: those wrap."""
-    budgets, scores = (10, 20, 50, 100, 200), 5 * ((0.5, 0.7),)
+@pytest.mark.parametrize(
+    ("scores", "number"),
+    [((0.5, 0.7), "60.0±14"), ((1.0, 1.0), "100±0.0"), ((0.6, 0.625), "61.3±1.8")],
+)
+@pytest.mark.parametrize("budgets", [(10, 20, 50, 100, 200), (10, 20, 50, 100, 1000, 2000)])
+def test_in_80_columns_neither_names_nor_numbers_are_cut(budgets, scores, number):
+    """Many numbers of steps, and long words for what the tuner chose: those wrap."""
+    count = len(budgets)
+    scores = count * (scores,)
     long = choice(0.0056, Schedule.COSINE, Activation.FOLDED_RELU, normalise=True)
-    tuned = Record("sign-symmetric", budgets, scores, 5 * (long,))
+    tuned = Record("sign-symmetric", budgets, scores, count * (long,))
     console = Console(width=80, file=io.StringIO(), color_system=None)
     console.print(comparison_table("a task", [Record("default", budgets, scores), tuned], True))
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     for name in ("default", "sign-symmetric"):
-        assert [name, *5 * ["60.0±14.1"]] in lines
-    assert ["at", "rate", *5 * ["0.0056"]] in lines
+        assert [name, *count * [number]] in lines
+    assert ["at", "rate", *count * ["0.0056"]] in lines
     assert "…" not in console.file.getvalue()
 
 

@@ -34,7 +34,7 @@ def test_the_cells_of_the_table() -> None:
     assert [column.header for column in table.columns] == ["steps", "10", "100"]
     assert _cells(table) == [
         ["blur", "90.0±1.0", "92.0±0.0"],
-        ["sgd\n  at rate", "60.0±10.0\n0.1", "95.0±1.0\n2.2†"],
+        ["sgd\n  at rate", "60.0±10\n0.1", "95.0±1.0\n2.2†"],
         ["adam\n  at rate", "90.0±0.0\n0.0046", "80.0±0.0\n0.01"],
     ]
 

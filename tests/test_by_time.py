@@ -135,9 +135,9 @@ def test_the_table_by_time():
     assert rows[2] == ["after", "ms", "a", "step", "10", "of", "sgd", "100", "of", "adam"]
     assert rows[4:9] == [
         ["blur", "30", "51.4±6.7", "90.0±0.0"],
-        ["sgd", "10", "to", "20", "60.0±14.1", "90.0±0.0"],
+        ["sgd", "10", "to", "20", "60.0±14", "90.0±0.0"],
         ["adam", "50", "–", "70.0±0.0"],
-        ["best", "baseline", "60.0±14.1", "70.0±0.0"],
+        ["best", "baseline", "60.0±14", "70.0±0.0"],
         ["by", "validation", "sgd", "adam"],
     ]
     assert rows[9] == ["Steps", "timed", "in", "turns", "on", "a", "machine"]

@@ -179,6 +179,12 @@ def test_phi_prime_is_the_slope_of_phi(activation: Activation):
     assert error(phi_prime(z, activation), slope) <= 1e-9
 
 
+@pytest.mark.parametrize("activation", Activation)
+def test_at_the_kink_rules_and_optimisers_take_the_same_slope(activation: Activation):
+    zero = jnp.zeros(())
+    assert float(phi_prime(zero, activation)) == float(jax.grad(phi)(zero, activation))
+
+
 @pytest.mark.parametrize("derivative", [False, True])
 @pytest.mark.parametrize("activation", Activation)
 def test_sigma_gives_state_2_the_derivative_where_asked(activation: Activation, derivative: bool):

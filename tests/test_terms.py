@@ -7,7 +7,7 @@ import pytest
 import naive
 from blurax import rules
 from blurax.genes import SynapseGenes
-from blurax.spec import Over, Reduction
+from blurax.spec import Over, Reduction, Rule, Update
 from blurax.terms import Pair, decorrelation, statistics, vectors
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
@@ -257,6 +257,14 @@ def test_with_the_whole_share_upper_neurons_move_by_what_they_are_asked_for():
     moved = a_i @ change
     size = jnp.mean(jnp.sum(a_i**2, axis=-1))
     assert_close(moved, size * wish, tolerance=1e-6)
+
+
+def test_a_rule_says_the_size_of_its_blocks():
+    rule = Rule(update=Update(decorrelate=True, decorrelate_within=32))
+    whole = Rule(update=Update(decorrelate=True))
+    said = "alike examples inhibiting each other"
+    assert [term.described() for term in rule.terms] == [f"{said} within blocks of 32"]
+    assert [term.described() for term in whole.terms] == [said]
 
 
 def test_the_constants_are_the_documented_ones():

@@ -26,7 +26,7 @@ def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
         case Activation.SINE:
             return jnp.sin(z)
         case Activation.FOLDED_RELU:
-            return jnp.maximum(z, -z / 2)
+            return jnp.where(z > 0, z, -z / 2)  # at 0 with the slope that `phi_prime` says
 
 
 def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:

@@ -68,7 +68,7 @@ def takes_masks(rule: Rule) -> bool:
 def mixing(rule: Rule) -> list[str]:
     """What of a rule makes the examples of a batch act on each other, in words."""
     kept = ["kept neurons"] if rule.keep_neurons else []
-    return kept + [term.words or term.name for term in rule.terms if not term.takes_masks]
+    return kept + [term.described() for term in rule.terms if not term.takes_masks]
 
 
 def counted(

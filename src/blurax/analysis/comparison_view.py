@@ -28,9 +28,6 @@ LEGEND = (
 PANEL = (620, 430)
 """Pixels of one panel."""
 
-NUMBER = 8
-"""Characters of an accuracy, such as 60.0±1.2, that are never cut or wrapped."""
-
 Panel = tuple[str, Sequence[Record]]
 """A title, and the learners on one task with one network."""
 
@@ -61,8 +58,8 @@ def comparison_table(title: str, records: Sequence[Record], full: bool = False) 
     )
     table.add_column("steps", no_wrap=True)
     for budget in budgets:
-        # Where it is narrow what was chosen wraps, and neither names nor numbers are cut.
-        table.add_column(f"{budget:,}", justify="right", overflow="fold", min_width=NUMBER)
+        # Where it is narrow, columns wrap, the widest first: what was chosen, and no name is cut.
+        table.add_column(f"{budget:,}", justify="right", overflow="fold")
     for record in records:
         table.add_row(_name(record), *(_cell(b, record, records, full) for b in budgets))
     tuned = [record for record in records if not is_learned(record)]
@@ -92,8 +89,15 @@ def is_learned(record: Record) -> bool:
 
 
 def percent(mean: float, std: float | None = None) -> str:
-    """An accuracy in per cent, such as 89.4 or 89.4±0.7: six of them fit into 80 columns."""
-    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f}±{100 * std:.1f}"
+    """An accuracy in per cent, such as 89.4 or 89.4±0.7: six of these fit into 80 columns.
+
+    So beside a deviation 100.0 is 100, and a deviation of 10 and more has no decimals.
+    """
+    if std is None:
+        return f"{100 * mean:.1f}"
+    number, spread = f"{100 * mean:.1f}", f"{100 * std:.1f}"
+    short = "100" if number == "100.0" else number
+    return f"{short}±{spread if len(spread) < 4 else f'{100 * std:.0f}'}"
 
 
 def _name(record: Record) -> Text:

@@ -45,7 +45,7 @@ def _sigma_words(rule: Rule) -> str:
 
 def _term_words(rule: Rule, about: str) -> str:
     """The terms that stand under a heading."""
-    return ", ".join(term.words or term.name for term in rule.terms if term.about == about)
+    return ", ".join(term.described() for term in rule.terms if term.about == about)
 
 
 def _update_words(rule: Rule) -> str:

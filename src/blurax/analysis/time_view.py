@@ -12,7 +12,6 @@ from rich.text import Text
 
 from blurax.analysis import style
 from blurax.analysis.comparison_view import (
-    NUMBER,
     PANEL,
     best_name,
     draw_curve,
@@ -56,10 +55,10 @@ def time_table(title: str, records: Sequence[Record], times: Sequence[StepTime])
         pad_edge=False,
     )
     table.add_column("after", no_wrap=True)
-    table.add_column("ms a step", justify="right", min_width=7)
+    table.add_column("ms a step", justify="right")  # wraps rather than cuts, as the scores do
     for mark in columns:
         name = f"{mark.seconds:.3g} s\n{mark.budget:,} of {message(mark.learner)}"
-        table.add_column(name, justify="right", overflow="fold", min_width=NUMBER)
+        table.add_column(name, justify="right", overflow="fold")
     best = [max((_mean(each, mark) for each in several), default=-1.0) for mark in columns]
     for each in several:
         cells = (_cell(each, mark, top) for mark, top in zip(columns, best, strict=True))

@@ -64,6 +64,11 @@ class Decorrelation(Term):
             f"Update.decorrelate_within is {within}; it takes a number >= 1, or None.",
         )
 
+    def described(self) -> str:
+        """With the size of the blocks, if there are any."""
+        blocks = "" if self.within is None else f" within blocks of {self.within}"
+        return super().described() + blocks
+
     def coupling(
         self, among: Float[Array, "channels events events"] | None, pair: Pair
     ) -> Float[Array, "channels ..."] | None:

@@ -163,6 +163,10 @@ class Term:
     def check(self, rule: Any) -> None:
         """Raise `BluraxError` if the term does not go with the rest of a `spec.Rule`."""
 
+    def described(self) -> str:
+        """The term in a few words, as it was chosen."""
+        return self.words or self.name
+
     @property
     def keeps(self) -> bool:
         """Whether it keeps numbers of its own from step to step, see `begin`."""

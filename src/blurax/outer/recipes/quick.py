@@ -1,4 +1,4 @@
-"""How the genome of the zoo with the cheapest step is made."""
+"""How the genome of the zoo with two states and blocks of examples is made."""
 
 from blurax.outer.config import MetaTrain, Pairing
 from blurax.outer.methods import Cma
