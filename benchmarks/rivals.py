@@ -34,7 +34,7 @@ from blurax.tasks import Task, from_arrays
 
 STEPS, RATE, EPSILON = 20, 0.01, 1e-5
 YARDSTICK = "lean rmsprop + batch norm"
-GENOMES = ("backprop", "steady", "default", "general", "images", "mlp-fast")
+GENOMES = ("backprop", "steady", "quick", "default", "general", "images", "mlp-fast")
 
 
 def lean(

@@ -66,11 +66,11 @@ def _spreads(found: Any, shape: tuple[int, ...]) -> bool:
 def _coupling(found: Any, _: Any, pair: Any) -> tuple[bool, str]:
     events = pair.link.events(pair.a_j).shape[1]  # examples, where it is fully connected
     shape = (len(pair.old[0]), events, events)
-    blocks = _shape(found) or ()
-    if len(blocks) == 4 and blocks[3] > 0:  # as few of them as can be hold all events
-        fits = blocks == (shape[0], -(-events // blocks[3]), blocks[3], blocks[3])
-    else:
-        fits = found is None or _spreads(found, shape)
+    given = _shape(found) or ()
+    if len(given) == 4 and given[3] > 0:  # as few blocks as can be hold all events
+        blocks = (shape[0], -(-events // given[3]), given[3], given[3])
+        return given == blocks, f"None, or an array of shape {shape} or, in blocks, {blocks}"
+    fits = found is None or _spreads(found, shape)
     return fits, f"None, or an array of shape {shape}"
 
 
