@@ -187,12 +187,12 @@ def _variance(values, divisor):
     return sum((v - mean) ** 2 for v in values) / divisor
 
 
-def normalise_synapses(w):
-    """w_ij / sqrt(Σ_i' w_i'j²)."""
+def normalise_synapses(w, power=1.0):
+    """w_ij / sqrt(Σ_i' w_i'j²), or w_ij divided by another power of this length."""
     out = np.zeros(w.shape)
     for c, i, j in np.ndindex(*w.shape):
         squares = sum(w[c, r, j] ** 2 for r in range(w.shape[1]))
-        out[c, i, j] = w[c, i, j] / math.sqrt(squares + 1e-9)
+        out[c, i, j] = w[c, i, j] / math.sqrt(squares + 1e-9) ** power
     return out
 
 

@@ -125,7 +125,8 @@ def swept(w, rule, g, direction):
     """Synapses as a sweep reads them: of length 1 or r, where the rule normalises them there."""
     if not rule.stabilise.normalise_synapses:
         return w
-    return getattr(g, f"{direction}_rescale", 1.0) * naive.normalise_synapses(w)
+    power = getattr(g, "length_power", 1.0)
+    return getattr(g, f"{direction}_rescale", 1.0) * naive.normalise_synapses(w, power)
 
 
 def forward_sweep(genome, net, layers, index):

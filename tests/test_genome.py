@@ -43,6 +43,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         if stable.normalise in (sweep, Normalise.BOTH):
             want |= {f"neuron.{sweep}_scale": (k,), f"neuron.{sweep}_shift": (k,)}
     want |= {"neuron.forward_rescale": ()} if stable.rescale else {}
+    want |= {"neuron.length_power": ()} if stable.normalise_power else {}
     lateral = {"neuron.lateral": ()} if rule.lateral else {}
     want |= {"neuron.backward_rescale": ()} if stable.rescale and own else {}
     want |= lateral

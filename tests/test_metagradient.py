@@ -40,6 +40,8 @@ FAMILIES = [
     "oja",
     "oja-full",
     "normalise-synapses",
+    "length-power",
+    "length-power-readout",
     "oja-activation",
     "oja-activation-single",
     "rescale",

@@ -134,6 +134,10 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
         lambda: Rule(init=Init(0.0), stabilise=Stabilise(normalise_synapses=True)),
     ),
     ("Stabilise.normalise_last", lambda: Rule(stabilise=Stabilise(normalise_last=False))),
+    (
+        "Stabilise.normalise_power is on, but synapses are not divided by their length",
+        lambda: Rule(stabilise=Stabilise(normalise_power=True)),
+    ),
     ("Update.width_free is on", lambda: Rule(update=Update(width_free=True))),
 ]
 

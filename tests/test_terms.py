@@ -1,5 +1,7 @@
 """What each term computes, on its own, against loops over single numbers."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
 from blurax.terms.statistics import STATISTICS
 from closeness import assert_close
+from variants import TABLE, batches, initial, lively, run
 
 rng = np.random.default_rng(5)
 W = rng.normal(size=(3, 4, 5))
@@ -290,3 +293,23 @@ def test_decorrelation_goes_by_the_smaller_side_and_both_are_the_same(batch: int
     zeros = np.zeros((2, 5, 3))
     expected = naive.synapse(lower, upper, zeros, nu, mu, 1.0, 0.7, Reduction.SUM, between)
     assert_close(whole(term.change(plain, given)), expected, tolerance=1e-10)
+
+
+@pytest.mark.parametrize(("power", "normalised"), [(1.0, True), (0.0, False)])
+def test_powers_of_1_and_0_are_normalised_synapses_and_bare_ones(power: float, normalised: bool):
+    given = lively(TABLE["length-power"])
+    neuron = given.neuron
+    own = dict(neuron.terms)
+    del own["length_power"]
+    stable = dataclasses.replace(
+        given.rule.stabilise, normalise_power=False, normalise_synapses=normalised
+    )
+    plain = dataclasses.replace(
+        given,
+        rule=dataclasses.replace(given.rule, stabilise=stable),
+        neuron=dataclasses.replace(neuron, terms=own),
+    )
+    terms = own | {"length_power": jnp.asarray(power)}
+    powered = dataclasses.replace(given, neuron=dataclasses.replace(neuron, terms=terms))
+    got, want = (run(g, initial(g.rule), *batches())[0] for g in (powered, plain))
+    assert_close(got.synapses, want.synapses)

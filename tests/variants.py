@@ -219,6 +219,26 @@ TABLE = {
     "oja": Rule(sigma=SMOOTH, stabilise=Stabilise(oja=Oja.MULTIPLIER)),
     "oja-full": Rule(states=3, sigma=SMOOTH, stabilise=Stabilise(oja=Oja.FULL)),
     "normalise-synapses": Rule(sigma=SMOOTH, stabilise=Stabilise(normalise_synapses=True)),
+    "length-power": Rule(
+        states=3, sigma=SMOOTH, stabilise=Stabilise(normalise_synapses=True, normalise_power=True)
+    ),
+    "length-power-readout": Rule(
+        backward=STATE_2,
+        symmetry=SYMMETRIC,
+        channels=SINGLE,
+        readout=True,
+        sigma=Sigma(FOLDED, LINEAR, LINEAR, derivative=True),
+        stabilise=Stabilise(
+            Normalise.BOTH,
+            normalise_synapses=True,
+            saturation=Saturation.SLOWING,
+            normalise_last=False,
+            rescale=True,
+            normalise_power=True,
+        ),
+        update=Update(MEAN, BEFORE, trace=True),
+        feedback=Feedback(Signal.CROSS_ENTROPY),
+    ),
     "saturation": Rule(
         channels=SINGLE, sigma=SMOOTH, stabilise=Stabilise(saturation=Saturation.TANH)
     ),

@@ -95,6 +95,9 @@ class Stabilise:
     normalise_over: Over = added(Over.BATCH)
     """Over what `normalise` takes means and variances. Others than the batch are not in the
     paper."""
+    normalise_power: bool = added(False)
+    """Divide synapses by a learned power of their length, in place of the length: outputs may grow
+    with it. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from blurax import endurance
 from blurax.analysis.genome_parts import Gate, Grid, Part, parts, size
 from blurax.analysis.genome_picture import draw_genome
 from blurax.analysis.plain import message
@@ -18,11 +19,15 @@ from blurax.io import Provenance
 
 __all__ = ["draw_genome", "genome_panel"]
 
+FAR = 100_000
+"""Steps beyond which nothing is said of synapses that grow."""
+
 
 def genome_panel(genome: Genome, provenance: Provenance | None = None) -> RenderableType:
     """All numbers of a genome, the rule they are meant for and where they come from."""
     title = f"genome · k = {genome.rule.states} · {size(genome)} numbers"
     lines = dict(rule_words(genome.rule))
+    lines |= endurance_words(genome)
     if provenance is not None:
         lines |= provenance_words(provenance)
     pieces: list[RenderableType] = [_words(lines)]
@@ -30,6 +35,16 @@ def genome_panel(genome: Genome, provenance: Provenance | None = None) -> Render
         pieces += [Text(), *_part(part)]
     legend = "blue negative, orange positive, the stronger the larger"
     return Panel(Group(*pieces), title=title, subtitle=legend, border_style="dim")
+
+
+def endurance_words(genome: Genome) -> dict[str, str]:
+    """That synapses grow without end, where they do, and for how long that goes well."""
+    steps = endurance.steps_left(genome)
+    if steps > FAR:
+        return {}
+    faster = endurance.growth(genome).max() - 1
+    words = f"synapses grow by {100 * faster:.2g} % a step without end: single precision has no "
+    return {"lasts": f"about {steps:,.0f} steps; {words}number for them after that"}
 
 
 def provenance_words(provenance: Provenance) -> dict[str, str]:

@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 
 from blurax import io
+from blurax.analysis.genome_view import endurance_words
 from blurax.analysis.run_view import draw_run
 from blurax.cli.engines import ALONE, Cluster, Engine, check_engine, opened
 from blurax.cli.learner import load_learner_class
@@ -22,6 +23,7 @@ from blurax.cli.terminal import Terminal
 from blurax.engine import Evaluator
 from blurax.errors import BluraxError, require
 from blurax.fit import network_for
+from blurax.genome import Genome
 from blurax.io.paths import make_directory, refusals
 from blurax.learner import Learner
 from blurax.outer import run
@@ -147,6 +149,14 @@ def _advance(
         f"{kind}: {directory / 'best.safetensors'}\nPicture: {picture}",
         soft_wrap=True,
     )
+    _warn_of_growth(console, result.numbers)
+
+
+def _warn_of_growth(console: Console, numbers: Any) -> None:
+    """Of synapses that grow without end, which validation after an episode's steps does not see."""
+    words = endurance_words(numbers) if isinstance(numbers, Genome) else {}
+    for said in words.values():
+        console.print(f"Warning: it lasts {said}.", soft_wrap=True)
 
 
 def _new_directory(config: MetaTrain) -> Path:

@@ -444,8 +444,9 @@ def _upwards(rule, genes, graph, l, own, neurons):
     """What arrives by an edge in the forward sweep."""
     edge, (w, bias, _) = graph["edges"][l], own
     link, post = graph["links"][l], graph["groups"][edge["post"]]
-    nu, eta, rescale = (
-        _gene(rule, genes, f"neuron.{name}", l) for name in ("nu", "eta", "forward_rescale")
+    nu, eta, rescale, power = (
+        _gene(rule, genes, f"neuron.{name}", l)
+        for name in ("nu", "eta", "forward_rescale", "length_power")
     )
     a = _pooled(link, neurons[edge["pre"]])
     if w is None:
@@ -456,7 +457,7 @@ def _upwards(rule, genes, graph, l, own, neurons):
     if bias is not None:
         z = z + (eta * nu).sum(1)[:, None, None] * bias
     if rule["stabilise"]["normalise_synapses"]:
-        z = z / _length(*(part for part in (w, bias) if part is not None))
+        z = z / _divisor(power, *(part for part in (w, bias) if part is not None))
     return z.reshape(len(z), a.shape[1], *post)
 
 
@@ -522,8 +523,9 @@ def _downwards(rule, genes, graph, l, own, neurons):
     """What arrives by an edge in the backward sweep."""
     edge, (w, _, down) = graph["edges"][l], own
     link, pre, a = graph["links"][l], graph["groups"][edge["pre"]], neurons[edge["post"]]
-    mu, eta, rescale = (
-        _gene(rule, genes, f"neuron.{name}", l) for name in ("mu", "eta", "backward_rescale")
+    mu, eta, rescale, power = (
+        _gene(rule, genes, f"neuron.{name}", l)
+        for name in ("mu", "eta", "backward_rescale", "length_power")
     )
     unit = rule["stabilise"]["normalise_synapses"] and link["synapses"]
     if not link["synapses"]:
@@ -532,7 +534,7 @@ def _downwards(rule, genes, graph, l, own, neurons):
         eta = _rescaled(rule["stabilise"], eta, rescale)
         down = _turned(link, w) if down is None else down
         z = _transmit(down, eta * mu, a, link["down"])
-        z = z / _length(down) if unit else z
+        z = z / _divisor(power, down) if unit else z
     return _spread(link, z, a.shape[1], unit).reshape(-1, a.shape[1], *pre)
 
 
@@ -765,6 +767,11 @@ def _spread(link, z, batch, whole):
 
 def _rescaled(stable, eta, rescale):
     return eta if rescale is None or not stable["normalise_synapses"] else eta * rescale
+
+
+def _divisor(power, *into):
+    """What normalised synapses are divided by: their length, or a power of it."""
+    return _length(*into) if power is None else _length(*into) ** power
 
 
 def _length(*into):

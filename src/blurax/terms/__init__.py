@@ -26,7 +26,7 @@ from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
 from blurax.terms.rescale import Rescaling
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
 from blurax.terms.trace import Trace
-from blurax.terms.unit_synapses import NormalisedStored, NormalisedSynapses
+from blurax.terms.unit_synapses import LengthPower, NormalisedStored, NormalisedSynapses
 
 __all__ = [
     "CHOSEN",
@@ -48,6 +48,7 @@ CHOSEN: tuple[type[Term], ...] = (
     GlobalNormalisation,
     CrossNormalisation,
     NormalisedSynapses,
+    LengthPower,
     Rescaling,
     NormalisedStored,
     Trace,

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from blurax.errors import require
 from blurax.genes import NeuronGenes
-from blurax.terms.protocol import Gain, Sweep, Term, Where
+from blurax.terms.protocol import Gain, Gene, Sweep, Term, Where
 from blurax.terms.vectors import length, to_length
 
 
@@ -44,6 +44,47 @@ class NormalisedSynapses(Term):
     def gain(self, gain: Gain, g: NeuronGenes, where: Where, into: Sequence[Array]) -> Gain:
         """Divided by the length."""
         return gain._replace(length=length(*into))
+
+
+@dataclasses.dataclass(frozen=True)
+class LengthPower(Term):
+    """Use w_ij / |w_j|^λ in the place of w_ij / |w_j|, with |w_j|² = Σ_i' w_i'j². Not in the paper.
+
+    With λ = 1 outputs that are not normalised keep their scale for ever. Below, they become surer
+    as their synapses grow, and with λ = 0 synapses are used as they are.
+    """
+
+    name = "length-power"
+    choice = "stabilise.normalise_power"
+    takes_masks = True
+    words = "by a power of their length"  # said of the synapses just mentioned
+    neuron_genes = (
+        Gene(
+            "length_power",
+            start=0.5,
+            neutral=1.0,
+            label="λ (power of length)",
+            latex=r"\lambda",
+            without="divided by the whole length: λ = 1",
+        ),
+    )
+
+    @classmethod
+    def chosen(cls, rule: Any) -> Term | None:
+        """By `Stabilise.normalise_power`."""
+        stable = rule.stabilise
+        require(
+            stable.normalise_synapses or not stable.normalise_power,
+            "Stabilise.normalise_power is on, but synapses are not divided by their length: switch "
+            "on Stabilise.normalise_synapses.",
+        )
+        return cls() if stable.normalise_power else None
+
+    def gain(self, gain: Gain, g: NeuronGenes, where: Where, into: Sequence[Array]) -> Gain:
+        """Divided by a power of the length."""
+        if gain.length is None:
+            return gain
+        return gain._replace(length=gain.length ** g.terms["length_power"])
 
 
 @dataclasses.dataclass(frozen=True)
