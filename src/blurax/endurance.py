@@ -40,9 +40,10 @@ def growth(genome: Genome) -> Float[np.ndarray, " sets"]:
     )
     rows = [[f, moves], [follows * f, kept + follows * moves]]
     matrices = np.moveaxis(np.array(rows, float), (0, 1), (-2, -1))
-    known = np.isfinite(matrices).all(axis=(-2, -1), keepdims=True)
-    found = np.abs(np.linalg.eigvals(np.where(known, matrices, 0.0))).max(axis=-1)
-    return np.where(known[..., 0, 0], found, np.nan).ravel()
+    matrices = matrices.reshape(-1, 2, 2)
+    known = np.isfinite(matrices).all(axis=(1, 2))
+    found = np.abs(np.linalg.eigvals(np.where(known[:, None, None], matrices, 0.0)))
+    return np.where(known, found.max(axis=-1), np.nan)
 
 
 def bounded(rule: Rule) -> bool:
