@@ -41,7 +41,7 @@ def growth(genome: Genome) -> Float[np.ndarray, " sets"]:
     rows = [[f, moves], [follows * f, kept + follows * moves]]
     matrices = np.moveaxis(np.array(rows, float), (0, 1), (-2, -1))
     matrices = matrices.reshape(-1, 2, 2)
-    known = np.isfinite(matrices).all(axis=(1, 2))
+    known = np.array([np.isfinite(matrix).all() for matrix in matrices])
     found = np.abs(np.linalg.eigvals(np.where(known[:, None, None], matrices, 0.0)))
     return np.where(known, found.max(axis=-1), np.nan)
 
