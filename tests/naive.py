@@ -245,6 +245,8 @@ def phi(z, activation):
         return math.sin(z)
     if activation is Activation.FOLDED_RELU:
         return z if z > 0 else -z / 2
+    if activation is Activation.BENT_RELU:
+        return z if z > 0 else -z / 4
     return z
 
 
@@ -262,6 +264,8 @@ def phi_prime(z, activation):
         return math.cos(z)
     if activation is Activation.FOLDED_RELU:
         return 1.0 if z > 0 else -0.5
+    if activation is Activation.BENT_RELU:
+        return 1.0 if z > 0 else -0.25
     return 1.0
 
 
