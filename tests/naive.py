@@ -245,8 +245,6 @@ def phi(z, activation):
         return math.sin(z)
     if activation is Activation.FOLDED_RELU:
         return z if z > 0 else -z / 2
-    if activation is Activation.BENT_RELU:
-        return z if z > 0 else -z / 4
     return z
 
 
@@ -264,8 +262,6 @@ def phi_prime(z, activation):
         return math.cos(z)
     if activation is Activation.FOLDED_RELU:
         return 1.0 if z > 0 else -0.5
-    if activation is Activation.BENT_RELU:
-        return 1.0 if z > 0 else -0.25
     return 1.0
 
 

@@ -40,7 +40,7 @@ SIZES = (2, 5, 4, 3)
 LAYERS = len(SIZES) - 1
 BATCH, STEPS = 4, 3
 
-TANH, RELU, SIGMOID, LINEAR, RELU_TANH, SINE, FOLDED, BENT = Activation
+TANH, RELU, SIGMOID, LINEAR, RELU_TANH, SINE, FOLDED = Activation
 ADDITIVE, MULTIPLICATIVE, STATE_2 = Backward
 SINGLE, SYMMETRIC = Channels.SINGLE, Symmetry.SYMMETRIC
 MEAN, BEFORE = Reduction.MEAN, Source.FORWARD_SWEEP
@@ -65,7 +65,6 @@ TABLE = {
     "backprop-squared": Rule.backprop(SIGMOID, TANH, Signal.SQUARED_ERROR),
     "backprop-relu": Rule.backprop(RELU, RELU_TANH),
     "backprop-folded": Rule.backprop(FOLDED, FOLDED),
-    "backprop-bent": Rule.backprop(BENT, BENT),
     "derivative-asymmetric": Rule(
         states=4,
         backward=STATE_2,
@@ -228,7 +227,7 @@ TABLE = {
         symmetry=SYMMETRIC,
         channels=SINGLE,
         readout=True,
-        sigma=Sigma(BENT, LINEAR, LINEAR, derivative=True),
+        sigma=Sigma(FOLDED, LINEAR, LINEAR, derivative=True),
         stabilise=Stabilise(
             Normalise.BOTH,
             normalise_synapses=True,

@@ -6,9 +6,6 @@ from jaxtyping import Array, Float
 
 from blurax.spec import Activation
 
-BELOW = {Activation.FOLDED_RELU: -0.5, Activation.BENT_RELU: -0.25}
-"""The slope of a relu that folds below 0."""
-
 NARROW = 32
 """Neurons of a group up to which σ goes over examples that are next to each other in memory."""
 
@@ -28,8 +25,8 @@ def phi(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
             return jax.nn.relu(jnp.tanh(z))
         case Activation.SINE:
             return jnp.sin(z)
-        case Activation.FOLDED_RELU | Activation.BENT_RELU:
-            return jnp.where(z > 0, z, BELOW[activation] * z)  # at 0 the slope of `phi_prime`
+        case Activation.FOLDED_RELU:
+            return jnp.where(z > 0, z, -z / 2)  # at 0 with the slope that `phi_prime` says
 
 
 def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, "..."]:
@@ -48,8 +45,8 @@ def phi_prime(z: Float[Array, "..."], activation: Activation) -> Float[Array, ".
             return jnp.where(z > 0, 1 - jnp.tanh(z) ** 2, jnp.zeros_like(z))
         case Activation.SINE:
             return jnp.cos(z)
-        case Activation.FOLDED_RELU | Activation.BENT_RELU:
-            return jnp.where(z > 0, 1.0, BELOW[activation]).astype(z.dtype)
+        case Activation.FOLDED_RELU:
+            return jnp.where(z > 0, 1.0, -0.5).astype(z.dtype)
 
 
 def activate(

@@ -45,8 +45,6 @@ class Activation(enum.StrEnum):
     FOLDED_RELU = "folded-relu"
     """max(z, -z / 2): a leaky relu (He et al., ICCV 2015) whose slope below 0 is -1/2. Not in the
     paper."""
-    BENT_RELU = "bent-relu"
-    """max(z, -z / 4): the same with a slope of -1/4, for deep networks. Not in the paper."""
 
 
 class Normalise(enum.StrEnum):

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from blurax.activations import BELOW
 from blurax.links import Link
 from blurax.network import Network
 from blurax.spec import Activation, Over
@@ -20,7 +19,7 @@ def gain(activation: Activation) -> float:
     2 / (1 + s²) for a relu whose slope below 0 is s (He et al., ICCV 2015), else 1 (LeCun et al.,
     1998).
     """
-    slope = {Activation.RELU: 0.0, Activation.RELU_TANH: 0.0, **BELOW}
+    slope = {Activation.RELU: 0.0, Activation.RELU_TANH: 0.0, Activation.FOLDED_RELU: -0.5}
     return 2 / (1 + slope[activation] ** 2) if activation in slope else 1.0
 
 

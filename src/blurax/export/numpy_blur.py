@@ -45,7 +45,6 @@ _MATRICES = "nu_tilde", "mu_tilde"
 _OF_TRACES = "trace_to_synapse", "trace_of_synapse", "trace_kept", "trace_of_change"
 _KEPT = {"traces": "trace", "sums": "metaplastic"}  # beside synapses, by the choice of a rule
 _OF_SUMS = "metaplastic_scale", "metaplastic_power"
-_BELOW = {"folded-relu": -0.5, "bent-relu": -0.25}  # slopes below 0
 _OF_TERMS = (
     *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
     *_OF_TRACES,
@@ -791,8 +790,8 @@ def _phi(z, name):
         return np.maximum(z, 0)
     if name == "sine":
         return np.sin(z)
-    if name in _BELOW:
-        return np.maximum(z, _BELOW[name] * z)
+    if name == "folded-relu":
+        return np.maximum(z, -z / 2)
     if name == "sigmoid":
         return 1 / (1 + np.exp(-z))
     return np.maximum(np.tanh(z), 0) if name == "relu-tanh" else z
@@ -805,8 +804,8 @@ def _phi_prime(z, name):
         return (z > 0).astype(z.dtype)
     if name == "sine":
         return np.cos(z)
-    if name in _BELOW:
-        return np.where(z > 0, 1.0, _BELOW[name]).astype(z.dtype)
+    if name == "folded-relu":
+        return np.where(z > 0, 1.0, -0.5).astype(z.dtype)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     return np.where(z > 0, 1 - np.tanh(z) ** 2, 0) if name == "relu-tanh" else np.ones_like(z)

@@ -47,7 +47,6 @@ _MATRICES = "nu_tilde", "mu_tilde"
 _OF_TRACES = "trace_to_synapse", "trace_of_synapse", "trace_kept", "trace_of_change"
 _KEPT = {"traces": "trace", "sums": "metaplastic"}  # beside synapses, by the choice of a rule
 _OF_SUMS = "metaplastic_scale", "metaplastic_power"
-_BELOW = {"folded-relu": -0.5, "bent-relu": -0.25}  # slopes below 0
 _OF_TERMS = (
     *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
     *_OF_TRACES,
@@ -800,8 +799,8 @@ def _phi(z, name):
         return torch.relu(z)
     if name == "sine":
         return torch.sin(z)
-    if name in _BELOW:
-        return torch.maximum(z, _BELOW[name] * z)
+    if name == "folded-relu":
+        return torch.maximum(z, -z / 2)
     if name == "sigmoid":
         return torch.sigmoid(z)
     return torch.relu(torch.tanh(z)) if name == "relu-tanh" else z
@@ -814,8 +813,8 @@ def _phi_prime(z, name):
         return (z > 0).to(z.dtype)
     if name == "sine":
         return torch.cos(z)
-    if name in _BELOW:
-        return torch.where(z > 0, 1.0, _BELOW[name]).to(z.dtype)
+    if name == "folded-relu":
+        return torch.where(z > 0, 1.0, -0.5).to(z.dtype)
     if name == "sigmoid":
         return _phi(z, name) * (1 - _phi(z, name))
     if name == "relu-tanh":

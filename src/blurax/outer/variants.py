@@ -89,7 +89,7 @@ CHEAP = dataclasses.replace(
     LASTING,
     states=2,
     stabilise=dataclasses.replace(LASTING.stabilise, normalise_power=True),
-    sigma=dataclasses.replace(LASTING.sigma, forward=Activation.BENT_RELU),
+    sigma=dataclasses.replace(LASTING.sigma, forward=Activation.FOLDED_RELU),
     update=dataclasses.replace(LASTING.update, decorrelate_within=32),
 )
 """The same with two states, a relu that folds, and decorrelation within blocks: a cheaper step
