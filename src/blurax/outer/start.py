@@ -45,11 +45,8 @@ class Given:
     """The file itself; None where only its digest is known."""
 
     @classmethod
-    def of(cls, what: str | os.PathLike[str] | Genome | Learner, called: str = "") -> "Given":
+    def of(cls, what: str | os.PathLike[str] | Genome | Learner) -> "Given":
         """What is found in a file, under a name of the zoo, or in a genome or learner at hand.
-
-        Args:
-            called: how a run speaks of a file, in place of its path.
 
         Raises:
             BluraxError: if there is no such file.
@@ -60,7 +57,7 @@ class Given:
             name, tensors = name_of(what), named(numbers_of(what))
             return cls._holding(pack_learner(name, tensors, _NOWHERE), f"the {name} given")
         path = zoo.find(what)
-        return cls._holding(read_raw(path, "genome", LIMIT), called or os.fspath(what))
+        return cls._holding(read_raw(path, "genome", LIMIT), os.fspath(what))
 
     @classmethod
     def _holding(cls, content: bytes, source: str) -> "Given":

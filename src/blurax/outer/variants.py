@@ -88,7 +88,6 @@ LASTING = dataclasses.replace(BEYOND, update=dataclasses.replace(BEYOND.update, 
 CHEAP = dataclasses.replace(
     LASTING,
     states=2,
-    stabilise=dataclasses.replace(LASTING.stabilise, normalise_power=True),
     sigma=dataclasses.replace(LASTING.sigma, forward=Activation.FOLDED_RELU),
     update=dataclasses.replace(LASTING.update, decorrelate_within=32),
 )
