@@ -134,7 +134,7 @@ SUITES = {
         Suite(
             "bench-1",
             "images, tables, toys and sequences up to 1,000 steps; the toys take half an hour of "
-            "one core, all of it by estimate a night",
+            "one core, the tables an hour, all of it by estimate a night",
             _FULL,
             (*OPTIMISERS, *UNTUNED, *FIXED_FEEDBACK),
             Tuning(),
