@@ -47,10 +47,14 @@ def growth(genome: Genome) -> Float[np.ndarray, " sets"]:
 
 
 def bounded(rule: Rule) -> bool:
-    """Whether something but (7) itself keeps synapses short, so that growth has no meaning."""
+    """Whether something but (7) itself keeps synapses short, so that growth has no meaning.
+
+    A term of one's own might, and is taken to.
+    """
     stable = rule.stabilise
     free = stable.saturation in (Saturation.NONE, Saturation.SLOWING)
-    return not free or stable.normalise_stored or stable.oja is not Oja.NONE
+    own = bool(rule.extra)
+    return not free or own or stable.normalise_stored or stable.oja is not Oja.NONE
 
 
 def steps_left(genome: Genome) -> float:
