@@ -16,12 +16,15 @@ from blurax import endurance, zoo
 from blurax import genome as genomes
 from blurax.analysis.genome_view import genome_panel
 from blurax.cli import main
+from blurax.curves import learning_curve
+from blurax.fit import blur_for, network_for
 from blurax.genome import Genome
 from blurax.inner import step
 from blurax.io import Provenance, save_genome
 from blurax.network import Network, NetworkState
 from blurax.outer.variants import LASTING
 from blurax.spec import Oja, Rule, Saturation
+from blurax.tasks import Split, get
 from variants import jit, labels
 
 NETWORK = Network((6, 5, 3))
@@ -117,12 +120,10 @@ def test_no_genome_of_the_zoo_grows_without_end(name: str):
 @pytest.mark.parametrize("name", GENOMES)
 def test_a_genome_of_the_zoo_still_knows_after_6000_steps(name: str):
     """Many times what any was learned in; the first `quick` was at chance after half of them."""
-    task = blurax.get_task("digits")
-    learner = blurax.fit.blur_for(blurax.load(name), blurax.fit.network_for(task, "32"), task)
+    task = get("digits")
+    learner = blur_for(blurax.load(name), network_for(task, "32"), task)
     keys = jax.random.key(0)[None]
-    _, curve = blurax.curves.learning_curve(
-        learner, task, keys, (100, 1000, 6000), blurax.tasks.Split.VALIDATE, batch=128
-    )
+    _, curve = learning_curve(learner, task, keys, (100, 1000, 6000), Split.VALIDATE, batch=128)
     early, middle, late = np.asarray(curve.accuracy)[0]
     assert early > 0.85
     assert late > middle - 0.02
