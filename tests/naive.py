@@ -44,6 +44,15 @@ def inhibition(a, strength, gamma=10.0):
     return given
 
 
+def passed(a, share):
+    """The states as errors meet them that go on: state 2 drawn towards 1 by a share."""
+    new = np.array(a)
+    for b, i in np.ndindex(*a.shape[1:]):
+        if share:
+            new[1, b, i] = (1 - share) * a[1, b, i] + share
+    return new
+
+
 def backward(a_i, a_j, w_ji, mu, f, eta, how, given=None):
     """f a_i^c + η Σ_{j in J(i), d} w_ji^c μ^{cd} a_j^d, equation (6) before σ, and Fig. 9."""
     z, k = np.zeros(a_i.shape), len(a_i)

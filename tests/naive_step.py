@@ -148,17 +148,20 @@ def forward_sweep(genome, net, layers, index):
 
 def backward_sweep(genome, net, layers, index):
     """(6), layer by layer downwards; neither the first layer nor the last is updated."""
-    rule, layers = genome.rule, list(layers)
+    rule, layers, handed = genome.rule, list(layers), list(layers)
     for l in range(len(net.up) - 1, 0, -1):
         g = genes_at(genome.neuron, rule, l, index, l == len(net.up) - 1)
         w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
         w = swept(w, rule, g, "backward")
         given = naive.inhibition(layers[l], g.lateral) if rule.lateral else None
-        z = naive.backward(layers[l], layers[l + 1], w, g.mu, g.f, g.eta, rule.backward, given)
-        if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
-            over = rule.stabilise.normalise_over
-            z = naive.normalise_activations(z, g.backward_scale, g.backward_shift, over)
-        layers[l] = naive.sigma(z, rule.sigma.backward)
+        own, found = layers[l], []
+        for states in (own, naive.passed(own, getattr(g, "pass_through", 0.0))):
+            z = naive.backward(states, handed[l + 1], w, g.mu, g.f, g.eta, rule.backward, given)
+            if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
+                over = rule.stabilise.normalise_over
+                z = naive.normalise_activations(z, g.backward_scale, g.backward_shift, over)
+            found.append(naive.sigma(z, rule.sigma.backward))
+        layers[l], handed[l] = found
     return layers
 
 

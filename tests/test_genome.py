@@ -47,6 +47,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
     lateral = {"neuron.lateral": ()} if rule.lateral else {}
     want |= {"neuron.backward_rescale": ()} if stable.rescale and own else {}
     want |= lateral
+    want |= {"neuron.pass_through": ()} if rule.sigma.pass_through else {}
     for update in ["synapse"] + ["forward_synapse"] * rule.update.after_forward:
         want |= {f"{update}.nu_tilde": (k, channels), f"{update}.mu_tilde": (channels, k)}
         want |= {f"{update}.f_tilde": (), f"{update}.eta_tilde": ()}

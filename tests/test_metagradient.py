@@ -42,6 +42,8 @@ FAMILIES = [
     "normalise-synapses",
     "length-power",
     "length-power-readout",
+    "pass-through",
+    "pass-through-readout",
     "oja-activation",
     "oja-activation-single",
     "rescale",

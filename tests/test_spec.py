@@ -138,6 +138,14 @@ REFUSED: list[tuple[str, Callable[[], Rule]]] = [
         "Stabilise.normalise_power is on, but synapses are not divided by their length",
         lambda: Rule(stabilise=Stabilise(normalise_power=True)),
     ),
+    (
+        "Sigma.pass_through is on, but no φ' multiplies an error on its way",
+        lambda: Rule(sigma=Sigma(pass_through=True)),
+    ),
+    (
+        "switch on Sigma.derivative and take a multiplicative Rule.backward",
+        lambda: Rule(sigma=Sigma(derivative=True, pass_through=True)),
+    ),
     ("Update.width_free is on", lambda: Rule(update=Update(width_free=True))),
 ]
 

@@ -239,6 +239,21 @@ TABLE = {
         update=Update(MEAN, BEFORE, trace=True),
         feedback=Feedback(Signal.CROSS_ENTROPY),
     ),
+    "pass-through": Rule(
+        states=3,
+        backward=Backward.MULTIPLICATIVE,
+        sigma=Sigma(TANH, TANH, TANH, derivative=True, pass_through=True),
+    ),
+    "pass-through-readout": Rule(
+        backward=STATE_2,
+        symmetry=SYMMETRIC,
+        channels=SINGLE,
+        readout=True,
+        sigma=Sigma(FOLDED, LINEAR, LINEAR, derivative=True, pass_through=True),
+        stabilise=Stabilise(Normalise.BOTH, normalise_last=False),
+        update=Update(MEAN, BEFORE),
+        feedback=Feedback(Signal.CROSS_ENTROPY),
+    ),
     "saturation": Rule(
         channels=SINGLE, sigma=SMOOTH, stabilise=Stabilise(saturation=Saturation.TANH)
     ),

@@ -70,6 +70,9 @@ class Sigma:
     """The last layer, which only the forward sweep updates."""
     derivative: bool = False
     """In the forward sweep state 2 receives φ' in place of φ, as back-propagation needs."""
+    pass_through: bool = added(False)
+    """Errors go on to lower layers by a slope between φ' and 1, by a learned share:
+    `terms.pass_through`. Not in the paper."""
 
 
 @dataclasses.dataclass(frozen=True)

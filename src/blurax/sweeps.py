@@ -150,8 +150,11 @@ def backward_sweep(
     neurons: Neurons,
     before: Neurons | None = None,
 ) -> Neurons:
-    """(6), group by group downwards; the input is never updated."""
-    rule, groups = genome.rule, list(neurons)
+    """(6), group by group downwards; the input is never updated.
+
+    What a group hands down are its own states, or what a term makes of them (`Term.passed`).
+    """
+    rule, groups, handed = genome.rule, list(neurons), list(neurons)
     where = Where(Sweep.BACKWARD, last=False)
     for i in reversed(range(1, len(groups))):
         edges = network.back_into(i)
@@ -161,15 +164,22 @@ def backward_sweep(
         arriving = []
         for l in edges:
             edge = network.edges[l]
-            a_j = _source(edge, groups, before)[edge.post]
+            a_j = _source(edge, handed, before)[edge.post]
             arriving.append(_downwards(genome, network, l, synapses[l], a_j, where))
         among = folds.lateral(rule.terms, genes, groups[i])
         if among is not None:
             arriving.append(among[rules.reached(rule.backward)])
-        z = rules.backward(groups[i], genes.f, arriving, rule.backward)
-        z, _ = folds.argument(rule.terms, genes, where, z)
-        groups[i] = activate(z, rule.sigma.backward)
+        passed = folds.passed(rule.terms, genes, groups[i])
+        groups[i] = _moved_back(rule, genes, groups[i], arriving)
+        handed[i] = groups[i] if passed is None else _moved_back(rule, genes, passed, arriving)
     return tuple(groups)
+
+
+def _moved_back(rule: Rule, genes: Any, a_i: Array, arriving: list[Array]) -> Array:
+    """(6), its terms and σ."""
+    z = rules.backward(a_i, genes.f, arriving, rule.backward)
+    z, _ = folds.argument(rule.terms, genes, Where(Sweep.BACKWARD, last=False), z)
+    return activate(z, rule.sigma.backward)
 
 
 def _downwards(

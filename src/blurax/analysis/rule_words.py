@@ -37,9 +37,11 @@ def _synapse_words(rule: Rule) -> str:
 def _sigma_words(rule: Rule) -> str:
     sigma = rule.sigma
     derivative = "; its derivative for state 2" if sigma.derivative else ""
+    terms = _term_words(rule, "σ")
+    terms = f"; {terms}" if terms else ""
     return (
         f"{sigma.forward.value} forward{derivative}, {sigma.backward.value} backward, "
-        f"{sigma.last.value} in the last layer"
+        f"{sigma.last.value} in the last layer{terms}"
     )
 
 

@@ -14,7 +14,7 @@ _KNOWN = frozenset(
     (
         *("normalisation", "normalise-synapses", "normalise-stored", "rescale", "decorrelation"),
         *("decorrelation-width-free", "fan-in", "input-size", "trace", "rate-decay"),
-        *("lateral-inhibition", "metaplasticity", "length-power"),
+        *("lateral-inhibition", "metaplasticity", "length-power", "pass-through"),
         *("oja-multiplier", "oja-activation", "oja-full"),
         *("saturation-tanh", "saturation-exponential", "saturation-length", "saturation-slowing"),
     )

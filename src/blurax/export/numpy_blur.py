@@ -486,26 +486,37 @@ def _corrected(rule, last, y):
 
 def _backward(rule, genes, graph, synapses, neurons):
     """(6), group by group downwards."""
-    neurons = list(neurons)
+    neurons, handed = list(neurons), list(neurons)
     for i in reversed(range(1, len(neurons))):
         edges = [l for l, e in enumerate(graph["edges"]) if e["pre"] == i and e.get("down", True)]
         if not edges:
             continue
-        f, scale, shift, strength = (
-            _gene(rule, genes, f"neuron.{name}", edges[0])
-            for name in ("f", "backward_scale", "backward_shift", "lateral")
+        strength, through = (
+            _gene(rule, genes, f"neuron.{name}", edges[0]) for name in ("lateral", "pass_through")
         )
-        arriving = [_downwards(rule, genes, graph, l, synapses[l], neurons) for l in edges]
-        z, kept = _inhibited(rule, strength, _sum(arriving), neurons[i]), f * neurons[i]
-        if rule["backward"] == "additive":
-            z = kept + z
-        elif rule["backward"] == "multiplicative":
-            z = kept * z
-        else:
-            z = np.concatenate([kept[:1], kept[1:] * z[1:]])
-        z = z if scale is None else _normalised(z, scale, shift, _moments(z))
-        neurons[i] = _phi(z, rule["sigma"]["backward"])
+        arriving = [_downwards(rule, genes, graph, l, synapses[l], handed) for l in edges]
+        a, z = neurons[i], _inhibited(rule, strength, _sum(arriving), neurons[i])
+        neurons[i] = handed[i] = _moved_back(rule, genes, edges[0], a, z)
+        if through is not None:  # errors go on by a slope between φ' and 1
+            a = np.concatenate([a[:1], a[1:2] + through * (1 - a[1:2]), a[2:]])
+            handed[i] = _moved_back(rule, genes, edges[0], a, z)
     return neurons
+
+
+def _moved_back(rule, genes, l, a, z):
+    """What the backward sweep makes of a layer by what arrives."""
+    f, scale, shift = (
+        _gene(rule, genes, f"neuron.{name}", l) for name in ("f", "backward_scale", "backward_shift")
+    )
+    kept = f * a
+    if rule["backward"] == "additive":
+        z = kept + z
+    elif rule["backward"] == "multiplicative":
+        z = kept * z
+    else:
+        z = np.concatenate([kept[:1], kept[1:] * z[1:]])
+    z = z if scale is None else _normalised(z, scale, shift, _moments(z))
+    return _phi(z, rule["sigma"]["backward"])
 
 
 def _inhibited(rule, strength, z, a):

@@ -22,6 +22,7 @@ from blurax.terms.normalise import (
     LayerNormalisation,
 )
 from blurax.terms.oja import OjaActivation, OjaFull, OjaMultiplier
+from blurax.terms.pass_through import PassThrough
 from blurax.terms.protocol import Gain, Gene, Pair, Sweep, Term, Where
 from blurax.terms.rescale import Rescaling
 from blurax.terms.saturation import Exponential, Length, Slowing, Tanh
@@ -66,6 +67,7 @@ CHOSEN: tuple[type[Term], ...] = (
     Decay,
     Metaplasticity,
     LateralInhibition,
+    PassThrough,
 )
 """The terms that the choices of a rule switch on, in the order in which they act and in which their
 genes stand in a genome."""

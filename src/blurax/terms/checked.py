@@ -108,6 +108,7 @@ _WANTED: dict[str, Callable[..., tuple[bool, str]]] = {
     "gain": _gain,
     "argument": _array,
     "lateral": _array,
+    "passed": _array,
     "coupling": _coupling,
     "change": _arrays,
     "forget": _forget,

@@ -49,6 +49,14 @@ def lateral(terms: tuple[Term, ...], genes: NeuronGenes, a: Array) -> Array | No
     return given if acting else None
 
 
+def passed(terms: tuple[Term, ...], genes: NeuronGenes, a: Array) -> Array | None:
+    """The states that errors meet which go on to lower layers; None: the neurons' own."""
+    acting = [term for term in terms if type(term).passed is not Term.passed]
+    for term in acting:
+        a = term.passed(a, genes)
+    return a if acting else None
+
+
 def argument(
     terms: tuple[Term, ...],
     genes: NeuronGenes,

@@ -275,6 +275,16 @@ class Term:
         """
         return given
 
+    def passed(self, a: Float[Array, "k b *n"], g: NeuronGenes) -> Float[Array, "k b *n"]:
+        """The states of the neurons as errors meet them that go on to lower layers.
+
+        The neurons themselves keep what (6) makes of their own.
+
+        Args:
+            a: their states after the forward sweep, as the terms before say.
+        """
+        return a
+
     # (7), in this order.
 
     def coupling(
