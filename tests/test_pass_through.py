@@ -51,13 +51,13 @@ def test_a_step_is_back_propagation_by_a_second_slope(share: float):
     before, after = learned(passing(share), Network(SIZES))
     weights, y = matrices(before), np.asarray(Y[0] > 0, float)
     ones = np.ones((BATCH, 1))
-    said, slopes = [np.asarray(X[0])], []
+    said, slopes, z = [np.asarray(X[0])], [], np.empty(0)
     for w in weights:
         z = np.hstack([said[-1], ones]) @ np.asarray(w)
         slopes.append(np.where(z > 0, 1.0, -0.5))
         said.append(np.where(z > 0, z, -z / 2))
-    z = np.exp(z - z.max(axis=1, keepdims=True))  # the last layer is linear
-    own = handed = z / z.sum(axis=1, keepdims=True) - y
+    odds = np.exp(z - z.max(axis=1, keepdims=True))  # the last layer is linear
+    own = handed = odds / odds.sum(axis=1, keepdims=True) - y
     for l in reversed(range(len(weights))):
         if l < len(weights) - 1:
             heard = handed @ np.asarray(weights[l + 1])[:-1].T

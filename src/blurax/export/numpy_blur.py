@@ -506,7 +506,8 @@ def _backward(rule, genes, graph, synapses, neurons):
 def _moved_back(rule, genes, l, a, z):
     """What the backward sweep makes of a layer by what arrives."""
     f, scale, shift = (
-        _gene(rule, genes, f"neuron.{name}", l) for name in ("f", "backward_scale", "backward_shift")
+        _gene(rule, genes, f"neuron.{name}", l)
+        for name in ("f", "backward_scale", "backward_shift")
     )
     kept = f * a
     if rule["backward"] == "additive":
