@@ -1,5 +1,7 @@
 """Every recipe is a configuration that holds together, and the zoo's genomes can be made anew."""
 
+import dataclasses
+
 import pytest
 
 from blurax import zoo
@@ -24,5 +26,9 @@ def test_an_unknown_recipe_is_told_with_one_that_is_near():
 def test_a_genome_of_the_zoo_was_made_by_the_recipe_of_its_name(name):
     genome, provenance = zoo.genome(name)
     assert from_json(MetaTrain, provenance.config) == get_recipe(name).config
-    assert genome.rule == get_recipe(name).config.rule
+    rule = get_recipe(name).config.rule
+    if name == "quick":  # what was set by hand afterwards, and its file says so
+        rule = dataclasses.replace(rule, sigma=dataclasses.replace(rule.sigma, pass_through=True))
+        assert "the share of errors that passes through" in provenance.note
+    assert genome.rule == rule
     assert zoo.card(name).recipe == f"blurax meta-train --recipe {name}"
