@@ -247,6 +247,8 @@ def wrong(hook: str, value):
         ("gain", 2.0, "it is to return a Gain whose eta is a number and whose length"),
         ("gain", Gain(np.ones(3), None), "a number and whose length is None, or an array of sh"),
         ("argument", np.ones((2, 6)), r"it is to return an array of shape \(2, 6, 3\)"),
+        ("lateral", np.ones((2, 6)), r"it is to return an array of shape \(2, 6, 3\)"),
+        ("passed", np.ones((2, 6)), r"it is to return an array of shape \(2, 6, 3\)"),
         ("coupling", np.ones((6, 5)), r"to return None, or an array of shape \(2, 6, 6\)"),
         ("change", [np.ones((1, 4, 3))], r"it is to return a list"),
         ("forget", np.ones((3, 1, 3)), r"to return a number, or an array of shape \(2, 1, 3\)"),
@@ -259,7 +261,7 @@ def test_what_a_hook_returns_is_checked(unchecked, hook, value, words):
 
     def step():
         genome = genomes.random(jax.random.key(0), rule)
-        state = Network((4, 3)).init(jax.random.key(0), genome, 6)
+        state = Network((4, 3, 3)).init(jax.random.key(0), genome, 6)
         return inner.step(genome, state, x, jnp.ones((6, 3)))
 
     with pytest.raises(BluraxError, match=rf"Wrong\.{hook} returned .+{words}"):
