@@ -48,8 +48,7 @@ def passed(a, share):
     """The states as errors meet them that go on: state 2 drawn towards 1 by a share."""
     new = np.array(a)
     for b, i in np.ndindex(*a.shape[1:]):
-        if share:
-            new[1, b, i] = (1 - share) * a[1, b, i] + share
+        new[1, b, i] = (1 - share) * a[1, b, i] + share
     return new
 
 

@@ -154,15 +154,21 @@ def backward_sweep(genome, net, layers, index):
         w = naive.transposed(net.up[l]) if net.down is None else net.down[l]
         w = swept(w, rule, g, "backward")
         given = naive.inhibition(layers[l], g.lateral) if rule.lateral else None
-        own, found = layers[l], []
-        for states in (own, naive.passed(own, getattr(g, "pass_through", 0.0))):
-            z = naive.backward(states, handed[l + 1], w, g.mu, g.f, g.eta, rule.backward, given)
-            if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
-                over = rule.stabilise.normalise_over
-                z = naive.normalise_activations(z, g.backward_scale, g.backward_shift, over)
-            found.append(naive.sigma(z, rule.sigma.backward))
-        layers[l], handed[l] = found
+        own, above = layers[l], handed[l + 1]
+        layers[l] = handed[l] = moved_back(rule, g, own, above, w, given)
+        if rule.sigma.pass_through:
+            own = naive.passed(own, g.pass_through)
+            handed[l] = moved_back(rule, g, own, above, w, given)
     return layers
+
+
+def moved_back(rule, g, a_i, a_j, w, given):
+    """What (6) makes of a layer by the one above."""
+    z = naive.backward(a_i, a_j, w, g.mu, g.f, g.eta, rule.backward, given)
+    if rule.stabilise.normalise in (Normalise.BACKWARD, Normalise.BOTH):
+        over = rule.stabilise.normalise_over
+        z = naive.normalise_activations(z, g.backward_scale, g.backward_shift, over)
+    return naive.sigma(z, rule.sigma.backward)
 
 
 def told(rule, last, y, b, j):

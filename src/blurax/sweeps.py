@@ -176,7 +176,7 @@ def backward_sweep(
 
 
 def _moved_back(rule: Rule, genes: Any, a_i: Array, arriving: list[Array]) -> Array:
-    """(6), its terms and σ."""
+    """What a group becomes in the backward sweep: (6), its terms and σ."""
     z = rules.backward(a_i, genes.f, arriving, rule.backward)
     z, _ = folds.argument(rule.terms, genes, Where(Sweep.BACKWARD, last=False), z)
     return activate(z, rule.sigma.backward)

@@ -38,13 +38,14 @@ _SCALES = {
 """All numbers, and how far a step of evolution moves each.
 
 By the one found for `trace_to_synapse` synapses grow without end. In the zoo's genome that one was
-set to 0 afterwards: docs/explanation/decisions/0023-surer-outputs.md.
+set to 0 afterwards (docs/explanation/decisions/0023-surer-outputs.md), and errors pass through it
+by 2/3, which this rule does not have (0024-errors-that-pass-through.md there).
 """
 
 QUICK: dict[str, Recipe] = {
     "quick": Recipe(
-        "the zoo's quick: two states from back-propagation, evolved on the accuracy after 10 to "
-        "100 steps of images, deep networks, digits and tables",
+        "the zoo's quick, before two numbers were set by hand: two states from back-propagation, "
+        "evolved on the accuracy after 10 to 100 steps of images, deep networks, digits, tables",
         "half an hour on one CPU core",
         MetaTrain(
             tasks=(
