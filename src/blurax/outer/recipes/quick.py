@@ -37,14 +37,14 @@ _SCALES = {
 }
 """All numbers, and how far a step of evolution moves each.
 
-By the one found for `trace_to_synapse` synapses grow without end. In the zoo's genome that one was
-set to 0 afterwards (docs/explanation/decisions/0023-surer-outputs.md), and errors pass through it
-by 2/3, which this rule does not have (0024-errors-that-pass-through.md there).
+The zoo's genome was simplified by hand afterwards: half of these are back-propagation's there, and
+its rule has two terms more, for errors that pass through and for outputs that become surer
+(docs/explanation/decisions/0025-quick-taken-apart.md).
 """
 
 QUICK: dict[str, Recipe] = {
     "quick": Recipe(
-        "the zoo's quick, before two numbers were set by hand: two states from back-propagation, "
+        "the zoo's quick, before it was simplified by hand: two states from back-propagation, "
         "evolved on the accuracy after 10 to 100 steps of images, deep networks, digits, tables",
         "half an hour on one CPU core",
         MetaTrain(
