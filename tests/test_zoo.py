@@ -66,6 +66,7 @@ SLOW = ("c8-res(c8-c8)-g",)
         ("default", "digits", (256, 128), 20, 0.94),
         ("steady", "digits", (256, 128), 100, 0.96),
         ("quick", "digits", (256, 128), 20, 0.96),
+        ("quick", "friedman-like:rows=2000", (64, 32), 20, 0.7),
         ("mlp-fast", "digits", (64,), 10, 0.88),
         ("cma-accuracy", "digits", (64,), 20, 0.9),
         ("conv", "digits", "c8k3s2-c16k3s2", 20, 0.94),
