@@ -1,6 +1,7 @@
 """A comparison on tables: ranks in the terminal and as a picture."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from blurax.analysis.plain import printable
 from blurax.baselines.reached import Ranking, Reached
 
 WIDTH = 1500
+UPRIGHT = 12
+"""Columns of scores beyond which their names would run into each other, and stand upright."""
+LINE = 34
+"""Letters in a line of an upright name."""
 SCORES = "Mean score over the folds (%): accuracy, or variance explained"
 LEGEND = (
     "rank: by the mean loss over the folds, 1 is the best; mean and standard deviation over the "
@@ -116,10 +121,21 @@ def draw_scores(
             fontweight="bold" if best else "normal",
             color=style.INK,
         )
-    axes.set_xticks(range(len(found.tasks)), [_broken(_short(t)) for t in found.tasks])
+    names = [_short(task) for task in found.tasks]
+    if len(names) > UPRIGHT:
+        axes.set_xticks(range(len(names)), [_in_lines(name) for name in names], rotation=90)
+    else:
+        axes.set_xticks(range(len(names)), [_broken(name) for name in names])
     axes.set_yticks(range(len(found.methods)), found.methods)
     axes.tick_params(labelsize=style.SMALL, length=0, colors=style.INK)
     axes.spines[:].set_visible(False)
+
+
+def _in_lines(name: str) -> str:
+    """A long name in lines of much the same length."""
+    return textwrap.fill(
+        name.replace(",", ", "), LINE, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _broken(name: str) -> str:
