@@ -91,7 +91,7 @@ def draw_bench(standing: Standing, path: str | os.PathLike[str]) -> Path:
     scores = height + (NAMES if len(overall.tasks) > UPRIGHT else 0)
     words = f"{standing.suite}: ranks, and what was reached"
     figure = style.new_figure(WIDTH, height + scores, words)
-    upper, lower = style.stacked(figure, height, scores)
+    upper, lower = style.stacked(figure, 1.0, scores / height)
     _draw_ranks(upper, overall)
     draw_scores(lower, overall, standing.reached(), SCORES)
     return style.save(figure, path)
