@@ -1,7 +1,6 @@
 """Comparisons on the folds of tables: folds, stopping, choices, ranks, tests, files."""
 
 import dataclasses
-import itertools
 import json
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blurax.analysis import style
-from blurax.analysis.tables_view import draw_ranking, draw_scores, ranking_table
+from blurax.analysis.tables_view import draw_ranking, ranking_table
 from blurax.baselines import BASELINES, Arrangement, baseline, named
 from blurax.baselines.reached import Reached, any_of, holm, ranking
 from blurax.baselines.search import rate_of
@@ -448,18 +446,3 @@ def test_the_command_refuses_an_unknown_reference_beforehand(
     assert main([*words, *where, "--references", "blur", "foo"]) == 2
     assert "There is no reference foo; there are linear" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-def test_names_below_many_scores_do_not_run_into_each_other():
-    names = [
-        f"sequence:kmnist:train=0,size=14,by=permute,stages={n},steps=50,repeat 128-64"
-        for n in range(20)
-    ]
-    reached = [Reached(m, t, "accuracy", (0.1,), (0.9,)) for m in ("a", "b") for t in names]
-    figure = style.new_figure(1500, 900, "")
-    draw_scores(style.stacked(figure, 1.0)[0], ranking(reached, "a"), reached)
-    figure.canvas.draw()
-    (axes,) = figure.subfigs[0].axes
-    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
-    assert len(boxes) == 20
-    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))

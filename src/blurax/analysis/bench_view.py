@@ -11,16 +11,13 @@ from rich.text import Text
 from blurax.analysis import style
 from blurax.analysis.page import escaped, image, numbers, pairs, whole_page
 from blurax.analysis.plain import message
-from blurax.analysis.tables_view import UPRIGHT, draw_scores
+from blurax.analysis.tables_view import draw_scores, ranks_and_scores
 from blurax.baselines.reached import Ranking
 from blurax.baselines.standing import Standing
 from blurax.baselines.step_time import machine
 from blurax.io import write_text
 from blurax.version import __version__
 
-WIDTH = 1500
-NAMES = 210
-"""The height of names that stand upright, beyond that of others."""
 MOST = 8
 """Learners whose curves can be told apart in one picture."""
 LEGEND = (
@@ -87,11 +84,8 @@ def draw_bench(standing: Standing, path: str | os.PathLike[str]) -> Path:
         BluraxError: if the file cannot be written.
     """
     overall = standing.overall()
-    height = 190 + 34 * len(overall.methods)
-    scores = height + (NAMES if len(overall.tasks) > UPRIGHT else 0)
-    words = f"{standing.suite}: ranks, and what was reached"
-    figure = style.new_figure(WIDTH, height + scores, words)
-    upper, lower = style.stacked(figure, 1.0, scores / height)
+    title = f"{standing.suite}: ranks, and what was reached"
+    figure, upper, lower = ranks_and_scores(title, overall, 34)
     _draw_ranks(upper, overall)
     draw_scores(lower, overall, standing.reached(), SCORES)
     return style.save(figure, path)

@@ -18,6 +18,8 @@ UPRIGHT = 12
 """Columns of scores beyond which their names would run into each other, and stand upright."""
 LINE = 34
 """Letters in a line of an upright name."""
+NAMES = 210
+"""The height of upright names, beyond that of others."""
 SCORES = "Mean score over the folds (%): accuracy, or variance explained"
 LEGEND = (
     "rank: by the mean loss over the folds, 1 is the best; mean and standard deviation over the "
@@ -64,12 +66,25 @@ def draw_ranking(
     Raises:
         BluraxError: if the file cannot be written.
     """
-    height = 190 + 42 * len(found.methods)
-    figure = style.new_figure(WIDTH, 2 * height, title)
-    upper, lower = style.stacked(figure, 1.0, 1.0)
+    figure, upper, lower = ranks_and_scores(title, found, 42)
     _draw_ranks(upper, found)
     draw_scores(lower, found, reached)
     return style.save(figure, path)
+
+
+def ranks_and_scores(
+    title: str, found: Ranking, row: int
+) -> tuple[style.Figure, style.SubFigure, style.SubFigure]:
+    """A picture, its part for ranks, and below that one with room for `draw_scores`.
+
+    Args:
+        row: the height of a method.
+    """
+    height = 190 + row * len(found.methods)
+    scores = height + (NAMES if len(found.tasks) > UPRIGHT else 0)
+    figure = style.new_figure(WIDTH, height + scores, title)
+    upper, lower = style.stacked(figure, 1.0, scores / height)
+    return figure, upper, lower
 
 
 def _draw_ranks(canvas: style.SubFigure, found: Ranking) -> None:
