@@ -2,7 +2,7 @@
 
 After Shervani-Tabar and Rosenbaum, "Meta-learning biologically plausible plasticity rules with
 random feedback pathways", Nature Communications 14, 1805 (2023): a pool of ten terms, of which an
-L1 penalty in meta-training (`Objective.sparse`) is to keep few.
+L1 penalty in meta-training (`Objective.sparse`, their equation 6) is to keep few.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ TERMS = (
 )
 """What each coefficient weighs, in order."""
 SHARPNESS = 10.0
-"""β of the softplus log(1 + exp(β z)) / β, as in the authors' code."""
+"""β of the softplus log(1 + exp(β z)) / β (equation 13)."""
 
 Matrices = tuple[Float[Array, "_ _"], ...]
 """One `[i, j]` for each layer, from the input up."""
@@ -66,9 +66,9 @@ class TenTerms(Learner):
     rule has its own rate and ignores the one given. Networks are fully connected chains. Hidden
     neurons in another order, with their feedback, learn the same in that order.
 
-    Source: Shervani-Tabar and Rosenbaum 2023. The network, θ0 = 1e-3 at the start, Glorot's uniform
-    synapses and the terms of θ0, θ1, θ2 and θ9 are as in the authors' code. The other six could not
-    be compared with it, which has them no more: they may differ from the paper's.
+    Source: Shervani-Tabar and Rosenbaum 2023: the terms are their equations (14) to (23), the sum
+    (5), the non-linearity (13), the error of an input (24); θ0 = 1e-3 at the start and Glorot's
+    uniform synapses as in their Methods.
 
     Raises:
         BluraxError: for a network that is no fully connected chain, or a rate that is no number

@@ -39,7 +39,7 @@ _SCALES = {
 
 The zoo's genome was simplified by hand afterwards: half of these are back-propagation's there, and
 its rule has two terms more, for errors that pass through and for outputs that become surer
-(docs/explanation/decisions/0025-quick-taken-apart.md).
+(`benchmarks/quick_by_hand.py`; why: docs/explanation/decisions/0025-quick-taken-apart.md).
 """
 
 QUICK: dict[str, Recipe] = {
