@@ -59,8 +59,8 @@ def by_hand(evolved: Genome) -> Genome:
 
 
 def _decimals(value: Array) -> Array:
-    """Two of them; in float64, for in float32 .85 rounds to .84999996."""
-    return jnp.asarray(np.round(np.asarray(value, np.float64), 2), value.dtype)
+    """Two of them, rounded in float64: in float32 .85 would become .84999996."""
+    return jnp.asarray(np.round(np.asarray(value, np.float64), 2), jnp.float32)
 
 
 if __name__ == "__main__":
