@@ -8,7 +8,8 @@ from blurax.zoo import Card, Row
 INTRODUCTION = """\
 # Every cell of the zoo
 
-This page lists what each genome and learner of [the zoo](zoo.md) reaches, cell by cell.
+This page lists what each genome of [the zoo](zoo.md), and the learner `per-parameter`, reaches,
+cell by cell.
 Numbers are accuracy on test examples in %, mean and standard deviation over 5 initial networks,
 batch size 128.
 

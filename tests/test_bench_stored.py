@@ -19,7 +19,7 @@ STORED = pages.DOCS / "reference" / "bench-1-quick"
 FOUND = bench.read(STORED)
 PARTS = list(zip(FOUND.suite.parts, FOUND.parts, strict=True))
 LONG = STORED.with_name("bench-1")
-"""Of the suite itself, the toys alone."""
+"""Of the suite itself."""
 BOTH = [(STORED, FOUND), (LONG, bench.read(LONG))]
 EVERY = [
     (folder, found.suite, part, result)

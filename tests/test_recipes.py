@@ -38,7 +38,7 @@ def test_a_genome_of_the_zoo_was_made_by_the_recipe_of_its_name(name):
     if name == "quick":  # what was set by hand afterwards, see below
         rule = by_hand(evolved()).rule
     assert genome.rule == rule
-    assert zoo.card(name).recipe == f"blurax meta-train --recipe {name}"
+    assert zoo.card(name).recipe.split(", then ")[0] == f"blurax meta-train --recipe {name}"
 
 
 def evolved() -> Genome:

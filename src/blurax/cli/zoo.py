@@ -24,7 +24,7 @@ def zoo(name: tyro.conf.Positional[str] = "") -> None:
         read = ((n, *io.load_learner(keeper.find(n)), keeper.card(n)) for n in keeper.learners())
         console.print("\n", learners_table(read))
         console.print(
-            "\nA name goes wherever a genome's file does: blurax train default --task digits"
+            "\nA genome's name goes wherever its file does: blurax train default --task digits"
         )
         return
     card = keeper.card(name)
