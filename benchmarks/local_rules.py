@@ -58,19 +58,21 @@ class Run:
 ADAM = (3e-4, 1e-3, 3e-3)
 RUNS = {
     "equilibrium-propagation": Run("500", 25, (0.01, 0.03, 0.1), {"beta": (0.5, 1.0)}, 20),
-    "predictive-coding": Run("600-600", 10, (3e-4, 1e-3, 3e-3), {"variance": (1.0, 10.0)}),
+    "predictive-coding": Run(
+        "600-600", 10, (3e-4, 1e-3), {"variance": (1.0, 10.0), "inference": (0.03, 0.1)}
+    ),
     "forward-forward": Run(
         "500-500-500-500", 60, (1e-3, 3e-3, 1e-2), {"threshold": (1.0, 2.0), "label": (1.0, 4.0)}
     ),
 }
-COMMON = {"steps": 20, "inference": 0.1, "epsilon": 0.5}
+COMMON = {"steps": 20, "epsilon": 0.5}
 """Settings of which nothing is chosen, where a rule has them."""
 
 
 def made(name: str, network: Network, task: Task, chosen: tuple[Setting, ...]) -> Learner:
     """The rule with its settings."""
     usual = {
-        "predictive-coding": ("steps", "inference"),
+        "predictive-coding": ("steps",),
         "equilibrium-propagation": ("epsilon",),
     }.get(name, ())
     given = (*(Setting(key, COMMON[key]) for key in usual), *chosen)

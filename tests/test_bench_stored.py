@@ -1,6 +1,7 @@
 """The bench that the documentation shows is what its cells say, and others can build on them."""
 
 import re
+import sys
 
 import pytest
 
@@ -15,12 +16,17 @@ from blurax.experiments.compare_cells import CELLS, cell_path, read_cell
 from blurax.experiments.compare_entrants import entrant, found_file, read_entrant
 from blurax.experiments.compare_reuse import DECISIVE
 
+sys.path.insert(0, str(pages.ROOT / "benchmarks"))
+
+from leads import rows
+
 STORED = pages.DOCS / "reference" / "bench-1-quick"
 FOUND = bench.read(STORED)
 PARTS = list(zip(FOUND.suite.parts, FOUND.parts, strict=True))
 LONG = STORED.with_name("bench-1")
 """Of the suite itself."""
-BOTH = [(STORED, FOUND), (LONG, bench.read(LONG))]
+LONG_FOUND = bench.read(LONG)
+BOTH = [(STORED, FOUND), (LONG, LONG_FOUND)]
 EVERY = [
     (folder, found.suite, part, result)
     for folder, found in BOTH
@@ -79,13 +85,17 @@ def test_a_bench_that_reuses_it_measures_its_own_learner_alone(tmp_path):
         assert cells == compare.read_plan(folder).cells - len(part.tasks) * len(part.nets)
 
 
-def test_of_the_suite_itself_the_page_has_the_parts_that_the_manual_says():
-    parts = ["images", "tables", "toys", "sequences"]
-    assert [part.name for part in BOTH[1][1].suite.parts] == parts
-    words = "**Of `bench-1` all but the convolutions have been run yet**"
-    assert words in pages.page("how-to/bench")
+def test_of_the_suite_itself_every_part_is_stored():
+    assert LONG_FOUND.suite == SUITES["bench-1"]
     about = SUITES["bench-1"].about
     assert f"- suite: bench-1, {about}\n" in (LONG / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
+    shown = (STORED.parent / "zoo.md").read_text(encoding="utf-8")
+    found = list(rows(LONG, ("default", "quick", "images")))
+    assert len(found) == 3 * len(LONG_FOUND.suite.parts)
+    assert "\n".join(found) in shown
 
 
 def test_page_help_and_suite_say_alike_how_long_it_takes(capsys):

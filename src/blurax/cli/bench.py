@@ -39,7 +39,7 @@ class Request:
     after its file, run or class, or as NAME says. They stand before all options."""
     suite: str = "bench-1:quick"
     """What they are measured on: bench-1:quick (about an hour of one core; with --reuse minutes for
-    each learner) or bench-1 (by estimate a night)."""
+    each learner) or bench-1 (about five hours of one core)."""
     parts: tuple[str, ...] = ()
     """Parts of the suite; all of them if none is named."""
     baselines: tuple[str, ...] = ()

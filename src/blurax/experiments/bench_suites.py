@@ -133,8 +133,8 @@ SUITES = {
         ),
         Suite(
             "bench-1",
-            "images, tables, toys and sequences up to 1,000 steps: two hours, one hour, half an "
-            "hour and 20 minutes of one core; with the convolutions by estimate a night",
+            "images, convolutions, tables, toys and sequences up to 1,000 steps: two hours, one "
+            "hour, one hour, half an hour and 20 minutes of one core",
             _FULL,
             (*OPTIMISERS, *UNTUNED, *FIXED_FEEDBACK),
             Tuning(),
