@@ -23,7 +23,7 @@ paper, tens to hundreds of meta-steps instead of ten thousand, Adam at 0.015 wit
 schedule instead of 0.0005, and the mean loss over all steps of an episode instead of the last
 one's. So absolute accuracies differ from the paper's; the claims are about differences. A claim
 that fails says **no**, with the numbers. With this budget and one population of genomes, the
-reason may be the budget or the claim.
+reason may be the budget or the claim. {blame}
 
 ± and bands are standard deviations over initial networks trained by one genome, on test examples.
 They do not show how another population of genomes would do. Figure 2 needs only data that the
@@ -160,7 +160,7 @@ def figures_page(
         nights: the same at budget night, where it was run.
         together: numbers of figures that are drawn with another, by that other one.
     """
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION.format(blame=blame(found, nights))]
     for findings, claims in found.values():
         others = [number for number, with_it in together.items() if with_it == findings.figure]
         numbers = " and ".join([f"Figure{'s' * bool(others)} {findings.figure}", *others])
@@ -177,6 +177,28 @@ def figures_page(
             night, claims = nights[findings.figure]
             parts.append(f"Budget `night`: {night.setting}\n\n{_table(claims)}\n\n")
     return "".join(parts).rstrip("\n") + "\n"
+
+
+def blame(found: Mapping[str, Judged], nights: Mapping[str, Judged]) -> str:
+    """Whether it was the budget that claims of the paper fail by, as far as is known."""
+    failed = [
+        number
+        for number, (findings, claims) in found.items()
+        if _origin(findings.figure) == "paper" and not all(claim.holds for claim in claims)
+    ]
+    borne = [n for n in failed if n in nights and all(c.holds for c in nights[n][1])]
+    still = [n for n in failed if n in nights and n not in borne]
+    told = [
+        f"at `night` all claims of {_numbers(borne)} hold: it was the budget" if borne else "",
+        f"some of {_numbers(still)} fail at `night` too" if still else "",
+        f"`night` was not run for {_numbers([n for n in failed if n not in nights])}",
+    ]
+    words = "; ".join(part for part in told if part)
+    return f"Of the figures of which a claim fails here, {words}."
+
+
+def _numbers(figures: list[str]) -> str:
+    return f"figure{'s' * (len(figures) > 1)} {', '.join(figures)}"
 
 
 def _origin(figure: str) -> str:
