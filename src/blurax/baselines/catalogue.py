@@ -147,7 +147,7 @@ BASELINES: dict[str, Baseline] = {
         ("steps",),
         own_network=False,
         steps=(20,),
-        inference=(0.1,),
+        inference=(0.1, 0.03),
         variance=(1.0, 10.0),
     ),
     "equilibrium-propagation": local(
