@@ -188,17 +188,20 @@ def blame(found: Mapping[str, Judged], nights: Mapping[str, Judged]) -> str:
     ]
     borne = [n for n in failed if n in nights and all(c.holds for c in nights[n][1])]
     still = [n for n in failed if n in nights and n not in borne]
+    rest = [n for n in failed if n not in nights]
     told = [
-        f"at `night` all claims of {_numbers(borne)} hold: it was the budget" if borne else "",
+        f"at `night` all claims of {_numbers(borne)} hold, so it was the budget" if borne else "",
         f"some of {_numbers(still)} fail at `night` too" if still else "",
-        f"`night` was not run for {_numbers([n for n in failed if n not in nights])}",
+        f"`night` was not run for {_numbers(rest)}" if rest else "",
     ]
     words = "; ".join(part for part in told if part)
     return f"Of the figures of which a claim fails here, {words}."
 
 
 def _numbers(figures: list[str]) -> str:
-    return f"figure{'s' * (len(figures) > 1)} {', '.join(figures)}"
+    """Figure 3, figures 15 and 16, figures 3, 5 and 9."""
+    *others, last = figures
+    return f"figures {', '.join(others)} and {last}" if others else f"figure {last}"
 
 
 def _origin(figure: str) -> str:
