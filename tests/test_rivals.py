@@ -226,6 +226,22 @@ def test_without_its_kernel_descent_on_neurons_is_gradient_descent():
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
 
 
+def test_without_its_kernel_descent_on_neurons_has_the_momentum_of_gradient_descent(batches):
+    settings = (Setting("damping", 1 - 1e-12), Setting("momentum", 0.9))
+    free = made("foof", Arrangement(Activation.TANH, False, settings))
+    heavy = made("momentum", Arrangement(Activation.TANH, False, (Setting("momentum", 0.9),)))
+    how = {"rate": jnp.asarray(0.1), "key": KEY}
+    ends = []
+    for learner in (free, heavy):
+        state = learner.init(KEY, 8)
+        for n, batch in enumerate(batches[:3]):
+            some = Batch(batch.x[:8], batch.y[:8])
+            state, _ = learner.step(state, some, index=jnp.asarray(n), **how)
+        ends.append(jax.tree.leaves(state[0]))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
+
+
 def test_descent_on_neurons_within_blocks_is_the_mean_over_blocks(batches):
     """Without normalisation, which would look at all examples at once."""
     settings = (Setting("damping", 0.1),)
