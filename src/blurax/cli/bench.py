@@ -38,8 +38,8 @@ class Request:
     directory of a run, or a class of your own as it is written, my_rules.py:MyRule. Each is called
     after its file, run or class, or as NAME says. They stand before all options."""
     suite: str = "bench-1:quick"
-    """What they are measured on: bench-1:quick (about an hour of one core; with --reuse minutes for
-    each learner) or bench-1 (about five hours of one core)."""
+    """What they are measured on: bench-1:quick (about an hour of one core, half an hour for one
+    genome; with --reuse minutes for each learner) or bench-1 (about five hours of one core)."""
     parts: tuple[str, ...] = ()
     """Parts of the suite; all of them if none is named."""
     baselines: tuple[str, ...] = ()
