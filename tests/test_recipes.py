@@ -16,7 +16,8 @@ from blurax.outer.recipes import RECIPES, get_recipe
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
-from quick_by_hand import by_hand
+from quick_by_hand import NOTE, by_hand
+from quick_by_hand import main as write_by_hand
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -52,4 +53,15 @@ def test_the_zoos_quick_is_what_its_recipe_evolved_and_a_step_by_hand():
     assert before.rule == get_recipe("quick").config.rule
     genome, provenance = zoo.genome("quick")
     assert eqx.tree_equal(by_hand(before), genome)
-    assert "with these set by hand: nu, mu" in provenance.note
+    assert provenance.note == NOTE
+
+
+@pytest.mark.usefixtures("float32")
+def test_quick_by_hand_writes_the_zoos_file_and_refuses_another_rule(tmp_path):
+    here, target = Path(__file__).parent / "data", tmp_path / "quick.safetensors"
+    write_by_hand(here / "quick-evolved.safetensors", target)
+    genome, provenance = load_genome(target)
+    assert eqx.tree_equal(genome, zoo.genome("quick")[0])
+    assert provenance.note == NOTE
+    with pytest.raises(BluraxError, match="another rule than the recipe quick"):
+        write_by_hand(zoo.find("conv"), target)
