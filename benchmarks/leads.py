@@ -2,8 +2,8 @@
 
     python benchmarks/leads.py docs/reference/bench-1 default quick images
 
-Rows of a Markdown table: for each part (of its regression apart) the lead in points after each
-number of steps, the mean over its places, and in brackets in how many it is ahead. The best is that
+Rows of a Markdown table: for each part (its regression apart) the lead in points after each number
+of steps of the suite, the mean over its places, and in brackets in how many it is ahead. The best is that
 of each column, picked on the test examples, which favours the optimisers.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blurax.errors import require
+from blurax.errors import BluraxError, require
 from blurax.experiments import bench
 from blurax.experiments.bench_suites import OPTIMISERS
 from blurax.experiments.compare import Panel
@@ -22,13 +22,16 @@ from blurax.experiments.compare import Panel
 def rows(directory: Path, names: tuple[str, ...]) -> Iterator[str]:
     """The rows, a part and a genome each."""
     found = bench.read(directory)
+    steps = sorted({steps for part in found.suite.parts for steps in part.budgets})
     for part, result in zip(found.suite.parts, found.parts, strict=True):
         for score in sorted({panel.score for panel in result.panels}):
             panels = [panel for panel in result.panels if panel.score == score]
             where = part.name if score == "accuracy" else f"{part.name}, {score}"
             for name in names:
                 leads = 100 * np.stack([lead(panel, name) for panel in panels])
-                yield row(where, len(leads), name, part.budgets, leads)
+                by_budget = dict(zip(part.budgets, leads.T, strict=True))
+                cells = [told(by_budget[n]) if n in by_budget else "" for n in steps]
+                yield f"| {where} ({len(panels)}) | `{name}` | {' | '.join(cells)} |"
 
 
 def lead(panel: Panel, name: str) -> np.ndarray:
@@ -38,17 +41,15 @@ def lead(panel: Panel, name: str) -> np.ndarray:
     return scores[name] - np.max([scores[each] for each in OPTIMISERS], axis=0)
 
 
-def row(part: str, places: int, name: str, budgets: tuple[int, ...], leads: np.ndarray) -> str:
-    """One of the table, whose columns are steps: 10, 20, 50, 100, 250, 1,000."""
-    by_budget = dict(zip(budgets, leads.T, strict=True))
-    cells = [
-        f"{by_budget[steps].mean():+.1f} ({np.sum(by_budget[steps] > 0)})"
-        if steps in by_budget
-        else ""
-        for steps in (10, 20, 50, 100, 250, 1000)
-    ]
-    return f"| {part} ({places}) | `{name}` | {' | '.join(cells)} |"
+def told(leads: np.ndarray) -> str:
+    """The mean over places, and in how many it is ahead."""
+    return f"{leads.mean():+.1f} ({np.sum(leads > 0)})"
 
 
 if __name__ == "__main__":
-    print("\n".join(rows(Path(sys.argv[1]), tuple(sys.argv[2:]))))
+    if len(sys.argv) < 3:
+        raise SystemExit("usage: leads.py BENCH GENOME [GENOME ...]")
+    try:
+        print("\n".join(rows(Path(sys.argv[1]), tuple(sys.argv[2:]))))
+    except BluraxError as error:
+        raise SystemExit(f"leads: {error}") from None
