@@ -3,8 +3,8 @@
     python benchmarks/leads.py docs/reference/bench-1 default quick images
 
 Rows of a Markdown table: for each part (its regression apart) the lead in points after each number
-of steps of the suite, the mean over its places, and in brackets in how many it is ahead. The best is that
-of each column, picked on the test examples, which favours the optimisers.
+of steps of the suite, the mean over its places, and in brackets in how many it is ahead. The best
+is that of each column, picked on the test examples, which favours the optimisers.
 """
 
 import sys
