@@ -206,12 +206,12 @@ def blame(found: Mapping[str, Judged], nights: Mapping[str, Judged]) -> str:
     still = [n for n in failed if n in nights and n not in borne]
     rest = [n for n in failed if n not in nights]
     told = [
-        f"all of {_numbers(borne)} hold at `night`" if borne else "",
-        f"some of {_numbers(still)} fail at `night` as well" if still else "",
+        f"all claims of {_numbers(borne)} hold at `night`" if borne else "",
+        f"some claims of {_numbers(still)} fail there too" if still else "",
         f"{_numbers(rest)} {'were' if len(rest) > 1 else 'was'} not run at `night`" if rest else "",
     ]
     words = "; ".join(part for part in told if part)
-    return f"Of the paper's figures with a claim that fails here, {words}."
+    return f"Of the figures of the paper with a claim that fails here, {words}."
 
 
 def _numbers(figures: list[str]) -> str:
