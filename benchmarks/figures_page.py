@@ -15,8 +15,9 @@ paper's claims. `blurax figure all` makes all figures. Everything is kept under 
 second call only draws, an interrupted one continues, and figures share genomes (5, 6 and 14; 15
 and 16). `--budget smoke` takes seconds and only tests the code, `cpu` takes minutes on two cores,
 `night` at most eight hours for a figure, and `paper` is the full setting, for an accelerator and
-hours or days. `night` has about ten times the meta-training of `cpu` for figures of which a claim
-fails there; where it was run, a second table says what became of the claims.
+hours or days. `night` has about ten times the meta-training of `cpu`, and some wider
+networks, for figures of which a claim fails there; where it was run, a second table says what
+became of the claims.
 
 The figures below were made with the budget `cpu`. It has smaller images and networks than the
 paper, tens to hundreds of meta-steps instead of ten thousand, Adam at 0.015 with a cosine
@@ -147,15 +148,10 @@ REMARKS = {
 
 
 NIGHT_REMARKS = {
-    "15": (
-        "The networks are wider too (128-64, at `cpu` 64-32), so that it was meta-training alone "
-        "is not shown."
-    ),
     "16": (
         "Without both the network is frozen because it has overflowed: 0.0 % is what numbers that "
         "are none predict, and with synapses normalised alone it stands at chance. So the two "
-        "claims about it hold, if not as a network that has learned and then stays what it was. "
-        "The networks are wider too (128-64, at `cpu` 64-32)."
+        "claims about it hold, if not as a network that has learned and then stays what it was."
     ),
 }
 """What we make of it at budget night."""

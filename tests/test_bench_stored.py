@@ -18,7 +18,7 @@ from blurax.experiments.compare_reuse import DECISIVE
 
 sys.path.insert(0, str(pages.ROOT / "benchmarks"))
 
-from leads import rows
+import leads
 
 STORED = pages.DOCS / "reference" / "bench-1-quick"
 FOUND = bench.read(STORED)
@@ -93,7 +93,7 @@ def test_of_the_suite_itself_every_part_is_stored():
 
 def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
     shown = (STORED.parent / "zoo.md").read_text(encoding="utf-8")
-    found = list(rows(LONG, ("default", "quick", "images")))
+    found = list(leads.rows(LONG, ("default", "quick", "images")))
     assert len(found) == 3 * (len(LONG_FOUND.suite.parts) + 1)  # regression apart
     assert "\n".join(found) in shown
 
