@@ -302,6 +302,17 @@ def input_size(a_i, nu_tilde, gene, inputs):
     return rates
 
 
+def error_size(a_j, mu_tilde, gene):
+    """(.091 / (c + .001))^r, c the mean over examples of (Σ_e μ~^{ce} a_j^e)² / |μ~^c|²: [c, j]."""
+    (k, batch, neurons), channels = a_j.shape, len(mu_tilde)
+    rates = np.zeros((channels, neurons))
+    for c, j in np.ndindex(channels, neurons):
+        total = sum(sum(mu_tilde[c, e] * a_j[e, b, j] for e in range(k)) ** 2 for b in range(batch))
+        length = sum(mu_tilde[c, e] ** 2 for e in range(k))
+        rates[c, j] = (0.091 / (total / batch / length + 0.001)) ** gene
+    return rates
+
+
 def traced(genes, w, change, m):
     """m after (7): F²¹ w + F²² m + ω Δ, synapse by synapse."""
     new = np.zeros(m.shape)
@@ -330,6 +341,9 @@ def updated(genes, rule, a_i, a_j, w, m=None, s=None):
     reduction = rule.update.batch, among
     new = synapse(a_i, a_j, w, *pair, *gates, *reduction)
     change = synapse(a_i, a_j, w, *pair, 0.0, gates[1], *reduction)
+    if rule.update.error_size:
+        rated = error_size(a_j, genes.mu_tilde, genes.error_size)[:, None, :] * change
+        new, change = new + rated - change, rated
     if rule.update.metaplastic:
         slow = slowed(change, s, genes.metaplastic_scale, genes.metaplastic_power)
         new, change, s = new + slow - change, slow, summed(s, slow, np.shape(a_i)[-1])

@@ -44,6 +44,8 @@ FAMILIES = [
     "length-power-readout",
     "pass-through",
     "pass-through-readout",
+    "error-size",
+    "error-size-everywhere",
     "oja-activation",
     "oja-activation-single",
     "rescale",

@@ -128,6 +128,22 @@ TABLE = {
     "fan-in": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, fan_in=True)),
     "width-free": Rule(states=3, sigma=SMOOTH, update=Update(decorrelate=True, width_free=True)),
     "input-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, input_size=True)),
+    "error-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, error_size=True)),
+    "error-size-everywhere": Rule(
+        steps=2,
+        sigma=SMOOTH,
+        readout=True,
+        stabilise=Stabilise(Normalise.FORWARD, saturation=Saturation.SLOWING),
+        update=Update(
+            *(MEAN, BEFORE),
+            after_forward=True,
+            decorrelate=True,
+            input_size=True,
+            error_size=True,
+            metaplastic=True,
+            trace=True,
+        ),
+    ),
     "input-size-decorrelate": Rule(
         sigma=SMOOTH, update=Update(source=BEFORE, decorrelate=True, input_size=True)
     ),

@@ -130,6 +130,9 @@ class Update:
     input_size: bool = added(False)
     """A learned power by which η~ falls with the mean squared length of what the lower layer
     offers: `terms.input_size`. Not in the paper."""
+    error_size: bool = added(False)
+    """A learned power by which η~ falls with the mean of an upper neuron's squared errors:
+    `terms.error_size`. Not in the paper."""
     trace: bool = added(False)
     """A second number beside each synapse, for momentum and averages: `terms.trace`. Not in the
     paper."""

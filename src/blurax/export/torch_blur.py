@@ -49,6 +49,7 @@ _KEPT = {"traces": "trace", "sums": "metaplastic"}  # beside synapses, by the ch
 _OF_SUMS = "metaplastic_scale", "metaplastic_power"
 _OF_TERMS = (
     *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
+    "error_size",
     *_OF_TRACES,
     *_OF_SUMS,
 )
@@ -596,6 +597,9 @@ def _learned(rule, own, below, above, table, given, kept):
     if own["input_size"] is not None:
         rates = _relative(own, seen)
         changes = [rates * change for change in changes]
+    if own["error_size"] is not None:
+        rates = _by_error(own, above)
+        changes = [rates * change for change in changes]
     if own["metaplastic_power"] is not None:
         changes = [_slowed(own, c, m["sums"]) for c, m in zip(changes, beside, strict=True)]
     activity = _activity(rule, own, rate, above)
@@ -611,6 +615,14 @@ def _relative(own, seen):
     size = _sum((a**2).sum(axis=2).mean(axis=1) for a in seen)
     size = torch.where(size > 0, size, 200 * torch.ones_like(size))
     return ((200 / size) ** own["input_size"])[:, None, None]
+
+
+def _by_error(own, above):
+    """Rates relative to the mean square of what moves each neuron above: [c, 1, j]."""
+    square = (own["mu_tilde"] ** 2).sum(axis=1)[:, None, None]
+    size = (_mix(own["mu_tilde"], above) ** 2).mean(axis=1)[:, None, :]
+    size = size / torch.where(square > 0, square, torch.ones_like(square))
+    return (0.091 / (size + 0.001)) ** own["error_size"]
 
 
 def _slowed(own, change, total):

@@ -11,6 +11,7 @@ from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
 from blurax.terms.decay import Decay
 from blurax.terms.decorrelation import Decorrelation, WidthFree
+from blurax.terms.error_size import ErrorSize
 from blurax.terms.fan_in import FanIn
 from blurax.terms.input_size import InputSize
 from blurax.terms.lateral import LateralInhibition
@@ -64,6 +65,7 @@ CHOSEN: tuple[type[Term], ...] = (
     WidthFree,
     FanIn,
     InputSize,
+    ErrorSize,
     Decay,
     Metaplasticity,
     LateralInhibition,
