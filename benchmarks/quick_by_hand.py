@@ -4,8 +4,9 @@
     python benchmarks/quick_by_hand.py runs/quick/best.safetensors quick.safetensors
 
 Half of the numbers are back-propagation's again, errors pass through, the readout's synapses are
-divided by a power of their length, and everything that is left of evolution has two decimals. Why:
-docs/explanation/decisions/0025-quick-taken-apart.md.
+divided by a power of their length and change at rates relative to the size of their errors, and
+everything that is left of evolution has two decimals. Why:
+docs/explanation/decisions/0025-quick-taken-apart.md and 0026-rates-by-the-size-of-errors.md.
 """
 
 import dataclasses
@@ -28,8 +29,9 @@ from blurax.widen import widen
 NOTE = (
     "The numbers that the recipe quick evolved, rounded to two decimals, with these set by hand: "
     "nu, mu, nu~, mu~, f, eta of hidden layers and the backward sweep's scale and shift as in "
-    "back-propagation, F12 = 0, errors passing through by 2/3; in the readout eta = .6, eta~ = "
-    "-1.3, logit s = 2.4, and synapses divided by their length to the power of .65."
+    "back-propagation, F12 = 0, errors passing through by 2/3; in the readout eta = .6, f~ = 1, "
+    "eta~ = -1, logit s = 2.4, synapses divided by their length to the power of .6, and rates "
+    "relative to the square root of the mean squared error."
 )
 """What the zoo's file says of itself."""
 # The first of two is that of hidden layers, the second the readout's.
@@ -41,12 +43,14 @@ NEURON = {
     "backward_scale": [[1, 1]] * 2,
     "backward_shift": [[0, 0]] * 2,
     "pass_through": [0.67, 0.67],
-    "length_power": [1, 0.65],
+    "length_power": [1, 0.6],
 }
 SYNAPSE = {
     "nu_tilde": [[[1], [0]]] * 2,
     "mu_tilde": [[[0, 1]]] * 2,
-    "eta_tilde": [-0.65, -1.3],
+    "f_tilde": [1.28, 1],
+    "eta_tilde": [-0.65, -1],
+    "error_size": [0, 0.5],
     "trace_to_synapse": [0, 0],
     "decorrelation": [0.46, 2.4],
 }
@@ -58,6 +62,7 @@ def by_hand(evolved: Genome) -> Genome:
         evolved.rule,
         sigma=dataclasses.replace(evolved.rule.sigma, pass_through=True),
         stabilise=dataclasses.replace(evolved.rule.stabilise, normalise_power=True),
+        update=dataclasses.replace(evolved.rule.update, error_size=True),
     )
     genome = jax.tree.map(_decimals, widen(evolved, rule))
     for part, numbers in (("neuron", NEURON), ("synapse", SYNAPSE)):

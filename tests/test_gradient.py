@@ -131,6 +131,20 @@ def test_examples_inhibit_each_other_by_the_share_of_the_start(start):
     np.testing.assert_allclose(jax.nn.sigmoid(gene), 0.8, atol=0.02)
 
 
+def test_back_propagation_without_noise_is_the_start_exactly():
+    trainer = change(start=Start.BACKPROP, start_rate=0.3, start_noise=0.0).trainer()
+    found = trainer.init(jax.random.key(0)).genomes
+    exact = genomes.backprop(CONFIG.rule, 0.3)
+    for name, leaf in genomes.leaves(found).items():
+        np.testing.assert_array_equal(leaf, np.stack([genomes.leaves(exact)[name]] * 3))
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_noise_that_is_none_is_refused(noise):
+    with pytest.raises(BluraxError, match=r"MetaTrain\.start_noise is .*takes a number >= 0"):
+        change(start_noise=noise)
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_that_is_none_is_refused(share):
     with pytest.raises(BluraxError, match=r"MetaTrain\.start_coupling is .*between 0 and 1"):

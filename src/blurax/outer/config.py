@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 from typing import Any
 
 from blurax import graphs
@@ -78,6 +79,10 @@ class MetaTrain:
     start_coupling: float = added(0.5)
     """s, from 0 to 1: how strongly examples of a batch inhibit each other at the start, where the
     rule has it (`Update.decorrelate`)."""
+    start_noise: float = added(0.01)
+    """The standard deviation of the noise that is added to each number of the back-propagation
+    genome, where that is the start: what a method does not search then stays a little beside it. A
+    gradient needs some to tell states apart; evolution needs none."""
     start_active: bool = added(False)
     """Where the genome to start from lacks terms of the rule: whether these begin at once, as from
     back-propagation, and not where they change nothing."""
@@ -126,6 +131,10 @@ class MetaTrain:
         require(
             0 < self.start_coupling < 1,
             f"MetaTrain.start_coupling is {self.start_coupling}; it takes one between 0 and 1.",
+        )
+        require(
+            0 <= self.start_noise < math.inf,
+            f"MetaTrain.start_noise is {self.start_noise}; it takes a number >= 0.",
         )
         require(
             not self.start_active or isinstance(self.start, Given),
@@ -202,7 +211,9 @@ class MetaTrain:
             f"MetaTrain.learner is {self.learner!r}, but the learner {other if given else missing}",
         )
         if not isinstance(self.start, Given):
-            origin = Origin(Start(self.start), self.start_rate, self.start_coupling)
+            origin = Origin(
+                Start(self.start), self.start_rate, self.start_coupling, self.start_noise
+            )
             return GenomeSpace(self.rule, origin) if learner is None else LearnerSpace(learner)
         if learner is None:
             given = widen(self.start.genome(), self.rule, self.start_active)

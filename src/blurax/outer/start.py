@@ -145,12 +145,14 @@ class Origin:
     """The learning rate of back-propagation, where that is the start."""
     coupling: float = 0.5
     """s of `terms.decorrelation`, where the rule has it."""
+    noise: float = 0.01
+    """The standard deviation of what is added to each number of back-propagation."""
 
     def genome(self, key: PRNGKeyArray, rule: Rule) -> Genome:
         """A random genome, or a slightly perturbed back-propagation one."""
         if self.start is Start.RANDOM:
             return self._shared(random(key, rule))
-        return perturb(key, self._shared(backprop(rule, self.rate)), 0.01)
+        return perturb(key, self._shared(backprop(rule, self.rate)), self.noise)
 
     def _shared(self, genome: Genome) -> Genome:
         """The genome with s in the place of 1/2."""
