@@ -88,11 +88,13 @@ LASTING = dataclasses.replace(BEYOND, update=dataclasses.replace(BEYOND.update, 
 CHEAP = dataclasses.replace(
     LASTING,
     states=2,
-    sigma=dataclasses.replace(LASTING.sigma, forward=Activation.FOLDED_RELU),
-    update=dataclasses.replace(LASTING.update, decorrelate_within=32),
+    sigma=dataclasses.replace(LASTING.sigma, forward=Activation.FOLDED_RELU, pass_through=True),
+    stabilise=dataclasses.replace(LASTING.stabilise, normalise_power=True),
+    update=dataclasses.replace(LASTING.update, decorrelate_within=32, error_size=True),
 )
 """The same with two states, a relu that folds, and decorrelation within blocks: a cheaper step
-(docs/explanation/decisions/0022-blocks-of-examples.md)."""
+(docs/explanation/decisions/0022-blocks-of-examples.md). Outputs become surer (decision 23), errors
+pass through (24), and rates are relative to the size of errors (26)."""
 
 
 METAPLASTIC = dataclasses.replace(
