@@ -86,6 +86,11 @@ RULES = {
         stabilise=Stabilise(Normalise.BOTH, Oja.FULL, normalise_synapses=True),
         update=Update(Reduction.MEAN, fan_in=True, decorrelate=True, width_free=True),
     ),
+    "sized": Rule(
+        states=3,
+        sigma=SMOOTH,
+        update=Update(after_forward=True, decorrelate=True, input_size=True, error_size=True),
+    ),
 }
 
 

@@ -145,6 +145,11 @@ def test_noise_that_is_none_is_refused(noise):
         change(start_noise=noise)
 
 
+def test_noise_where_nothing_is_back_propagation_is_refused():
+    with pytest.raises(BluraxError, match=r"MetaTrain\.start is random; it counts only"):
+        change(start_noise=0.0)
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_that_is_none_is_refused(share):
     with pytest.raises(BluraxError, match=r"MetaTrain\.start_coupling is .*between 0 and 1"):

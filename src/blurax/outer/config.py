@@ -137,6 +137,11 @@ class MetaTrain:
             f"MetaTrain.start_noise is {self.start_noise}; it takes a number >= 0.",
         )
         require(
+            self.start_noise == 0.01 or self.start is Start.BACKPROP,
+            f"MetaTrain.start_noise is {self.start_noise}, but MetaTrain.start is {self.start}; it "
+            "counts only where that is backprop.",
+        )
+        require(
             not self.start_active or isinstance(self.start, Given),
             f"MetaTrain.start_active is True, but MetaTrain.start is {self.start}; it counts only "
             "with a genome to start from.",

@@ -10,8 +10,8 @@ from blurax import rules
 from blurax.terms.protocol import Gene, Pair, Term
 
 SIZE = 0.09
-"""The size at which r means nothing: that of the error of softmax over ten classes before anything
-is learned."""
+"""The size at which r means nothing, so that η~ and r can be learned side by side: that of an error
+of softmax over ten classes before anything is learned. With `DAMPING` it makes .091."""
 DAMPING = 1e-3
 """What is added to the size of an error, so that a rate does not grow without end as errors vanish.
 """
@@ -19,18 +19,22 @@ DAMPING = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class ErrorSize(Term):
-    """η~ (.091 / (c_j + .001))^r, with c_j the mean of squares of what moves neuron j.
+    """η~ (.091 / (c_j + .001))^r, c_j the mean over the batch of (Σ_e μ~_e a_j^e)² / |μ~|².
 
-    A neuron is moved by Σ_e μ~_e a_j^e, up to the length of μ~; the mean is over the batch, and
-    over places where synapses act in several. A step moves the outputs against what is left of
-    their error, and how far that is safe depends on the curvature of the loss: 1 for a squared
-    error, p (1 - p) for softmax, which is .25 for two classes and .016 for each of 62. The mean of
-    squared errors follows it (it is the diagonal of the empirical Fisher matrix), so that one η~
-    serves all. With r = 1/2 each neuron's step is of one size, as in RMSprop; where errors are
-    normalised (`Stabilise.normalise`) they have one size already.
+    The sum is what (7) asks of upper neuron j, its error in back-propagation. It is taken before
+    examples inhibit each other (`Decorrelation`); where synapses act in several places the mean is
+    over these too, and all neurons that share their synapses count as one. For synapses of the way
+    back the upper neurons are those of the lower group.
 
-    It is the upper side of what `InputSize` is for the lower; K-FAC has both (Martens and Grosse,
-    ICML 2015).
+    A step moves outputs against their errors, and how far that is safe depends on the curvature of
+    the loss: 1 for a squared error, p (1 - p) for softmax, which is .25 for two classes and .016
+    for each of 62 before anything is learned. The mean of squared errors is near it (it is the
+    diagonal of the empirical Fisher matrix), so that one η~ serves all. With r = 1/2 the size of
+    the errors cancels. As they vanish the rate grows, by at most 91^r.
+
+    Where errors are normalised (`Stabilise.normalise`) c_j is 1, and the term but multiplies η~ by
+    .091^r. It is the upper side of what `InputSize` is for the lower; K-FAC has both (Martens and
+    Grosse, ICML 2015).
     """
 
     name = "error-size"
