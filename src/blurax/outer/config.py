@@ -21,7 +21,7 @@ from blurax.outer.optimiser import Optimiser
 from blurax.outer.problem import Problem
 from blurax.outer.protocol import MetaTrainer
 from blurax.outer.space import GenomeSpace, LearnerSpace, Space
-from blurax.outer.start import AnyStart, Given, Origin, Start, started
+from blurax.outer.start import NOISE, AnyStart, Given, Origin, Start, started
 from blurax.outer.vary import Vary
 from blurax.spec import Rule
 from blurax.tasks import EpisodeSpec, Task, get, weight
@@ -79,7 +79,7 @@ class MetaTrain:
     start_coupling: float = added(0.5)
     """s, from 0 to 1: how strongly examples of a batch inhibit each other at the start, where the
     rule has it (`Update.decorrelate`)."""
-    start_noise: float = added(0.01)
+    start_noise: float = added(NOISE)
     """The standard deviation of the noise that is added to each number of the back-propagation
     genome, where that is the start: what a method does not search then stays a little beside it. A
     gradient needs some to tell states apart; evolution needs none."""
@@ -137,7 +137,7 @@ class MetaTrain:
             f"MetaTrain.start_noise is {self.start_noise}; it takes a number >= 0.",
         )
         require(
-            self.start_noise == 0.01 or self.start is Start.BACKPROP,
+            self.start_noise == NOISE or self.start is Start.BACKPROP,
             f"MetaTrain.start_noise is {self.start_noise}, but MetaTrain.start is {self.start}; it "
             "counts only where that is backprop.",
         )

@@ -29,6 +29,8 @@ class Start(enum.StrEnum):
     BACKPROP = "backprop"
 
 
+NOISE = 0.01
+"""Near back-propagation: the standard deviation of what is added to each number, by default."""
 _NOWHERE = io.Provenance("-", "2000-01-01", 0, (), 0, None, {})
 """Of what was no file: the same numbers are to give the same bytes."""
 
@@ -145,7 +147,7 @@ class Origin:
     """The learning rate of back-propagation, where that is the start."""
     coupling: float = 0.5
     """s of `terms.decorrelation`, where the rule has it."""
-    noise: float = 0.01
+    noise: float = NOISE
     """The standard deviation of what is added to each number of back-propagation."""
 
     def genome(self, key: PRNGKeyArray, rule: Rule) -> Genome:
