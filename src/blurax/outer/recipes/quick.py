@@ -54,7 +54,8 @@ QUICK: dict[str, Recipe] = {
     "quick": Recipe(
         "the zoo's quick: two states from back-propagation, evolved on the accuracy after 10 to "
         "500 steps of narrow, deep and wide networks, many classes, few rows, noise, regression",
-        "half an hour on two CPU cores",
+        "half an hour on two CPU cores that are two devices "
+        "(XLA_FLAGS=--xla_force_host_platform_device_count=2); not timed as one",
         MetaTrain(
             tasks=tuple(task for task, _ in _SETTINGS),
             hidden=tuple(hidden for _, hidden in _SETTINGS),
