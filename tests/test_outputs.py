@@ -62,6 +62,7 @@ def place(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.Scores, "__init__", work)
     monkeypatch.setattr(demos, "measure", work)
+    monkeypatch.setattr(demos, "rivals", work)
     monkeypatch.setattr(comparisons, "CellWork", work)
     monkeypatch.setattr(show, "look", work)
     monkeypatch.setattr(train, "learning_curve", work)
@@ -150,6 +151,7 @@ WAYS = {
     "comparison.png": "compare",
     "demo.json": "demo",
     "demo.png": "demo",
+    "rivals.json": "demo",
     "smoke/figure-3/findings.json": "figure",
     "smoke/figure-3/figure.png": "figure",
     "curve-default-iris-3.json": "train",

@@ -16,7 +16,7 @@ from blurax.errors import BluraxError
 from blurax.frozen import from_json, to_json
 from blurax.network import Network
 from blurax.spec import Activation
-from blurax.tasks import Split, get
+from blurax.tasks import EpisodeSpec, Split, get
 from unchecked import unchecked
 
 NETWORK, KEY = Network((4, 6, 3)), jax.random.key(0)
@@ -64,11 +64,12 @@ class Made:
     """
 
     def __init__(self, monkeypatch, peak, height=lambda learner, schedule, stop: 1.0):
-        self.peak, self.height, self.calls = peak, height, []
+        self.peak, self.height, self.calls, self.sizes = peak, height, [], set()
         for module in ("trials", "record"):
             monkeypatch.setattr(f"blurax.baselines.{module}.learning_curve", self)
 
-    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, batch):
+    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, sizes):
+        self.sizes.add(sizes)
         seeds = tuple(np.asarray(jax.random.key_data(keys)).reshape(len(keys), -1).tolist())
         self.calls.append((learner, schedule, rate, stops, split, seeds))
         far = [
@@ -165,6 +166,16 @@ def test_poisoned_test_examples_change_no_choice(iris):
     )
     assert clean.choices == other.choices
     assert clean.accuracy != other.accuracy
+
+
+@pytest.mark.parametrize(
+    "given", [{"batch": 16}, {"sizes": EpisodeSpec(batch=16, held_out=9)}], ids=["batch", "sizes"]
+)
+def test_tuning_and_report_see_episodes_of_the_size_that_is_asked_for(monkeypatch, iris, given):
+    made = Made(monkeypatch, lambda learner, schedule, stop: 0.1)
+    record_baseline("sgd", NETWORK, iris, KEY, (5, 9), seeds=3, tuning=LITTLE, **given)
+    assert {call[4] for call in made.calls} == {Split.VALIDATE, Split.TEST}
+    assert made.sizes == {given.get("sizes", EpisodeSpec(batch=16))}
 
 
 def test_no_hidden_layer_leaves_nothing_to_arrange(monkeypatch, iris):

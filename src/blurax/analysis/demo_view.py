@@ -57,7 +57,9 @@ def draw_demo(
     left, right = style.side_by_side(above, 1.0, 2.2)
     parts = style.stacked(left, *[1.0] * len(runs))
     for part, (title, directory) in zip(parts, runs.items(), strict=True):
-        draw_validations(part.subplots(), read_metrics(directory), legend=False)
+        axes = part.subplots()
+        draw_validations(axes, read_metrics(directory), legend=False)
+        axes.set_ylabel("validation (%)")  # all that a short picture has room for
         style.heading(part, title)
     across = 3 if len(panels) == 3 else 2
     draw_panels(right, [panels[n : n + across] for n in range(0, len(panels), across)], 4)

@@ -15,7 +15,7 @@ from blurax.errors import require
 from blurax.frozen import added, check_types
 from blurax.learner import Learner
 from blurax.network import Network
-from blurax.tasks import Split, Task
+from blurax.tasks import EpisodeSpec, Split, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +77,7 @@ def record_baseline(
     *,
     seeds: int = 5,
     batch: int = 128,
+    sizes: EpisodeSpec | None = None,
     tuning: Tuning = USUAL,
     log: Log = lambda text: None,
 ) -> Record:
@@ -87,6 +88,7 @@ def record_baseline(
         key: the same key gives every learner the same test episodes; the validation seeds are
             others.
         budgets: numbers of steps, growing.
+        sizes: those of an episode in the place of `batch`; its steps do not count.
         log: called with what is being done.
 
     Raises:
@@ -100,6 +102,7 @@ def record_baseline(
         jax.random.fold_in(key, 1),
         budgets,
         batch=batch,
+        sizes=sizes,
         tuning=tuning,
         log=log,
     )
@@ -118,7 +121,7 @@ def record_baseline(
             Split.TEST,
             rate=choice.rate or 0.0,
             schedule=choice.schedule,
-            batch=batch,
+            sizes=sizes or EpisodeSpec(batch=batch),
         )
         for budget in served:
             accuracy[budget] = tuple(np.asarray(curve.accuracy)[:, stops.index(budget)].tolist())
@@ -163,11 +166,13 @@ def record_learner(
     *,
     seeds: int = 5,
     batch: int = 128,
+    sizes: EpisodeSpec | None = None,
 ) -> Record:
     """Report a learner on the test examples as it is, a genome on a network say; nothing is tuned.
 
     Args:
         name: what the record calls it.
+        sizes: those of an episode in the place of `batch`; its steps do not count.
 
     Raises:
         BluraxError: for budgets that do not grow, or if the learner does not fit the task.
@@ -175,7 +180,8 @@ def record_learner(
     check_budgets(budgets)
     ends, keys = _stage_ends(task, budgets), _test_keys(key, seeds)
     steps = tuple(sorted({*curve_steps(budgets), *ends}))
-    _, curve = learning_curve(learner, task, keys, steps, Split.TEST, batch=batch)
+    spec = sizes or EpisodeSpec(batch=batch)
+    _, curve = learning_curve(learner, task, keys, steps, Split.TEST, sizes=spec)
     found = np.asarray(curve.accuracy)
     return Record(
         name,

@@ -11,7 +11,7 @@ from blurax.baselines.descent import Arrangement
 from blurax.baselines.search import Score, rate_of
 from blurax.curves import Schedule, learning_curve
 from blurax.network import Network
-from blurax.tasks import Split, Task
+from blurax.tasks import EpisodeSpec, Split, Task
 
 Log = Callable[[str], None]
 """Called with what is being tried."""
@@ -29,11 +29,11 @@ class Trials:
         network: Network,
         task: Task,
         keys: Key[Array, " seeds"],
-        batch: int,
+        sizes: EpisodeSpec,
         log: Log,
     ) -> None:
         self._name, self._network, self._task = name, network, task
-        self._keys, self._batch, self._log = keys, batch, log
+        self._keys, self._sizes, self._log = keys, sizes, log
         self._known: dict[tuple, dict[int, Score]] = {}
 
     def scores(
@@ -71,7 +71,7 @@ class Trials:
             Split.VALIDATE,
             rate=rate,
             schedule=schedule,
-            batch=self._batch,
+            sizes=self._sizes,
         )
         accuracy = np.asarray(curve.accuracy, float).mean(axis=0).tolist()
         loss = np.asarray(curve.loss, float).mean(axis=0).tolist()

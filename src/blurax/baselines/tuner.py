@@ -36,7 +36,7 @@ from blurax.frozen import Checked, added, check_types
 from blurax.network import Network
 from blurax.spec import Activation, Over
 from blurax.specialisation import hidden_groups
-from blurax.tasks import Task
+from blurax.tasks import EpisodeSpec, Task
 
 SHORT = 100
 """Budgets up to this many steps are tuned with all arrangements and seeds."""
@@ -162,6 +162,7 @@ def tune(
     budgets: tuple[int, ...],
     *,
     batch: int = 128,
+    sizes: EpisodeSpec | None = None,
     tuning: Tuning = USUAL,
     log: Log = lambda text: None,
 ) -> tuple[Choice, ...]:
@@ -171,6 +172,7 @@ def tune(
         name: of a baseline.
         key: gives the validation seeds.
         budgets: numbers of steps, growing.
+        sizes: those of an episode in the place of `batch`; its steps do not count.
         log: called with what is being tried.
 
     Raises:
@@ -181,7 +183,8 @@ def tune(
     check_budgets(budgets)
 
     def trials(seeds: int) -> Trials:
-        return Trials(name, network, task, jax.random.split(key, seeds), batch, log)
+        spec = sizes or EpisodeSpec(batch=batch)
+        return Trials(name, network, task, jax.random.split(key, seeds), spec, log)
 
     # A sequence has to be seen whole: what guards against forgetting does nothing in a first stage.
     whole = task.stages is not None

@@ -67,7 +67,7 @@ class Measure:
             log: called with what is being done.
         """
         plan = self.plan
-        size = {"seeds": plan.seeds, "batch": plan.batch}
+        size: dict[str, Any] = {"seeds": plan.seeds, "batch": plan.batch}
         if learner in self.entrants:
             log("measuring on test examples")
             found = self.entrants[learner].learner(network, task)

@@ -2,23 +2,24 @@
 
 import dataclasses
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from blurax import curves, io
-from blurax.baselines import Record, Tuning, record_baseline, record_learner
+from blurax.baselines import Record, Tuning, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve, spread_stops
 from blurax.errors import BluraxError
-from blurax.fit import blur_for, network_for
+from blurax.experiments.demo_rivals import RIVALS, Plan, Rivals, Setting, key_of, tuned
+from blurax.fit import blur_for
 from blurax.frozen import Checked, added, from_json, to_json
 from blurax.genome import Genome
-from blurax.network import Network
 from blurax.outer.recipes import get_recipe
-from blurax.tasks import Split, Task, get
+from blurax.tasks import EpisodeSpec, Split
 
 FROM_RANDOM, FROM_BACKPROP = "blur-random", "blur-backprop"
 """The learned rules, by where their learning started."""
@@ -27,9 +28,19 @@ OPTIMISERS = ("momentum", "adam", "rmsprop", "muon", "foof")
 RESULT, PICTURE = "demo.json", "demo.png"
 BUDGETS = (2, 5, 10, 20, 100)
 """Inner steps after which learners are compared."""
-TUNING = Tuning(schedules=(Schedule.CONSTANT,), seeds=3)
-"""What is tuned for the optimisers, for each number of steps: the learning rate, relu or tanh, and
-whether there is batch normalisation. `blurax compare` tries schedules too, on more seeds."""
+SIZES = EpisodeSpec(batch=128, held_out=350)
+"""The same number of validation and of test examples of digits (which has 359 and 360), and as many
+seeds, let one compiled program do both: compiling is most of the demo's work."""
+
+
+def tuning(seeds: int) -> Tuning:
+    """What is tuned for the optimisers, for each number of steps.
+
+    The learning rate, relu or tanh, and whether there is batch normalisation. `blurax compare`
+    tries schedules too.
+    """
+    return Tuning(schedules=(Schedule.CONSTANT,), seeds=seeds)
+
 
 CONFIG = get_recipe("demo").config
 """How the first genome is learned, from random numbers."""
@@ -37,26 +48,6 @@ SECOND_CONFIG = get_recipe("demo-descent").config
 """How the second is, from back-propagation."""
 SECOND = "from-backprop"
 """The run directory of the second, in that of the first."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting(Checked):
-    """A task and a network in which learners are compared."""
-
-    title: str
-    task: str
-    hidden: str
-
-    @property
-    def place(self) -> tuple[Task, Network]:
-        """The task, and the network for it."""
-        task = get(self.task)
-        return task, network_for(task, self.hidden)
-
-    @property
-    def name(self) -> str:
-        """It with its network, such as wine (64-32)."""
-        return f"{self.title} ({self.hidden})"
 
 
 SETTINGS = (
@@ -107,43 +98,52 @@ class DemoResult(Checked):
 Log = Callable[[str], None]
 
 
+def rivals(directory: Path, seeds: int = 5) -> AbstractContextManager[Rivals]:
+    """The optimisers, tuned for every setting in the background of the block.
+
+    Args:
+        directory: that of the first run; what is finished is kept in it.
+
+    Raises:
+        BluraxError: if what is kept is damaged.
+    """
+    plan = Plan(SETTINGS, OPTIMISERS, BUDGETS, seeds, SIZES, tuning(seeds))
+    return tuned(plan, directory / RIVALS)
+
+
 def measure(
     genomes: dict[str, Genome],
     validation: float,
+    rivals: Rivals,
     *,
     seeds: int = 5,
     long_steps: int = 1000,
-    budgets: tuple[int, ...] = BUDGETS,
     log: Log = lambda text: None,
 ) -> DemoResult:
-    """Compare genomes with tuned optimisers in every setting, and let the first run long in one.
+    """Compare genomes with the optimisers in every setting, and let the first run long in one.
 
     Args:
         genomes: by name; the first is the one that pictures and words are about.
         validation: the accuracy by which the genome learned from random numbers was chosen.
-        log: called with what is being measured.
+        rivals: the optimisers at work.
+        log: called with how much is done.
     """
-    # Most of this is compilation, which keeps one core busy; two threads use two.
-    pool = ThreadPoolExecutor(max_workers=2)
-    try:
-        headed = next(iter(genomes.values()))
-        long_run = pool.submit(_long_run, headed, seeds, spread_stops(long_steps))
-        jobs = [
-            [
-                pool.submit(_compare, learner, genomes, number, setting, seeds, budgets)
-                for learner in (*genomes, *OPTIMISERS)
-            ]
-            for number, setting in enumerate(SETTINGS)
-        ]
-        settings = []
-        for setting, found in zip(SETTINGS, jobs, strict=True):
-            log(setting.title)
-            settings.append(SettingResult(setting, tuple(job.result() for job in found)))
-        log(f"{long_steps} steps, to see whether it keeps what it learned")
-        long = LONG_SETTING, long_run.result(), spread_stops(long_steps)
-        return DemoResult(validation, tuple(settings), *long)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for what has begun only
+    plan, headed = rivals.plan, next(iter(genomes.values()))
+    jobs = [
+        [rivals.submit(_record, *pair, plan, n, seeds) for pair in genomes.items()] + rivals.of(n)
+        for n in range(len(plan.settings))
+    ]
+    stops = spread_stops(long_steps)
+    long_run = rivals.submit(_long_run, headed, seeds, stops)
+    every = [*(job for part in jobs for job in part), long_run]
+    for done, job in enumerate(as_completed(every), start=1):
+        job.result()  # an error is told at once
+        log(f"{done} of {len(every)} episodes and optimisers")
+    settings = tuple(
+        SettingResult(setting, tuple(job.result() for job in part))
+        for setting, part in zip(plan.settings, jobs, strict=True)
+    )
+    return DemoResult(validation, settings, LONG_SETTING, long_run.result(), stops)
 
 
 def check_memory(seeds: int) -> None:
@@ -156,28 +156,20 @@ def check_memory(seeds: int) -> None:
             curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, **its)
 
 
-def _compare(
-    learner: str,
-    genomes: dict[str, Genome],
-    number: int,
-    setting: Setting,
-    seeds: int,
-    budgets: tuple[int, ...],
-) -> Record:
-    """One learner in one setting; all learners of a setting share its key."""
-    task, network = setting.place
-    key = jax.random.fold_in(jax.random.key(2021), number)
-    if learner in genomes:
-        taught = blur_for(genomes[learner], network, task)
-        return record_learner(learner, taught, task, key, budgets, seeds=seeds)
-    return record_baseline(learner, network, task, key, budgets, seeds=seeds, tuning=TUNING)
+def _record(name: str, genome: Genome, plan: Plan, number: int, seeds: int) -> Record:
+    """What a genome reaches in one setting."""
+    task, network = plan.settings[number].place
+    taught = blur_for(genome, network, task)
+    return record_learner(
+        name, taught, task, key_of(number), plan.budgets, seeds=seeds, sizes=SIZES
+    )
 
 
 def _long_run(genome: Genome, seeds: int, stops: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
     task, network = LONG_SETTING.place
     keys = jax.random.split(jax.random.key(1000), seeds)
     learner = blur_for(genome, network, task)
-    _, curve = learning_curve(learner, task, keys, stops, Split.TEST)
+    _, curve = learning_curve(learner, task, keys, stops, Split.TEST, sizes=SIZES)
     return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())
 
 

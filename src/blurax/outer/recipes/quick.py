@@ -49,6 +49,13 @@ _SCALES = {
 """What is searched, and how far a step of evolution moves it. All else stays back-propagation's:
 evolution leaves it near there, and what it leaves beside it harms narrow networks
 (docs/explanation/decisions/0025-quick-taken-apart.md)."""
+FROM_BACKPROP = Cma(
+    sigma=0.5,
+    only=tuple(_SCALES),
+    scale=tuple(f"{name}={scale}" for name, scale in _SCALES.items()),
+    chunk=1,
+)
+"""The search from there."""
 
 QUICK: dict[str, Recipe] = {
     "quick": Recipe(
@@ -65,12 +72,7 @@ QUICK: dict[str, Recipe] = {
             start_rate=1.0,
             start_coupling=0.7311,
             start_noise=0.0,
-            method=Cma(
-                sigma=0.5,
-                only=tuple(_SCALES),
-                scale=tuple(f"{name}={scale}" for name, scale in _SCALES.items()),
-                chunk=1,
-            ),
+            method=FROM_BACKPROP,
             episode=EpisodeSpec(steps=500, batch=128, query=1024),
             objective=Objective(
                 Loss.ACCURACY,

@@ -7,9 +7,10 @@ from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Cma
 from blurax.outer.objective import Loss, Objective, When
-from blurax.outer.recipes.recipe import FAST, ONE_BY_ONE, REJECTING, SLOWER, Recipe
+from blurax.outer.recipes.quick import FROM_BACKPROP
+from blurax.outer.recipes.recipe import FAST, SLOWER, Recipe
 from blurax.outer.start import Start
-from blurax.outer.variants import BEYOND, STABLE
+from blurax.outer.variants import CHEAP, STABLE
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Init, InitScale, Reduction, Rule, Source, Update
 from blurax.tasks import EpisodeSpec
@@ -24,40 +25,48 @@ _FIG7: dict[str, Any] = {
 
 SMALL: dict[str, Recipe] = {
     "demo": Recipe(
-        "the demo's rule: digits, two depths, episodes of 10 steps",
-        "2 minutes on two CPU cores",
+        "the demo's rule: from random numbers, digits, two depths, episodes of 10 steps",
+        "half a minute on one CPU core, a third of it compiling",
         MetaTrain(
             tasks=("digits",),
             hidden=("32", "24-24"),  # a rule learned at one depth can do the opposite at another
-            rule=STABLE,
-            episode=EpisodeSpec(steps=10, batch=128, query=128),
-            objective=Objective(when=When.MEAN),
-            optimiser=FAST,
-            population=4,
-            meta_steps=300,
-            validate_every=25,
+            rule=dataclasses.replace(STABLE, states=2),
+            method=Cma(),
+            episode=EpisodeSpec(steps=10, batch=128, query=256),
+            objective=Objective(loss=Loss.ACCURACY, when=When.HORIZONS, horizons=(2, 5, 10)),
+            population=24,
+            meta_steps=60,
+            validate_every=10,
+            seed=1,
         ),
+        version=2,
     ),
     "demo-descent": Recipe(
         "the demo's second rule: from back-propagation, digits, episodes of 50 steps",
-        "a minute and a half on one CPU core, half of it compiling",
+        "a minute on one CPU core, a third of it compiling",
         MetaTrain(
             tasks=("digits",),
-            hidden=("64",),
-            rule=BEYOND,
-            episode=EpisodeSpec(steps=50, batch=128, query=256),
-            objective=Objective(
-                when=When.HORIZONS, horizons=(2, 5, 10, 20, 50), logarithm=True, floor=0.03
+            hidden=("24", "64-32"),
+            rule=dataclasses.replace(
+                CHEAP, update=dataclasses.replace(CHEAP.update, decorrelate_within=None)
             ),
-            start_rate=0.5,
+            start=Start.BACKPROP,
+            start_rate=1.0,
             start_coupling=0.7311,
-            optimiser=dataclasses.replace(REJECTING, learning_rate=7e-3),
-            meta_steps=250,
-            validate_every=50,
+            start_noise=0.0,
+            method=FROM_BACKPROP,
+            episode=EpisodeSpec(steps=50, batch=128, query=512),
+            objective=Objective(
+                Loss.ACCURACY, When.HORIZONS, (2, 5, 10, 20, 50), logarithm=True, floor=0.01
+            ),
+            population=16,
+            meta_steps=40,
+            validate_every=10,
+            validation_episodes=8,
             validation_steps=100,
-            seed=2,
-            **ONE_BY_ONE,
+            seed=1,
         ),
+        version=2,
     ),
     "digits-cma": Recipe(
         "CMA-ES on the accuracy, small: digits, one hidden layer of 32, 2 states",

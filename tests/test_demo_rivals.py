@@ -1,0 +1,143 @@
+"""The demo's rivals: tuned in the background, kept one by one, and not tuned twice."""
+
+import dataclasses
+import json
+from concurrent.futures import CancelledError
+
+import jax
+import pytest
+
+from blurax.baselines import Tuning, record_baseline
+from blurax.curves import Schedule
+from blurax.errors import BluraxError
+from blurax.experiments import demo, demo_rivals
+from blurax.experiments.demo_rivals import Plan, Setting, key_of, tuned
+from blurax.spec import Activation
+from blurax.tasks import EpisodeSpec
+
+LITTLE = Tuning((Activation.RELU,), (False,), (Schedule.CONSTANT,), seeds=2)
+SETTINGS = (Setting("a", "iris", "2"), Setting("b", "iris", "3-2"))
+PLAN = Plan(SETTINGS, ("sgd", "foof"), (1, 3), 2, EpisodeSpec(batch=8, held_out=20), LITTLE)
+
+
+def records(plan, file):
+    with tuned(plan, file) as rivals:
+        return [[job.result() for job in rivals.of(n)] for n in range(len(plan.settings))]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The optimisers that were measured, in turn."""
+    names = []
+
+    def measured(name, *args, **options):
+        names.append(name)
+        return record_baseline(name, *args, **options)
+
+    monkeypatch.setattr(demo_rivals, "record_baseline", measured)
+    return names
+
+
+def test_they_are_the_baselines_as_the_tuner_has_them(tmp_path):
+    found = records(PLAN, tmp_path / "rivals.json")
+    task, network = SETTINGS[1].place
+    alone = record_baseline(
+        *("foof", network, task, key_of(1), (1, 3)),
+        seeds=2,
+        sizes=EpisodeSpec(batch=8, held_out=20),
+        tuning=LITTLE,
+    )
+    assert found[1][1] == alone
+    assert [[each.learner for each in row] for row in found] == [["sgd", "foof"]] * 2
+
+
+def test_what_is_finished_is_not_measured_again(tmp_path, counted):
+    file = tmp_path / "rivals.json"
+    first = records(PLAN, file)
+    assert len(counted) == 4
+    assert records(PLAN, file) == first
+    assert len(counted) == 4
+    kept = json.loads(file.read_text("utf-8"))
+    kept["finished"] = [each for each in kept["finished"] if each["record"]["learner"] == "sgd"]
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    assert records(PLAN, file) == first
+    assert sorted(counted[4:]) == ["foof", "foof"]
+
+
+@pytest.mark.parametrize("other", [{"seeds": 3}, {"budgets": (1, 4)}, {"version": "0.0.1"}])
+def test_another_plan_begins_anew(other, tmp_path, counted):
+    file = tmp_path / "rivals.json"
+    records(PLAN, file)
+    plan = dataclasses.replace(PLAN, **other)
+    found = records(plan, file)
+    assert len(counted) == 8
+    assert {each.budgets for row in found for each in row} == {plan.budgets}
+    assert {len(each.accuracy[0]) for row in found for each in row} == {plan.seeds}
+
+
+@pytest.mark.parametrize("damage", ["cut", "another learner", "fewer seeds"])
+def test_a_damaged_file_is_a_sentence_and_stays(damage, tmp_path, counted):
+    file = tmp_path / "rivals.json"
+    records(PLAN, file)
+    text = file.read_text("utf-8")
+    if damage == "cut":
+        text = text[:-20]
+    else:
+        kept = json.loads(text)
+        record = kept["finished"][0]["record"]
+        if damage == "another learner":
+            record["learner"] = "lion"
+        else:
+            record["accuracy"] = [row[:1] for row in record["accuracy"]]
+        text = json.dumps(kept)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BluraxError, match=r"rivals\.json is damaged; remove it"):
+        records(PLAN, file)
+    assert file.read_text("utf-8") == text
+
+
+def test_stopped_they_end_with_the_trial_they_are_at(tmp_path, monkeypatch):
+    """And nothing is written after the block, when the directory may be another one's."""
+    begun = []
+
+    def measured(name, *args, log, **options):
+        begun.append(name)
+        while True:
+            log("a trial")
+
+    monkeypatch.setattr(demo_rivals, "record_baseline", measured)
+    file = tmp_path / "rivals.json"
+    with tuned(PLAN, file) as rivals:
+        jobs = [job for n in range(2) for job in rivals.of(n)]
+        while len(begun) < 2:
+            pass
+    with pytest.raises(CancelledError):
+        jobs[0].result(timeout=60)
+    assert all(job.cancelled() for job in jobs[2:])
+    assert len(begun) == 2
+    assert not file.exists()
+
+
+def test_an_error_of_one_is_told(tmp_path, monkeypatch):
+    def measured(*_, **__):
+        raise BluraxError("too little memory")
+
+    monkeypatch.setattr(demo_rivals, "record_baseline", measured)
+    monkeypatch.setattr(demo, "SETTINGS", SETTINGS)
+    plan = dataclasses.replace(PLAN, settings=())
+    with tuned(plan, tmp_path / "none.json") as rivals:
+        assert rivals.submit(lambda: 3).result() == 3
+    with pytest.raises(BluraxError, match="too little memory"):
+        records(PLAN, tmp_path / "rivals.json")
+
+
+def test_one_compiled_program_tunes_and_reports():
+    """The demo's sizes: validation and test queries of digits have the same shape, and no other."""
+    for setting in demo.SETTINGS:
+        task, _ = setting.place
+        shapes = {
+            task.sample(jax.random.key(0), demo.SIZES, split).query.x.shape
+            for split in (demo.Split.VALIDATE, demo.Split.TEST)
+        }
+        assert len(shapes) == 1
+    assert demo.tuning(5).seeds == 5
