@@ -242,6 +242,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     assert result.long_stops == (*range(1, 9),)
     assert (directory / "demo.png").stat().st_size > 10_000
     first = (directory / "best.safetensors").read_bytes()
+    assert {each.name for each in directory.glob("rivals*")} == {"rivals-2.json"}
     run_demo(console, directory, seeds=2, redo=True)
     for place, rule in zip((directory, directory / demo.SECOND), own, strict=True):
         assert io.load_genome(place / "best.safetensors")[0].rule == rule

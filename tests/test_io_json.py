@@ -40,7 +40,7 @@ READERS = {
     "plan.json": compare.read_plan,
     "comparison.json": compare.read,
     "demo.json": demo.read,
-    "rivals.json": lambda folder: demo.rivals(folder).__enter__(),
+    "rivals-5.json": lambda folder: demo.rivals(folder).__enter__(),
     "findings.json": lambda folder: findings.read(folder / "findings.json"),
     "default.json": lambda folder: keeper.card("default"),
 }

@@ -151,7 +151,7 @@ WAYS = {
     "comparison.png": "compare",
     "demo.json": "demo",
     "demo.png": "demo",
-    "rivals.json": "demo",
+    "rivals-5.json": "demo",
     "smoke/figure-3/findings.json": "figure",
     "smoke/figure-3/figure.png": "figure",
     "curve-default-iris-3.json": "train",

@@ -68,8 +68,8 @@ class Made:
         for module in ("trials", "record"):
             monkeypatch.setattr(f"blurax.baselines.{module}.learning_curve", self)
 
-    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, sizes):
-        self.sizes.add(sizes)
+    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, batch=0, sizes):
+        self.sizes.add(sizes or EpisodeSpec(batch=batch))
         seeds = tuple(np.asarray(jax.random.key_data(keys)).reshape(len(keys), -1).tolist())
         self.calls.append((learner, schedule, rate, stops, split, seeds))
         far = [

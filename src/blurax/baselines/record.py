@@ -121,7 +121,8 @@ def record_baseline(
             Split.TEST,
             rate=choice.rate or 0.0,
             schedule=choice.schedule,
-            sizes=sizes or EpisodeSpec(batch=batch),
+            batch=batch,
+            sizes=sizes,
         )
         for budget in served:
             accuracy[budget] = tuple(np.asarray(curve.accuracy)[:, stops.index(budget)].tolist())
@@ -180,8 +181,7 @@ def record_learner(
     check_budgets(budgets)
     ends, keys = _stage_ends(task, budgets), _test_keys(key, seeds)
     steps = tuple(sorted({*curve_steps(budgets), *ends}))
-    spec = sizes or EpisodeSpec(batch=batch)
-    _, curve = learning_curve(learner, task, keys, steps, Split.TEST, sizes=spec)
+    _, curve = learning_curve(learner, task, keys, steps, Split.TEST, batch=batch, sizes=sizes)
     found = np.asarray(curve.accuracy)
     return Record(
         name,

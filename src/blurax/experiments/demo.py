@@ -14,7 +14,7 @@ from blurax.baselines import Record, Tuning, record_learner
 from blurax.bounds import check_count
 from blurax.curves import Schedule, learning_curve, spread_stops
 from blurax.errors import BluraxError
-from blurax.experiments.demo_rivals import RIVALS, Plan, Rivals, Setting, key_of, tuned
+from blurax.experiments.demo_rivals import Plan, Rivals, Setting, key_of, rivals_file, tuned
 from blurax.fit import blur_for
 from blurax.frozen import Checked, added, from_json, to_json
 from blurax.genome import Genome
@@ -108,15 +108,14 @@ def rivals(directory: Path, seeds: int = 5) -> AbstractContextManager[Rivals]:
         BluraxError: if what is kept is damaged.
     """
     plan = Plan(SETTINGS, OPTIMISERS, BUDGETS, seeds, SIZES, tuning(seeds))
-    return tuned(plan, directory / RIVALS)
+    return tuned(plan, rivals_file(directory, seeds))
 
 
 def measure(
     genomes: dict[str, Genome],
     validation: float,
-    rivals: Rivals,
+    others: Rivals,
     *,
-    seeds: int = 5,
     long_steps: int = 1000,
     log: Log = lambda text: None,
 ) -> DemoResult:
@@ -125,20 +124,25 @@ def measure(
     Args:
         genomes: by name; the first is the one that pictures and words are about.
         validation: the accuracy by which the genome learned from random numbers was chosen.
-        rivals: the optimisers at work.
-        log: called with how much is done.
+        others: the optimisers at work.
+        log: called with what is finished.
     """
-    plan, headed = rivals.plan, next(iter(genomes.values()))
+    plan, headed = others.plan, next(iter(genomes.values()))
     jobs = [
-        [rivals.submit(_record, *pair, plan, n, seeds) for pair in genomes.items()] + rivals.of(n)
+        [others.submit(_record, *pair, plan, n) for pair in genomes.items()] + others.of(n)
         for n in range(len(plan.settings))
     ]
     stops = spread_stops(long_steps)
-    long_run = rivals.submit(_long_run, headed, seeds, stops)
-    every = [*(job for part in jobs for job in part), long_run]
-    for done, job in enumerate(as_completed(every), start=1):
-        job.result()  # an error is told at once
-        log(f"{done} of {len(every)} episodes and optimisers")
+    long_run = others.submit(_long_run, headed, plan, stops)
+    names = {long_run: f"{long_steps:,} steps, to see whether it keeps what it learned"}
+    for setting, part in zip(plan.settings, jobs, strict=True):
+        for job, name in zip(part, (*genomes, *plan.optimisers), strict=True):
+            names[job] = f"{setting.name}, {name}"
+    already = {job for job in names if job.done()}
+    for job in as_completed(names):
+        job.result()  # an error is told before the others are waited for
+        if job not in already:
+            log(names[job])
     settings = tuple(
         SettingResult(setting, tuple(job.result() for job in part))
         for setting, part in zip(plan.settings, jobs, strict=True)
@@ -156,20 +160,19 @@ def check_memory(seeds: int) -> None:
             curves.check_memory(network, task, seeds, BUDGETS, Split.TEST, **its)
 
 
-def _record(name: str, genome: Genome, plan: Plan, number: int, seeds: int) -> Record:
+def _record(name: str, genome: Genome, plan: Plan, number: int) -> Record:
     """What a genome reaches in one setting."""
     task, network = plan.settings[number].place
     taught = blur_for(genome, network, task)
-    return record_learner(
-        name, taught, task, key_of(number), plan.budgets, seeds=seeds, sizes=SIZES
-    )
+    size = {"seeds": plan.seeds, "sizes": plan.sizes}
+    return record_learner(name, taught, task, key_of(number), plan.budgets, **size)
 
 
-def _long_run(genome: Genome, seeds: int, stops: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
+def _long_run(genome: Genome, plan: Plan, stops: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
     task, network = LONG_SETTING.place
-    keys = jax.random.split(jax.random.key(1000), seeds)
+    keys = jax.random.split(jax.random.key(1000), plan.seeds)
     learner = blur_for(genome, network, task)
-    _, curve = learning_curve(learner, task, keys, stops, Split.TEST, sizes=SIZES)
+    _, curve = learning_curve(learner, task, keys, stops, Split.TEST, sizes=plan.sizes)
     return tuple(tuple(row) for row in np.asarray(curve.accuracy).tolist())
 
 

@@ -1,7 +1,7 @@
 """The demo's rivals: optimisers that are tuned beside all else that it does.
 
 Tuning them is most of its work and takes no genome, so it begins while the rules are learned. Most
-of that is compilation, which keeps one core busy; two threads use two.
+of that is compilation, which keeps one core busy; two threads use two, beside the one that learns.
 """
 
 import contextlib
@@ -24,7 +24,10 @@ from blurax.network import Network
 from blurax.tasks import EpisodeSpec, Task, get
 from blurax.version import __version__
 
-RIVALS = "rivals.json"
+
+def rivals_file(directory: Path, seeds: int) -> Path:
+    """Where the optimisers of a demo with so many seeds are kept."""
+    return directory / f"rivals-{seeds}.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +57,7 @@ def key_of(number: int) -> PRNGKeyArray:
 
 @dataclasses.dataclass(frozen=True)
 class Plan(Checked):
-    """All that decides the numbers of the rivals."""
+    """What decides the numbers of the rivals, beside the code."""
 
     settings: tuple[Setting, ...]
     optimisers: tuple[str, ...]
@@ -64,10 +67,12 @@ class Plan(Checked):
     tuning: Tuning
     version: str = __version__
     """Of blurax: another one may give other numbers."""
+    jax: str = jax.__version__
+    """The version of JAX, which decides rounding."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished(Checked):
+class _Finished(Checked):
     """What one optimiser reached in one setting."""
 
     setting: int
@@ -79,7 +84,7 @@ class _Kept(Checked):
     """What the file holds: a demo that was stopped goes on from there."""
 
     plan: Plan
-    finished: tuple[Finished, ...]
+    finished: tuple[_Finished, ...]
 
 
 class Rivals:
@@ -105,6 +110,12 @@ class Rivals:
             place: _done(known[place]) if place in known else self.submit(self._measured, *place)
             for place in places
         }
+
+    def check(self) -> None:
+        """Raise what any of them has failed with, so that nobody waits for the others in vain."""
+        for job in self._jobs.values():
+            if job.done():
+                job.result()
 
     def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
         """Let the same threads do something else, once the rivals are measured."""
@@ -132,8 +143,9 @@ class Rivals:
         )
         with self._lock:
             self._go_on()
-            self._finished.append(Finished(number, record))
-            io.write_json(self._file, to_json(_Kept(plan, tuple(self._finished))))
+            finished = [*self._finished, _Finished(number, record)]
+            io.write_json(self._file, to_json(_Kept(plan, tuple(finished))))
+            self._finished = finished
         return record
 
     def _go_on(self, _: str = "") -> None:
@@ -162,19 +174,32 @@ def _done(record: Record) -> Future[Record]:
 
 
 def _read(file: Path) -> _Kept | None:
-    """What the file holds; None if there is none."""
+    """What the file holds; None if there is none, or one of another version."""
     if not io.exists(file):
         return None
-    damaged = f"{file} is damaged; remove it, and the rivals are tuned again."
+    damaged = f"{file} is damaged; remove it, and the optimisers are tuned again."
     try:
-        kept: _Kept = from_json(_Kept, io.read_json(file))
-    except BluraxError as error:
+        values = io.read_json(file)
+        if values["plan"]["version"] != __version__:
+            return None
+        kept: _Kept = from_json(_Kept, values)
+    except (BluraxError, LookupError, TypeError) as error:
         raise BluraxError(damaged) from error
-    plan = kept.plan
-    for each in kept.finished:
-        record = each.record
-        rows = (plan.seeds,) * len(plan.budgets)
-        fits = each.setting in range(len(plan.settings)) and record.learner in plan.optimisers
-        fits = fits and record.budgets == plan.budgets and tuple(map(len, record.accuracy)) == rows
-        require(fits, damaged)
+    places = [(each.setting, each.record.learner) for each in kept.finished]
+    require(len(places) == len(set(places)), damaged)
+    require(all(_fits(each, kept.plan) for each in kept.finished), damaged)
     return kept
+
+
+def _fits(finished: _Finished, plan: Plan) -> bool:
+    """Whether it can be what an optimiser of the plan reached."""
+    record = finished.record
+    scores = [score for row in record.accuracy for score in row]
+    return (
+        finished.setting in range(len(plan.settings))
+        and record.learner in plan.optimisers
+        and record.budgets == plan.budgets
+        and len(record.choices) == len(plan.budgets)
+        and tuple(map(len, record.accuracy)) == (plan.seeds,) * len(plan.budgets)
+        and all(0 <= score <= 1 for score in scores)
+    )
