@@ -36,7 +36,8 @@ Place = tuple[str, str]
 def reached() -> dict[str, dict[Place, np.ndarray]]:
     """The mean test accuracy of each rival in each cell, `[budgets]`, the best of four as one."""
     found: dict[str, dict[Place, np.ndarray]] = {name: {} for name in (FOUR, *FIRST_ORDER, "foof")}
-    for task, net, best in io.read_json(RIVALS / "four.json"):
+    (four,) = io.read_json(RIVALS / "four.json").values()
+    for task, net, best in four:
         found[FOUR][task, net] = np.asarray(best)
     for net in NETS:
         for panel in compare.read(RIVALS / net).panels:
