@@ -66,7 +66,8 @@ def _measured(
 ) -> experiment.DemoResult:
     """Learn both rules, then compare them with the optimisers, tuned in the meantime."""
     console.print(
-        "1. A learning rule is evolved from random numbers, on handwritten digits.\n"
+        "1. A learning rule is evolved from random numbers, on handwritten digits; in the\n"
+        "   background optimisers are tuned, which are needed for the third part.\n"
         f"   Everything goes to {directory}; stop with Ctrl-C, the same command goes on.",
         soft_wrap=True,
     )
@@ -78,9 +79,10 @@ def _measured(
     )
     backprop = _learn(console, second, rivals)
     console.print(
-        "3. They teach networks, next to five optimisers, whose learning rates, relu or tanh, and\n"
-        "   batch normalisation are tuned for each number of steps. Accuracy on test examples\n"
-        f"   in %: mean and standard deviation over {rivals.plan.seeds} seeds."
+        "3. They teach networks, next to five optimisers, whose learning rates, relu or tanh,\n"
+        "   and batch normalisation are tuned for each number of steps. Accuracy on test\n"
+        f"   examples in %: mean and standard deviation over {rivals.plan.seeds} seeds.",
+        soft_wrap=True,
     )
     with console.status("measuring") as status:
 
