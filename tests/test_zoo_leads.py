@@ -1,0 +1,69 @@
+"""The leads that the zoo's page shows are those of its cards, and of the cells of its rivals."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+
+import card_leads  # noqa: E402
+import rival_leads  # noqa: E402
+
+from blurax import zoo  # noqa: E402
+from blurax.baselines import BASELINES  # noqa: E402
+from blurax.errors import BluraxError  # noqa: E402
+from blurax.experiments import compare  # noqa: E402
+from blurax.experiments.bench_suites import OPTIMISERS  # noqa: E402
+
+PAGE = (DOCS / "reference" / "zoo.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("default", ("images", "general")), ("quick", ("default",)), ("images", ())],
+)
+def test_the_page_shows_the_leads_of_the_cards(name, others):
+    assert "\n".join(card_leads.rows(name, others)) in PAGE
+    for counts, word in zip(card_leads.apart(name), ("ahead in", "behind in"), strict=True):
+        told = f"{word} {counts[0]}, {counts[1]}, {counts[2]} and {counts[3]}"
+        assert told in PAGE
+
+
+def test_the_page_shows_the_leads_over_each_set_of_rivals():
+    assert "\n".join(rival_leads.rows(("quick", "default"))) in PAGE
+
+
+def test_all_28_cells_have_met_all_eleven():
+    for name in ("default", "quick", "images", "general", "per-parameter"):
+        cells = [row for row in zoo.card(name).rows if row.task in card_leads.TITLES and row.best]
+        assert len(cells) == 28
+        assert {row.baselines for row in cells} == {tuple(b for b in BASELINES if b in OPTIMISERS)}
+
+
+def test_cards_and_cells_say_the_same_of_the_best_rival():
+    """The lead over all eleven is the same from the card as from the stored cells."""
+    found = rival_leads.leads("quick", rival_leads.SETS["all eleven"])
+    rows = {(row.task, row.net): row for row in zoo.card("quick").rows}
+    assert len(found) == 20
+    for place, lead in found.items():
+        np.testing.assert_allclose(lead, card_leads.leads(rows[place]), atol=0.011)  # hundredths
+
+
+def test_the_genome_in_the_stored_cells_is_that_of_the_card():
+    rows = {(row.task, row.net): row for row in zoo.card("quick").rows}
+    for net in rival_leads.NETS:
+        for folder in (net, f"tables-{net}"):
+            for panel in compare.read(rival_leads.RIVALS / folder).panels:
+                mine = next(each for each in panel.records if each.learner == "quick")
+                means = np.mean(mine.accuracy, axis=1)
+                np.testing.assert_allclose(means, rows[panel.task, panel.net].genome, atol=6e-5)
+
+
+def test_a_genome_that_was_not_measured_there_is_a_sentence():
+    with pytest.raises(BluraxError, match="The card of toys has no cell with baselines"):
+        list(card_leads.rows("toys", ()))
+    with pytest.raises(BluraxError, match="The card of toys lacks some of the cells of images"):
+        rival_leads.leads("toys", ("foof",))
