@@ -242,7 +242,10 @@ def test_a_network_that_a_rule_refuses_is_told(command):
         (("--rule.states", "3"), "MetaTrain.rule.states is about genomes (--rule.*), but the run"),
         (("--rule.update.batch", "mean"), "MetaTrain.rule.update is about genomes (--rule.*)"),
         (("--start", "backprop"), "MetaTrain.start is backprop, which is about genomes, but Line"),
-        (("--recipe", "fig7-gradient", "--rule.states", "3"), "MetaTrain.rule.states is about genomes"),
+        (
+            ("--recipe", "fig7-gradient", "--rule.states", "3"),
+            "MetaTrain.rule.states is about genomes",
+        ),
     ],
 )
 def test_options_about_genomes_are_refused_beside_a_learner(command, tmp_path, words, message):
