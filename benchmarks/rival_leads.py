@@ -9,6 +9,7 @@ RMSprop, which were tuned before, in four.json. The best is that of each cell an
 the test examples, which favours the optimisers.
 """
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ Place = tuple[str, str]
 """A task and a network."""
 
 
+@functools.cache
 def reached() -> dict[str, dict[Place, np.ndarray]]:
     """The mean test accuracy of each rival in each cell, `[budgets]`, the best of four as one."""
     found: dict[str, dict[Place, np.ndarray]] = {name: {} for name in (FOUR, *FIRST_ORDER, "foof")}

@@ -65,7 +65,7 @@ def test_they_are_the_baselines_as_the_tuner_has_them(tmp_path):
     assert [[each.learner for each in row] for row in found] == [["sgd", "foof"]] * 2
 
 
-def test_what_is_finished_is_not_measured_again(tmp_path, counted):
+def test_what_is_finished_is_not_measured_again(tmp_path, kept_text, counted):
     file = tmp_path / "rivals.json"
     first = records(PLAN, file)
     assert len(counted) == 4
@@ -76,6 +76,7 @@ def test_what_is_finished_is_not_measured_again(tmp_path, counted):
     file.write_text(json.dumps(kept), encoding="utf-8")
     assert records(PLAN, file) == first
     assert sorted(counted[4:]) == ["foof", "foof"]
+    assert file.read_text("utf-8") == kept_text  # whoever was finished first
 
 
 @pytest.mark.parametrize("other", [{"seeds": 3}, {"budgets": (1, 4)}, {"version": "0.0.1"}])

@@ -134,13 +134,15 @@ def _figure(directory: Path, tick: Tick) -> None:
 
 def short_demo() -> MetaTrain:
     """The demo's meta-training, but for its length."""
-    return dataclasses.replace(demo.CONFIG, meta_steps=60, validate_every=10)
+    return dataclasses.replace(demo.CONFIG, meta_steps=20, validate_every=2)
 
 
 def shorten_demo() -> None:
-    """From here on the demo has 60 meta-steps, and episodes of 5 and 20 steps."""
+    """From here on the demo has 20 meta-steps and 2, and episodes of 5 and 20 steps."""
     demo.CONFIG = short_demo()
-    demo.measure = functools.partial(demo.measure, long_steps=20, budgets=(5,))
+    demo.SECOND_CONFIG = dataclasses.replace(demo.SECOND_CONFIG, meta_steps=2, validate_every=1)
+    demo.BUDGETS = (5,)
+    demo.measure = functools.partial(demo.measure, long_steps=20)
 
 
 def _start_demo(directory: Path) -> None:
@@ -149,10 +151,10 @@ def _start_demo(directory: Path) -> None:
 
 def _demo(directory: Path, tick: Tick) -> None:
     shorten_demo()
-    result = run.advance(directory, lambda progress: tick())
-    measured = demo.measure(
-        {demo.FROM_RANDOM: result.genome}, result.score, seeds=2, log=lambda text: tick()
-    )
+    with demo.rivals(directory, seeds=2) as rivals:
+        result = run.advance(directory, lambda progress: tick())
+        genomes = {demo.FROM_RANDOM: result.genome}
+        measured = demo.measure(genomes, result.score, rivals, log=lambda text: tick())
     demo.write(directory, measured)
 
 

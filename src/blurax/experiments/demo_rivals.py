@@ -144,8 +144,11 @@ class Rivals:
         with self._lock:
             self._go_on()
             finished = [*self._finished, _Finished(number, record)]
+            finished.sort(
+                key=lambda each: (each.setting, plan.optimisers.index(each.record.learner))
+            )
             io.write_json(self._file, to_json(_Kept(plan, tuple(finished))))
-            self._finished = finished
+            self._finished = finished  # in one order, whoever is first: the same file at the end
         return record
 
     def _go_on(self, _: str = "") -> None:
