@@ -175,6 +175,20 @@ def test_versions_of_numbers_and_code_are_not_mixed(at_home, capsys):
 
 
 @pytest.mark.usefixtures("unchecked")
+def test_a_file_that_its_code_imports_is_part_of_it(at_home, capsys):
+    """It lies beside that code, and may be imported from anywhere."""
+    (at_home / "beside.py").write_text("RATE = 0.2\n", encoding="utf-8")
+    (at_home / "with_import.py").write_text("import beside\n" + RULE, encoding="utf-8")
+    learner_file(at_home / "mine.safetensors")
+    code = ["--learner", "with_import.py:Line"]
+    assert cli.main(["compare", "mine.safetensors", *WORDS, "--baselines", "sgd", *code]) == 0
+    assert cli.main(["compare", "--resume", "runs/compare", *code]) == 0
+    (at_home / "beside.py").write_text("RATE = 0.3\n", encoding="utf-8")
+    assert cli.main(["compare", "--resume", "runs/compare", *code]) == 2
+    assert "The code of mine is not that which runs/compare" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_python_gives_what_the_command_draws(tmp_path):
     learners = {"line": LINE, "exact": blurax.backprop(blurax.Rule.backprop(), 0.3)}
     size = {**SIZE, "tasks": ("iris", blurax.task("wine"))}

@@ -7,7 +7,10 @@ import pytest
 
 from blurax import genome as genomes
 from blurax.analysis.style import round_steps
+from blurax.baselines import Arrangement, baseline, record_baseline, tune
+from blurax.baselines.record import record_learner
 from blurax.curves import learning_curve, spread_stops
+from blurax.errors import BluraxError
 from blurax.fit import blur_for
 from blurax.learner import Blur
 from blurax.network import Network
@@ -95,3 +98,24 @@ def test_a_curve_at_some_stops_is_part_of_the_dense_one(iris):
     np.testing.assert_array_equal(few.accuracy, dense.accuracy[:, places])
     np.testing.assert_array_equal(few.loss, dense.loss[:, places])
     jax.tree.map(np.testing.assert_array_equal, last, same)
+
+
+@pytest.mark.parametrize("measure", ["learning_curve", "tune", "record_baseline", "record_learner"])
+def test_a_batch_beside_whole_sizes_is_refused(iris, measure):
+    """One of the two would be ignored."""
+    network, task = Network((4, 3)), iris
+    key, both = jax.random.key(0), {"batch": 16, "sizes": EpisodeSpec(batch=8, held_out=20)}
+    calls = {
+        "learning_curve": lambda: learning_curve(
+            baseline("sgd").make(Arrangement(), network, task),
+            *(task, jax.random.split(key, 2), (1,), Split.TEST),
+            **both,
+        ),
+        "tune": lambda: tune("sgd", network, task, key, (1,), **both),
+        "record_baseline": lambda: record_baseline("sgd", network, task, key, (1,), **both),
+        "record_learner": lambda: record_learner(
+            "a", baseline("sgd").make(Arrangement(), network, task), task, key, (1,), **both
+        ),
+    }
+    with pytest.raises(BluraxError, match="batch is 16 and sizes too"):
+        calls[measure]()

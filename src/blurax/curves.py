@@ -30,7 +30,7 @@ from blurax.programs import make_room
 from blurax.spec import Rule
 from blurax.stages import Stages
 from blurax.tasks import EpisodeSpec, Split, Target, Task
-from blurax.tasks.base import DEFAULT, check_kind
+from blurax.tasks.base import DEFAULT, check_kind, sizes_of
 from blurax.unroll import asked, step_in_stage
 
 AT_ONCE = 10
@@ -83,7 +83,7 @@ def learning_curve(
     *,
     rate: float = 0.0,
     schedule: Schedule = Schedule.CONSTANT,
-    batch: int = 128,
+    batch: int | None = None,
     sizes: EpisodeSpec | None = None,
     state: Any = None,
     first: int = 0,
@@ -99,8 +99,8 @@ def learning_curve(
             `first`; a cosine schedule ends at the last of them.
         split: whose query is evaluated.
         rate: the learning rate, or that at the start.
-        batch: examples in each step.
-        sizes: those of an episode in the place of `batch`; its steps do not count.
+        batch: examples in each step; 128 if None.
+        sizes: those of an episode, in the place of `batch`; its steps do not count.
         state: where an earlier episode is continued, its state, each leaf `[seeds, ...]`; an
             initial one if None.
         first: the number of steps that `state` has behind it. Batches go on from there.
@@ -112,7 +112,7 @@ def learning_curve(
 
     Raises:
         BluraxError: if the learner's network does not fit the task, the stops do not grow, or there
-            is too little memory.
+            is too little memory, or both a batch and sizes are given.
     """
     require(
         isinstance(learner, Learner),
@@ -130,7 +130,7 @@ def learning_curve(
         f"stops is {stops}; it takes growing numbers of steps > {first}.",
     )
     rule = learner.genome.rule if isinstance(learner, Blur) else None
-    sizes = dataclasses.replace(sizes or EpisodeSpec(batch=batch), steps=stops[-1])
+    sizes = dataclasses.replace(sizes_of(batch, sizes), steps=stops[-1])
     check_episodes(learner.network, rule or Rule.backprop(), task, sizes, len(keys), split, AT_ONCE)
     spec = dataclasses.replace(sizes, steps=AT_ONCE)
     # A horizon of 0 stands for a constant rate: data, so that one program serves both schedules.

@@ -76,7 +76,7 @@ def record_baseline(
     budgets: tuple[int, ...],
     *,
     seeds: int = 5,
-    batch: int = 128,
+    batch: int | None = None,
     sizes: EpisodeSpec | None = None,
     tuning: Tuning = USUAL,
     log: Log = lambda text: None,
@@ -88,12 +88,13 @@ def record_baseline(
         key: the same key gives every learner the same test episodes; the validation seeds are
             others.
         budgets: numbers of steps, growing.
-        sizes: those of an episode in the place of `batch`; its steps do not count.
+        batch: examples in each step; 128 if None.
+        sizes: those of an episode, in the place of `batch`; its steps do not count.
         log: called with what is being done.
 
     Raises:
-        BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
-            fit the task.
+        BluraxError: for an unknown baseline, budgets that do not grow, a network that does not fit
+            the task, or both a batch and sizes.
     """
     choices = tune(
         name,
@@ -166,17 +167,19 @@ def record_learner(
     budgets: tuple[int, ...],
     *,
     seeds: int = 5,
-    batch: int = 128,
+    batch: int | None = None,
     sizes: EpisodeSpec | None = None,
 ) -> Record:
     """Report a learner on the test examples as it is, a genome on a network say; nothing is tuned.
 
     Args:
         name: what the record calls it.
-        sizes: those of an episode in the place of `batch`; its steps do not count.
+        batch: examples in each step; 128 if None.
+        sizes: those of an episode, in the place of `batch`; its steps do not count.
 
     Raises:
-        BluraxError: for budgets that do not grow, or if the learner does not fit the task.
+        BluraxError: for budgets that do not grow, both a batch and sizes, or a learner that does
+            not fit the task.
     """
     check_budgets(budgets)
     ends, keys = _stage_ends(task, budgets), _test_keys(key, seeds)

@@ -37,6 +37,7 @@ from blurax.network import Network
 from blurax.spec import Activation, Over
 from blurax.specialisation import hidden_groups
 from blurax.tasks import EpisodeSpec, Task
+from blurax.tasks.base import sizes_of
 
 SHORT = 100
 """Budgets up to this many steps are tuned with all arrangements and seeds."""
@@ -161,7 +162,7 @@ def tune(
     key: PRNGKeyArray,
     budgets: tuple[int, ...],
     *,
-    batch: int = 128,
+    batch: int | None = None,
     sizes: EpisodeSpec | None = None,
     tuning: Tuning = USUAL,
     log: Log = lambda text: None,
@@ -172,18 +173,19 @@ def tune(
         name: of a baseline.
         key: gives the validation seeds.
         budgets: numbers of steps, growing.
-        sizes: those of an episode in the place of `batch`; its steps do not count.
+        batch: examples in each step; 128 if None.
+        sizes: those of an episode, in the place of `batch`; its steps do not count.
         log: called with what is being tried.
 
     Raises:
-        BluraxError: for an unknown baseline, budgets that do not grow, or a network that does not
-            fit the task.
+        BluraxError: for an unknown baseline, budgets that do not grow, a network that does not fit
+            the task, or both a batch and sizes.
     """
     found = baseline(name)
     check_budgets(budgets)
+    spec = sizes_of(batch, sizes)
 
     def trials(seeds: int) -> Trials:
-        spec = sizes or EpisodeSpec(batch=batch)
         return Trials(name, network, task, jax.random.split(key, seeds), spec, log)
 
     # A sequence has to be seen whole: what guards against forgetting does nothing in a first stage.

@@ -121,6 +121,8 @@ def _parts(word: str) -> re.Match[str]:
 def run_file(file: str) -> ModuleType:
     """The module that a Python file is; it is run once in a process.
 
+    It may import what lies beside it, as a script may.
+
     Raises:
         BluraxError: if there is no such file, or it cannot be run.
     """
@@ -137,6 +139,9 @@ def run_file(file: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look for their module there
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)  # at the end: a file called like a library shadows none
     try:
         spec.loader.exec_module(module)
     except BaseException as error:

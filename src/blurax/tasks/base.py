@@ -65,6 +65,21 @@ class EpisodeSpec:
         )
 
 
+def sizes_of(batch: int | None, sizes: EpisodeSpec | None) -> EpisodeSpec:
+    """The sizes of an episode, given whole or by its batch alone.
+
+    Raises:
+        BluraxError: if both are given, for one would be ignored.
+    """
+    require(
+        batch is None or sizes is None,
+        f"batch is {batch} and sizes too is given; sizes has a batch of its own, so leave out one.",
+    )
+    if sizes is not None:
+        return sizes
+    return EpisodeSpec() if batch is None else EpisodeSpec(batch=batch)
+
+
 DEFAULT = "query"
 """The name of the query that is meant where none is named."""
 
