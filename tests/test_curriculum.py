@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from blurax import genome as genomes
 from blurax import io
 from blurax.errors import BluraxError
-from blurax.outer import run
+from blurax.outer import run, state
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Es
@@ -98,6 +99,32 @@ def test_patience_stops_a_run_that_gets_no_better(tmp_path):
     assert steps[-1] == 6  # the first validation, and two that were no better
     run.advance(tmp_path, lambda progress: steps.append(progress.step))
     assert steps[-1] == 6  # it stays stopped
+
+
+def test_the_last_genome_is_kept_where_that_is_asked_for(tmp_path, monkeypatch):
+    """In the place of the best: here each validation is worse than the one before."""
+    falling = iter([0.9, 0.8, 0.7, 0.6] * 2)
+    real = state.joined
+    monkeypatch.setattr(state, "joined", lambda jobs: 0 * real(jobs) + next(falling))
+    kept = {}
+    for last in (False, True):
+        config = dataclasses.replace(
+            CONFIG, curriculum=Curriculum(), meta_steps=4, validate_every=1, keep_last=last
+        )
+        run.start(config, tmp_path / str(last))
+        kept[last] = run.advance(tmp_path / str(last))
+    assert kept[False].score == pytest.approx(0.9)
+    assert kept[True].score == pytest.approx(0.6)
+    first_member = jax.tree.map(lambda leaf: leaf[0], run.members(tmp_path / "True"))
+    assert eqx.tree_equal(kept[True].genome, first_member)
+    assert not eqx.tree_equal(kept[False].genome, first_member)
+    on_disk = io.load_genome(tmp_path / "True" / "best.safetensors")[0]
+    assert eqx.tree_equal(on_disk, kept[True].genome)
+
+
+def test_keep_last_and_patience_contradict_each_other():
+    with pytest.raises(BluraxError, match="MetaTrain.keep_last is True and MetaTrain.patience 3"):
+        dataclasses.replace(CONFIG, keep_last=True, patience=3)
 
 
 def test_a_run_that_is_lost_says_so_and_keeps_its_last_good_state(tmp_path, monkeypatch):

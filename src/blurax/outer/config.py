@@ -117,6 +117,9 @@ class MetaTrain:
     """Inner steps of a validation; those of the curriculum's last stage if None."""
     patience: int | None = None
     """Stop after so many validations without a better score."""
+    keep_last: bool = added(False)
+    """Keep the genome of the last validation, not the best ever seen: for evolution, whose mean
+    settles, where validation is noisier than what the last generations gain."""
     seed: int = 0
     """Random seed."""
 
@@ -127,6 +130,11 @@ class MetaTrain:
         check_counts(self, "population", "episodes", "meta_steps", "validate_every")
         check_counts(self, "validation_episodes", "validation_steps", "patience")
         check_counts(self, "job_size", least=0)
+        require(
+            not (self.keep_last and self.patience),
+            f"MetaTrain.keep_last is True and MetaTrain.patience {self.patience}: patience waits "
+            "for a better score than the best, which keep_last does not keep; leave out one.",
+        )
         check_seed("MetaTrain.seed", self.seed)
         require(
             0 < self.start_coupling < 1,

@@ -5,7 +5,7 @@ A run directory holds
     start.safetensors what the run started from, if that was given
     metrics.jsonl    one line for each meta-step, and one for each validation
     checkpoints/     the newest two states
-    best.safetensors the genome with the best validation score so far
+    best.safetensors the genome with the best validation score so far, or the last one
     poisoned-*       the genomes of a job that failed wherever it was tried, if there was one
     .blurax-lock     while a process writes: its id, and the lock that keeps others off
 
@@ -206,7 +206,9 @@ def _advance(
         due = (step + 1) % config.validate_every == 0 or step + 1 == config.meta_steps
         if due:
             with journal.poison_kept(directory, config, header, step + 1, space):
-                state, scores = validated(trainer, validate, state, key, config.job_size)
+                state, scores = validated(
+                    trainer, validate, state, key, config.job_size, config.keep_last
+                )
             lines.append({"step": step + 1, "accuracy": np.asarray(scores).tolist()})
             journal.save(directory, step + 1, state, lines, config, header, space)
             lines = []

@@ -38,9 +38,18 @@ def first_state(trainer: MetaTrainer, space: Space, key: PRNGKeyArray) -> RunSta
 
 
 def validated(
-    trainer: MetaTrainer, evaluate: Evaluate, state: RunState, key: PRNGKeyArray, job_size: int
+    trainer: MetaTrainer,
+    evaluate: Evaluate,
+    state: RunState,
+    key: PRNGKeyArray,
+    job_size: int,
+    keep_last: bool = False,
 ) -> tuple[RunState, Float[Array, "members pairs"]]:
-    """Score all genomes, always on the same episodes, and keep the best one ever seen."""
+    """Score all genomes, always on the same episodes, and keep the best one ever seen.
+
+    Args:
+        keep_last: keep the best of these in any case, unless it has no score.
+    """
     genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
     leaves = jax.tree.leaves(genomes)
     jobs = cut("scores", episodes, job_size, leaves, jax.random.key_data(episodes))
@@ -48,6 +57,7 @@ def validated(
     means = jnp.mean(scores, axis=1)
     leader = jnp.argmax(means).astype(jnp.int32)
     better = bool(means[leader] > state.best_score)
+    better |= keep_last and bool(jnp.isfinite(means[leader]))
     best = jax.tree.map(lambda leaf: leaf[leader], genomes) if better else state.best
     return RunState(
         state.trainer,

@@ -97,6 +97,12 @@ CHEAP = dataclasses.replace(
 pass through (24), and rates are relative to the size of errors (26)."""
 
 
+WHOLE = dataclasses.replace(
+    CHEAP, update=dataclasses.replace(CHEAP.update, decorrelate_within=None)
+)
+"""The same, with all examples of a batch acting on each other: a dearer step that does more."""
+
+
 METAPLASTIC = dataclasses.replace(
     slowing(APART), update=dataclasses.replace(APART.update, metaplastic=True)
 )

@@ -10,7 +10,7 @@ from blurax.outer.objective import Loss, Objective, When
 from blurax.outer.recipes.quick import FROM_BACKPROP
 from blurax.outer.recipes.recipe import FAST, SLOWER, Recipe
 from blurax.outer.start import Start
-from blurax.outer.variants import CHEAP, STABLE
+from blurax.outer.variants import STABLE, WHOLE
 from blurax.outer.vary import Draw, Vary
 from blurax.spec import Init, InitScale, Reduction, Rule, Source, Update
 from blurax.tasks import EpisodeSpec
@@ -47,9 +47,7 @@ SMALL: dict[str, Recipe] = {
         MetaTrain(
             tasks=("digits",),
             hidden=("24", "64-32"),
-            rule=dataclasses.replace(
-                CHEAP, update=dataclasses.replace(CHEAP.update, decorrelate_within=None)
-            ),
+            rule=WHOLE,
             start=Start.BACKPROP,
             start_rate=1.0,
             start_coupling=0.7311,
