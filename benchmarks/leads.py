@@ -1,10 +1,12 @@
-"""Mean leads of genomes over the best of all tuned optimisers, from the cells of a bench.
+"""Mean leads of genomes over the best of all tuned optimisers, from stored cells.
 
     python benchmarks/leads.py docs/reference/bench-1 default quick images
+    python benchmarks/leads.py docs/reference/rivals/16 default quick
 
-Rows of a Markdown table: for each part (its regression apart) the lead in points after each number
-of steps of the suite, the mean over its places, and in brackets in how many it is ahead. The best
-is that of each column, picked on the test examples, which favours the optimisers.
+Rows of a Markdown table: for each part of a bench (its regression apart) the lead in points after
+each number of steps of the suite, the mean over its places, and in brackets in how many it is
+ahead. Of a comparison: over all its cells, and over those without each of its tasks. The best is
+that of each column, picked on the test examples, which favours the optimisers.
 """
 
 import sys
@@ -13,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from blurax import io
 from blurax.errors import BluraxError, require
-from blurax.experiments import bench
+from blurax.experiments import bench, compare
 from blurax.experiments.bench_suites import OPTIMISERS
 from blurax.experiments.compare import Panel
 
@@ -34,6 +37,22 @@ def rows(directory: Path, names: tuple[str, ...]) -> Iterator[str]:
                 yield f"| {where} ({len(panels)}) | `{name}` | {' | '.join(cells)} |"
 
 
+def rows_of_comparison(directory: Path, names: tuple[str, ...]) -> Iterator[str]:
+    """The rows of a comparison, a genome and what it is a mean over each."""
+    panels = compare.read(directory).panels
+    for name in names:
+        found = {panel.task: lead(panel, name) for panel in panels}
+        require(len(found) == len(panels), f"{directory} has several networks; its leads are one.")
+        yield _row(f"all ({len(found)}) | `{name}`", list(found.values()))
+        for left_out in found:
+            rest = [leads for task, leads in found.items() if task != left_out]
+            yield _row(f"without `{left_out}` | `{name}`", rest)
+
+
+def _row(title: str, leads: list[np.ndarray]) -> str:
+    return f"| {title} | {' | '.join(map(told, 100 * np.stack(leads).T))} |"
+
+
 def lead(panel: Panel, name: str) -> np.ndarray:
     """Of its mean over seeds, after each number of steps."""
     scores = {record.learner: np.mean(record.accuracy, axis=1) for record in panel.records}
@@ -48,8 +67,10 @@ def told(leads: np.ndarray) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        raise SystemExit("usage: leads.py BENCH GENOME [GENOME ...]")
+        raise SystemExit("usage: leads.py DIRECTORY GENOME [GENOME ...]")
+    where = Path(sys.argv[1])
+    told_of = rows if io.exists(where / bench.PLAN) else rows_of_comparison
     try:
-        print("\n".join(rows(Path(sys.argv[1]), tuple(sys.argv[2:]))))
+        print("\n".join(told_of(where, tuple(sys.argv[2:]))))
     except BluraxError as error:
         raise SystemExit(f"leads: {error}") from None

@@ -93,8 +93,8 @@ def test_of_the_suite_itself_every_part_is_stored():
 
 def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
     shown = (STORED.parent / "zoo.md").read_text(encoding="utf-8")
-    found = list(leads.rows(LONG, ("default", "quick", "images")))
-    assert len(found) == 3 * (len(LONG_FOUND.suite.parts) + 1)  # regression apart
+    found = list(leads.rows(LONG, ("default", "quick", "thorough", "images")))
+    assert len(found) == 4 * (len(LONG_FOUND.suite.parts) + 1)  # regression apart
     assert "\n".join(found) in shown
 
 
@@ -129,7 +129,7 @@ def with_learned() -> Standing:
 
 def test_learned_rules_stand_among_the_others_as_their_page_says():
     page, standing = (MORE / "index.md").read_text(encoding="utf-8"), with_learned()
-    assert (len(standing.places), len(standing.overall().methods)) == (7, 34)
+    assert (len(standing.places), len(standing.overall().methods)) == (7, 35)
     head, rows = bench_rows(standing)
     for row in (head, *rows):
         assert f"| {' | '.join(cell.replace('_', chr(92) + '_') for cell in row)} |" in page
@@ -142,13 +142,13 @@ def test_learned_rules_stand_among_the_others_as_their_page_says():
 def test_the_how_to_says_their_ranks():
     overall = with_learned().overall()
     ranks = {name: f"{mean:.1f}" for name, mean in zip(overall.methods, overall.mean, strict=True)}
-    assert overall.methods.index("per-parameter") == 9
-    assert overall.methods[0] == "quick"
+    assert overall.methods.index("per-parameter") == 10
+    assert overall.methods[0] == "thorough"
     assert {*overall.methods[-2:]} == {"ten-terms", "vsml"}
     said = " ".join(pages.page("how-to/learned-rules").split())
     assert (
-        f"`per-parameter` {ranks['per-parameter']} (the tenth; tuned Adam {ranks['adam']}, the "
-        f"genome `quick` {ranks['quick']}, the first), `ten-terms` {ranks['ten-terms']} and `vsml` "
+        f"`per-parameter` {ranks['per-parameter']} (the eleventh; tuned Adam {ranks['adam']}, the "
+        f"genome `thorough` {ranks['thorough']}, the first), `ten-terms` {ranks['ten-terms']} and `vsml` "
         f"{ranks['vsml']}, the last two"
     ) in said
 

@@ -23,7 +23,12 @@ PAGE = (DOCS / "reference" / "zoo.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize(
     ("name", "others"),
-    [("default", ("images", "general")), ("quick", ("default",)), ("images", ())],
+    [
+        ("default", ("images", "general")),
+        ("quick", ("default",)),
+        ("thorough", ("quick", "default")),
+        ("images", ()),
+    ],
 )
 def test_the_page_shows_the_leads_of_the_cards(name, others):
     assert "\n".join(card_leads.rows(name, others)) in PAGE
@@ -33,20 +38,21 @@ def test_the_page_shows_the_leads_of_the_cards(name, others):
 
 
 def test_the_page_shows_the_leads_over_each_set_of_rivals():
-    assert "\n".join(rival_leads.rows(("quick", "default"))) in PAGE
+    assert "\n".join(rival_leads.rows(("thorough", "quick", "default"))) in PAGE
 
 
 def test_all_28_cells_have_met_all_eleven():
-    for name in ("default", "quick", "images", "general", "per-parameter"):
+    for name in ("default", "quick", "thorough", "images", "general", "per-parameter"):
         cells = [row for row in zoo.card(name).rows if row.task in card_leads.TITLES and row.best]
         assert len(cells) == 28
         assert {row.baselines for row in cells} == {tuple(b for b in BASELINES if b in OPTIMISERS)}
 
 
-def test_cards_and_cells_say_the_same_of_the_best_rival():
+@pytest.mark.parametrize("name", ["quick", "thorough"])
+def test_cards_and_cells_say_the_same_of_the_best_rival(name):
     """The lead over all eleven is the same from the card as from the stored cells."""
-    found = rival_leads.leads("quick", rival_leads.SETS["all eleven"])
-    rows = {(row.task, row.net): row for row in zoo.card("quick").rows}
+    found = rival_leads.leads(name, rival_leads.SETS["all eleven"])
+    rows = {(row.task, row.net): row for row in zoo.card(name).rows}
     assert len(found) == 20
     for place, lead in found.items():
         np.testing.assert_allclose(lead, card_leads.leads(rows[place]), atol=0.011)  # hundredths
