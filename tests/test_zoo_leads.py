@@ -1,5 +1,6 @@
 """The leads that the zoo's page shows are those of its cards, and of the cells of its rivals."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 
 import card_leads  # noqa: E402
+import leads  # noqa: E402
 import rival_leads  # noqa: E402
 
 from blurax import zoo  # noqa: E402
@@ -39,6 +41,25 @@ def test_the_page_shows_the_leads_of_the_cards(name, others):
 
 def test_the_page_shows_the_leads_over_each_set_of_rivals():
     assert "\n".join(rival_leads.rows(("thorough", "quick", "default"))) in PAGE
+
+
+@pytest.mark.parametrize(("folder", "rows"), [("16", 6), ("rare", 3)])
+def test_the_page_shows_narrow_networks_and_rare_classes(folder, rows):
+    """Over all eleven; of narrow networks also without the 62 classes."""
+    names = ("thorough", "quick", "default")
+    found = list(leads.rows_of_comparison(rival_leads.RIVALS / folder, names))
+    shown = [row for row in found if "| all" in row or "emnist-byclass" in row]
+    assert len(shown) == rows
+    assert "\n".join(shown) in PAGE
+
+
+def test_the_genomes_in_these_cells_are_those_of_the_zoo():
+    for folder in ("16", "rare"):
+        plan = compare.read_plan(rival_leads.RIVALS / folder)
+        assert tuple(file.name for file in plan.genomes) == ("thorough", "quick", "default")
+        for file in plan.genomes:
+            held = hashlib.sha256(zoo.genome_file(file.name).read_bytes()).hexdigest()
+            assert file.sha256 == held
 
 
 def test_all_28_cells_have_met_all_eleven():
