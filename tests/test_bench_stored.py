@@ -148,8 +148,8 @@ def test_the_how_to_says_their_ranks():
     said = " ".join(pages.page("how-to/learned-rules").split())
     assert (
         f"`per-parameter` {ranks['per-parameter']} (the eleventh; tuned Adam {ranks['adam']}, the "
-        f"genome `thorough` {ranks['thorough']}, the first), `ten-terms` {ranks['ten-terms']} and `vsml` "
-        f"{ranks['vsml']}, the last two"
+        f"genome `thorough` {ranks['thorough']}, the first), `ten-terms` {ranks['ten-terms']} and "
+        f"`vsml` {ranks['vsml']}, the last two"
     ) in said
 
 
