@@ -123,9 +123,7 @@ def test_the_last_genome_is_kept_where_that_is_asked_for(tmp_path, monkeypatch):
 
 
 def test_keep_last_and_patience_contradict_each_other():
-    with pytest.raises(
-        BluraxError, match=r"keep_last is True and MetaTrain\.patience 3"
-    ):
+    with pytest.raises(BluraxError, match=r"keep_last is True and MetaTrain\.patience 3"):
         dataclasses.replace(CONFIG, keep_last=True, patience=3)
 
 
