@@ -17,6 +17,7 @@ from blurax.frozen import from_json, to_json
 from blurax.network import Network
 from blurax.spec import Activation
 from blurax.tasks import EpisodeSpec, Split, get
+from blurax.tasks.base import sizes_of
 from unchecked import unchecked
 
 NETWORK, KEY = Network((4, 6, 3)), jax.random.key(0)
@@ -68,8 +69,8 @@ class Made:
         for module in ("trials", "record"):
             monkeypatch.setattr(f"blurax.baselines.{module}.learning_curve", self)
 
-    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, batch=0, sizes):
-        self.sizes.add(sizes or EpisodeSpec(batch=batch))
+    def __call__(self, learner, task, keys, stops, split, *, rate, schedule, batch=None, sizes):
+        self.sizes.add(sizes_of(batch, sizes))
         seeds = tuple(np.asarray(jax.random.key_data(keys)).reshape(len(keys), -1).tolist())
         self.calls.append((learner, schedule, rate, stops, split, seeds))
         far = [
