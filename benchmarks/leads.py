@@ -39,12 +39,17 @@ def rows(directory: Path, names: tuple[str, ...]) -> Iterator[str]:
 
 def rows_of_comparison(directory: Path, names: tuple[str, ...]) -> Iterator[str]:
     """The rows of a comparison, a genome and what it is a mean over each."""
+    require(io.exists(directory / compare.RESULT), f"There is no comparison in {directory}.")
     panels = compare.read(directory).panels
+    nets, scores = {panel.net for panel in panels}, {panel.score for panel in panels}
+    require(
+        len(nets) == len(scores) == 1,
+        f"{directory} has {len(nets)} networks and {len(scores)} kinds of score; a mean is of one.",
+    )
     for name in names:
         found = {panel.task: lead(panel, name) for panel in panels}
-        require(len(found) == len(panels), f"{directory} has several networks; its leads are one.")
         yield _row(f"all ({len(found)}) | `{name}`", list(found.values()))
-        for left_out in found:
+        for left_out in found if len(found) > 1 else ():
             rest = [leads for task, leads in found.items() if task != left_out]
             yield _row(f"without `{left_out}` | `{name}`", rest)
 
@@ -57,6 +62,8 @@ def lead(panel: Panel, name: str) -> np.ndarray:
     """Of its mean over seeds, after each number of steps."""
     scores = {record.learner: np.mean(record.accuracy, axis=1) for record in panel.records}
     require(name in scores, f"There is no {name!r}; there are {', '.join(scores)}.")
+    lacks = [each for each in OPTIMISERS if each not in scores]
+    require(not lacks, f"{panel.task}, {panel.net}: {', '.join(lacks)} were not measured there.")
     return scores[name] - np.max([scores[each] for each in OPTIMISERS], axis=0)
 
 

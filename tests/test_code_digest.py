@@ -1,5 +1,6 @@
 """Which code a learner of the user's own is: its file, and what the user wrote that it imports."""
 
+import functools
 import hashlib
 import importlib
 import sys
@@ -7,6 +8,8 @@ import sys
 import pytest
 
 from blurax.baselines import code_digest
+from blurax.cli.learner import run_file
+from blurax.errors import BluraxError
 
 RULE = "import jax\nimport {helper}\n\nclass Rule:\n    rate = {helper}.RATE\n"
 
@@ -63,6 +66,57 @@ def test_a_package_of_the_users_own_counts_by_relative_imports(written):
     first = code_digest(written(pack__rule=rule, **texts).Rule)
     texts["pack__helper"] = "RATE = 2\n"
     assert first != code_digest(written(pack__rule=rule, **texts).Rule)
+
+
+def test_what_is_imported_within_a_function_counts_before_it_has_run(written):
+    """The digest is one of texts: it is the same before and after a step has been traced."""
+    rule = "class Rule:\n    def step(self):\n        import lazily\n        return lazily.RATE\n"
+    module = written(rule_of_lazy=rule, lazily="RATE = 1\n")
+    first = code_digest(module.Rule)
+    assert module.Rule().step() == 1
+    assert code_digest(module.Rule) == first
+    assert code_digest(written(rule_of_lazy=rule, lazily="RATE = 2\n").Rule) != first
+
+
+def test_helpers_that_change_places_are_others(written):
+    rule = "import one_helper, other_helper\nclass Rule: ...\n"
+    texts = {"one_helper": "RATE = 1\n", "other_helper": "RATE = 2\n"}
+    first = code_digest(written(rule_of_two=rule, **texts).Rule)
+    turned = dict(zip(texts, reversed(texts.values()), strict=True))
+    assert code_digest(written(rule_of_two=rule, **turned).Rule) != first
+
+
+def test_optional_imports_that_lead_nowhere_do_not_count(written, tmp_path):
+    text = "try:\n    from ... import extras\nexcept ImportError:\n    extras = None\nimport gone\n"
+    module = written(rule_of_none="class Rule: ...\n")
+    (tmp_path / "rule_of_none.py").write_text(text, encoding="utf-8")
+    assert code_digest(module.Rule) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_partial_function_is_the_one_it_calls(written):
+    make = "def make(rate):\n    return rate\n"
+    first = code_digest(functools.partial(written(maker=make).make, 1))
+    other = code_digest(functools.partial(written(maker=make + "#").make, 1))
+    assert first == hashlib.sha256(make.encode()).hexdigest()
+    assert first != other
+
+
+def test_a_helper_whose_name_is_taken_is_a_sentence(tmp_path):
+    """Of two files with helpers of one name the second would run with the first one's."""
+    for folder, rate in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rate_of.py").write_text(f"RATE = {rate}\n", encoding="utf-8")
+        text = "from rate_of import RATE\n"
+        (tmp_path / folder / "mine.py").write_text(text, encoding="utf-8")
+    before = [*sys.path]
+    try:
+        assert run_file(str(tmp_path / "a" / "mine.py")).RATE == 1
+        with pytest.raises(BluraxError, match=r"imports rate_of, and Python has .* under"):
+            run_file(str(tmp_path / "b" / "mine.py"))
+    finally:
+        sys.path[:] = before
+        for name in [name for name, module in sys.modules.items() if str(tmp_path) in str(module)]:
+            del sys.modules[name]
 
 
 def test_files_that_import_each_other_end(written):

@@ -11,11 +11,13 @@ import pytest
 
 from blurax import genome as genomes
 from blurax import io
+from blurax.analysis.report import write_report
 from blurax.errors import BluraxError
 from blurax.outer import run, state
 from blurax.outer.config import MetaTrain
 from blurax.outer.curriculum import Curriculum
 from blurax.outer.methods import Es
+from blurax.outer.metrics import read_metrics
 from blurax.outer.optimiser import Optimiser
 from blurax.outer.protocol import MetaInfo
 from blurax.spec import Reduction, Rule, Update
@@ -120,6 +122,22 @@ def test_the_last_genome_is_kept_where_that_is_asked_for(tmp_path, monkeypatch):
     assert not eqx.tree_equal(kept[False].genome, first_member)
     on_disk = io.load_genome(tmp_path / "True" / "best.safetensors")[0]
     assert eqx.tree_equal(on_disk, kept[True].genome)
+    assert read_metrics(tmp_path / "True", keep_last=True).chosen == (3, 0)
+    assert read_metrics(tmp_path / "False").chosen == (0, 0)
+    page = write_report(tmp_path / "True", tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The genome that was kept, at meta-step 4." in page
+
+
+def test_a_genome_that_scores_nothing_is_not_kept_as_the_last(tmp_path, monkeypatch):
+    scores = iter([0.4, 0.6, 0.0])
+    real = state.joined
+    monkeypatch.setattr(state, "joined", lambda jobs: 0 * real(jobs) + next(scores))
+    config = dataclasses.replace(
+        CONFIG, curriculum=Curriculum(), meta_steps=3, validate_every=1, keep_last=True
+    )
+    run.start(config, tmp_path)
+    assert run.advance(tmp_path).score == pytest.approx(0.6)
+    assert read_metrics(tmp_path, keep_last=True).chosen == (1, 0)
 
 
 def test_keep_last_and_patience_contradict_each_other():

@@ -53,6 +53,20 @@ def test_the_page_shows_narrow_networks_and_rare_classes(folder, rows):
     assert "\n".join(shown) in PAGE
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("256", "sgd, momentum, adam, rmsprop were not"), ("none", "There is no comparison in")],
+)
+def test_a_comparison_that_has_no_leads_is_a_sentence(folder, told):
+    with pytest.raises(BluraxError, match=told):
+        list(leads.rows_of_comparison(rival_leads.RIVALS / folder, ("quick",)))
+
+
+def test_scores_of_two_kinds_have_no_mean():
+    with pytest.raises(BluraxError, match="has 1 networks and 2 kinds of score"):
+        list(leads.rows_of_comparison(DOCS / "reference" / "bench-1" / "tables", ("quick",)))
+
+
 def test_the_genomes_in_these_cells_are_those_of_the_zoo():
     for folder in ("16", "rare"):
         plan = compare.read_plan(rival_leads.RIVALS / folder)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from blurax.analysis.findings_view import draw_findings
 from blurax.analysis.genome_parts import size
 from blurax.analysis.genome_picture import draw_genome
@@ -41,7 +39,7 @@ def write_report(directory: Path, path: Path, inside: Findings | None = None) ->
             one; or if the page cannot be written.
     """
     config, header = read_config(directory)
-    metrics = read_metrics(directory)
+    metrics = read_metrics(directory, config.keep_last)
     best, provenance = load_best(directory, config)
     tried = sum(len(networks) for _, networks in config.validated_pairs())
     require(
@@ -98,9 +96,8 @@ def _genome(genome: Genome, inside: Findings | None) -> Iterator[str]:
 
 
 def _validations(metrics: Metrics, config: MetaTrain) -> str:
-    """The kept member at its best validation, for each task and network."""
-    means = np.nan_to_num(metrics.scores, nan=-1.0)
-    when, member = np.unravel_index(np.argmax(means), means.shape)
+    """The validation of what was kept, for each task and network."""
+    when, member = metrics.chosen
     scores = metrics.accuracy[when, member]
     tasks = config.validate_on or config.tasks
     pairs = [(task, h) for task, networks in config.validated_pairs() for h in networks]

@@ -29,7 +29,7 @@ def draw_run(directory: Path) -> Path:
             one.
     """
     config, _ = read_config(directory)
-    metrics = read_metrics(directory)
+    metrics = read_metrics(directory, config.keep_last)
     best, provenance = load_best(directory, config)
     what = score_name(config.tasks)
     name, unit = shown_as(what)
@@ -38,7 +38,7 @@ def draw_run(directory: Path) -> Path:
         f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     )
     if provenance.score is not None:
-        title += f", best validation {name} {100 * provenance.score:.1f} {unit}"
+        title += f", kept at validation {name} {100 * provenance.score:.1f} {unit}"
     figure = style.new_figure(1500, 900, title)
     above, below = style.stacked(figure, 5.0, 3.0)
     left, right = style.side_by_side(above, 1.0, 1.0)

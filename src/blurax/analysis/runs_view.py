@@ -30,7 +30,7 @@ class RunSummary:
     """Meta-steps behind its newest validation."""
     meta_steps: int
     score: float | None
-    """The best validation score; None before the first."""
+    """The validation score of what is kept; None before the first."""
     what: str
     """What the score is called."""
     trouble: str = ""
@@ -93,7 +93,7 @@ def runs_table(runs: list[RunSummary]) -> Table:
     for name in ("method", "tasks"):
         table.add_column(name)
     table.add_column("meta-steps", justify="right", no_wrap=True)
-    table.add_column("best validation")
+    table.add_column("validation of what is kept")
     for run in runs:
         name, unit = shown_as(run.what)
         score = "-" if run.score is None else f"{100 * run.score:.1f} {unit} {name}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from blurax.baselines.code import check_imports
 from blurax.errors import BluraxError, reason, require
 from blurax.learned import LEARNED, learned
 from blurax.learner import Learner
@@ -124,7 +125,8 @@ def run_file(file: str) -> ModuleType:
     It may import what lies beside it, as a script may.
 
     Raises:
-        BluraxError: if there is no such file, or it cannot be run.
+        BluraxError: if there is no such file, it cannot be run, or what it imports from beside it
+            has the name of another module.
     """
     path = Path(file)
     require(path.is_file(), f"There is no file {file} with code of your own; check the path.")
@@ -149,4 +151,9 @@ def run_file(file: str) -> ModuleType:
         if not isinstance(error, Exception) or isinstance(error, BluraxError):
             raise
         raise BluraxError(f"{file} cannot be run: {reason(error, str(path.resolve()))}.") from error
+    try:
+        check_imports(module)
+    except BluraxError:
+        del sys.modules[name]
+        raise
     return module

@@ -145,7 +145,7 @@ def _advance(
     kind = "Numbers" if config.learner else "Genome"
     name, unit = shown_as(what)
     console.print(
-        f"Best validation {name} {100 * result.score:.1f} {unit} after the last inner step.\n"
+        f"Kept at validation {name} {100 * result.score:.1f} {unit} after the last inner step.\n"
         f"{kind}: {directory / 'best.safetensors'}\nPicture: {picture}",
         soft_wrap=True,
     )

@@ -82,7 +82,7 @@ class RunProgress(_Shown):
     def __call__(self, progress: Progress) -> None:
         """Show one meta-step."""
         score = "-" if progress.score < 0 else f"{100 * progress.score:.1f} {self._unit}"
-        state = f"loss {progress.loss:.3f}, best validation {self._score} {score}"
+        state = f"loss {progress.loss:.3f}, kept at validation {self._score} {score}"
         if progress.idle:
             state += f", {progress.idle} of {progress.members} members have no gradient"
         done, total = progress.step, progress.meta_steps

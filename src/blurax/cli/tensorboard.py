@@ -30,7 +30,7 @@ class TensorBoard:
         """Log one meta-step."""
         self._writer.add_scalar("loss", progress.loss, progress.step)
         if progress.validated:
-            self._writer.add_scalar("best validation score", progress.score, progress.step)
+            self._writer.add_scalar("kept validation score", progress.score, progress.step)
             self._writer.flush()
 
     def close(self) -> None:

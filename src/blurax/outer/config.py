@@ -118,8 +118,9 @@ class MetaTrain:
     patience: int | None = None
     """Stop after so many validations without a better score."""
     keep_last: bool = added(False)
-    """Keep the genome of the last validation, not the best ever seen: for evolution, whose mean
-    settles, where validation is noisier than what the last generations gain."""
+    """Keep the genome of the last validation that scores more than 0, not the best ever seen: for
+    evolution, whose mean settles, where validation is noisier than what the last generations
+    gain."""
     seed: int = 0
     """Random seed."""
 

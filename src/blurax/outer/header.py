@@ -21,7 +21,7 @@ class Result:
 
     directory: Path
     numbers: Any
-    """The meta-parameters with the best validation score."""
+    """The meta-parameters with the best validation score, or the last (`MetaTrain.keep_last`)."""
     score: float
     """Validation accuracy after the last inner step, the mean over tasks and networks."""
     learner: Learner | None = None

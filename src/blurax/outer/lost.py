@@ -24,7 +24,7 @@ def lost_words(directory: Path, config: MetaTrain, step: int, in_a_row: int, div
     return (
         f"{directory}: all {config.population} members {what} in {in_a_row} meta-steps in a row, "
         f"up to {step + 1}, in episodes of {steps} steps; the last good state is that of meta-step "
-        f"{newest}, and the best genome so far stays in best.safetensors; try {remedy}."
+        f"{newest}, and the genome kept so far stays in best.safetensors; try {remedy}."
     )
 
 

@@ -34,6 +34,9 @@ class Metrics:
     accuracy: Float[np.ndarray, "validations members pairs"]
     """Of each member on each pair of a task and a network."""
 
+    keep_last: bool = False
+    """Whether the run kept the genome of its last validation, and not the best."""
+
     @property
     def scores(self) -> Float[np.ndarray, "validations members"]:
         """The mean accuracy over tasks and networks."""
@@ -42,15 +45,26 @@ class Metrics:
     @property
     def kept(self) -> int | None:
         """The index of the member whose genome the run kept; None before the first validation."""
-        if not self.scores.size:
-            return None
-        return int(np.argmax(np.nan_to_num(self.scores, nan=-1.0))) % self.scores.shape[1]
+        return self.chosen[1] if self.scores.size else None
+
+    @property
+    def chosen(self) -> tuple[int, int]:
+        """Which validation, and which member in it, the run kept the genome of."""
+        means = np.nan_to_num(self.scores, nan=-1.0)
+        if self.keep_last and np.any(means > 0):
+            when = int(np.flatnonzero(np.any(means > 0, axis=1))[-1])
+            return when, int(np.argmax(means[when]))
+        when, member = np.unravel_index(np.argmax(means), means.shape)
+        return int(when), int(member)
 
 
-def read_metrics(directory: Path) -> Metrics:
+def read_metrics(directory: Path, keep_last: bool = False) -> Metrics:
     """Read the log of a run, which may still be going on.
 
     A half-written last line is passed over, as it is when a run is resumed.
+
+    Args:
+        keep_last: whether the run keeps the genome of its last validation, not the best.
 
     Raises:
         BluraxError: if there is no log, or one that is damaged.
@@ -63,7 +77,7 @@ def read_metrics(directory: Path) -> Metrics:
             + ("it is lost; resume the run to compute it again." if lost else NO_RUN)
         )
     with opened(path) as file:
-        return _collect(path, list(_lines(path, file)))
+        return dataclasses.replace(_collect(path, list(_lines(path, file))), keep_last=keep_last)
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ class Progress:
     loss: float
     """The lowest loss among the members at this step."""
     score: float
-    """The best validation accuracy so far, -1 before the first."""
+    """The validation accuracy of the genome that is kept so far, -1 before the first."""
     idle: int
     """Members without any gradient at this step: their networks are dead, and stay so."""
     members: int

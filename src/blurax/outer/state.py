@@ -18,7 +18,7 @@ class RunState(eqx.Module):
 
     trainer: Any
     best: Any
-    """The meta-parameters with the best validation score so far."""
+    """The meta-parameters with the best validation score so far, or the last (`keep_last`)."""
     best_score: Float[Array, ""]
     """Its score, the mean over tasks and networks; -1 before the first validation."""
     leader: Int[Array, ""]
@@ -48,7 +48,7 @@ def validated(
     """Score all genomes, always on the same episodes, and keep the best one ever seen.
 
     Args:
-        keep_last: keep the best of these in any case, unless it has no score.
+        keep_last: keep the best of these in any case, unless it scores nothing, as what diverges.
     """
     genomes, episodes = trainer.genomes(state.trainer), jax.random.fold_in(key, 2)
     leaves = jax.tree.leaves(genomes)
@@ -57,7 +57,7 @@ def validated(
     means = jnp.mean(scores, axis=1)
     leader = jnp.argmax(means).astype(jnp.int32)
     better = bool(means[leader] > state.best_score)
-    better |= keep_last and bool(jnp.isfinite(means[leader]))
+    better |= keep_last and bool(means[leader] > 0)
     best = jax.tree.map(lambda leaf: leaf[leader], genomes) if better else state.best
     return RunState(
         state.trainer,

@@ -96,15 +96,13 @@ QUICK: dict[str, Recipe] = {
     "quick": Recipe(
         "the zoo's quick: two states from back-propagation, evolved on the accuracy after 10 to "
         "500 steps of narrow, deep and wide networks, many classes, few rows, noise, regression",
-        "half an hour on two CPU cores that are two devices "
-        "(XLA_FLAGS=--xla_force_host_platform_device_count=2); not timed as one",
+        "half an hour on two CPU cores as two devices, see the zoo's page; not timed as one",
         _QUICK,
     ),
     "thorough": Recipe(
         "the zoo's thorough: like quick, but all examples of a batch act on each other; a sequence "
         "of tasks, six layers and a rare class more to learn from",
-        "45 minutes on two CPU cores that are two devices "
-        "(XLA_FLAGS=--xla_force_host_platform_device_count=2); not timed as one",
+        "45 minutes on two CPU cores as two devices, see the zoo's page; not timed as one",
         dataclasses.replace(
             _QUICK,
             tasks=_QUICK.tasks + tuple(task for task, _ in _MORE),
