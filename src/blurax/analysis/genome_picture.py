@@ -13,6 +13,8 @@ from blurax.genome import Genome
 
 CELL = {2: 96, 4: 74, 8: 62, 16: 46}
 """Pixels of a cell of a matrix with up to so many columns."""
+LINE = 21
+"""Pixels of a gate with its name and value."""
 
 
 def draw_genome(genome: Genome, path: str | os.PathLike[str], title: str = "") -> Path:
@@ -39,7 +41,8 @@ def part_size(part: Part, states: int) -> tuple[int, float, int]:
     side = _cell(states) * max(2, states)
     across = len(part.grids) + 1 if states <= 4 else 3
     width = max(1000, across * (side + 90) + 40)
-    return width, _rows(part, across) * (side + 90.0) + 40, across
+    tall = max(side, LINE * len(part.gates))
+    return width, _rows(part, across) * (tall + 90.0) + 40, across
 
 
 def draw_part(canvas: style.Canvas, part: Part, across: int) -> None:

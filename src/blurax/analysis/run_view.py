@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from blurax.analysis import style
 from blurax.analysis.genome_parts import parts
-from blurax.analysis.genome_picture import draw_gates, draw_grid
+from blurax.analysis.genome_picture import LINE, draw_gates, draw_grid
 from blurax.analysis.numbers_view import count, draw_numbers
 from blurax.genome import Genome
 from blurax.outer.metrics import Metrics, read_metrics
@@ -19,6 +19,9 @@ from blurax.tasks import score_name
 
 NAMED = len(style.PALETTE) + 1
 """The largest population whose members have colours and names of their own."""
+
+MOST_NAMED = 4
+"""Tasks that a title names; of more it says how many there are."""
 
 
 def draw_run(directory: Path) -> Path:
@@ -33,14 +36,18 @@ def draw_run(directory: Path) -> Path:
     best, provenance = load_best(directory, config)
     what = score_name(config.tasks)
     name, unit = shown_as(what)
+    some = len(config.tasks) > MOST_NAMED
+    on = f"{len(config.tasks)} settings" if some else ", ".join(config.tasks)
     title = (
-        f"Learning a rule of {count(best)} numbers on {', '.join(config.tasks)}: "
+        f"Learning a rule of {count(best)} numbers on {on}: "
         f"{len(metrics.steps):,} of {config.meta_steps:,} meta-steps"
     )
     if provenance.score is not None:
         title += f", kept at validation {name} {100 * provenance.score:.1f} {unit}"
-    figure = style.new_figure(1500, 900, title)
-    above, below = style.stacked(figure, 5.0, 3.0)
+    gates = len(parts(best)[0].gates) if isinstance(best, Genome) else 0
+    more = max(0, LINE * gates - 150)  # 150 pixels are there without them
+    figure = style.new_figure(1500, 900 + more, title)
+    above, below = style.stacked(figure, 520.0, 312.0 + more)
     left, right = style.side_by_side(above, 1.0, 1.0)
     style.heading(left, "The loss that each member minimises")
     style.heading(right, "How well each member teaches")
