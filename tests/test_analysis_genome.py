@@ -14,8 +14,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
+from blurax import load
 from blurax.analysis import genome_parts, style
-from blurax.analysis.genome_picture import draw_part
+from blurax.analysis.genome_picture import draw_part, part_size
 from blurax.analysis.genome_view import draw_genome, genome_panel, short
 from blurax.analysis.rule_words import rule_words
 from blurax.genome import Genome, leaves, random
@@ -198,3 +199,15 @@ def test_steps_with_genes_of_their_own_are_named() -> None:
     assert "initial std" in text
     assert "2 steps with genes of their own" in text
     assert "a learned std from 0.1" in text
+
+
+def test_gates_of_a_rule_with_many_terms_do_not_lie_on_each_other():
+    part = genome_parts.parts(load("thorough"))[0]
+    width, height, across = part_size(part, 2)
+    figure = style.new_figure(width, round(height) + 70, "many")
+    draw_part(figure, part, across)
+    figure.draw_without_rendering()
+    gates = figure.axes[len(part.grids)]
+    rows = gates.transData.transform([(0, n) for n in range(len(part.gates))])[:, 1]
+    assert len(part.gates) == 19
+    assert np.min(np.abs(np.diff(rows))) > 15  # pixels; a line of the small font has 14
