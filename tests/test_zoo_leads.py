@@ -14,7 +14,7 @@ import card_leads  # noqa: E402
 import leads  # noqa: E402
 import rival_leads  # noqa: E402
 
-from blurax import zoo  # noqa: E402
+from blurax import io, zoo  # noqa: E402
 from blurax.baselines import BASELINES  # noqa: E402
 from blurax.errors import BluraxError  # noqa: E402
 from blurax.experiments import compare  # noqa: E402
@@ -101,6 +101,41 @@ def test_the_genome_in_the_stored_cells_is_that_of_the_card():
                 mine = next(each for each in panel.records if each.learner == "quick")
                 means = np.mean(mine.accuracy, axis=1)
                 np.testing.assert_allclose(means, rows[panel.task, panel.net].genome, atol=6e-5)
+
+
+def stored(name, cards):
+    """Leads of stored means over the best in the card of another genome, in points."""
+    (rows,) = io.read_json(rival_leads.RIVALS / name).values()
+    best = {(row.task, row.net): np.asarray(row.best_mean) for row in zoo.card(cards).rows}
+    return {(task, net): 100 * (np.asarray(mine) - best[task, net]) for task, net, mine in rows}
+
+
+def test_the_page_says_what_evolution_began_with():
+    """Of thorough's rule before any learning, and what learning adds to it."""
+    start, card = stored("start.json", "default"), zoo.card("thorough")
+    learned = {(row.task, row.net): card_leads.leads(row) for row in card.rows}
+    assert start.keys() == learned.keys()
+    images = [place for place in start if place[0] not in ("wine", "breast-cancer")]
+    lead = np.mean([start[place] for place in images], axis=0)
+    assert points(lead) == ".0 / +.8 / +.8 / +.5"
+    assert "leads in the 20 cells of images by .0 / +.8 / +.8 / +.5" in PAGE
+    deep = [place for place in images if place[1] == "128-128-128-128"]
+    gain = np.mean([learned[place] - start[place] for place in deep], axis=0)
+    assert points(gain) == "+4.8 / +2.7 / +1.5 / +.8"
+    assert "with four layers 4.8 / 2.7 / 1.5 / .8 points" in PAGE
+
+
+def test_the_page_says_what_thorough_has_in_convolutions():
+    found = stored("convolutions.json", "conv")
+    for word, rows in (("`lenet` | **`thorough`**", "lenet"), ("`res` | **`thorough`**", "res")):
+        mean = np.mean([lead for (_, net), lead in found.items() if rows in net], axis=0)
+        assert f"| {word} | {' | '.join(f'{each:+.1f}' for each in mean)} |" in PAGE
+
+
+def points(leads):
+    """As prose has them: +.8 for 0.8."""
+    shown = [f"{each:+.1f}".replace("0.", ".") for each in leads]
+    return " / ".join(".0" if each in ("+.0", "-.0") else each for each in shown)
 
 
 def test_a_genome_that_was_not_measured_there_is_a_sentence():
