@@ -283,7 +283,7 @@ def test_nothing_is_raw_in_the_page_of_a_run(text, monkeypatch, tmp_path):
     picture = tmp_path / "one.png"
     picture.write_bytes(b"picture")
     monkeypatch.setattr(report, "read_config", lambda _: (config, {"library_version": text}))
-    monkeypatch.setattr(report, "read_metrics", lambda _: log)
+    monkeypatch.setattr(report, "read_metrics", lambda *_: log)
     monkeypatch.setattr(report, "load_best", lambda *_: ({text: np.ones(3)}, marked(text)))
     monkeypatch.setattr(report, "draw_run", lambda _: picture)
     monkeypatch.setattr(report, "score_name", lambda _: "accuracy")
