@@ -119,6 +119,16 @@ def test_a_helper_whose_name_is_taken_is_a_sentence(tmp_path):
             del sys.modules[name]
 
 
+def test_a_file_beside_it_that_is_called_like_pythons_own_is_left_alone(tmp_path):
+    (tmp_path / "json.py").write_text("raise RuntimeError\n", encoding="utf-8")
+    (tmp_path / "with_json.py").write_text("import json\nONE = json.loads('1')\n", "utf-8")
+    before = [*sys.path]
+    try:
+        assert run_file(str(tmp_path / "with_json.py")).ONE == 1
+    finally:
+        sys.path[:] = before
+
+
 def test_files_that_import_each_other_end(written):
     module = written(one="import two\nclass Rule: ...\n", two="import one\n")
     assert len(code_digest(module.Rule)) == 64

@@ -48,7 +48,8 @@ def check_imports(module: ModuleType) -> None:
     """Raise `BluraxError` if a module was given another file than one of that name beside it.
 
     So it is where two files with code of the user's own import helpers of one name from two
-    folders, or a helper is called like a library: Python keeps one module of each name.
+    folders, or a helper is called like a library: Python keeps one module of each name. Names of
+    Python's own library are left to it.
     """
     file = _file(module)
     if file is None:
@@ -57,6 +58,8 @@ def check_imports(module: ModuleType) -> None:
     for other in _imported(file, root):
         parts = other.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if parts[0] in sys.stdlib_module_names:
+            continue
         taken = _file(sys.modules[name]) if name in sys.modules else None
         require(
             taken is None or taken.resolve() in (other.resolve(), file.resolve()),
@@ -74,7 +77,8 @@ def _file(module: ModuleType) -> Path | None:
 def _root(module: ModuleType, file: Path) -> Path:
     """The folder that absolute imports start from: the file's own, or that of its package."""
     package = getattr(module, "__package__", "") or ""
-    return file.parents[len(package.split(".")) if package else 0]
+    levels = len(package.split(".")) if package else 0
+    return file.parents[min(levels, len(file.parents) - 1)]
 
 
 def _imported(file: Path, root: Path) -> set[Path]:
