@@ -93,7 +93,7 @@ def runs_table(runs: list[RunSummary]) -> Table:
     for name in ("method", "tasks"):
         table.add_column(name)
     table.add_column("meta-steps", justify="right", no_wrap=True)
-    table.add_column("validation of what is kept")
+    table.add_column("validation")
     for run in runs:
         name, unit = shown_as(run.what)
         score = "-" if run.score is None else f"{100 * run.score:.1f} {unit} {name}"

@@ -1,6 +1,7 @@
 """How the genomes of the zoo with two states are made, with blocks of examples and without."""
 
 import dataclasses
+from typing import Any
 
 from blurax.outer.config import MetaTrain, Pairing
 from blurax.outer.methods import Cma
@@ -57,24 +58,27 @@ _SCALES = {
 """What is searched, and how far a step of evolution moves it. All else stays back-propagation's:
 evolution leaves it near there, and what it leaves beside it harms narrow networks
 (docs/explanation/decisions/0025-quick-taken-apart.md)."""
-FROM_BACKPROP = Cma(
+_SEARCH = Cma(
     sigma=0.5,
     only=tuple(_SCALES),
     scale=tuple(f"{name}={scale}" for name, scale in _SCALES.items()),
     chunk=1,
 )
-"""The search from there."""
+FROM_BACKPROP: dict[str, Any] = {
+    "start": Start.BACKPROP,
+    "start_rate": 1.0,
+    "start_coupling": 0.7311,
+    "start_noise": 0.0,
+    "method": _SEARCH,
+}
+"""The search from there, and where it starts: exact back-propagation."""
 
 _QUICK = MetaTrain(
     tasks=tuple(task for task, _ in _SETTINGS),
     hidden=tuple(hidden for _, hidden in _SETTINGS),
     pairing=Pairing.IN_ORDER,
     rule=CHEAP,
-    start=Start.BACKPROP,
-    start_rate=1.0,
-    start_coupling=0.7311,
-    start_noise=0.0,
-    method=FROM_BACKPROP,
+    **FROM_BACKPROP,
     episode=EpisodeSpec(steps=500, batch=128, query=1024),
     objective=Objective(
         Loss.ACCURACY,

@@ -48,11 +48,7 @@ SMALL: dict[str, Recipe] = {
             tasks=("digits",),
             hidden=("24", "64-32"),
             rule=WHOLE,
-            start=Start.BACKPROP,
-            start_rate=1.0,
-            start_coupling=0.7311,
-            start_noise=0.0,
-            method=FROM_BACKPROP,
+            **FROM_BACKPROP,
             episode=EpisodeSpec(steps=50, batch=128, query=512),
             objective=Objective(
                 Loss.ACCURACY, When.HORIZONS, (2, 5, 10, 20, 50), logarithm=True, floor=0.01
