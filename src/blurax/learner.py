@@ -208,11 +208,11 @@ class Blur(Learner):
 
     def for_target(self, target: Target) -> "Blur":
         """With the feedback of the target."""
-        return Blur(self.genome, self.network, target, self.over_time)
+        return type(self)(self.genome, self.network, target, self.over_time)
 
     def for_time(self, time: int) -> "Blur":
         """Time step by time step; with a memory where edges have a delay or neurons are kept."""
-        return Blur(self.genome, self.network, self.target, over_time=True)
+        return type(self)(self.genome, self.network, self.target, over_time=True)
 
     @property
     def takes_rows(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from blurax import zoo
 from blurax.baselines.alignment import FeedbackWeights, direct_feedback, feedback_alignment
 from blurax.baselines.continual import Ewc, Replay, Si
 from blurax.baselines.descent import Arrangement
@@ -29,7 +30,8 @@ from blurax.baselines.optimisers import OPTIMISERS
 from blurax.baselines.predictive_coding import PredictiveCoding
 from blurax.baselines.regularised import RegularisedDescent
 from blurax.baselines.regularisers import REGULARISERS, Regulariser
-from blurax.errors import require
+from blurax.baselines.tuned import of_zoo
+from blurax.errors import BluraxError, require
 from blurax.learner import Learner
 from blurax.mimicry import Told
 from blurax.network import Network
@@ -175,6 +177,8 @@ LOCAL = ("forward-forward", "predictive-coding", "equilibrium-propagation")
 """Those in which no error travels down: synapses change by what their two neurons say."""
 NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not None)
 """Those of which nothing is tuned, as nothing is of a genome."""
+TUNED = "tuned-"
+"""Before the name of a genome of the zoo: the genome with its rates and hidden layers tuned."""
 RIVALS = tuple(
     name
     for name in BUILT_IN
@@ -182,6 +186,9 @@ RIVALS = tuple(
 )
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
+
+
+_OF_ZOO = f"{TUNED}NAME for a genome of the zoo"
 
 
 def named(words: Iterable[str]) -> tuple[str, ...]:
@@ -205,9 +212,9 @@ def named(words: Iterable[str]) -> tuple[str, ...]:
     found: list[str] = []
     for word in words:
         require(
-            word in groups or word in BASELINES or "+" in word,
-            f"There is no baseline {word!r}; there are {', '.join(BASELINES)}, and the groups "
-            f"{', '.join(groups)}.",
+            word in groups or word in BASELINES or word.startswith(TUNED) or "+" in word,
+            f"There is no baseline {word!r}; there are {', '.join(BASELINES)}, {_OF_ZOO}, and the "
+            f"groups {', '.join(groups)}.",
         )
         if word not in groups:
             baseline(word)
@@ -222,16 +229,20 @@ def baseline(name: str) -> Baseline:
         BluraxError: if there is none, naming those there are.
     """
     first, *more = name.split("+")
-    require(
-        first in BASELINES,
-        f"There is no baseline {first!r}; there are {', '.join(BASELINES)}.",
-    )
-    return _regularised(name, BASELINES[first], tuple(more)) if more else BASELINES[first]
+    found = BASELINES.get(first)
+    if found is None and first.startswith(TUNED):
+        found = of_zoo(first.removeprefix(TUNED))
+    if found is None:
+        raise BluraxError(
+            f"There is no baseline {first!r}; there are {', '.join(BASELINES)}, and {_OF_ZOO}."
+        )
+    return _regularised(name, found, tuple(more)) if more else found
 
 
 def is_built_in(name: str) -> bool:
     """Whether a baseline is always there, whatever regularisers it has."""
-    return name.split("+")[0] in BUILT_IN
+    first = name.split("+")[0]
+    return first in BUILT_IN or first in {TUNED + genome for genome in zoo.names()}
 
 
 def _regularised(name: str, found: Baseline, more: tuple[str, ...]) -> Baseline:

@@ -183,6 +183,6 @@ def local(
     return Baseline(about, make, False, scale, choices, own_network=own_network)
 
 
-def choices_of(**values: tuple[float | int, ...]) -> Choices:
+def choices_of(**values: tuple[float | int | str, ...]) -> Choices:
     """The settings by name, and what each may be."""
     return tuple(tuple(Setting(name, value) for value in each) for name, each in values.items())

@@ -8,11 +8,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from blurax.baselines.catalogue import BASELINES, BUILT_IN
+from blurax.baselines.catalogue import BASELINES, is_built_in
 from blurax.baselines.code import code_digest
 from blurax.baselines.descent import Arrangement, Setting
-from blurax.baselines.makers import Baseline, descent
+from blurax.baselines.makers import Baseline, Choices, descent
+from blurax.baselines.tuned import tuned
 from blurax.errors import BluraxError, require
+from blurax.genome import Genome
 from blurax.learner import Learner
 from blurax.network import Network
 from blurax.tasks import Task
@@ -22,7 +24,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 def add_baseline(
     name: str,
-    factory: Callable[..., Any],
+    factory: Callable[..., Any] | Genome,
     *,
     scale: float | None,
     space: Mapping[str, Sequence[float | int | str | bool]] | None = None,
@@ -40,6 +42,8 @@ def add_baseline(
             `optax.lion`; it is called in every step, and its memory must not hold the rate. Or,
             where it has a parameter `network`, a function of a network that returns a
             `blurax.Learner`, whose `step` gets the rate. The settings go to it by their names.
+            Or a genome: its rates are multiplied by the learning rate, so take a scale of 1, and
+            its hidden layers may also be of relu or tanh; it takes no space.
         scale: a learning rate of the right order of magnitude, from which the tuner sets out; None
             where there is none to choose: 0 is given then.
         space: what may be chosen for each setting besides, such as `{"b1": (0.9, 0.95)}`; every
@@ -55,7 +59,7 @@ def add_baseline(
         f"The baseline is called {name!r}; a name takes small letters, digits and hyphens.",
     )
     require(
-        name not in BUILT_IN,
+        not is_built_in(name),
         f"There is a baseline {name!r} already; give yours another name.",
     )
     require(
@@ -71,6 +75,9 @@ def add_baseline(
     settings = tuple(
         tuple(Setting(setting, value) for value in values) for setting, values in given
     )
+    if isinstance(factory, Genome):
+        BASELINES[name] = _own_genome(name, factory, scale, settings, about)
+        return
     of_learner = "network" in _parameters(name, factory)
     found = _own_learner(name, factory, about, scale) if of_learner else None
     if found is None:
@@ -78,6 +85,21 @@ def add_baseline(
         _check_optimiser(name, factory, chosen)
         found = descent(factory, about, scale)
     BASELINES[name] = dataclasses.replace(found, settings=settings, source=code_digest(factory))
+
+
+def _own_genome(
+    name: str, genome: Genome, scale: float | None, settings: Choices, about: str
+) -> Baseline:
+    require(
+        not settings,
+        f"{name} is a genome, and space is given; what is chosen for one is its rate and the "
+        "non-linearity of its hidden layers.",
+    )
+    require(
+        scale is not None,
+        f"{name} is a genome, and scale is None; its rates are multiplied, so give 1.",
+    )
+    return dataclasses.replace(tuned(genome, about), scale=scale)
 
 
 def known_as(name: str, found: Baseline) -> None:
