@@ -98,6 +98,23 @@ def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
     assert "\n".join(found) in shown
 
 
+@pytest.mark.parametrize("picked", [leads.VALIDATION, leads.ONE])
+def test_the_zoo_shows_them_however_the_best_is_picked(picked):
+    found = list(leads.rows(LONG, ("thorough", "quick"), picked))
+    assert len(found) == 12
+    assert "\n".join(found) in pages.page("reference/zoo")
+
+
+def test_who_is_picked_on_the_test_examples_is_never_behind_who_is_picked_otherwise():
+    for result in LONG_FOUND.parts:
+        for panel in result.panels:
+            best = leads.over_best([panel], "quick", leads.TEST)[0]
+            for picked in (leads.VALIDATION, leads.ONE):
+                other = leads.over_best([panel], "quick", picked)[0]
+                assert (other >= best - 1e-12).all()
+            assert leads.over_best([panel], "quick", leads.ONE)[0] == pytest.approx(best)
+
+
 def test_page_help_and_suite_say_alike_how_long_it_takes(capsys):
     about = SUITES["bench-1:quick"].about
     assert f"- suite: bench-1:quick, {about}\n" in (STORED / "index.md").read_text(encoding="utf-8")

@@ -9,7 +9,6 @@ import pytest
 import blurax
 from blurax import Activation, Blur, BluraxError, Network, Rule, zoo
 from blurax.baselines import (
-    BASELINES,
     Arrangement,
     Setting,
     TunedBlur,
@@ -72,25 +71,20 @@ def test_the_genome_of_back_propagation_at_a_rate_is_gradient_descent_at_it():
 FEW = Tuning((Activation.RELU,), (False,), seeds=2)
 
 
-@pytest.fixture
-def mine():
-    """A name for a genome of one's own, for this test alone."""
-    before = dict(BASELINES)
-    yield "tuned-mine"
-    BASELINES.clear()
-    BASELINES.update(before)
+MINE = "tuned-mine"
 
 
 def slower(genome):
     return eqx.tree_at(lambda g: g.synapse.eta_tilde, genome, genome.synapse.eta_tilde / 10)
 
 
-def test_the_tuner_finds_the_rate_that_a_genome_lacks(mine):
+@pytest.mark.usefixtures("own_baselines_forgotten")
+def test_the_tuner_finds_the_rate_that_a_genome_lacks():
     """Ten times slower rates, ten times the rate: the same validation and test."""
     quick, task, key = zoo.genome("quick")[0], get("iris"), jax.random.key(3)
     found = record_baseline("tuned-quick", NET, task, key, (5, 10), seeds=2, tuning=FEW)
-    blurax.add_baseline(mine, slower(quick), scale=10.0)
-    again = record_baseline(mine, NET, task, key, (5, 10), seeds=2, tuning=FEW)
+    blurax.add_baseline(MINE, slower(quick), scale=10.0)
+    again = record_baseline(MINE, NET, task, key, (5, 10), seeds=2, tuning=FEW)
     for one, other in zip(found.choices, again.choices, strict=True):
         assert other.arrangement == one.arrangement
         assert other.rate == pytest.approx(10 * one.rate)
@@ -118,12 +112,13 @@ def test_a_genome_of_the_zoo_is_there_by_its_name():
     assert "tuned-quick" not in named(["all"])
 
 
-def test_other_numbers_are_another_source(mine):
+@pytest.mark.usefixtures("own_baselines_forgotten")
+def test_other_numbers_are_another_source():
     quick = zoo.genome("quick")[0]
-    blurax.add_baseline(mine, quick, scale=1.0)
-    assert baseline(mine).source == baseline("tuned-quick").source
-    blurax.add_baseline(mine, slower(quick), scale=1.0)
-    assert baseline(mine).source != baseline("tuned-quick").source
+    blurax.add_baseline(MINE, quick, scale=1.0)
+    assert baseline(MINE).source == baseline("tuned-quick").source
+    blurax.add_baseline(MINE, slower(quick), scale=1.0)
+    assert baseline(MINE).source != baseline("tuned-quick").source
 
 
 @pytest.mark.parametrize(
