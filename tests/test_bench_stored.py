@@ -92,7 +92,7 @@ def test_of_the_suite_itself_every_part_is_stored():
 
 
 def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
-    shown = (STORED.parent / "zoo.md").read_text(encoding="utf-8")
+    shown = pages.page("reference/zoo-rivals")
     found = list(leads.rows(LONG, ("default", "quick", "thorough", "images")))
     assert len(found) == 4 * (len(LONG_FOUND.suite.parts) + 1)  # regression apart
     assert "\n".join(found) in shown
@@ -102,7 +102,7 @@ def test_the_leads_that_the_zoo_shows_are_those_of_the_cells():
 def test_the_zoo_shows_them_however_the_best_is_picked(picked):
     found = list(leads.rows(LONG, ("thorough", "quick"), picked))
     assert len(found) == 12
-    assert "\n".join(found) in pages.page("reference/zoo")
+    assert "\n".join(found) in pages.page("reference/zoo-rivals")
 
 
 def test_who_is_picked_on_the_test_examples_is_never_behind_who_is_picked_otherwise():

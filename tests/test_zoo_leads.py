@@ -20,7 +20,8 @@ from blurax.errors import BluraxError  # noqa: E402
 from blurax.experiments import compare  # noqa: E402
 from blurax.experiments.bench_suites import OPTIMISERS  # noqa: E402
 
-PAGE = (DOCS / "reference" / "zoo.md").read_text(encoding="utf-8")
+PAGES = sorted({*(DOCS / "reference").glob("zoo*.md")} - {DOCS / "reference" / "zoo-cells.md"})
+PAGE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
 @pytest.mark.parametrize(
