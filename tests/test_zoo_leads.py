@@ -13,6 +13,7 @@ sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 import card_leads  # noqa: E402
 import leads  # noqa: E402
 import rival_leads  # noqa: E402
+import tuned_leads  # noqa: E402
 
 from blurax import io, zoo  # noqa: E402
 from blurax.baselines import BASELINES  # noqa: E402
@@ -38,6 +39,12 @@ def test_the_page_shows_the_leads_of_the_cards(name, others):
     for counts, word in zip(card_leads.apart(name), ("ahead in", "behind in"), strict=True):
         told = f"{word} {counts[0]}, {counts[1]}, {counts[2]} and {counts[3]}"
         assert told in PAGE
+
+
+def test_the_page_shows_what_tuning_brings():
+    rows = list(tuned_leads.rows(("thorough", "quick")))
+    assert len(rows) == 4 * 8
+    assert "\n".join(rows) in PAGE
 
 
 def test_the_page_shows_the_leads_over_each_set_of_rivals():

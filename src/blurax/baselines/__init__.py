@@ -35,7 +35,7 @@ from blurax.baselines.regularisers import REGULARISERS, Regulariser
 from blurax.baselines.reservoir import Reservoir
 from blurax.baselines.sphere import AutoSphere
 from blurax.baselines.step_time import StepTime, entries, time_steps
-from blurax.baselines.tuned import TunedBlur, tuned
+from blurax.baselines.tuned import TunedBlur, tuned_genome
 from blurax.baselines.tuner import USUAL, Choice, Tuning, check_budgets, tune
 
 __all__ = [
@@ -98,5 +98,5 @@ __all__ = [
     "time_steps",
     "timed",
     "tune",
-    "tuned",
+    "tuned_genome",
 ]

@@ -12,7 +12,7 @@ from blurax.baselines.catalogue import BASELINES, is_built_in
 from blurax.baselines.code import code_digest
 from blurax.baselines.descent import Arrangement, Setting
 from blurax.baselines.makers import Baseline, Choices, descent
-from blurax.baselines.tuned import tuned
+from blurax.baselines.tuned import tuned_genome
 from blurax.errors import BluraxError, require
 from blurax.genome import Genome
 from blurax.learner import Learner
@@ -99,7 +99,7 @@ def _own_genome(
         scale is not None,
         f"{name} is a genome, and scale is None; its rates are multiplied, so give 1.",
     )
-    return dataclasses.replace(tuned(genome, about), scale=scale)
+    return dataclasses.replace(tuned_genome(genome, about), scale=scale)
 
 
 def known_as(name: str, found: Baseline) -> None:
