@@ -57,6 +57,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.{name}": () for name in ("fan_in", "places") * rule.update.fan_in}
         want |= {f"{update}.input_size": ()} if rule.update.input_size else {}
         want |= {f"{update}.error_size": ()} if rule.update.error_size else {}
+        want |= {f"{update}.batch_size": ()} if rule.update.batch_size else {}
         want |= {f"{update}.{name}": () for name in TRACE * rule.update.trace}
         want |= {f"{update}.decay_{name}": () for name in ("time", "power") * rule.update.decay}
         slower = ("scale", "power") * rule.update.metaplastic

@@ -133,6 +133,9 @@ class Update:
     error_size: bool = added(False)
     """A learned power by which η~ falls with the mean of an upper neuron's squared errors:
     `terms.error_size`. Not in the paper."""
+    batch_size: bool = added(False)
+    """A learned power by which η~ grows with the number of examples in a batch: `terms.batch_size`.
+    Not in the paper."""
     trace: bool = added(False)
     """A second number beside each synapse, for momentum and averages: `terms.trace`. Not in the
     paper."""

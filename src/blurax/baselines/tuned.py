@@ -68,9 +68,7 @@ def of_zoo(name: str) -> Baseline:
         BluraxError: if there is none of this name.
     """
     zoo.genome_file(name)  # a name alone, no path
-    return tuned_genome(
-        zoo.genome(name)[0], f"{name} of the zoo, rates and hidden layers tuned"
-    )
+    return tuned_genome(zoo.genome(name)[0], f"{name} of the zoo, rates and hidden layers tuned")
 
 
 def tuned_genome(genome: Genome, about: str) -> Baseline:

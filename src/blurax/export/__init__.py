@@ -13,7 +13,15 @@ from blurax.spec import Rule
 _KNOWN = frozenset(
     (
         *("normalisation", "normalise-synapses", "normalise-stored", "rescale", "decorrelation"),
-        *("decorrelation-width-free", "fan-in", "input-size", "error-size", "trace", "rate-decay"),
+        *(
+            "decorrelation-width-free",
+            "fan-in",
+            "input-size",
+            "error-size",
+            "batch-size",
+            "trace",
+            "rate-decay",
+        ),
         *("lateral-inhibition", "metaplasticity", "length-power", "pass-through"),
         *("oja-multiplier", "oja-activation", "oja-full"),
         *("saturation-tanh", "saturation-exponential", "saturation-length", "saturation-slowing"),

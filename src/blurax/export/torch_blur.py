@@ -50,6 +50,7 @@ _OF_SUMS = "metaplastic_scale", "metaplastic_power"
 _OF_TERMS = (
     *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
     "error_size",
+    "batch_size",
     *_OF_TRACES,
     *_OF_SUMS,
 )
@@ -600,6 +601,8 @@ def _learned(rule, own, below, above, table, given, kept):
     if own["error_size"] is not None:
         rates = _by_error(own, above)
         changes = [rates * change for change in changes]
+    if own["batch_size"] is not None:
+        changes = [(batch / 128) ** own["batch_size"] * change for change in changes]
     if own["metaplastic_power"] is not None:
         changes = [_slowed(own, c, m["sums"]) for c, m in zip(changes, beside, strict=True)]
     activity = _activity(rule, own, rate, above)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from blurax import frozen
 from blurax.errors import BluraxError, require, shown, some
+from blurax.terms.batch_size import BatchSize
 from blurax.terms.decay import Decay
 from blurax.terms.decorrelation import Decorrelation, WidthFree
 from blurax.terms.error_size import ErrorSize
@@ -66,6 +67,7 @@ CHOSEN: tuple[type[Term], ...] = (
     FanIn,
     InputSize,
     ErrorSize,
+    BatchSize,
     Decay,
     Metaplasticity,
     LateralInhibition,
