@@ -179,6 +179,7 @@ NOTHING_TUNED = tuple(name for name in BUILT_IN if BASELINES[name].fixed is not 
 """Those of which nothing is tuned, as nothing is of a genome."""
 TUNED = "tuned-"
 """Before the name of a genome of the zoo: the genome with its rates and hidden layers tuned."""
+_OF_ZOO = f"{TUNED}NAME for a genome of the zoo"
 RIVALS = tuple(
     name
     for name in BUILT_IN
@@ -186,9 +187,6 @@ RIVALS = tuple(
 )
 """Those that descend the exact gradient: what a rule is compared with unless others are named."""
 assert set(OPTIMISERS) <= set(RIVALS), "An optimiser lacks an entry among the baselines."
-
-
-_OF_ZOO = f"{TUNED}NAME for a genome of the zoo"
 
 
 def named(words: Iterable[str]) -> tuple[str, ...]:
