@@ -5,7 +5,8 @@
 Rows of a Markdown table: for each kind of place the mean lead in points after 10, 20, 50, 100 and
 1,000 steps, and in brackets in how many places it is ahead; a genome's own row, and that of
 `tuned-` and its name. The best optimiser is picked on the test examples. The cells lie in
-docs/reference/rivals and docs/reference/bench-1-tuned.
+docs/reference/rivals (`blurax compare ... --tuning.seeds 3 --baselines tuned-quick tuned-thorough`)
+and docs/reference/bench-1-tuned (`blurax bench ... --baselines ... tuned-quick tuned-thorough`).
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from rival_leads import NETS, RIVALS
 
 from blurax import zoo
 from blurax.baselines.catalogue import TUNED
-from blurax.errors import BluraxError
+from blurax.errors import BluraxError, require
 from blurax.experiments import bench, compare
 from blurax.experiments.compare import Panel
 from blurax.experiments.compare_cells import cell_path, read_cell
@@ -94,11 +95,15 @@ def _over_cards(
                 continue
             records = {record.learner: record for record in panel.records}
             for name in names:
+                tuned_name = TUNED + name
+                require(
+                    tuned_name in records and (panel.task, panel.net) in cards[name],
+                    f"{panel.task}, {panel.net}: {name} or {tuned_name} was not measured there.",
+                )
                 row = cards[name][panel.task, panel.net]
                 best = np.asarray(row.best_mean)
                 found[name].append(np.asarray(row.genome) - best)
-                tuned = np.mean(records[TUNED + name].accuracy, axis=1)
-                found[TUNED + name].append(tuned - best)
+                found[tuned_name].append(np.mean(records[tuned_name].accuracy, axis=1) - best)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,8 @@ EVERY = [
 MORE = STORED.with_name("bench-1-quick-learned")
 LEARNED = ("per-parameter", "ten-terms", "vsml")
 """Whose cells lie there; those of all others are as they are stored with the genomes."""
+TUNED = LONG.with_name("bench-1-tuned")
+OWN = ("tuned-quick", "tuned-thorough")
 
 
 @pytest.mark.parametrize(("folder", "found"), BOTH, ids=["quick", "whole"])
@@ -128,32 +131,56 @@ def test_page_help_and_suite_say_alike_how_long_it_takes(capsys):
     assert "57 minutes of one core" in pages.page("how-to/bench")
 
 
-def with_learned() -> Standing:
-    """Of the learners and all others, from the cells of both."""
-    plan, places = bench.read_plan(MORE), []
-    for part, result in PARTS:
-        if part.name not in plan.parts:
+def with_more(more: Path, base: Path, found: bench.Bench, own: tuple[str, ...]) -> Standing:
+    """Of the learners whose cells lie in `more` and all others, from the cells of both."""
+    plan, places = bench.read_plan(more), []
+    for part, result in zip(found.suite.parts, found.parts, strict=True):
+        if plan.parts and part.name not in plan.parts:
             continue
-        old, new = result.plan, compare.read_plan(MORE / part.name)
+        old, new = result.plan, compare.read_plan(more / part.name)
         for panel in result.panels:
             at, records = (panel.task, panel.net), []
             for name in new.learners:
-                folder, its = (MORE, new) if name in LEARNED else (STORED, old)
+                folder, its = (more, new) if name in own else (base, old)
                 records.append(read_cell(cell_path(folder / part.name, its, *at, name), its, name))
             places.append(Place(part.name, *at, panel.score, tuple(records)))
     return Standing(plan.suite, SUITES[plan.suite].about, plan.against, tuple(places))
 
 
-def test_learned_rules_stand_among_the_others_as_their_page_says():
-    page, standing = (MORE / "index.md").read_text(encoding="utf-8"), with_learned()
-    assert (len(standing.places), len(standing.overall().methods)) == (7, 35)
+def with_learned() -> Standing:
+    return with_more(MORE, STORED, FOUND, LEARNED)
+
+
+@pytest.mark.parametrize(
+    ("more", "standing", "size"),
+    [
+        (MORE, with_learned, (7, 35)),
+        (TUNED, lambda: with_more(TUNED, LONG, LONG_FOUND, OWN), (23, 34)),
+    ],
+    ids=["learned", "tuned"],
+)
+def test_more_learners_stand_among_the_others_as_their_page_says(more, standing, size):
+    page, standing = (more / "index.md").read_text(encoding="utf-8"), standing()
+    assert (len(standing.places), len(standing.overall().methods)) == size
     head, rows = bench_rows(standing)
     for row in (head, *rows):
         assert f"| {' | '.join(cell.replace('_', chr(92) + '_') for cell in row)} |" in page
     assert legend(standing).split(". ")[0] in page
     assert f"- suite: {standing.suite}, {standing.about}\n" in page
     assert re.findall(r"]\((\w+\.png)\)", page) == ["bench.png"]
-    assert (MORE / "bench.png").exists()
+    assert (more / "bench.png").exists()
+
+
+def test_the_zoo_says_the_ranks_of_tuned_genomes():
+    overall = with_more(TUNED, LONG, LONG_FOUND, OWN).overall()
+    ranks = {name: f"{mean:.1f}" for name, mean in zip(overall.methods, overall.mean, strict=True)}
+    said = " ".join(pages.page("reference/zoo").split())
+    assert (
+        "tuned `thorough` and tuned `quick` have the mean ranks {tuned-thorough} and {tuned-quick} "
+        "of 34 over 23 places; next come `thorough` ({thorough}) and the best optimisers, `foof` "
+        "({foof}), `nadam` ({nadam}) and `schedule-free` ({schedule-free})"
+    ).format(**ranks) in said
+    assert overall.methods[:2] == ("tuned-thorough", "tuned-quick")
 
 
 def test_the_how_to_says_their_ranks():

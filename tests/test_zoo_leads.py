@@ -47,6 +47,12 @@ def test_the_page_shows_what_tuning_brings():
     assert "\n".join(rows) in PAGE
 
 
+@pytest.mark.parametrize("name", ["default", "toys"])
+def test_a_genome_that_was_not_tuned_there_is_a_sentence(name):
+    with pytest.raises(BluraxError, match=f"{name} or tuned-{name} was not measured there"):
+        list(tuned_leads.rows((name,)))
+
+
 def test_the_page_shows_the_leads_over_each_set_of_rivals():
     assert "\n".join(rival_leads.rows(("thorough", "quick", "default"))) in PAGE
 

@@ -56,8 +56,9 @@ class Request:
     batch: int = 128
     """Examples in each step."""
     baselines: tuple[str, ...] = ("rivals",)
-    """What they are compared with, tuned for each number of steps: by name, or the groups rivals
-    (all that descend the gradient itself), feedback (those with feedback of another kind), all."""
+    """What they are compared with, tuned for each number of steps: by name, tuned-NAME for a genome
+    of the zoo whose rates are tuned too, or the groups rivals (all that descend the gradient
+    itself), feedback (those with feedback of another kind), all."""
     tuning: Tuning = USUAL
     """What the tuner may choose from, and how much it tries."""
 
