@@ -30,11 +30,19 @@ class Local:
             return partial(_one_by_one, work)
         works = [at_device(work, device) for device in devices]
 
+        def one(n: int, job: Job) -> Any:
+            return jax.device_get(works[n](*at_device(job.arguments, devices[n])))
+
         def evaluate(jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
+            # A thread for each device: a CPU computes where it is called, and not beside it.
+            pools = [ThreadPoolExecutor(max_workers=1) for _ in devices]
             turns = [n % len(devices) for n in range(len(jobs))]
-            pairs = zip(turns, jobs, strict=True)
-            results = [works[n](*at_device(job.arguments, devices[n])) for n, job in pairs]
-            results = jax.device_get(results)  # not before all have begun
+            try:
+                lots = [pools[n].submit(one, n, job) for n, job in zip(turns, jobs, strict=True)]
+                results = [lot.result() for lot in lots]
+            finally:
+                for pool in pools:
+                    pool.shutdown(cancel_futures=True)
             for place, result in enumerate(results):
                 (done or silent)(place, result)
             return results
