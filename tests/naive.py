@@ -347,6 +347,9 @@ def updated(genes, rule, a_i, a_j, w, m=None, s=None):
     if rule.update.batch_size:
         rated = (len(a_j[0]) / 128) ** genes.batch_size * change
         new, change = new + rated - change, rated
+    if rule.update.layer_size:
+        rated = (64 / w.shape[2]) ** genes.layer_size * change
+        new, change = new + rated - change, rated
     if rule.update.metaplastic:
         slow = slowed(change, s, genes.metaplastic_scale, genes.metaplastic_power)
         new, change, s = new + slow - change, slow, summed(s, slow, np.shape(a_i)[-1])

@@ -58,6 +58,7 @@ def shapes(rule: Rule) -> dict[str, tuple[int, ...]]:
         want |= {f"{update}.input_size": ()} if rule.update.input_size else {}
         want |= {f"{update}.error_size": ()} if rule.update.error_size else {}
         want |= {f"{update}.batch_size": ()} if rule.update.batch_size else {}
+        want |= {f"{update}.layer_size": ()} if rule.update.layer_size else {}
         want |= {f"{update}.{name}": () for name in TRACE * rule.update.trace}
         want |= {f"{update}.decay_{name}": () for name in ("time", "power") * rule.update.decay}
         slower = ("scale", "power") * rule.update.metaplastic

@@ -152,3 +152,48 @@ def test_tasks_and_networks_in_order_are_pairs():
 def test_pairs_in_order_take_as_many_networks_as_tasks():
     with pytest.raises(BluraxError, match=r"takes a network for each task, but .* has 2 .* 1"):
         dataclasses.replace(CONFIG, hidden=("3",), pairing=Pairing.IN_ORDER)
+
+
+def test_each_pair_may_have_a_batch_size_of_its_own():
+    config = dataclasses.replace(
+        CONFIG,
+        tasks=("xor@3", "xor"),
+        pairing=Pairing.IN_ORDER,
+        vary=Vary(),
+        batches=(4, 8),
+        validation_episodes=2,
+    )
+    problem = config.problem()
+    settings = [(network.sizes, spec.batch) for _, network, spec in problem.settings()]
+    assert settings == [((2, 3, 2), 4), ((2, 2, 2, 2), 8)]
+    np.testing.assert_allclose(problem.setting_weights(), [3 / 4, 1 / 4])
+    alone = [
+        dataclasses.replace(config, tasks=(task,), hidden=(hidden,), batches=(batch,)).problem()
+        for task, hidden, batch in zip(config.tasks, config.hidden, config.batches, strict=True)
+    ]
+    genome, key = genomes.random(jax.random.key(0), RULE), jax.random.key(1)
+    losses = [
+        problem.loss(genome, key, which) - one.loss(genome, key, 0)
+        for which, one in enumerate(alone)
+    ]
+    np.testing.assert_allclose(losses, 0, atol=1e-12)
+    validated = [(n.sizes, spec.batch) for _, n, spec in config.validation().settings()]
+    assert validated == settings
+    apart = dataclasses.replace(config, validate_on=("or", "and", "nand"))
+    assert apart.batches_validated() == (6, 6, 6)
+    assert config.validation().validate(genome, key, 2).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"batches": (4,)}, r"MetaTrain\.batches is \(4,\); it takes a size for each of the 2"),
+        ({"batches": (4, 0)}, r"MetaTrain\.batches is \(4, 0\); a size"),
+        ({"batches": (4, 8), "pairing": Pairing.ALL}, r"takes the pairing in-order"),
+        ({"batches": (4, 8), "vary": Vary(batches=(2,))}, r"Vary\.batches \(2,\).*leave out one"),
+    ],
+)
+def test_batch_sizes_that_fit_no_pairs_are_refused(fields, message):
+    config = dataclasses.replace(CONFIG, vary=Vary(), pairing=Pairing.IN_ORDER)
+    with pytest.raises(BluraxError, match=message):
+        dataclasses.replace(config, **fields)

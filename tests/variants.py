@@ -129,6 +129,7 @@ TABLE = {
     "width-free": Rule(states=3, sigma=SMOOTH, update=Update(decorrelate=True, width_free=True)),
     "input-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, input_size=True)),
     "error-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, error_size=True)),
+    "layer-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, layer_size=True, trace=True)),
     "batch-size": Rule(states=3, sigma=SMOOTH, update=Update(MEAN, batch_size=True, trace=True)),
     "error-size-everywhere": Rule(
         steps=2,

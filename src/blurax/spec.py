@@ -136,6 +136,9 @@ class Update:
     batch_size: bool = added(False)
     """A learned power by which η~ grows with the number of examples in a batch: `terms.batch_size`.
     Not in the paper."""
+    layer_size: bool = added(False)
+    """A learned power by which η~ falls with the number of neurons that synapses lead to:
+    `terms.layer_size`. Not in the paper."""
     trace: bool = added(False)
     """A second number beside each synapse, for momentum and averages: `terms.trace`. Not in the
     paper."""

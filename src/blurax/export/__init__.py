@@ -19,6 +19,7 @@ _KNOWN = frozenset(
             "input-size",
             "error-size",
             "batch-size",
+            "layer-size",
             "trace",
             "rate-decay",
         ),

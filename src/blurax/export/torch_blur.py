@@ -51,6 +51,7 @@ _OF_TERMS = (
     *("oja", "saturation", "decorrelation", "fan_in", "places", "input_size"),
     "error_size",
     "batch_size",
+    "layer_size",
     *_OF_TRACES,
     *_OF_SUMS,
 )
@@ -603,6 +604,8 @@ def _learned(rule, own, below, above, table, given, kept):
         changes = [rates * change for change in changes]
     if own["batch_size"] is not None:
         changes = [(batch / 128) ** own["batch_size"] * change for change in changes]
+    if own["layer_size"] is not None:
+        changes = [(64 / w.shape[2]) ** own["layer_size"] * change for change in changes]
     if own["metaplastic_power"] is not None:
         changes = [_slowed(own, c, m["sums"]) for c, m in zip(changes, beside, strict=True)]
     activity = _activity(rule, own, rate, above)

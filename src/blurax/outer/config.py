@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from blurax import graphs
-from blurax.bounds import check_counts, check_seed
+from blurax.bounds import check_count, check_counts, check_seed
 from blurax.engine import LOCAL, Evaluator, Local
 from blurax.errors import BluraxError, require, shown
 from blurax.fit import network_for
@@ -62,6 +62,8 @@ class MetaTrain:
     Networks of several depths make a rule that works at other depths (paper, Fig. 10)."""
     pairing: Pairing = added(Pairing.ALL)
     """Whether every task meets every network, or the first the first, the second the second."""
+    batches: tuple[int, ...] = added(())
+    """Where the pairing is in-order, the batch size of each pair; that of `episode` if empty."""
     rule: Rule = dataclasses.field(default_factory=Rule)
     """The variant of the rule; where it is the usual one and a genome is given to start from, that
     of the genome."""
@@ -165,6 +167,7 @@ class MetaTrain:
             f"MetaTrain.pairing is {self.pairing}, which takes a network for each task, but "
             f"MetaTrain.tasks has {tasks} and MetaTrain.hidden {networks}.",
         )
+        self._check_batches()
         every = self.curriculum.every
         require(
             every % self.validate_every == 0,
@@ -173,6 +176,25 @@ class MetaTrain:
         )
         self.objective.check(self.episode.steps)
         self.method.check(self)
+
+    def _check_batches(self) -> None:
+        given = f"MetaTrain.batches is {self.batches}"
+        for batch in self.batches:
+            check_count(f"{given}; a size", batch)
+        require(
+            not self.batches or self.pairing is Pairing.IN_ORDER,
+            f"{given} and MetaTrain.pairing {self.pairing}; sizes are those of pairs, which takes "
+            f"the pairing {Pairing.IN_ORDER}.",
+        )
+        require(
+            len(self.batches) in (0, len(self.tasks)),
+            f"{given}; it takes a size for each of the {len(self.tasks)} in MetaTrain.tasks.",
+        )
+        require(
+            not (self.batches and self.vary.batches),
+            f"{given} and Vary.batches {self.vary.batches}: each pair has one size with the first, "
+            "several with the second; leave out one.",
+        )
 
     @staticmethod
     def upgraded(values: dict[str, Any]) -> dict[str, Any]:
@@ -264,13 +286,16 @@ class MetaTrain:
     def problem(self, stage: int = 0, learner: Learner | None = None) -> Problem:
         """What meta-training solves in a stage of the curriculum, with its tasks' data."""
         steps = self.curriculum.steps(self.episode.steps, stage)
-        return self._problem(self.pairs(), steps, self.vary, self.space(learner))
+        return self._problem(
+            self.pairs(), steps, self.vary, self.space(learner), self.batches_of_pairs()
+        )
 
     def validation(self, learner: Learner | None = None) -> Problem:
         """What meta-parameters are validated on."""
         longest = self.curriculum.steps(self.episode.steps, self.last_stage)
         steps = self.validation_steps or longest
-        return self._problem(self.validated_pairs(), steps, Vary(), self.space(learner))
+        pairs, batches = self.validated_pairs(), self.batches_validated()
+        return self._problem(pairs, steps, Vary(), self.space(learner), batches)
 
     def pairs(self) -> list[tuple[str, tuple[str, ...]]]:
         """Each task to learn from, and the networks that learn it."""
@@ -289,8 +314,23 @@ class MetaTrain:
         networks = self.hidden if several else tuple(dict.fromkeys(self.hidden))
         return [(name, networks) for name in self.validate_on]
 
+    def batches_of_pairs(self) -> tuple[int, ...]:
+        """The batch size of each of `pairs`."""
+        return self.batches or (self.episode.batch,) * len(self.tasks)
+
+    def batches_validated(self) -> tuple[int, ...]:
+        """The batch size of each of `validated_pairs`: tasks of their own have the episode's."""
+        if self.validate_on:
+            return (self.episode.batch,) * len(self.validate_on)
+        return self.batches_of_pairs()
+
     def _problem(
-        self, pairs: list[tuple[str, tuple[str, ...]]], steps: int, vary: Vary, space: Space
+        self,
+        pairs: list[tuple[str, tuple[str, ...]]],
+        steps: int,
+        vary: Vary,
+        space: Space,
+        batches: tuple[int, ...],
     ) -> Problem:
         tasks: tuple[Task, ...] = tuple(get(name) for name, _ in pairs)
         each = zip(tasks, pairs, strict=True)
@@ -302,6 +342,7 @@ class MetaTrain:
             self.objective,
             vary,
             tuple(weight(name) for name, _ in pairs),
+            batches,
         )
 
     def trainer(

@@ -38,14 +38,14 @@ def check_memory(config: MetaTrain, learner: Learner | None = None) -> None:
     numbers = size_of(space)
     _check_lists(config, numbers)
     longest = config.curriculum.steps(config.episode.steps, config.last_stage)
-    for task, network in _built(config.pairs()):
-        for batch in {config.episode.batch, *config.vary.batches}:
+    for task, network, own in _built(config.pairs(), config.batches_of_pairs()):
+        for batch in {own, *config.vary.batches}:
             spec = dataclasses.replace(config.episode, steps=longest, batch=batch)
             one = _footprint(config, space, task, network, batch)
             _check_meta_step(config, one, numbers, task, network, spec)
     steps = config.validation_steps or longest
-    for task, network in _built(config.validated_pairs()):
-        spec = dataclasses.replace(config.episode, steps=steps)
+    for task, network, batch in _built(config.validated_pairs(), config.batches_validated()):
+        spec = dataclasses.replace(config.episode, steps=steps, batch=batch)
         one = _footprint(config, space, task, network, spec.batch)
         _check_validation(config, one, task, network, spec)
 
@@ -69,11 +69,13 @@ def _footprint(
     return Footprint(held, number() * task.outputs, one.example)
 
 
-def _built(pairs: list[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[Task, Network]]:
-    for name, networks in pairs:
+def _built(
+    pairs: list[tuple[str, tuple[str, ...]]], batches: tuple[int, ...]
+) -> Iterator[tuple[Task, Network, int]]:
+    for (name, networks), batch in zip(pairs, batches, strict=True):
         task = get(name)
         for hidden in networks:
-            yield task, network_for(task, hidden)
+            yield task, network_for(task, hidden), batch
 
 
 def _check_lists(config: MetaTrain, numbers: int) -> None:

@@ -51,6 +51,8 @@ class Problem(eqx.Module):
     """What differs between meta-steps."""
     weights: tuple[float, ...] = eqx.field(static=True, default=())
     """The weight of each task in the loss, relative to the others; all the same if empty."""
+    batches: tuple[int, ...] = eqx.field(static=True, default=())
+    """The batch size of each task; that of `episode`, and those of `vary`, if empty."""
 
     def __check_init__(self) -> None:
         require(len(self.tasks) > 0, "Problem.tasks is empty; a genome needs a task to learn from.")
@@ -65,7 +67,12 @@ class Problem(eqx.Module):
             f"Problem.weights is {self.weights}; it takes a number above 0 for each of the "
             f"{len(self.tasks)} tasks.",
         )
-        for task, network in self._pairs():
+        require(
+            len(self.batches) in (0, len(self.tasks)),
+            f"Problem.batches is {self.batches}; it takes a size for each of the "
+            f"{len(self.tasks)} tasks.",
+        )
+        for task, network, _ in self._pairs():
             check_fit(network, task)
             self.space.check(network, task)
         for task, _, episode in self.settings():
@@ -109,8 +116,8 @@ class Problem(eqx.Module):
 
         def one(key: PRNGKeyArray) -> Float[Array, " pairs"]:
             scores = [
-                final_score(self.space.learner(numbers, network), task, key, self.episode, *last)
-                for (task, network), key in self._keyed(key)
+                final_score(self.space.learner(numbers, network), task, key, episode, *last)
+                for (task, network, episode), key in self._keyed(key)
             ]
             return jnp.stack(scores)
 
@@ -134,30 +141,40 @@ class Problem(eqx.Module):
     def settings(self) -> list[Setting]:
         """Every task, network and batch size that meta-training learns from."""
         return [
-            (task, network, dataclasses.replace(self.episode, batch=batch))
-            for task, network in self._pairs()
-            for batch in self._batches()
+            (task, network, dataclasses.replace(episode, batch=batch))
+            for task, network, episode in self._pairs()
+            for batch in self._sizes(episode)
         ]
 
     def setting_weights(self) -> list[float]:
         """The weight of each setting in the loss; that of a task, divided among its settings."""
         weights = self.weights or (1.0,) * len(self.tasks)
-        each = [
+        of_pairs = [
             weight / len(networks)
             for weight, networks in zip(weights, self.networks, strict=True)
             for _ in networks
-            for _ in self._batches()
+        ]
+        each = [
+            weight
+            for weight, (_, _, episode) in zip(of_pairs, self._pairs(), strict=True)
+            for _ in self._sizes(episode)
         ]
         return [weight / sum(each) for weight in each]
 
-    def _batches(self) -> list[int]:
-        return [*dict.fromkeys((self.episode.batch, *self.vary.batches))]
+    def _sizes(self, episode: EpisodeSpec) -> list[int]:
+        """The batch sizes of a task: its own and those that vary."""
+        return [*dict.fromkeys((episode.batch, *self.vary.batches))]
 
-    def _pairs(self) -> list[tuple[Task, Network]]:
-        each = zip(self.tasks, self.networks, strict=True)
-        return [(task, network) for task, networks in each for network in networks]
+    def _pairs(self) -> list[Setting]:
+        """Every task and network, with an episode of the task's own batch size."""
+        batches = self.batches or (self.episode.batch,) * len(self.tasks)
+        return [
+            (task, network, dataclasses.replace(self.episode, batch=batch))
+            for task, networks, batch in zip(self.tasks, self.networks, batches, strict=True)
+            for network in networks
+        ]
 
-    def _keyed(self, key: PRNGKeyArray) -> list[tuple[tuple[Task, Network], PRNGKeyArray]]:
+    def _keyed(self, key: PRNGKeyArray) -> list[tuple[Setting, PRNGKeyArray]]:
         """The pairs, each with a key of its own."""
         return [(pair, jax.random.fold_in(key, p)) for p, pair in enumerate(self._pairs())]
 

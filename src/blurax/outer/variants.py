@@ -103,6 +103,12 @@ WHOLE = dataclasses.replace(
 """The same, with all examples of a batch acting on each other: a dearer step that does more."""
 
 
+SIZED = dataclasses.replace(
+    WHOLE, update=dataclasses.replace(WHOLE.update, batch_size=True, layer_size=True)
+)
+"""The same, with rates relative to the sizes of batches and layers (decisions 28 and 29)."""
+
+
 METAPLASTIC = dataclasses.replace(
     slowing(APART), update=dataclasses.replace(APART.update, metaplastic=True)
 )

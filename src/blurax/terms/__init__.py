@@ -16,6 +16,7 @@ from blurax.terms.error_size import ErrorSize
 from blurax.terms.fan_in import FanIn
 from blurax.terms.input_size import InputSize
 from blurax.terms.lateral import LateralInhibition
+from blurax.terms.layer_size import LayerSize
 from blurax.terms.metaplasticity import Metaplasticity
 from blurax.terms.normalise import (
     BatchNormalisation,
@@ -68,6 +69,7 @@ CHOSEN: tuple[type[Term], ...] = (
     InputSize,
     ErrorSize,
     BatchSize,
+    LayerSize,
     Decay,
     Metaplasticity,
     LateralInhibition,
