@@ -21,12 +21,13 @@ import numpy as np
 import blurax
 from blurax import Blur, tasks, zoo
 from blurax.curves import learning_curve
-from blurax.errors import BluraxError
+from blurax.errors import BluraxError, require
 from blurax.fit import network_for
 from blurax.genome import Genome
 from blurax.tasks import EpisodeSpec, Split
 from blurax.widen import widen
 
+LAYERS = {"hidden": [0], "readout": [1], "both": [0, 1]}
 STOPS = (10, 20, 50, 100, 300)
 FLOOR = 0.01
 SETTINGS: dict[str, tuple[str, str, int]] = {
@@ -68,8 +69,13 @@ def with_numbers(genome: Genome, assignments: list[str]) -> Genome:
     or both. Terms of the update that it lacks are added first."""
     for assignment in assignments:
         times = "*" in assignment
-        where, value = assignment.split("*" if times else "=")
-        layer, gene = where.split(".", 1)
+        where, _, value = assignment.partition("*" if times else "=")
+        layer, _, gene = where.partition(".")
+        require(
+            layer in LAYERS and gene != "" and value != "",
+            f"--set has {assignment}; it takes layer.gene=value or layer.gene*factor, the layer "
+            f"one of {', '.join(LAYERS)}.",
+        )
         if gene in ("batch_size", "layer_size"):
             update = dataclasses.replace(genome.rule.update, **{gene: True})
             genome = widen(genome, dataclasses.replace(genome.rule, update=update))
@@ -78,11 +84,9 @@ def with_numbers(genome: Genome, assignments: list[str]) -> Genome:
 
 
 def _put(genome: Genome, layer: str, gene: str, value: float, times: bool) -> Genome:
-    sets = {"hidden": [0], "readout": [1], "both": [0, 1]}[layer]
-
     def put(old: Any) -> Any:
         new = jnp.asarray(old)
-        for index in sets:
+        for index in LAYERS[layer]:
             new = new.at[index].set(new[index] * value if times else value)
         return new
 
