@@ -106,7 +106,7 @@ WHOLE = dataclasses.replace(
 SIZED = dataclasses.replace(
     WHOLE, update=dataclasses.replace(WHOLE.update, batch_size=True, layer_size=True)
 )
-"""The same, with rates relative to the sizes of batches and layers (decision 28; the zoo's diary)."""
+"""The same, with rates relative to the sizes of batches and layers (the zoo's diary)."""
 
 
 METAPLASTIC = dataclasses.replace(
