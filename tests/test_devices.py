@@ -10,6 +10,7 @@ from functools import partial
 import jax
 import pytest
 
+from blurax.engine import LOCAL, Job
 from blurax.engine.local import at_device, spread
 
 CODE = """
@@ -115,6 +116,21 @@ def test_two_devices_work_side_by_side_and_failures_are_told(monkeypatch):
     assert spread([partial(part, n) for n in range(4)]) == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError):
         spread([lambda device: 1, lambda device: 1 // 0])
+
+
+def test_jobs_of_two_devices_are_computed_side_by_side(monkeypatch):
+    """On a CPU a program computes in the thread that calls it."""
+    monkeypatch.setattr(jax, "local_devices", lambda: [jax.devices()[0]] * 2)
+    together, told = threading.Barrier(2, timeout=60), []
+
+    def work(number):
+        together.wait()
+        return number + 1
+
+    evaluate = LOCAL.prepare(work)
+    jobs = [Job(str(n), (n,)) for n in range(4)]
+    assert evaluate(jobs, lambda place, result: told.append((place, result))) == [1, 2, 3, 4]
+    assert told == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
 def test_what_is_no_array_has_no_device():

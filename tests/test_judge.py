@@ -32,6 +32,10 @@ def test_numbers_are_put_in_by_hand(quick):
         with_numbers(quick, ["both.width=1"])
     with pytest.raises(BluraxError, match=r"takes layer\.gene=value or layer\.gene\*factor"):
         with_numbers(quick, ["eta=1"])
+    with pytest.raises(BluraxError, match="much is not a number"):
+        with_numbers(quick, ["both.eta=much"])
+    with pytest.raises(BluraxError, match="readout has genes of its own"):
+        with_numbers(zoo.genome("smooth")[0], ["both.eta=1"])
 
 
 def test_a_tenth_less_error_is_a_gain_of_ten_hundredths():

@@ -28,21 +28,13 @@ class Local:
         devices = jax.local_devices()
         if len(devices) == 1:
             return partial(_one_by_one, work)
-        works = [at_device(work, device) for device in devices]
+        works = {device: at_device(work, device) for device in devices}
 
-        def one(n: int, job: Job) -> Any:
-            return jax.device_get(works[n](*at_device(job.arguments, devices[n])))
+        def one(job: Job, device: Any) -> Any:
+            return jax.device_get(works[device](*at_device(job.arguments, device)))
 
         def evaluate(jobs: Sequence[Job], done: Done | None = None, /) -> list[Any]:
-            # A thread for each device: a CPU computes where it is called, and not beside it.
-            pools = [ThreadPoolExecutor(max_workers=1) for _ in devices]
-            turns = [n % len(devices) for n in range(len(jobs))]
-            try:
-                lots = [pools[n].submit(one, n, job) for n, job in zip(turns, jobs, strict=True)]
-                results = [lot.result() for lot in lots]
-            finally:
-                for pool in pools:
-                    pool.shutdown(cancel_futures=True)
+            results = spread([partial(one, job) for job in jobs])
             for place, result in enumerate(results):
                 (done or silent)(place, result)
             return results

@@ -52,7 +52,7 @@ class Problem(eqx.Module):
     weights: tuple[float, ...] = eqx.field(static=True, default=())
     """The weight of each task in the loss, relative to the others; all the same if empty."""
     batches: tuple[int, ...] = eqx.field(static=True, default=())
-    """The batch size of each task; that of `episode`, and those of `vary`, if empty."""
+    """The batch size of each task, beside those of `vary`; that of `episode` if empty."""
 
     def __check_init__(self) -> None:
         require(len(self.tasks) > 0, "Problem.tasks is empty; a genome needs a task to learn from.")

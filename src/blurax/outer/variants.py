@@ -103,12 +103,6 @@ WHOLE = dataclasses.replace(
 """The same, with all examples of a batch acting on each other: a dearer step that does more."""
 
 
-SIZED = dataclasses.replace(
-    WHOLE, update=dataclasses.replace(WHOLE.update, batch_size=True, layer_size=True)
-)
-"""The same, with rates relative to the sizes of batches and layers (the zoo's diary)."""
-
-
 METAPLASTIC = dataclasses.replace(
     slowing(APART), update=dataclasses.replace(APART.update, metaplastic=True)
 )
